@@ -1,0 +1,21 @@
+# Foreign libraries, and which module links which (the same rooms as behind "!" in src/LAYERS).
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(MPI REQUIRED COMPONENTS C)
+set(HDF5_PREFER_PARALLEL TRUE)
+find_package(HDF5 REQUIRED COMPONENTS C)
+if(NOT HDF5_IS_PARALLEL)
+  message(FATAL_ERROR "HDF5 without MPI was found (${HDF5_C_LIBRARIES}); install libhdf5-openmpi-dev "
+                      "or name the wrapper: -DHDF5_C_COMPILER_EXECUTABLE=/usr/bin/h5pcc.openmpi")
+endif()
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+find_path(RANDOM123_INCLUDE Random123/philox.h REQUIRED)
+
+set(CRM_FOREIGN_base PkgConfig::XXHASH Threads::Threads m)
+set(CRM_FOREIGN_opt PkgConfig::YAML)
+set(CRM_FOREIGN_comm MPI::MPI_C)
+set(CRM_FOREIGN_store hdf5::hdf5 MPI::MPI_C)
+set(CRM_FOREIGN_ckpt hdf5::hdf5 MPI::MPI_C)
+set(CRM_FOREIGN_record PkgConfig::JANSSON)

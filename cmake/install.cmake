@@ -1,0 +1,1 @@
+# cmake --install: program, shared library, headers, pkg-config file, CMake package.

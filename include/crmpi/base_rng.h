@@ -1,0 +1,50 @@
+/* base_rng.h - counter-based random numbers: Philox4x32-10 keyed by (seed, stream, epoch, row, element).
+ *
+ * There is no generator state: a number depends on its five coordinates only, never on rank, thread,
+ * layout or on what was drawn before.  Source: Salmon et al., "Parallel random numbers: as easy as
+ * 1, 2, 3", SC 2011. */
+#ifndef CRM_BASE_RNG_H
+#define CRM_BASE_RNG_H
+
+#include <stdint.h>
+
+/* Streams keep uses apart; a new use takes a new number, numbers never change. */
+typedef enum crm_rng_stream {
+    CRM_RNG_INIT = 1,    /* initial weights: row = parameter index        */
+    CRM_RNG_SHUFFLE = 2, /* row order of an epoch                         */
+    CRM_RNG_DROPOUT = 3, /* row = row id, element = layer << 20 | unit    */
+    CRM_RNG_FOLDS = 4,   /* epoch = repeat                                */
+    CRM_RNG_INNER = 5,   /* inner validation split                        */
+    CRM_RNG_SYNTH = 16,  /* 16..63: the generator                         */
+    CRM_RNG_TEST = 1000
+} crm_rng_stream;
+
+/** A cursor over the elements of one (seed, stream, epoch, row); a plain value. */
+typedef struct crm_rng {
+    uint32_t key[2];
+    uint32_t ctr[4]; /* row low, row high, epoch, block number */
+    uint32_t out[4];
+    int left; /* words of out not yet used */
+} crm_rng;
+
+/** Cursor at element 0. */
+crm_rng crm_rng_at(uint64_t seed, uint32_t stream, uint32_t epoch, uint64_t row);
+/** Next 32 random bits. */
+uint32_t crm_rng_u32(crm_rng *r);
+/** Uniform on (0, 1), 53 bits, never 0 or 1. */
+double crm_rng_uniform(crm_rng *r);
+/** Uniform integer in [0, n), n in 1..2^32, by multiply-shift with rejection (unbiased). */
+uint32_t crm_rng_below(crm_rng *r, uint64_t n);
+/** Standard normal by inversion. */
+double crm_rng_normal(crm_rng *r);
+/** Exponential with mean 1; Poisson with mean lambda (0..200). */
+double crm_rng_exponential(crm_rng *r);
+int crm_rng_poisson(crm_rng *r, double lambda);
+/** The 32 bits of one element without a cursor; element in units of 32 bits. */
+uint32_t crm_rng_element(uint64_t seed, uint32_t stream, uint32_t epoch, uint64_t row,
+                         uint32_t element);
+/** out = a permutation of 0..n-1 (Fisher-Yates); the same on every rank. */
+void crm_rng_permute(uint64_t seed, uint32_t stream, uint32_t epoch, int64_t n, int64_t *out);
+/** A new seed derived from seed and up to three numbers. */
+uint64_t crm_rng_derive(uint64_t seed, uint64_t a, uint64_t b, uint64_t c);
+#endif

@@ -1,0 +1,31 @@
+/* crm_test_mpi.h - the harness on several ranks: a case fails when it fails on any rank; rank 0 prints. */
+#ifndef CRM_TEST_MPI_H
+#define CRM_TEST_MPI_H
+
+#include "crm_test.h"
+#include "crmpi/comm.h"
+
+static crm_comm *t_comm; /* the group of all ranks */
+
+static inline int t_main_mpi(int argc, char **argv, const t_case *cases)
+{
+    int bad = 0;
+
+    if (crm_comm_start(&argc, &argv, &t_comm) != CRM_OK) {
+        crm_err_print(0);
+        return 1;
+    }
+    for (const t_case *c = cases; c->name; c++) {
+        int64_t failures;
+        if (argc > 1 && !strstr(c->name, argv[1])) continue;
+        t_failures = 0;
+        t_skipped[0] = '\0';
+        c->run();
+        failures = t_failures;
+        if (crm_comm_sum_i64(t_comm, &failures, 1) != CRM_OK) failures++;
+        bad |= t_report(c->name, failures > 0, crm_comm_rank(t_comm) > 0);
+    }
+    crm_comm_stop(&t_comm);
+    return bad;
+}
+#endif
