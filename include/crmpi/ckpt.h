@@ -1,8 +1,9 @@
-/* ckpt.h - bags of named arrays and texts: fitted models, results of units, checkpoints (room ckpt).
+/* ckpt.h - bags of named arrays and texts: fitted models, results of units, checkpoints (room
+ * ckpt).
  *
- * A bag lives in memory; it is written to one HDF5 file atomically (temporary file, fsync, rename) with a
- * digest of its content, and read back verified.  Not collective: one process writes, any may read.
- * Names are paths "linear1/weight"; docs/model-format.md. */
+ * A bag lives in memory; it is written to one HDF5 file atomically (temporary file, fsync, rename)
+ * with a digest of its content, and read back verified.  Not collective: one process writes, any
+ * may read. Names are paths "linear1/weight"; docs/model-format.md. */
 #ifndef CRM_CKPT_H
 #define CRM_CKPT_H
 
@@ -25,8 +26,8 @@ typedef struct crm_bag_array {
 
 CRM_CHECKED crm_bag_new(crm_bag **out);
 /** Copy an array into the bag.  CRM_ERR_ARG when the name is taken or not allowed. */
-CRM_CHECKED crm_bag_put(crm_bag *b, const char *name, crm_dtype dtype, int rank,
-                        const int64_t *dim, const void *data);
+CRM_CHECKED crm_bag_put(crm_bag *b, const char *name, crm_dtype dtype, int rank, const int64_t *dim,
+                        const void *data);
 CRM_CHECKED crm_bag_put_i64(crm_bag *b, const char *name, int64_t v);
 CRM_CHECKED crm_bag_put_f64(crm_bag *b, const char *name, double v);
 CRM_CHECKED crm_bag_put_text(crm_bag *b, const char *name, const char *text);
@@ -44,11 +45,12 @@ CRM_CHECKED crm_bag_get_text(const crm_bag *b, const char *name, const char **te
 /** Items live as long as the bag. */
 CRM_CHECKED crm_bag_get_list(const crm_bag *b, const char *name, int64_t *n,
                              const char *const **items);
-/** A view of the bag in which every name is put behind prefix + "/"; for parts that do not know where they
- *  are stored.  Nested scopes add up; pop restores. */
+/** A view of the bag in which every name is put behind prefix + "/"; for parts that do not know
+ * where they are stored.  Nested scopes add up; pop restores. */
 CRM_CHECKED crm_bag_push(crm_bag *b, const char *prefix);
 void crm_bag_pop(crm_bag *b);
-/** Digest over (name, dtype, shape, content) sorted by name.  only: names that begin with it, or NULL. */
+/** Digest over (name, dtype, shape, content) sorted by name.  only: names that begin with it, or
+ * NULL. */
 CRM_CHECKED crm_bag_digest(const crm_bag *b, const char *only, crm_digest *out);
 /** Write atomically; kind is stored and checked at reading. */
 CRM_CHECKED crm_bag_write(const crm_bag *b, const char *path, const char *kind);

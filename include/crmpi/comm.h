@@ -1,7 +1,9 @@
-/* comm.h - process groups, agreement on errors, exact sums (room comm; the only one that knows MPI).
+/* comm.h - process groups, agreement on errors, exact sums (room comm; the only one that knows
+ * MPI).
  *
- * Thread level is MPI_THREAD_FUNNELED: every function here is called by the main thread.  "Collective"
- * means: all ranks of the group call it, in the same order; all get the same status. */
+ * Thread level is MPI_THREAD_FUNNELED: every function here is called by the main thread.
+ * "Collective" means: all ranks of the group call it, in the same order; all get the same status.
+ */
 #ifndef CRM_COMM_H
 #define CRM_COMM_H
 
@@ -17,11 +19,13 @@ typedef struct crm_comm crm_comm;
 
 /** Start MPI (funneled; errors are returned, not fatal) and give the group of all ranks.
  *  Checks that the group has as many ranks as Slurm granted tasks to this step
- *  (CRM_ERR_CONFIG, e.g. a program started by srun without --mpi=pmix comes up as N times 1 rank). */
+ *  (CRM_ERR_CONFIG, e.g. a program started by srun without --mpi=pmix comes up as N times 1 rank).
+ */
 CRM_CHECKED crm_comm_start(int *argc, char ***argv, crm_comm **world);
 /** Finalize MPI.  Collective. */
 void crm_comm_stop(crm_comm **world);
-/** End every process of the job at once with an exit code; for app only, when agreement is impossible. */
+/** End every process of the job at once with an exit code; for app only, when agreement is
+ * impossible. */
 void crm_comm_abort(crm_comm *world, int exit_code);
 
 int crm_comm_rank(const crm_comm *c);
@@ -34,8 +38,9 @@ const char *crm_comm_library(void);
 /** Name of this node; out has cap bytes. */
 void crm_comm_host(char *out, size_t cap);
 
-/** Turn rank-local results into one: the status of the lowest rank that failed with the highest code, with
- *  its text on every rank.  Text of the failing rank is kept as it is when all other ranks are fine.  Collective. */
+/** Turn rank-local results into one: the status of the lowest rank that failed with the highest
+ * code, with its text on every rank.  Text of the failing rank is kept as it is when all other
+ * ranks are fine.  Collective. */
 CRM_CHECKED crm_comm_agree(crm_comm *c, crm_status local);
 /** New group of the ranks with equal color, ordered by rank; a negative color gives *out = NULL.
  *  Collective over c. */
@@ -45,7 +50,8 @@ void crm_comm_free(crm_comm **c);
 CRM_CHECKED crm_comm_barrier(crm_comm *c);
 /** Bytes of root to all.  Collective; bytes equal on all ranks; larger than 2 GiB is fine. */
 CRM_CHECKED crm_comm_bcast(crm_comm *c, int root, void *data, size_t bytes);
-/** In-place integer sums, and extremes, over all ranks (order-free, so exact). n equal everywhere. */
+/** In-place integer sums, and extremes, over all ranks (order-free, so exact). n equal everywhere.
+ */
 CRM_CHECKED crm_comm_sum_i64(crm_comm *c, int64_t *v, int64_t n);
 CRM_CHECKED crm_comm_max_i64(crm_comm *c, int64_t *v, int64_t n);
 CRM_CHECKED crm_comm_min_i64(crm_comm *c, int64_t *v, int64_t n);
@@ -60,13 +66,13 @@ CRM_CHECKED crm_comm_allgather(crm_comm *c, const void *mine, size_t bytes, void
 /** As allgather, on root only; elsewhere *all = NULL. */
 CRM_CHECKED crm_comm_gather(crm_comm *c, int root, const void *mine, size_t bytes, void **all,
                             size_t *total, size_t *sizes);
-/** Bytes to send to each rank (send_bytes[size]; data in rank order) -> bytes from each rank, in rank
- *  order.  *recv is the caller's; recv_bytes[size] is filled.  Collective. */
+/** Bytes to send to each rank (send_bytes[size]; data in rank order) -> bytes from each rank, in
+ * rank order.  *recv is the caller's; recv_bytes[size] is filled.  Collective. */
 CRM_CHECKED crm_comm_exchange(crm_comm *c, const void *send, const size_t *send_bytes, void **recv,
                               size_t *recv_bytes);
 
-/** Fire-and-forget message of at most CRM_COMM_POST_MAX bytes to rank 0 (progress).  Not collective.
- *  A message may be dropped when rank 0 does not poll; posting to oneself works. */
+/** Fire-and-forget message of at most CRM_COMM_POST_MAX bytes to rank 0 (progress).  Not
+ * collective. A message may be dropped when rank 0 does not poll; posting to oneself works. */
 enum { CRM_COMM_POST_MAX = 256 };
 void crm_comm_post(crm_comm *c, const void *data, size_t bytes);
 /** Rank 0: next waiting message, or false.  Not collective. */
@@ -74,11 +80,11 @@ bool crm_comm_poll(crm_comm *c, void *data, size_t cap, size_t *bytes, int *from
 
 /* ---- Exact sums -------------------------------------------------------------------------------
  * Leaves 0..n-1 are summed by a fixed binary tree: node(h, i) = node(h-1, 2i) + node(h-1, 2i+1), a
- * missing right child leaves the left unchanged.  The sum therefore depends on the leaves only, not on
- * ranks, threads or who made which leaf.  docs/exactness.md. */
+ * missing right child leaves the left unchanged.  The sum therefore depends on the leaves only, not
+ * on ranks, threads or who made which leaf.  docs/exactness.md. */
 
-/** Leaves [*first, *end) that rank owns of n: [rank n / size, (rank + 1) n / size) when size <= n, else one
- *  leaf each for ranks 0..n-1. */
+/** Leaves [*first, *end) that rank owns of n: [rank n / size, (rank + 1) n / size) when size <= n,
+ * else one leaf each for ranks 0..n-1. */
 void crm_tree_range(int64_t n_leaves, int rank, int size, int64_t *first, int64_t *end);
 
 /** Fill out[width] (zeroed before the call) with leaf number leaf.  Called on worker threads. */
@@ -86,14 +92,16 @@ typedef crm_status (*crm_leaf_fn)(void *ctx, int64_t leaf, int worker, void *out
 
 /** Working memory of tree sums of one shape; reuse it, a call then allocates nothing. */
 typedef struct crm_tree crm_tree;
-/** dtype CRM_F32, CRM_F64 or CRM_I64.  comm and pool (NULL: no threads) are borrowed.  Collective. */
+/** dtype CRM_F32, CRM_F64 or CRM_I64.  comm and pool (NULL: no threads) are borrowed.  Collective.
+ */
 CRM_CHECKED crm_tree_new(crm_comm *comm, crm_pool *pool, int64_t n_leaves, int64_t width,
                          crm_dtype dtype, crm_tree **out);
-/** Sum of all leaves into out[width], on every rank.  Collective.  A failing leaf fails the call on all
- *  ranks; out is then undefined. */
+/** Sum of all leaves into out[width], on every rank.  Collective.  A failing leaf fails the call on
+ * all ranks; out is then undefined. */
 CRM_CHECKED crm_tree_sum(crm_tree *t, crm_leaf_fn produce, void *ctx, void *out);
-/** Same sum, but each rank gets only its slice [first, first + n) of the width (cut at 4,096-element
- *  blocks; n may be 0).  *slice belongs to the tree and is valid until its next use.  Collective. */
+/** Same sum, but each rank gets only its slice [first, first + n) of the width (cut at
+ * 4,096-element blocks; n may be 0).  *slice belongs to the tree and is valid until its next use.
+ * Collective. */
 CRM_CHECKED crm_tree_sum_slice(crm_tree *t, crm_leaf_fn produce, void *ctx, void **slice);
 void crm_tree_slice(const crm_tree *t, int rank, int64_t *first, int64_t *n);
 /** All-gather: each rank has filled its slice of full[width]; afterwards all slices are there. */
@@ -103,8 +111,9 @@ CRM_CHECKED crm_tree_gather(crm_tree *t, void *full);
 CRM_CHECKED crm_tree_sum_fast(crm_tree *t, crm_leaf_fn produce, void *ctx, void *out);
 void crm_tree_free(crm_tree **t);
 
-/** One-shot tree sum over rows: leaf i is rows [4096 i, 4096 (i + 1)) of n_rows, out[width] of double.
- *  Used by statistics that are computed once (means, counts, likelihood of classical models). */
+/** One-shot tree sum over rows: leaf i is rows [4096 i, 4096 (i + 1)) of n_rows, out[width] of
+ * double. Used by statistics that are computed once (means, counts, likelihood of classical
+ * models). */
 enum { CRM_LEAF_ROWS = 4096 };
 CRM_CHECKED crm_tree_sum_once(crm_comm *c, crm_pool *pool, int64_t n_leaves, int64_t width,
                               crm_leaf_fn produce, void *ctx, double *out);

@@ -33,8 +33,8 @@ typedef struct crm_opt_list {
 
 /* Flags of a row. */
 enum {
-    CRM_OPT_LAYOUT = 1,  /* cannot change results (threads, paths, log): not in the digest */
-    CRM_OPT_POW2 = 2     /* INT: must be a power of two                                    */
+    CRM_OPT_LAYOUT = 1, /* cannot change results (threads, paths, log): not in the digest */
+    CRM_OPT_POW2 = 2    /* INT: must be a power of two                                    */
 };
 
 typedef struct crm_opt {
@@ -50,34 +50,46 @@ typedef struct crm_opt {
 } crm_opt;
 
 #define CRM_OPT_I(S, f, k, d, lo, hi, u, fl, h)                                                    \
-    {.key = k, .type = CRM_OPT_INT, .offset = offsetof(S, f), .def = d, .min = lo, .max = hi,      \
-     .unit = u, .flags = fl, .help = h}
+    {                                                                                              \
+        .key = k, .type = CRM_OPT_INT, .offset = offsetof(S, f), .def = d, .min = lo, .max = hi,   \
+        .unit = u, .flags = fl, .help = h                                                          \
+    }
 #define CRM_OPT_R(S, f, k, d, lo, hi, u, fl, h)                                                    \
-    {.key = k, .type = CRM_OPT_REAL, .offset = offsetof(S, f), .def = d, .min = lo, .max = hi,     \
-     .unit = u, .flags = fl, .help = h}
+    {                                                                                              \
+        .key = k, .type = CRM_OPT_REAL, .offset = offsetof(S, f), .def = d, .min = lo, .max = hi,  \
+        .unit = u, .flags = fl, .help = h                                                          \
+    }
 #define CRM_OPT_B(S, f, k, d, fl, h)                                                               \
-    {.key = k, .type = CRM_OPT_BOOL, .offset = offsetof(S, f), .def = d, .unit = "", .flags = fl,  \
-     .help = h}
+    {                                                                                              \
+        .key = k, .type = CRM_OPT_BOOL, .offset = offsetof(S, f), .def = d, .unit = "",            \
+        .flags = fl, .help = h                                                                     \
+    }
 #define CRM_OPT_S(S, f, k, d, fl, h)                                                               \
-    {.key = k, .type = CRM_OPT_STR, .offset = offsetof(S, f), .def_str = d, .unit = "",            \
-     .flags = fl, .help = h}
+    {                                                                                              \
+        .key = k, .type = CRM_OPT_STR, .offset = offsetof(S, f), .def_str = d, .unit = "",         \
+        .flags = fl, .help = h                                                                     \
+    }
 #define CRM_OPT_E(S, f, k, d, vals, fl, h)                                                         \
-    {.key = k, .type = CRM_OPT_ENUM, .offset = offsetof(S, f), .def_str = d, .values = vals,       \
-     .unit = "", .flags = fl, .help = h}
+    {                                                                                              \
+        .key = k, .type = CRM_OPT_ENUM, .offset = offsetof(S, f), .def_str = d, .values = vals,    \
+        .unit = "", .flags = fl, .help = h                                                         \
+    }
 #define CRM_OPT_L(S, f, k, d, vals, fl, h)                                                         \
-    {.key = k, .type = CRM_OPT_LIST, .offset = offsetof(S, f), .def_str = d, .values = vals,       \
-     .unit = "", .flags = fl, .help = h}
+    {                                                                                              \
+        .key = k, .type = CRM_OPT_LIST, .offset = offsetof(S, f), .def_str = d, .values = vals,    \
+        .unit = "", .flags = fl, .help = h                                                         \
+    }
 
 typedef struct crm_opt_set crm_opt_set;
 
 CRM_CHECKED crm_opt_set_new(crm_opt_set **out);
-/** Bind a table to a config struct and put the defaults into it.  Both are borrowed and must outlive
- *  the set.  CRM_ERR_INTERNAL when a key is bound twice. */
+/** Bind a table to a config struct and put the defaults into it.  Both are borrowed and must
+ * outlive the set.  CRM_ERR_INTERNAL when a key is bound twice. */
 CRM_CHECKED crm_opt_set_add(crm_opt_set *s, const crm_opt *table, void *cfg);
 /** Read the YAML file (NULL: none), then the n assignments "key=value" in order (--set; a list is
  *  comma-separated).  Values are written into the bound structs only when all is right.
- *  YAML: one mapping, nested or dotted keys; at most 1 MiB and depth 32; no aliases, anchors or tags;
- *  duplicate and unknown keys are errors with the nearest key named.
+ *  YAML: one mapping, nested or dotted keys; at most 1 MiB and depth 32; no aliases, anchors or
+ * tags; duplicate and unknown keys are errors with the nearest key named.
  *  @return CRM_OK; CRM_ERR_CONFIG, and crm_err_text() has one line per error, all of them:
  *          "FILE:LINE:COL: key: value 'x' ..., allowed: ..." ("--set key=x: ..." for assignments),
  *          then a line "N errors"; CRM_ERR_IO when the file cannot be read.
@@ -86,7 +98,8 @@ CRM_CHECKED crm_opt_set_load(crm_opt_set *s, const char *path, const char *const
 /** As load, from YAML text in memory; name stands for the file in messages. */
 CRM_CHECKED crm_opt_set_load_text(crm_opt_set *s, const char *name, const char *text, size_t len,
                                   const char *const *sets, int n);
-/** Fail with CRM_ERR_CONFIG like a bad value, naming where key was set: for checks between options. */
+/** Fail with CRM_ERR_CONFIG like a bad value, naming where key was set: for checks between options.
+ */
 CRM_CHECKED crm_opt_set_reject(const crm_opt_set *s, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /** True when key was given by the file or by --set. */
@@ -95,7 +108,8 @@ bool crm_opt_set_given(const crm_opt_set *s, const char *key);
 CRM_CHECKED crm_opt_set_override(crm_opt_set *s, const char *key, const char *value,
                                  const char *origin);
 /** Effective configuration as YAML in table order, each value with its origin as a comment
- *  ("# default", "# FILE:LINE", "# --set").  It can be loaded again. with_origins false omits them. */
+ *  ("# default", "# FILE:LINE", "# --set").  It can be loaded again. with_origins false omits them.
+ */
 void crm_opt_set_write_yaml(const crm_opt_set *s, bool with_origins, crm_str *out);
 /** Each option: visit(ctx, option, value text, origin text), in table order. */
 void crm_opt_set_each(const crm_opt_set *s,

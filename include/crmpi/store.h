@@ -1,8 +1,8 @@
 /* store.h - named contiguous arrays in one HDF5 file: written in parallel, read through a map.
  *
- * A store is the file layer under the data set (docs/data-format.md): groups, arrays of at most four
- * dimensions, text attributes, lists of names.  The bytes of a file depend on what was put in, not on
- * the number of ranks that wrote it. */
+ * A store is the file layer under the data set (docs/data-format.md): groups, arrays of at most
+ * four dimensions, text attributes, lists of names.  The bytes of a file depend on what was put in,
+ * not on the number of ranks that wrote it. */
 #ifndef CRM_STORE_H
 #define CRM_STORE_H
 
@@ -22,12 +22,12 @@ typedef struct crm_store_writer crm_store_writer;
 /** Begin path.tmp; path itself changes only at commit.  CRM_ERR_IO when it cannot be written. */
 CRM_CHECKED crm_store_create(crm_comm *comm, const char *path, const char *kind,
                              crm_store_writer **out);
-/** Announce an array "group/name" of shape dim[rank]; dim[0] counts rows. dim_names (may be NULL) has
- *  one name per dimension, attached as HDF5 dimension labels. */
+/** Announce an array "group/name" of shape dim[rank]; dim[0] counts rows. dim_names (may be NULL)
+ * has one name per dimension, attached as HDF5 dimension labels. */
 CRM_CHECKED crm_store_define(crm_store_writer *w, const char *name, crm_dtype dtype, int rank,
                              const int64_t *dim, const char *const *dim_names);
-/** Attributes of an array or group ("" is the root): one text, one integer, one real, a list of texts
- *  (vlen UTF-8). */
+/** Attributes of an array or group ("" is the root): one text, one integer, one real, a list of
+ * texts (vlen UTF-8). */
 CRM_CHECKED crm_store_attr_text(crm_store_writer *w, const char *name, const char *key,
                                 const char *value);
 CRM_CHECKED crm_store_attr_i64(crm_store_writer *w, const char *name, const char *key,
@@ -36,16 +36,16 @@ CRM_CHECKED crm_store_attr_f64(crm_store_writer *w, const char *name, const char
                                double value);
 CRM_CHECKED crm_store_attr_list(crm_store_writer *w, const char *name, const char *key, int64_t n,
                                 const char *const *items);
-/** A list of texts as an array of fixed-length UTF-8 strings (category levels, dictionaries). The items
- *  must be the same on all ranks; 0 items are allowed. */
+/** A list of texts as an array of fixed-length UTF-8 strings (category levels, dictionaries). The
+ * items must be the same on all ranks; 0 items are allowed. */
 CRM_CHECKED crm_store_texts(crm_store_writer *w, const char *name, int64_t n,
                             const char *const *items);
-/** Rows [first, first + n) of an array; each rank gives its own part (n = 0 takes part too).  first and n
- *  may differ by rank.  Every row must be written once before commit. */
+/** Rows [first, first + n) of an array; each rank gives its own part (n = 0 takes part too).  first
+ * and n may differ by rank.  Every row must be written once before commit. */
 CRM_CHECKED crm_store_write(crm_store_writer *w, const char *name, int64_t first, int64_t n,
                             const void *data);
-/** Finish: content digest into the file, fsync, rename to path.  Before the first write the space needed is
- *  compared with what is free (CRM_ERR_IO names both).  Frees the writer in any case. */
+/** Finish: content digest into the file, fsync, rename to path.  Before the first write the space
+ * needed is compared with what is free (CRM_ERR_IO names both).  Frees the writer in any case. */
 CRM_CHECKED crm_store_commit(crm_store_writer **w, crm_digest *digest);
 /** Give up: removes path.tmp.  NULL is allowed. */
 void crm_store_abandon(crm_store_writer **w);
@@ -60,8 +60,8 @@ typedef struct crm_store_array {
     const void *data; /* mapped; valid until close; NULL when it has no elements */
 } crm_store_array;
 
-/** Open and check: HDF5, our kind, known format version, contiguous arrays of allowed types inside the file,
- *  no links out of it.  CRM_ERR_IO missing or unreadable, CRM_ERR_FORMAT anything else. */
+/** Open and check: HDF5, our kind, known format version, contiguous arrays of allowed types inside
+ * the file, no links out of it.  CRM_ERR_IO missing or unreadable, CRM_ERR_FORMAT anything else. */
 CRM_CHECKED crm_store_open(const char *path, const char *kind, crm_store **out);
 /** NULL when there is no such array. */
 const crm_store_array *crm_store_find(const crm_store *s, const char *name);
@@ -77,8 +77,8 @@ const char *const *crm_store_list(const crm_store *s, const char *name, const ch
 const char *const *crm_store_items(const crm_store *s, const char *name, int64_t *n);
 /** Content digest recorded in the file. */
 crm_digest crm_store_digest(const crm_store *s);
-/** Recompute the content digest; CRM_ERR_FORMAT when it differs.  Collective over comm, the arrays are shared
- *  out by blocks. */
+/** Recompute the content digest; CRM_ERR_FORMAT when it differs.  Collective over comm, the arrays
+ * are shared out by blocks. */
 CRM_CHECKED crm_store_verify(crm_comm *comm, const crm_store *s);
 const char *crm_store_path(const crm_store *s);
 void crm_store_close(crm_store **s);

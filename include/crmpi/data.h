@@ -1,0 +1,167 @@
+/* data.h - the data set as typed blocks, targets, views, folds and the flat view (room data).
+ *
+ * A row is a customer.  Blocks are optional; arrays are mapped from the file (docs/data-format.md)
+ * and read-only.  Nothing here is collective but where said. */
+#ifndef CRM_DATA_H
+#define CRM_DATA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crmpi/base_hash.h"
+#include "crmpi/base_status.h"
+#include "crmpi/comm.h"
+
+/* ---- columns ---- */
+/** Names of the columns of a table-like block, and the levels of its categorical columns. */
+typedef struct crm_schema {
+    int n_num, n_cat;
+    const char *const *num_name; /* [n_num] */
+    const char *const *cat_name; /* [n_cat] */
+    const int64_t *n_levels;     /* [n_cat] */
+    const char *const *const
+        *level; /* [n_cat][n_levels]; a row may be NULL (levels without names) */
+} crm_schema;
+
+/** Rows of a table in memory: num[n][schema.n_num] f32 (NaN = missing), cat[n][schema.n_cat] codes
+ * (-1 = missing).  row[n] are data set rows (borrowed). */
+typedef struct crm_block {
+    int64_t n;
+    const int64_t *row;
+    float *num;
+    int32_t *cat;
+} crm_block;
+
+/* ---- the data set ---- */
+typedef enum crm_level { CRM_LEVEL_CUSTOMER, CRM_LEVEL_DOCUMENT, CRM_LEVEL_COUNT } crm_level;
+extern const char *const crm_level_names[]; /* "customer", "document", NULL */
+
+typedef struct crm_target {
+    const char *name;
+    crm_level level;
+    int n_classes;
+    const char *const *class_name; /* [n_classes] */
+    const int32_t *label;          /* [rows]; -1 = missing */
+    const float *oracle;           /* [rows][n_classes] true probability, or NULL */
+} crm_target;
+
+typedef struct crm_data crm_data; /* opaque; data_impl.h */
+typedef struct crm_monthly {
+    int64_t channels, months;
+    const char *const *name; /* [channels] */
+    const float *value;      /* [rows][channels][months] */
+} crm_monthly;
+typedef struct crm_events {
+    int64_t n, numbers; /* events in all, numbers of each */
+    int64_t n_categories;
+    const char *const *category_name; /* [n_categories] */
+    const char *const *number_name;   /* [numbers]      */
+    const int64_t *first;             /* [rows + 1]     */
+    const int32_t *category;          /* [n]            */
+    const float *time;  /* [n] days before the end of the window, descending within a row */
+    const float *value; /* [n][numbers]   */
+} crm_events;
+typedef struct crm_documents {
+    int64_t n, n_tokens, n_words, n_kinds;
+    const char *const *word;      /* [n_words] dictionary of normal forms */
+    const char *const *kind_name; /* [n_kinds] */
+    const int64_t *first;         /* [rows + 1] documents of a row     */
+    const int64_t *token_first;   /* [n + 1] tokens of a document      */
+    const int32_t *kind;          /* [n]                               */
+    const float *time;            /* [n] days before the end of the window */
+    const int32_t *token;         /* [n_tokens] dictionary ids         */
+} crm_documents;
+
+/** Open a data set (HDF5).  CRM_ERR_IO / CRM_ERR_FORMAT with the path and what is wrong. */
+CRM_CHECKED crm_data_open(const char *path, crm_data **out);
+int64_t crm_data_rows(const crm_data *d);
+crm_digest crm_data_digest(const crm_data *d);
+/** Digest of the source it was imported from ("" when it has none), to see whether an import is
+ * fresh. */
+const char *crm_data_source_digest(const crm_data *d);
+const char *crm_data_path(const crm_data *d);
+/** Profile block: names, numbers [rows][n_num], codes [rows][n_cat] (NULL when none). */
+const crm_schema *crm_data_profile(const crm_data *d, const float **num, const int32_t **cat);
+/** NULL when the block is absent. */
+const crm_monthly *crm_data_monthly(const crm_data *d);
+const crm_events *crm_data_events(const crm_data *d);
+const crm_documents *crm_data_documents(const crm_data *d);
+int crm_data_n_targets(const crm_data *d);
+const crm_target *crm_data_target(const crm_data *d, int i);
+/** CRM_ERR_CONFIG naming the targets there are (nearest first) when name is unknown. */
+CRM_CHECKED crm_data_find_target(const crm_data *d, const char *name, int *index);
+/** Text id of a row (its number when the data set has no id column); out has cap bytes. */
+const char *crm_data_row_id(const crm_data *d, int64_t row, char *out, size_t cap);
+/** Surveyed satisfaction before and after a measure, [rows] each (NaN = not asked), and whether the
+ * row was treated; NULL when absent. */
+const float *crm_data_survey(const crm_data *d, const float **after, const int32_t **treated);
+void crm_data_close(crm_data **d);
+
+/* ---- views and folds ---- */
+/** A list of rows; the same on every rank. */
+typedef struct crm_view {
+    const crm_data *data;
+    int64_t n;
+    int64_t *row;
+} crm_view;
+/** Rows with a label of the target. */
+CRM_CHECKED crm_view_labelled(const crm_data *d, int target, crm_view **out);
+CRM_CHECKED crm_view_all(const crm_data *d, crm_view **out);
+/** Rows of v at the positions where keep[i] != 0. */
+CRM_CHECKED crm_view_select(const crm_view *v, const uint8_t *keep, crm_view **out);
+/** Stratified split of v: about fraction of the rows of each class (at least one of each class with
+ * two or more rows) into *second, the rest into *first.  Keyed by seed; not by rank. */
+CRM_CHECKED crm_view_split(const crm_view *v, int target, double fraction, uint64_t seed,
+                           crm_view **first, crm_view **second);
+void crm_view_free(crm_view **v);
+
+typedef struct crm_folds {
+    int folds, repeats;
+    int64_t n;         /* rows of the view they were made for         */
+    int32_t *fold;     /* [repeats][n]: fold of the i-th row of the view */
+    crm_digest digest; /* of the above and the row numbers           */
+} crm_folds;
+typedef enum crm_fold_kind {
+    CRM_FOLDS_STRATIFIED,
+    CRM_FOLDS_PLAIN,
+    CRM_FOLDS_GROUPED,
+    CRM_FOLDS_FILE
+} crm_fold_kind;
+/** Make repeats x folds.  Stratified: classes spread evenly, sizes differ by at most one per class.
+ * Grouped: rows with equal group[i] (one per row of v) stay together.  CRM_ERR_FORMAT "k = 10
+ * folds, but class 'x' has 7 rows" when k is larger than the rarest class, and when there is one
+ * class only. */
+CRM_CHECKED crm_folds_make(const crm_view *v, int target, crm_fold_kind kind, int folds,
+                           int repeats, uint64_t seed, const int64_t *group, crm_folds **out);
+/** Folds from a text file: one line per row of the data set, a fold number per repeat,
+ * comma-separated; 0-based. Errors name the line. */
+CRM_CHECKED crm_folds_read(const crm_view *v, const char *path, crm_folds **out);
+/** Training and test view of one fold. */
+CRM_CHECKED crm_folds_views(const crm_folds *f, const crm_view *v, int repeat, int fold,
+                            crm_view **train, crm_view **test);
+void crm_folds_free(crm_folds **f);
+
+/* ---- flat view: the same information as one table, for classical models ---- */
+typedef struct crm_flat crm_flat;
+/** Columns: profile; monthly values and their sum, mean, trend; counts and sums of events, recency,
+ * one count per category (at most 64), last and mean of each number; documents and tokens per kind,
+ * recency of the last. */
+CRM_CHECKED crm_flat_new(const crm_data *d, crm_flat **out);
+const crm_schema *crm_flat_schema(const crm_flat *f);
+/** Fill block->num and block->cat (caller's memory) for block->n rows block->row.  Thread-safe. */
+void crm_flat_fill(const crm_flat *f, crm_block *block);
+void crm_flat_free(crm_flat **f);
+
+/* ---- loader: produces batches one ahead in a thread of its own ---- */
+typedef struct crm_loader crm_loader;
+/** Fill buffer number slot (0 or 1) with batch number i. Runs in the loader's thread; may not call
+ * MPI. */
+typedef crm_status (*crm_load_fn)(void *ctx, int64_t i, int slot);
+/** Batches 0 .. n-1 in order. */
+CRM_CHECKED crm_loader_start(int64_t n, crm_load_fn fn, void *ctx, crm_loader **out);
+/** Wait for the next batch; *slot holds it until the next call.  CRM_OK and *slot = -1 after the
+ * last. */
+CRM_CHECKED crm_loader_next(crm_loader *l, int *slot);
+/** Stop early or after the end.  NULL is allowed. */
+void crm_loader_stop(crm_loader **l);
+#endif

@@ -1,0 +1,153 @@
+/* estimator.h - what everything that is fitted has in common: transform, estimator, pipeline (room
+ * estimator).
+ *
+ * A class is a static table of functions with an option table; a registry in app lists the classes.
+ * A pipeline is a list of transforms and one estimator; transforms and estimator are fitted on the
+ * training view only.  Fitted state goes through bags (ckpt.h), so that any model can be saved,
+ * loaded and digested. */
+#ifndef CRM_ESTIMATOR_H
+#define CRM_ESTIMATOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crmpi/base_run.h"
+#include "crmpi/base_status.h"
+#include "crmpi/ckpt.h"
+#include "crmpi/comm.h"
+#include "crmpi/data.h"
+#include "crmpi/opt.h"
+
+/* ---- hooks and the context of a fit ---- */
+typedef enum crm_hook_answer { CRM_HOOK_GO, CRM_HOOK_STOP, CRM_HOOK_PAUSE } crm_hook_answer;
+/** What a learner tells after each epoch (iteration, tree ...). */
+typedef struct crm_epoch {
+    int64_t epoch, of;    /* from 1 */
+    double train_loss;    /* NaN when not known */
+    double valid_loss;    /* NaN when there is no inner validation part */
+    double valid_score;   /* AUC or accuracy of it, NaN likewise */
+    double lr, grad_norm; /* NaN when not known */
+    double seconds;       /* wall time, never part of a result */
+    int64_t rows;         /* rows seen in this epoch */
+} crm_epoch;
+typedef struct crm_hooks {
+    void *ctx;
+    crm_hook_answer (*on_epoch)(void *ctx,
+                                const crm_epoch *e); /* NULL: none; same answer on all ranks */
+    const crm_bag *resume_from;                      /* NULL: from the start */
+} crm_hooks;
+
+typedef struct crm_source crm_source; /* rows of the data set after transforms; below */
+
+/** Arguments of a fit.  Collective over comm; everything is equal on all ranks of it. */
+typedef struct crm_fit {
+    crm_comm *comm;
+    crm_pool *pool;        /* worker threads, NULL: none */
+    const crm_view *train; /* rows to learn from */
+    int target;            /* of the data set */
+    uint64_t seed;
+    crm_hooks hooks;
+} crm_fit;
+
+/* ---- transform ---- */
+typedef struct crm_transform crm_transform;
+typedef struct crm_transform_class {
+    const char *name;
+    const crm_opt *opts; /* NULL: none */
+    size_t cfg_size;
+    const char *help;
+    /** New, unfitted; cfg is borrowed. */
+    crm_status (*make)(const void *cfg, crm_transform **out);
+    /** Learn from the training rows as in (its rows read through in) gives them.  Collective. */
+    crm_status (*fit)(crm_transform *t, const crm_fit *fit, const crm_source *in);
+    /** Columns after the transform; valid after fit or load. */
+    const crm_schema *(*schema)(const crm_transform *t);
+    /** in -> out (out's memory is given, shaped by schema).  Thread-safe, not collective. */
+    void (*apply)(const crm_transform *t, const crm_data *data, const crm_schema *in_schema,
+                  const crm_block *in, crm_block *out);
+    crm_status (*save)(const crm_transform *t, crm_bag *b);
+    crm_status (*load)(crm_transform *t, const crm_schema *in_schema, crm_bag *b);
+    void (*free)(crm_transform *t);
+} crm_transform_class;
+/** First member of every transform. */
+struct crm_transform {
+    const crm_transform_class *class;
+};
+
+/* ---- source: flat view followed by fitted transforms ---- */
+CRM_CHECKED crm_source_new(const crm_data *d, crm_source **out);
+/** Append a fitted transform (borrowed). */
+CRM_CHECKED crm_source_add(crm_source *s, const crm_transform *t);
+const crm_data *crm_source_data(const crm_source *s);
+const crm_schema *crm_source_schema(const crm_source *s);
+/** Rows row[n] after all transforms into num [n][n_num] and cat [n][n_cat] (caller's). Thread-safe;
+ *  allocates only working memory of its own, in pieces of at most CRM_LEAF_ROWS rows. */
+CRM_CHECKED crm_source_read(const crm_source *s, const int64_t *row, int64_t n, float *num,
+                            int32_t *cat);
+void crm_source_free(crm_source **s);
+
+/** Result of the source for the rows of a view, held in memory when it fits in limit bytes, else
+ * computed at each read; the values are the same.  Reads are by position in the view. */
+typedef struct crm_table crm_table;
+CRM_CHECKED crm_table_new(const crm_source *s, const crm_view *v, crm_pool *pool, size_t limit,
+                          crm_table **out);
+/** Positions pos[n] of the view; negative: a row of zeros and codes -1 (padding). */
+CRM_CHECKED crm_table_read(const crm_table *t, const int64_t *pos, int64_t n, float *num,
+                           int32_t *cat);
+void crm_table_free(crm_table **t);
+
+/* ---- estimator ---- */
+typedef struct crm_estimator crm_estimator;
+typedef struct crm_estimator_class {
+    const char *name;
+    const crm_opt *opts;
+    size_t cfg_size;
+    const char *help;
+    crm_status (*make)(const void *cfg, crm_estimator **out);
+    /** Learn.  Collective over fit->comm; the fitted state is the same on all its ranks. */
+    crm_status (*fit)(crm_estimator *e, const crm_fit *fit, const crm_source *in);
+    /** proba[n][k] f64 of rows row[n].  Not collective, not thread-safe. */
+    crm_status (*predict)(crm_estimator *e, const crm_source *in, const int64_t *row, int64_t n,
+                          double *proba);
+    crm_status (*save)(const crm_estimator *e, crm_bag *b);
+    /** source: where rows will come from (its schema shapes the estimator); n_classes of the
+     * target. */
+    crm_status (*load)(crm_estimator *e, const crm_source *in, int n_classes, crm_bag *b);
+    void (*free)(crm_estimator *e);
+} crm_estimator_class;
+struct crm_estimator {
+    const crm_estimator_class *class;
+};
+
+/* ---- pipeline: named model of a study ---- */
+typedef struct crm_pipeline crm_pipeline;
+enum { CRM_PIPELINE_MAX = 8 };
+/** A model as the registry describes it: transforms in order, then the estimator, each with its
+ * config. */
+typedef struct crm_model_spec {
+    const char *name; /* "hybrid", "logistic", "rule" */
+    int n_transforms;
+    const crm_transform_class *transform[CRM_PIPELINE_MAX];
+    const void *transform_cfg[CRM_PIPELINE_MAX];
+    const crm_estimator_class *estimator;
+    const void *estimator_cfg;
+    double cost; /* relative time of a fit, for scheduling only */
+} crm_model_spec;
+
+CRM_CHECKED crm_pipeline_new(const crm_model_spec *spec, crm_pipeline **out);
+/** Fit transforms one after the other, then the estimator.  Collective over fit->comm. */
+CRM_CHECKED crm_pipeline_fit(crm_pipeline *p, const crm_fit *fit);
+/** proba[n][k] of rows of the view's data.  Not collective. */
+CRM_CHECKED crm_pipeline_predict(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,
+                                 double *proba);
+/** All fitted state under "transform<i>/..." and "estimator/...", plus names and the columns
+ * expected. */
+CRM_CHECKED crm_pipeline_save(const crm_pipeline *p, crm_bag *b);
+/** For new data d: its profile columns must have the names the model was fitted on (categories may
+ * have unseen levels, which become missing; order may differ).  CRM_ERR_FORMAT names the first
+ * column that is missing. */
+CRM_CHECKED crm_pipeline_load(crm_pipeline *p, const crm_data *d, crm_bag *b);
+/** Digest of the fitted state. */
+CRM_CHECKED crm_pipeline_digest(const crm_pipeline *p, crm_digest *out);
+void crm_pipeline_free(crm_pipeline **p);
+#endif
