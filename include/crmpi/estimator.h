@@ -88,13 +88,13 @@ void crm_source_free(crm_source **s);
 
 /** Result of the source for the rows of a view, held in memory when it fits in limit bytes, else
  * computed at each read; the values are the same.  Reads are by position in the view. */
-typedef struct crm_table crm_table;
-CRM_CHECKED crm_table_new(const crm_source *s, const crm_view *v, crm_pool *pool, size_t limit,
-                          crm_table **out);
+typedef struct crm_matrix crm_matrix;
+CRM_CHECKED crm_matrix_new(const crm_source *s, const crm_view *v, crm_pool *pool, size_t limit,
+                          crm_matrix **out);
 /** Positions pos[n] of the view; negative: a row of zeros and codes -1 (padding). */
-CRM_CHECKED crm_table_read(const crm_table *t, const int64_t *pos, int64_t n, float *num,
+CRM_CHECKED crm_matrix_read(const crm_matrix *t, const int64_t *pos, int64_t n, float *num,
                            int32_t *cat);
-void crm_table_free(crm_table **t);
+void crm_matrix_free(crm_matrix **t);
 
 /* ---- estimator ---- */
 typedef struct crm_estimator crm_estimator;
