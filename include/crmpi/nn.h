@@ -1,0 +1,142 @@
+/* nn.h - parameters in one flat vector, and a net of layers over values (room nn).
+ *
+ * Parameters.  A registry names every parameter (PyTorch-like: "profile.0.weight"), its shape and
+ * its place in ONE flat f32 vector.  Gradients and optimiser state use the same layout.  Offsets
+ * are multiples of CRM_PARAM_ALIGN elements; the gaps hold zeros and have zero gradient.
+ *
+ * Net.  A value is a matrix [n][width] of activations in an arena that is sized once for max_rows
+ * rows; columns of a value are a value too, so that several layers write one concatenated vector.
+ * A layer reads values and writes one; its class is a row of functions {forward, backward}.
+ * Layers run in the order they were added, backward in reverse.  A value read by several layers
+ * gets the sum of their gradients, the last reader first.  Nothing is allocated in a pass.
+ *
+ * A net belongs to one thread (its own arena and device handle); the parameters are passed in.
+ * Nothing here is collective. */
+#ifndef CRM_NN_H
+#define CRM_NN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "crmpi/base_status.h"
+#include "crmpi/device.h"
+
+/* ---- parameters ---- */
+enum { CRM_PARAM_ALIGN = 16, CRM_PARAM_NAME_MAX = 128 };
+
+typedef enum crm_init {
+    CRM_INIT_ZERO,
+    CRM_INIT_UNIFORM, /* uniform on (-scale, scale); scale = 1 / sqrt(fan_in) for dense layers */
+    CRM_INIT_NORMAL,  /* normal with mean 0 and standard deviation scale                       */
+    CRM_INIT_COUNT
+} crm_init;
+
+typedef struct crm_param {
+    char name[CRM_PARAM_NAME_MAX];
+    int rank;
+    int64_t dim[CRM_MAX_RANK]; /* PyTorch's shape and order                          */
+    int64_t n;                 /* elements                                           */
+    int64_t offset;            /* of the first one in the flat vector; after sealing */
+    crm_init init;
+    double scale;
+    bool decay; /* weight decay applies (not to biases and embeddings)    */
+    bool table; /* rows of an embedding: placed behind all other parameters */
+} crm_param;
+
+typedef struct crm_params crm_params;
+CRM_CHECKED crm_params_new(crm_params **out);
+/** Add a copy of p (n and offset are filled in here); *index is its number.  CRM_ERR_INTERNAL when
+ *  the name is taken or the registry is sealed. */
+CRM_CHECKED crm_params_add(crm_params *ps, const crm_param *p, int *index);
+/** Fix the offsets: in reverse order of addition, which is the order in which gradients become
+ *  ready, embedding tables last. */
+void crm_params_seal(crm_params *ps);
+int crm_params_count(const crm_params *ps);
+const crm_param *crm_params_get(const crm_params *ps, int i);
+/** Index of a name, -1 when there is none. */
+int crm_params_find(const crm_params *ps, const char *name);
+/** Elements of the flat vector, gaps included; a multiple of CRM_PARAM_ALIGN. */
+int64_t crm_params_size(const crm_params *ps);
+/** Initial values into w[size] (host).  A value depends on (seed, name, element) only, not on the
+ *  order of parameters. */
+void crm_params_init(const crm_params *ps, uint64_t seed, float *w);
+/** mask[size] = 1 where weight decay applies, else 0 (host). */
+void crm_params_decay_mask(const crm_params *ps, uint8_t *mask);
+void crm_params_free(crm_params **ps);
+
+/* ---- net ---- */
+typedef struct crm_net crm_net;
+typedef int crm_value; /* number of a value in its net */
+
+/** What one pass works on.  Tensors bound to inputs have n = lanes.n * lanes.rows rows. */
+typedef struct crm_pass {
+    int64_t n;
+    const float *w;  /* flat parameters, device memory                                      */
+    crm_lanes lanes; /* lanes.stride: elements between the gradients of two lanes           */
+    float *grad;     /* flat gradient of lane 0, zeroed by the caller; NULL: no gradients   */
+    bool training;   /* dropout is active                                                   */
+    uint64_t seed;
+    uint32_t epoch;
+    const int64_t *row_id; /* [n] device memory; needed when training with dropout          */
+} crm_pass;
+
+/** Loss of a head: set before each pass. */
+typedef struct crm_head_loss {
+    const int32_t *label; /* [n] device memory; negative: masked                             */
+    double scale;         /* loss weight / (sum of weights of the valid labels, global batch) */
+} crm_head_loss;
+
+/** d and params are borrowed; the net adds its parameters to params. */
+CRM_CHECKED crm_net_new(crm_device *d, crm_params *params, int64_t max_rows, int64_t max_lanes,
+                        crm_net **out);
+/** A matrix [n][width] that the caller binds before each pass; no gradient flows into it. */
+CRM_CHECKED crm_net_input(crm_net *net, crm_dtype dtype, int64_t width, crm_value *out);
+/** A value of width columns in the arena. */
+CRM_CHECKED crm_net_value(crm_net *net, int64_t width, crm_value *out);
+/** Columns [first, first + width) of a value or input. */
+CRM_CHECKED crm_net_columns(crm_net *net, crm_value v, int64_t first, int64_t width,
+                            crm_value *out);
+int64_t crm_net_width(const crm_net *net, crm_value v);
+
+/* Layers.  y is an arena value (or columns of one) that no other layer writes.  Names may hold
+ * dots; parameters are "<name>.weight" and "<name>.bias". */
+/** y[n][o] = act(x[n][i] weight[o][i]^T + bias[o]). */
+CRM_CHECKED crm_net_linear(crm_net *net, const char *name, crm_value x, crm_act act, crm_value y);
+/** y[r] = weight[code[r]], weight [levels][width of y], N(0, 1); codes outside [0, levels): zeros.
+ *  code is one column of an i32 input. */
+CRM_CHECKED crm_net_embedding(crm_net *net, const char *name, crm_value code, int64_t levels,
+                              crm_value y);
+/** y = x times mask / (1 - rate) in training, y = x else. */
+CRM_CHECKED crm_net_dropout(crm_net *net, const char *name, crm_value x, double rate, crm_value y);
+/** y = a + b. */
+CRM_CHECKED crm_net_add(crm_net *net, const char *name, crm_value a, crm_value b, crm_value y);
+/** y = x (to place an input into a concatenated value). */
+CRM_CHECKED crm_net_copy(crm_net *net, const char *name, crm_value x, crm_value y);
+/** Loss on logits: width 1 binary cross-entropy, else cross-entropy; class_weight (host,
+ *  [n_classes], copied) may be NULL.  *head numbers the heads from 0. */
+CRM_CHECKED crm_net_head(crm_net *net, const char *name, crm_value logits,
+                         const float *class_weight, int *head);
+/** Check the graph and allocate the arena.  No layer may be added afterwards. */
+CRM_CHECKED crm_net_finish(crm_net *net);
+
+void crm_net_bind(crm_net *net, crm_value input, void *data);
+/** Activation of a value after a forward pass (n of the last pass rows). */
+crm_tensor crm_net_tensor(const crm_net *net, crm_value v);
+/** Probabilities of a head after a forward pass into proba [n][width of logits], device memory. */
+CRM_CHECKED crm_net_proba(crm_net *net, int head, float *proba);
+
+CRM_CHECKED crm_net_forward(crm_net *net, const crm_pass *p);
+/** Losses of all heads after a forward pass; loss[lane * heads + head] (host) = scale * sum of
+ *  weight * loss over the lane; with p->grad also the gradients of the logits for backward. */
+CRM_CHECKED crm_net_loss(crm_net *net, const crm_pass *p, const crm_head_loss *heads, double *loss);
+/** Gradients of all parameters into p->grad, after crm_net_loss of the same pass. */
+CRM_CHECKED crm_net_backward(crm_net *net, const crm_pass *p);
+/** Name of the first thing that is not finite after a pass: parameters ("parameter x.weight"),
+ *  then outputs in forward order ("output of x"), then gradients in backward order ("gradient of
+ *  x.weight", "gradient into x"); "" when all is finite.  Allocates; for the failing step only. */
+CRM_CHECKED crm_net_find_nonfinite(crm_net *net, const crm_pass *p, char *name, size_t cap);
+/** Bytes of the arena. */
+size_t crm_net_bytes(const crm_net *net);
+void crm_net_free(crm_net **net);
+#endif
