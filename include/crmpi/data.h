@@ -143,9 +143,10 @@ void crm_folds_free(crm_folds **f);
 
 /* ---- flat view: the same information as one table, for classical models ---- */
 typedef struct crm_flat crm_flat;
-/** Columns: profile; monthly values and their sum, mean, trend; counts and sums of events, recency,
- * one count per category (at most 64), last and mean of each number; documents and tokens per kind,
- * recency of the last. */
+/** Numeric columns: profile; each month of each channel, its sum, trend (least-squares slope) and
+ * mean of the last three months; events: count, recency, one count per category (when there are at
+ * most 64), sum, mean and last of each number; documents: recency, documents and tokens of each
+ * kind.  Categorical: the profile's. */
 CRM_CHECKED crm_flat_new(const crm_data *d, crm_flat **out);
 const crm_schema *crm_flat_schema(const crm_flat *f);
 /** Fill block->num and block->cat (caller's memory) for block->n rows block->row.  Thread-safe. */

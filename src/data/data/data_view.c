@@ -1,0 +1,105 @@
+/* data_view.c - row lists, and the stratified split that an inner validation part is taken with. */
+#include "crmpi/base_mem.h"
+#include "crmpi/base_rng.h"
+#include "data_impl.h"
+
+crm_status crm_view_new(const crm_data *d, int64_t n, crm_view **out)
+{
+    crm_view *v = NULL;
+    crm_status st = CRM_OK;
+
+    *out = NULL;
+    CRM_NEW(v, 1);
+    CRM_NEW_TO(st, fail, v->row, n);
+    v->data = d;
+    v->n = n;
+    *out = v;
+    return CRM_OK;
+fail:
+    crm_mem_free(v);
+    return st;
+}
+
+void crm_view_free(crm_view **v)
+{
+    if (!*v) return;
+    crm_mem_free((*v)->row);
+    crm_mem_free(*v);
+    *v = NULL;
+}
+
+crm_status crm_view_all(const crm_data *d, crm_view **out)
+{
+    CRM_TRY(crm_view_new(d, d->rows, out));
+    for (int64_t i = 0; i < d->rows; i++)
+        (*out)->row[i] = i;
+    return CRM_OK;
+}
+
+crm_status crm_view_select(const crm_view *v, const uint8_t *keep, crm_view **out)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < v->n; i++)
+        n += keep[i] != 0;
+    CRM_TRY(crm_view_new(v->data, n, out));
+    n = 0;
+    for (int64_t i = 0; i < v->n; i++)
+        if (keep[i]) (*out)->row[n++] = v->row[i];
+    return CRM_OK;
+}
+
+crm_status crm_view_labelled(const crm_data *d, int target, crm_view **out)
+{
+    const int32_t *label = d->target[target].label;
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < d->rows; i++)
+        n += label[i] >= 0;
+    CRM_TRY(crm_view_new(d, n, out));
+    n = 0;
+    for (int64_t i = 0; i < d->rows; i++)
+        if (label[i] >= 0) (*out)->row[n++] = i;
+    return CRM_OK;
+}
+
+/* The first round(fraction n_c) rows of each class, in a shuffled order, are taken. */
+static void take_by_class(const crm_view *v, const int32_t *label, int k, double fraction,
+                          const int64_t *order, int64_t *left, uint8_t *second)
+{
+    for (int c = 0; c < k; c++)
+        left[c] = 0;
+    for (int64_t i = 0; i < v->n; i++)
+        left[label[v->row[i]]]++;
+    for (int c = 0; c < k; c++) {
+        int64_t n = left[c], take = (int64_t)(fraction * (double)n + 0.5);
+        left[c] = n < 2 ? 0 : take < 1 ? 1 : take > n - 1 ? n - 1 : take;
+    }
+    for (int64_t i = 0; i < v->n; i++)
+        if (left[label[v->row[order[i]]]]-- > 0) second[order[i]] = 1;
+}
+
+crm_status crm_view_split(const crm_view *v, int target, double fraction, uint64_t seed,
+                          crm_view **first, crm_view **second)
+{
+    const crm_target *t = &v->data->target[target];
+    int64_t *order = NULL, *left = NULL;
+    uint8_t *keep = NULL;
+    crm_status st = CRM_OK;
+
+    *first = *second = NULL;
+    CRM_NEW_TO(st, done, order, v->n);
+    CRM_NEW_TO(st, done, left, t->n_classes);
+    CRM_NEW_TO(st, done, keep, v->n);
+    crm_rng_permute(seed, CRM_RNG_INNER, 0, v->n, order);
+    take_by_class(v, t->label, t->n_classes, fraction, order, left, keep);
+    CRM_TRY_TO(st, done, crm_view_select(v, keep, second));
+    for (int64_t i = 0; i < v->n; i++)
+        keep[i] = !keep[i];
+    st = crm_view_select(v, keep, first);
+done:
+    crm_mem_free(order);
+    crm_mem_free(left);
+    crm_mem_free(keep);
+    return st;
+}
