@@ -16,6 +16,7 @@
 #include "crmpi/ckpt.h"
 #include "crmpi/comm.h"
 #include "crmpi/data.h"
+#include "crmpi/data_columns.h"
 #include "crmpi/opt.h"
 
 /* ---- hooks and the context of a fit ---- */
@@ -76,6 +77,10 @@ struct crm_transform {
 
 /* ---- source: flat view followed by fitted transforms ---- */
 CRM_CHECKED crm_source_new(const crm_data *d, crm_source **out);
+/** As new, for data other than what want was taken from: columns are found by name and category
+ * codes by the names of their levels; levels that want does not know become missing. CRM_ERR_FORMAT
+ * names the first column that d lacks.  want must outlive the source. */
+CRM_CHECKED crm_source_new_like(const crm_data *d, const crm_schema *want, crm_source **out);
 /** Append a fitted transform (borrowed). */
 CRM_CHECKED crm_source_add(crm_source *s, const crm_transform *t);
 const crm_data *crm_source_data(const crm_source *s);
@@ -90,11 +95,16 @@ void crm_source_free(crm_source **s);
  * computed at each read; the values are the same.  Reads are by position in the view. */
 typedef struct crm_matrix crm_matrix;
 CRM_CHECKED crm_matrix_new(const crm_source *s, const crm_view *v, crm_pool *pool, size_t limit,
-                          crm_matrix **out);
+                           crm_matrix **out);
 /** Positions pos[n] of the view; negative: a row of zeros and codes -1 (padding). */
 CRM_CHECKED crm_matrix_read(const crm_matrix *t, const int64_t *pos, int64_t n, float *num,
-                           int32_t *cat);
+                            int32_t *cat);
 void crm_matrix_free(crm_matrix **t);
+
+/* ---- schemas in bags ---- */
+/** Names of columns and levels under "num", "cat" and "levels<k>". */
+CRM_CHECKED crm_schema_save(const crm_schema *s, crm_bag *b);
+CRM_CHECKED crm_schema_load(crm_bag *b, crm_columns *out);
 
 /* ---- estimator ---- */
 typedef struct crm_estimator crm_estimator;
