@@ -84,6 +84,19 @@ static crm_status open_levels(crm_data *d)
     return CRM_OK;
 }
 
+/* Codes index tables of levels later on, so they are checked once here. */
+static crm_status check_codes(const crm_data *d)
+{
+    int k = d->profile.n_cat;
+
+    for (int64_t i = 0; i < d->rows * k; i++)
+        CRM_CHECK(d->cat[i] >= -1 && d->cat[i] < d->n_levels[i % k], CRM_ERR_FORMAT,
+                  "%s: profile/cat of row %lld holds code %d, column '%s' has %lld levels",
+                  crm_store_path(d->store), (long long)(i / k), d->cat[i],
+                  d->profile.cat_name[i % k], (long long)d->n_levels[i % k]);
+    return CRM_OK;
+}
+
 static crm_status open_profile(crm_data *d)
 {
     const crm_store_array *num, *cat;
@@ -101,7 +114,8 @@ static crm_status open_profile(crm_data *d)
         CRM_TRY(names(d, "profile/cat", "columns", cat->dim[1], &d->profile.cat_name));
         d->cat = cat->data;
     }
-    return open_levels(d);
+    CRM_TRY(open_levels(d));
+    return check_codes(d);
 }
 
 static crm_status open_monthly(crm_data *d)

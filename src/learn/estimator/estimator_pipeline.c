@@ -161,7 +161,7 @@ static crm_status load_transform(crm_pipeline *p, int i, crm_bag *b)
 crm_status crm_pipeline_load(crm_pipeline *p, const crm_data *d, crm_bag *b)
 {
     crm_status st;
-    int n_classes;
+    int n_classes = 0;
 
     CRM_TRY(load_head(p, b, &n_classes));
     CRM_TRY(crm_source_new_like(d, p->schema, &p->source));
