@@ -50,11 +50,17 @@ typedef struct crm_fit {
     crm_hooks hooks;
 } crm_fit;
 
+/** Option tables of a class, each bound at an offset of its config struct; ends with {NULL, 0}. */
+typedef struct crm_cfg_part {
+    const crm_opt *opts;
+    size_t offset;
+} crm_cfg_part;
+
 /* ---- transform ---- */
 typedef struct crm_transform crm_transform;
 typedef struct crm_transform_class {
     const char *name;
-    const crm_opt *opts; /* NULL: none */
+    const crm_cfg_part *parts; /* NULL: no options */
     size_t cfg_size;
     const char *help;
     /** New, unfitted; cfg is borrowed. */
@@ -110,7 +116,7 @@ CRM_CHECKED crm_schema_load(crm_bag *b, crm_columns *out);
 typedef struct crm_estimator crm_estimator;
 typedef struct crm_estimator_class {
     const char *name;
-    const crm_opt *opts;
+    const crm_cfg_part *parts;
     size_t cfg_size;
     const char *help;
     crm_status (*make)(const void *cfg, crm_estimator **out);

@@ -1,0 +1,83 @@
+/* record.h - the folder of a run: lock, provenance, metrics, predictions, summary (room record).
+ *
+ *     RUN/config.yaml     effective configuration with the origin of each value
+ *     RUN/run.json        provenance: versions, host, ranks, times, digests (not reproducible)
+ *     RUN/metrics.jsonl   one JSON object per epoch and per finished unit
+ *     RUN/units/          result of each finished unit (a bag), so that a restart repeats none
+ *     RUN/models/         one model file per model, fitted on all rows
+ *     RUN/predictions.h5  row ids, folds and probabilities per model
+ *     RUN/summary.json    the result, a contract for scripts (reproducible: no time, host, path,
+ * ranks) RUN/report.md       the result for people (written by room report)
+ *
+ * Files are written by rank 0 through a temporary name; a reader never sees a part of one. */
+#ifndef CRM_RECORD_H
+#define CRM_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "crmpi/base_hash.h"
+#include "crmpi/base_status.h"
+#include "crmpi/comm.h"
+#include "crmpi/opt.h"
+
+typedef struct crm_record_cfg {
+    double lock_wait; /* s */
+} crm_record_cfg;
+extern const crm_opt crm_record_opts[]; /* record.lock_wait (LAYOUT) */
+
+typedef struct crm_record crm_record;
+typedef enum crm_record_state {
+    CRM_RECORD_NEW,      /* the folder was made now, or was empty                   */
+    CRM_RECORD_STARTED,  /* same config digest, not finished: go on                 */
+    CRM_RECORD_FINISHED, /* same config digest, summary.json is there: print it     */
+} crm_record_state;
+
+/** Open or make the run folder and lock it (flock on RUN/.lock by rank 0; where flock is not
+ * offered a lease file with host, pid, job id).  Collective.
+ *  @param[in] config_yaml  effective configuration (crm_opt_set_write_yaml), written to config.yaml
+ * when new
+ *  @param[in] digest       of the configuration and the data
+ *  @return CRM_OK; CRM_ERR_CONFIG when the folder holds a run with another digest (both named, and
+ * what to do), or is locked after lock_wait seconds (holder named: host, pid, job); CRM_ERR_IO not
+ * writable or not a run folder (exists, not empty, no config digest in it). */
+CRM_CHECKED crm_record_open(crm_comm *comm, const crm_record_cfg *cfg, const char *dir,
+                            const char *command, const char *config_yaml, crm_digest digest,
+                            crm_record_state *state, crm_record **out);
+/** RUN/name into out. */
+CRM_CHECKED crm_record_path(const crm_record *r, const char *name, char *out, size_t cap);
+const char *crm_record_dir(const crm_record *r);
+/** Append one line to metrics.jsonl: key/value pairs of real numbers (NaN is written as null),
+ * after the texts "unit" and "model".  Rank 0 writes, other ranks return at once.  Not collective.
+ */
+typedef struct crm_record_pair {
+    const char *key;
+    double value;
+} crm_record_pair;
+CRM_CHECKED crm_record_metrics(crm_record *r, const char *event, const char *unit,
+                               const char *model, int n, const crm_record_pair *pair);
+/** Add to run.json; written at close and by flush.  Rank 0 only, elsewhere no effect. path is
+ * dotted: "digests.data".
+ */
+CRM_CHECKED crm_record_note_text(crm_record *r, const char *path, const char *value);
+CRM_CHECKED crm_record_note_f64(crm_record *r, const char *path, double value);
+CRM_CHECKED crm_record_note_i64(crm_record *r, const char *path, int64_t value);
+/** Effective configuration with origins into run.json ("config": {key: {value, origin}}). */
+CRM_CHECKED crm_record_note_options(crm_record *r, const crm_opt_set *s);
+/** Facts every run.json has: version, compiler, MPI, HDF5, CPU features, start and end time, host
+ * of each rank, resident memory of each rank.  Collective. */
+CRM_CHECKED crm_record_note_ranks(crm_record *r);
+/** Write run.json.  Collective. */
+CRM_CHECKED crm_record_flush(crm_record *r);
+/** Write a text file of the run atomically (rank 0; the others agree).  Collective. */
+CRM_CHECKED crm_record_write(crm_record *r, const char *name, const char *text, size_t len);
+/** Unlock and free.  Collective.  A folder that this call made and in which nothing was finished is
+ * removed when failed is true and it holds nothing but what open wrote. */
+void crm_record_close(crm_record **r, bool failed);
+
+/** Read the effective configuration and digest of a finished run for predict or report.  CRM_ERR_IO
+ * when dir is not a run folder (says what is missing).  *yaml is the caller's (crm_mem_free).  Not
+ * collective. */
+CRM_CHECKED crm_record_read_config(const char *dir, char **yaml, size_t *len);
+#endif

@@ -1,0 +1,42 @@
+/* train.h - the step loop, and the hybrid net as an estimator (room train).
+ *
+ * A step takes train.lanes x train.lane_rows rows of the training view in an order that depends on
+ * (seed, epoch) only; each lane's gradient is one leaf of an exact tree sum; every rank updates its
+ * slice of the parameters and gathers the rest.  docs/exactness.md. */
+#ifndef CRM_TRAIN_H
+#define CRM_TRAIN_H
+
+#include "crmpi/estimator.h"
+#include "crmpi/model.h"
+#include "crmpi/opt.h"
+#include "crmpi/optim.h"
+
+typedef enum crm_reduce { CRM_REDUCE_EXACT, CRM_REDUCE_FAST, CRM_REDUCE_COUNT } crm_reduce;
+typedef enum crm_class_weight {
+    CRM_WEIGHT_NONE,
+    CRM_WEIGHT_BALANCED, /* n / (k n_c), as in scikit-learn */
+    CRM_WEIGHT_COUNT
+} crm_class_weight;
+
+typedef struct crm_train_cfg {
+    int64_t epochs, lanes, lane_rows, threads;
+    int reduce;        /* crm_reduce */
+    double validation; /* part of the training rows kept for early stopping; 0: none */
+    int64_t
+        patience; /* epochs without a lower validation loss before stopping; 0: never stop early */
+    bool refit;   /* train again on all rows for the number of epochs found */
+    int class_weight;    /* crm_class_weight */
+    int64_t members;     /* nets with different initial weights and row orders, averaged */
+    int64_t cache_bytes; /* transformed rows are kept in memory up to this size */
+} crm_train_cfg;
+extern const crm_opt crm_train_opts[];
+
+/** Config of the hybrid: the net, the step loop and the optimiser. */
+typedef struct crm_hybrid_cfg {
+    crm_train_cfg train;
+    crm_model_cfg model;
+    crm_optim_cfg optim;
+} crm_hybrid_cfg;
+extern const crm_estimator_class crm_hybrid_class;
+
+#endif

@@ -1,0 +1,37 @@
+/* train_opts.c - options train.*. */
+#include "crmpi/train.h"
+
+static const char *const reduce_names[] = {"exact", "fast", NULL};
+_Static_assert(sizeof reduce_names / sizeof *reduce_names == CRM_REDUCE_COUNT + 1, "names");
+static const char *const weight_names[] = {"none", "balanced", NULL};
+_Static_assert(sizeof weight_names / sizeof *weight_names == CRM_WEIGHT_COUNT + 1, "names");
+
+#define S crm_train_cfg
+const crm_opt crm_train_opts[] = {
+    CRM_OPT_I(S, epochs, "train.epochs", 40, 1, 1e6, "epochs", 0,
+              "Most passes over the training rows."),
+    CRM_OPT_I(S, lanes, "train.lanes", 8, 1, 64, "1", CRM_OPT_POW2,
+              "Lanes per step, a power of two: the most ranks that can share one fit."),
+    CRM_OPT_I(S, lane_rows, "train.lane_rows", 32, 1, 1 << 20, "rows", 0,
+              "Rows per lane; the global batch is lanes times lane_rows."),
+    CRM_OPT_I(S, threads, "train.threads", 1, 1, 256, "threads", CRM_OPT_LAYOUT,
+              "Worker threads of each rank; they take whole lanes."),
+    CRM_OPT_E(S, reduce, "train.reduce", "exact", reduce_names, 0,
+              "exact: same bits on any number of ranks; fast: plain all-reduce, results depend on "
+              "the layout."),
+    CRM_OPT_R(S, validation, "train.validation", 0.15, 0, 0.9, "1", 0,
+              "Part of the training rows kept aside to stop early; 0 trains all epochs on all "
+              "rows."),
+    CRM_OPT_I(S, patience, "train.patience", 10, 0, 1e6, "epochs", 0,
+              "Epochs without a lower validation loss before stopping; 0 never stops early."),
+    CRM_OPT_B(S, refit, "train.refit", 1, 0,
+              "Train again on all training rows for the number of epochs found."),
+    CRM_OPT_E(S, class_weight, "train.class_weight", "none", weight_names, 0,
+              "Weights of the classes in the loss; balanced is n / (k n_c)."),
+    CRM_OPT_I(S, members, "train.members", 1, 1, 64, "nets", 0,
+              "Nets with different initial weights whose probabilities are averaged."),
+    CRM_OPT_I(S, cache_bytes, "train.cache_bytes", 536870912, 0, 1e15, "bytes", CRM_OPT_LAYOUT,
+              "Transformed rows are kept in memory up to this size per rank, else made again for "
+              "each batch."),
+    {.key = NULL},
+};
