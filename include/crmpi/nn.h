@@ -121,10 +121,11 @@ CRM_CHECKED crm_net_head(crm_net *net, const char *name, crm_value logits,
 CRM_CHECKED crm_net_finish(crm_net *net);
 
 void crm_net_bind(crm_net *net, crm_value input, void *data);
-/** Activation of a value after a forward pass (n of the last pass rows). */
+/** Activations of a value, [max_rows][width]; after a forward pass its first n rows are valid. */
 crm_tensor crm_net_tensor(const crm_net *net, crm_value v);
-/** Probabilities of a head after a forward pass into proba [n][width of logits], device memory. */
-CRM_CHECKED crm_net_proba(crm_net *net, int head, float *proba);
+/** Probabilities of the first n rows of a head after a forward pass into proba [n][width of
+ *  logits], device memory. */
+CRM_CHECKED crm_net_proba(crm_net *net, int head, int64_t n, float *proba);
 
 CRM_CHECKED crm_net_forward(crm_net *net, const crm_pass *p);
 /** Losses of all heads after a forward pass; loss[lane * heads + head] (host) = scale * sum of
@@ -133,8 +134,9 @@ CRM_CHECKED crm_net_loss(crm_net *net, const crm_pass *p, const crm_head_loss *h
 /** Gradients of all parameters into p->grad, after crm_net_loss of the same pass. */
 CRM_CHECKED crm_net_backward(crm_net *net, const crm_pass *p);
 /** Name of the first thing that is not finite after a pass: parameters ("parameter x.weight"),
- *  then outputs in forward order ("output of x"), then gradients in backward order ("gradient of
- *  x.weight", "gradient into x"); "" when all is finite.  Allocates; for the failing step only. */
+ *  then inputs and outputs in forward order ("input of x", "output of x"), then gradients in
+ * backward order ("gradient of x.weight", "gradient into x"); "" when all is finite.  Allocates;
+ * for the failing step only. */
 CRM_CHECKED crm_net_find_nonfinite(crm_net *net, const crm_pass *p, char *name, size_t cap);
 /** Bytes of the arena. */
 size_t crm_net_bytes(const crm_net *net);

@@ -1,0 +1,178 @@
+/* optim_step.c - one step of AdamW or SGD on a slice of the flat vector. */
+#include "crmpi/optim.h"
+
+#include "crmpi/base_mem.h"
+
+enum { STATES_MAX = 2 };
+
+/* A run of equal weight decay, from the beginning of the slice. */
+typedef struct range {
+    int64_t first, n;
+    bool decay;
+} range;
+
+/* One kind: its state vectors and its step on one range. */
+typedef struct optim_class {
+    int n_states;
+    const char *state_name[STATES_MAX];
+    crm_status (*step)(crm_optim *o, const range *r, const float *grad, float *w);
+} optim_class;
+
+struct crm_optim {
+    const optim_class *class;
+    crm_optim_cfg cfg;
+    crm_device *device;
+    int64_t first, n;
+    range *ranges;
+    int64_t n_ranges;
+    void *state[STATES_MAX]; /* f32 [n], device memory         */
+    void *sums;              /* f64 per block, device memory   */
+    int64_t step;            /* this and below: of the call in progress */
+    double lr, grad_scale;
+};
+
+static crm_tensor part(const float *v, const range *r)
+{
+    return crm_tensor_1d((void *)(uintptr_t)(v + r->first), CRM_F32, r->n);
+}
+
+static crm_status adam_step(crm_optim *o, const range *r, const float *grad, float *w)
+{
+    crm_adam p = {.lr = o->lr,
+                  .beta1 = o->cfg.beta1,
+                  .beta2 = o->cfg.beta2,
+                  .eps = o->cfg.eps,
+                  .weight_decay = r->decay ? o->cfg.weight_decay : 0,
+                  .grad_scale = o->grad_scale,
+                  .step = o->step};
+    crm_tensor g = part(grad, r), tw = part(w, r), m = part(o->state[0], r),
+               v = part(o->state[1], r);
+
+    return crm_op_adam(o->device, &p, &g, &tw, &m, &v);
+}
+
+static crm_status sgd_step(crm_optim *o, const range *r, const float *grad, float *w)
+{
+    crm_sgd p = {.lr = o->lr,
+                 .momentum = o->cfg.momentum,
+                 .weight_decay = r->decay ? o->cfg.weight_decay : 0,
+                 .grad_scale = o->grad_scale,
+                 .nesterov = o->cfg.nesterov};
+    crm_tensor g = part(grad, r), tw = part(w, r), m = part(o->state[0], r);
+
+    return crm_op_sgd(o->device, &p, &g, &tw, &m);
+}
+
+static const optim_class classes[CRM_OPTIM_KIND_COUNT] = {
+    [CRM_OPTIM_ADAMW] = {2, {"m", "v"}, adam_step},
+    [CRM_OPTIM_SGD] = {1, {"momentum"}, sgd_step},
+};
+
+/* Cut the slice where decay changes; out NULL: only count. */
+static int64_t cut(const uint8_t *decay, int64_t n, range *out)
+{
+    int64_t k = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        if (i == 0 || (decay[i] != 0) != (decay[i - 1] != 0)) {
+            if (out) out[k] = (range){.first = i, .decay = decay[i] != 0};
+            k++;
+        }
+    for (int64_t i = 0; out && i < k; i++)
+        out[i].n = (i + 1 < k ? out[i + 1].first : n) - out[i].first;
+    return k;
+}
+
+/* Device memory of n zeroed elements. */
+static crm_status new_zeroed(crm_device *d, int64_t n, size_t size, void **out)
+{
+    void *host, *buf = NULL;
+    crm_status st = CRM_OK;
+
+    host = crm_mem_new((size_t)n, size);
+    CRM_CHECK(host, CRM_ERR_NOMEM, "out of memory: %lld x %zu bytes", (long long)n, size);
+    CRM_TRY_TO(st, done, crm_buf_new(d, (size_t)n * size, &buf));
+    CRM_TRY_TO(st, done, crm_buf_upload(d, buf, host, (size_t)n * size));
+done:
+    *out = buf;
+    crm_mem_free(host);
+    return st;
+}
+
+static int64_t n_blocks(const crm_optim *o)
+{
+    return (o->n + CRM_BLOCK - 1) / CRM_BLOCK;
+}
+
+static crm_status set_up(crm_optim *o, const uint8_t *decay)
+{
+    o->n_ranges = cut(decay + o->first, o->n, NULL);
+    CRM_NEW(o->ranges, o->n_ranges);
+    cut(decay + o->first, o->n, o->ranges);
+    for (int i = 0; i < o->class->n_states; i++)
+        CRM_TRY(new_zeroed(o->device, o->n, sizeof(float), &o->state[i]));
+    return new_zeroed(o->device, n_blocks(o), sizeof(double), &o->sums);
+}
+
+crm_status crm_optim_new(const crm_optim_cfg *cfg, crm_device *d, int64_t first, int64_t n,
+                         const uint8_t *decay, crm_optim **out)
+{
+    crm_status st;
+
+    CRM_CHECK(cfg->kind >= 0 && cfg->kind < CRM_OPTIM_KIND_COUNT && n >= 0 && first >= 0,
+              CRM_ERR_ARG, "optimiser of kind %d for %lld elements from %lld", cfg->kind,
+              (long long)n, (long long)first);
+    CRM_NEW(*out, 1);
+    **out =
+        (crm_optim){.class = &classes[cfg->kind], .cfg = *cfg, .device = d, .first = first, .n = n};
+    st = set_up(*out, decay);
+    if (st) crm_optim_free(out);
+    return st;
+}
+
+crm_status crm_optim_apply(crm_optim *o, int64_t step, double lr, double grad_scale,
+                           const float *grad, float *w)
+{
+    CRM_CHECK(step >= 1, CRM_ERR_ARG, "optimiser step %lld, counted from 1", (long long)step);
+    o->step = step;
+    o->lr = lr;
+    o->grad_scale = grad_scale;
+    for (int64_t i = 0; i < o->n_ranges; i++)
+        CRM_TRY(o->class->step(o, &o->ranges[i], grad, w + o->first));
+    return CRM_OK;
+}
+
+crm_status crm_optim_block_sums(crm_optim *o, const float *grad, double *sums)
+{
+    range all = {.n = o->n};
+    crm_tensor g = part(grad, &all), s = crm_tensor_1d(o->sums, CRM_F64, n_blocks(o));
+
+    if (o->n == 0) return CRM_OK;
+    CRM_TRY(crm_op_sum_squares(o->device, &g, &s));
+    CRM_TRY(crm_device_sync(o->device));
+    return crm_buf_download(o->device, o->sums, sums, (size_t)n_blocks(o) * sizeof *sums);
+}
+
+int crm_optim_state_count(const crm_optim *o)
+{
+    return o->class->n_states;
+}
+
+float *crm_optim_state(crm_optim *o, int i, const char **name)
+{
+    *name = o->class->state_name[i];
+    return o->state[i];
+}
+
+void crm_optim_free(crm_optim **po)
+{
+    crm_optim *o = *po;
+
+    if (!o) return;
+    for (int i = 0; i < STATES_MAX; i++)
+        if (o->state[i]) crm_buf_free(o->device, o->state[i]);
+    if (o->sums) crm_buf_free(o->device, o->sums);
+    crm_mem_free(o->ranges);
+    crm_mem_free(o);
+    *po = NULL;
+}
