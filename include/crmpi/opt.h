@@ -82,36 +82,45 @@ typedef struct crm_opt {
 
 typedef struct crm_opt_set crm_opt_set;
 
+/** An empty set; the caller's, for crm_opt_set_free.  CRM_ERR_NOMEM. */
 CRM_CHECKED crm_opt_set_new(crm_opt_set **out);
 /** Bind a table to a config struct and put the defaults into it.  Both are borrowed and must
- * outlive the set.  CRM_ERR_INTERNAL when a key is bound twice. */
+ *  outlive the set.  CRM_ERR_INTERNAL when a key is bound twice or is not dotted lower case, and
+ *  when a default is not a value that the option itself takes (range, power of two, values);
+ *  CRM_ERR_NOMEM.  After a failure the set can only be freed.  Not collective, like all here. */
 CRM_CHECKED crm_opt_set_add(crm_opt_set *s, const crm_opt *table, void *cfg);
 /** Read the YAML file (NULL: none), then the n assignments "key=value" in order (--set; a list is
- *  comma-separated).  Values are written into the bound structs only when all is right.
+ *  comma-separated, "\," is a comma inside an item and "\\" a backslash).  Values are written into
+ *  the bound structs only when all is right.
  *  YAML: one mapping, nested or dotted keys; at most 1 MiB and depth 32; no aliases, anchors or
- * tags; duplicate and unknown keys are errors with the nearest key named.
+ *  tags; duplicate and unknown keys are errors with the nearest key named.
  *  @return CRM_OK; CRM_ERR_CONFIG, and crm_err_text() has one line per error, all of them:
- *          "FILE:LINE:COL: key: value 'x' ..., allowed: ..." ("--set key=x: ..." for assignments),
- *          then a line "N errors"; CRM_ERR_IO when the file cannot be read.
+ *          "FILE:LINE:COL: key: value 'x' ...; allowed: ..." ("--set key=x: ..." for assignments),
+ *          sorted by position, then a line "N errors" ("1 error"); more than the error text holds
+ *          are only counted there.  CRM_ERR_IO when the file cannot be read or is no plain file;
+ *          CRM_ERR_NOMEM.  Except after CRM_OK, every bound value stays as it was.
+ *  A later load goes on from the values of the former.  Texts and lists taken from a bound struct
+ *  before a load or an override are no longer valid behind it.
  *  Not collective: call on every rank with the same file, or on one and broadcast the text. */
 CRM_CHECKED crm_opt_set_load(crm_opt_set *s, const char *path, const char *const *sets, int n);
 /** As load, from YAML text in memory; name stands for the file in messages. */
 CRM_CHECKED crm_opt_set_load_text(crm_opt_set *s, const char *name, const char *text, size_t len,
                                   const char *const *sets, int n);
 /** Fail with CRM_ERR_CONFIG like a bad value, naming where key was set: for checks between options.
- */
+ *  fmt goes on behind "value 'x' ". */
 CRM_CHECKED crm_opt_set_reject(const crm_opt_set *s, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /** True when key was given by the file or by --set. */
 bool crm_opt_set_given(const crm_opt_set *s, const char *key);
-/** Overwrite one value with origin text ("derived: ...", shown in the effective config). */
+/** Overwrite one value, written as for --set, with an origin text ("derived: ...", shown in the
+ *  effective config).  CRM_ERR_CONFIG for an unknown key or a bad value, naming the origin. */
 CRM_CHECKED crm_opt_set_override(crm_opt_set *s, const char *key, const char *value,
                                  const char *origin);
-/** Effective configuration as YAML in table order, each value with its origin as a comment
- *  ("# default", "# FILE:LINE", "# --set").  It can be loaded again. with_origins false omits them.
- */
+/** Effective configuration as YAML in table order with dotted keys, each value with its origin as a
+ *  comment ("# default", "# FILE:LINE", "# --set").  It can be loaded again.  with_origins false
+ *  omits them.  Values are those now in the bound structs.  out->failed when memory is out. */
 void crm_opt_set_write_yaml(const crm_opt_set *s, bool with_origins, crm_str *out);
-/** Each option: visit(ctx, option, value text, origin text), in table order. */
+/** Each option: visit(ctx, option, value text as --set takes it, origin text), in table order. */
 void crm_opt_set_each(const crm_opt_set *s,
                       void (*visit)(void *ctx, const crm_opt *o, const char *value,
                                     const char *origin),
@@ -122,5 +131,6 @@ CRM_CHECKED crm_opt_set_digest(const crm_opt_set *s, crm_digest *out);
 /** Options as aligned text for --help, and as Markdown tables by module for docs/options.md. */
 void crm_opt_set_write_help(const crm_opt_set *s, FILE *f);
 void crm_opt_set_write_markdown(const crm_opt_set *s, crm_str *out);
+/** Free the set with the texts and lists of the bound structs; *s becomes NULL. */
 void crm_opt_set_free(crm_opt_set **s);
 #endif
