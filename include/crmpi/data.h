@@ -117,8 +117,8 @@ void crm_view_free(crm_view **v);
 
 typedef struct crm_folds {
     int folds, repeats;
-    int64_t n;         /* rows of the view they were made for         */
-    int32_t *fold;     /* [repeats][n]: fold of the i-th row of the view */
+    int64_t n;     /* rows of the view they were made for         */
+    int32_t *fold; /* [repeats][n]: fold of the i-th row of the view; -1: never in a test part */
     crm_digest digest; /* of the above and the row numbers           */
 } crm_folds;
 typedef enum crm_fold_kind {
@@ -133,8 +133,13 @@ typedef enum crm_fold_kind {
  * class only. */
 CRM_CHECKED crm_folds_make(const crm_view *v, int target, crm_fold_kind kind, int folds,
                            int repeats, uint64_t seed, const int64_t *group, crm_folds **out);
+/** Hold-out: per repeat one test part (fold 0) with about fraction of each class; the rest is -1.
+ */
+CRM_CHECKED crm_folds_holdout(const crm_view *v, int target, double fraction, int repeats,
+                              uint64_t seed, crm_folds **out);
 /** Folds from a text file: one line per row of the data set, a fold number per repeat,
- * comma-separated; 0-based. Errors name the line. */
+ * comma-separated; 0-based;
+ *  -1: never in a test part. Errors name the line. */
 CRM_CHECKED crm_folds_read(const crm_view *v, const char *path, crm_folds **out);
 /** Training and test view of one fold. */
 CRM_CHECKED crm_folds_views(const crm_folds *f, const crm_view *v, int repeat, int fold,

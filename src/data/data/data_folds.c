@@ -177,6 +177,37 @@ crm_status crm_folds_make(const crm_view *v, int target, crm_fold_kind kind, int
     return st;
 }
 
+/* fold[i] = 0 for the rows of the second part of a stratified split, -1 for the others. */
+static crm_status mark_test(const crm_view *v, int target, double fraction, uint64_t seed,
+                            int32_t *fold)
+{
+    crm_view *first, *second;
+    crm_status st = crm_view_split(v, target, fraction, seed, &first, &second);
+    int64_t at = 0;
+
+    for (int64_t i = 0; i < v->n && !st; i++) /* both lists are in the order of v */
+        fold[i] = at < second->n && second->row[at] == v->row[i] ? (at++, 0) : -1;
+    crm_view_free(&first);
+    crm_view_free(&second);
+    return st;
+}
+
+crm_status crm_folds_holdout(const crm_view *v, int target, double fraction, int repeats,
+                             uint64_t seed, crm_folds **out)
+{
+    crm_status st = CRM_OK;
+
+    *out = NULL;
+    CRM_TRY(check_classes(v, target, 2));
+    CRM_TRY(folds_new(v, 1, repeats, out));
+    for (int r = 0; r < repeats && !st; r++)
+        st = mark_test(v, target, fraction, crm_rng_derive(seed, (uint64_t)r, 0, 0),
+                       (*out)->fold + r * v->n);
+    if (!st) st = finish(v, *out);
+    if (st) crm_folds_free(out);
+    return st;
+}
+
 /* One line "f0,f1,..." into value[*n]; *n = -1 when it is not one. */
 static void parse_line(const char *p, const char *end, int64_t *value, int max, int *n)
 {
@@ -184,7 +215,7 @@ static void parse_line(const char *p, const char *end, int64_t *value, int max, 
     while (p <= end) {
         const char *comma = memchr(p, ',', (size_t)(end - p));
         const char *stop = comma ? comma : end;
-        if (*n == max || !crm_parse_i64(p, (size_t)(stop - p), &value[*n]) || value[*n] < 0) {
+        if (*n == max || !crm_parse_i64(p, (size_t)(stop - p), &value[*n]) || value[*n] < -1) {
             *n = -1;
             return;
         }
@@ -236,14 +267,14 @@ fail:
 static crm_status table_to_folds(const crm_view *v, const char *path, const int64_t *table,
                                  int repeats, crm_folds **out)
 {
-    int64_t top = 0;
+    int64_t top = -1;
     crm_folds *f;
 
     for (int64_t i = 0; i < v->n; i++)
         for (int r = 0; r < repeats; r++)
             if (table[v->row[i] * repeats + r] > top) top = table[v->row[i] * repeats + r];
-    CRM_CHECK(top >= 1 && top < v->n, CRM_ERR_FORMAT,
-              "%s: the largest fold number is %lld; 1 to %lld are possible for %lld rows", path,
+    CRM_CHECK(top >= 0 && top < v->n, CRM_ERR_FORMAT,
+              "%s: the largest fold number is %lld; 0 to %lld are possible for %lld rows", path,
               (long long)top, (long long)v->n - 1, (long long)v->n);
     CRM_TRY(folds_new(v, (int)top + 1, repeats, out));
     f = *out;

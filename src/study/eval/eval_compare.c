@@ -1,0 +1,151 @@
+/* eval_compare.c - paired tests of the first model against every other on the same folds, and the
+ * lift of satisfaction by a measure.  Formulas: docs/statistics.md. */
+#include <math.h>
+#include <string.h>
+
+#include "crmpi/base_mem.h"
+#include "crmpi/stats.h"
+#include "eval_impl.h"
+
+double crm_study_ratio(const study *s);
+
+static const crm_metric COMPARED[] = {CRM_METRIC_ACCURACY, CRM_METRIC_F1, CRM_METRIC_F1_MACRO,
+                                      CRM_METRIC_AUC, CRM_METRIC_LOG_LOSS};
+enum { N_COMPARED = sizeof COMPARED / sizeof *COMPARED };
+
+static void set_test(const crm_ttest *t, crm_sum_test *out)
+{
+    bool ok = t->state == CRM_STATS_OK;
+
+    out->t = ok ? t->t : (double)NAN;
+    out->df = t->n > 1 ? t->df : (double)NAN;
+    out->p = t->p;
+    out->p_holm = (double)NAN;
+    out->ci[0] = ok ? t->ci95.lo : (double)NAN;
+    out->ci[1] = ok ? t->ci95.hi : (double)NAN;
+}
+
+static crm_status text(const char *s, char **out)
+{
+    *out = crm_mem_strdup(s);
+    CRM_CHECK(*out, CRM_ERR_NOMEM, "out of memory: summary");
+    return CRM_OK;
+}
+
+/* Model 0 against models 1 .. n-1 on one metric: a family for Holm's adjustment. */
+static crm_status family(const study *s, crm_sum_target *t, crm_metric metric, int n,
+                         crm_ttest *corrected, double *p, double *holm)
+{
+    crm_sum_comparison *c = t->comparison + t->n_comparisons;
+    const crm_sum_metric *a = &t->model[0].metric[metric];
+
+    for (int i = 1; i < n; i++) {
+        const crm_sum_metric *b = &t->model[i].metric[metric];
+        crm_ttest naive = crm_stats_ttest_pairs(a->fold, b->fold, a->n_folds, 0);
+        corrected[i - 1] = crm_stats_ttest_pairs(a->fold, b->fold, a->n_folds, crm_study_ratio(s));
+        p[i - 1] = corrected[i - 1].p;
+        set_test(&naive, &c[i - 1].naive);
+        set_test(&corrected[i - 1], &c[i - 1].corrected);
+        c[i - 1].mean_diff = corrected[i - 1].n > 0 ? corrected[i - 1].mean : (double)NAN;
+        c[i - 1].dropped = (int)corrected[i - 1].dropped;
+    }
+    crm_stats_holm(p, n - 1, holm);
+    for (int i = 1; i < n; i++) {
+        crm_verdict v = crm_stats_verdict(&corrected[i - 1], holm[i - 1], s->e->cfg->alpha,
+                                          crm_metric_direction(metric));
+        t->n_comparisons++;
+        c[i - 1].corrected.p_holm = holm[i - 1];
+        CRM_TRY(text(t->model[0].name, &c[i - 1].a));
+        CRM_TRY(text(t->model[i].name, &c[i - 1].b));
+        CRM_TRY(text(crm_metric_names[metric], &c[i - 1].metric));
+        CRM_TRY(text(crm_verdict_names[v], &c[i - 1].verdict));
+    }
+    return CRM_OK;
+}
+
+crm_status crm_study_compare(const study *s, crm_sum_target *t)
+{
+    int n = s->e->n_models; /* the oracle, behind them, is no competitor */
+    crm_ttest *corrected = NULL;
+    double *p = NULL, *holm = NULL;
+    crm_status st = CRM_OK;
+
+    CRM_NEW_TO(st, done, t->comparison, N_COMPARED * (n - 1));
+    CRM_NEW_TO(st, done, corrected, n);
+    CRM_NEW_TO(st, done, p, n);
+    CRM_NEW_TO(st, done, holm, n);
+    for (int i = 0; i < N_COMPARED && !st && n > 1; i++)
+        st = family(s, t, COMPARED[i], n, corrected, p, holm);
+done:
+    crm_mem_free(corrected);
+    crm_mem_free(p);
+    crm_mem_free(holm);
+    return st;
+}
+
+/* before and after of the customers with this treatment who were asked twice. */
+static int64_t asked_twice(int64_t n, const float *before, const float *after,
+                           const int32_t *treated, int32_t which, double *b, double *a)
+{
+    int64_t m = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        if (isnan(before[i]) || isnan(after[i]) || (treated ? treated[i] != which : which != 1))
+            continue;
+        b[m] = (double)before[i];
+        a[m++] = (double)after[i];
+    }
+    return m;
+}
+
+static void subtract(double *a, const double *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        a[i] -= b[i];
+}
+
+static void set_effect(const crm_lift *d, crm_sum_lift *out)
+{
+    out->control_diff = d->n_before > 0 ? d->mean_before : (double)NAN;
+    out->effect = d->diff;
+    out->effect_ci[0] = d->ci95.lo;
+    out->effect_ci[1] = d->ci95.hi;
+    out->effect_p = d->p;
+}
+
+crm_status crm_study_lift(const crm_data *d, crm_sum_lift *out)
+{
+    const float *after;
+    const int32_t *treated;
+    const float *before = crm_data_survey(d, &after, &treated);
+    int64_t n = crm_data_rows(d);
+    double *b = NULL, *a = NULL, *cb = NULL, *ca = NULL;
+    crm_lift paired, effect;
+    crm_status st = CRM_OK;
+
+    if (!before || !after) return CRM_OK;
+    CRM_NEW_TO(st, done, b, n);
+    CRM_NEW_TO(st, done, a, n);
+    CRM_NEW_TO(st, done, cb, n);
+    CRM_NEW_TO(st, done, ca, n);
+    out->treated = asked_twice(n, before, after, treated, 1, b, a);
+    out->control = asked_twice(n, before, after, treated, 0, cb, ca);
+    out->present = out->treated > 1;
+    paired = crm_stats_lift_paired(b, a, out->treated);
+    out->before = paired.mean_before;
+    out->after = paired.mean_after;
+    out->diff = paired.diff;
+    out->ci[0] = paired.ci95.lo;
+    out->ci[1] = paired.ci95.hi;
+    out->p = paired.p;
+    subtract(a, b, out->treated);
+    subtract(ca, cb, out->control);
+    effect = crm_stats_lift_groups(ca, out->control, a, out->treated);
+    set_effect(&effect, out);
+done:
+    crm_mem_free(b);
+    crm_mem_free(a);
+    crm_mem_free(cb);
+    crm_mem_free(ca);
+    return st;
+}

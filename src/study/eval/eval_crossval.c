@@ -1,0 +1,65 @@
+/* eval_crossval.c - the study from plan to summary. */
+#include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
+#include "eval_impl.h"
+
+static void study_free(study *s)
+{
+    crm_progress_free(s);
+    crm_comm_free(&s->group);
+    crm_view_free(&s->view);
+    crm_folds_free(&s->folds);
+    crm_mem_free(s->unit);
+}
+
+static crm_status read_results(const study *s, result *r)
+{
+    for (int i = 0; i < s->n_units; i++)
+        CRM_TRY(crm_result_read(s, &s->unit[i], &r[i]));
+    return CRM_OK;
+}
+
+/* Rank 0: results to summary.json. */
+static crm_status aggregate(const study *s, result *r, crm_summary **out, char **text, size_t *len)
+{
+    CRM_TRY(read_results(s, r));
+    CRM_TRY(crm_study_summary(s, r, out));
+    CRM_TRY(crm_study_metrics(s, r));
+    return crm_summary_write(*out, text, len);
+}
+
+static crm_status finish(study *s, crm_summary **out)
+{
+    bool root = crm_comm_rank(s->e->world) == 0;
+    result *r = NULL;
+    char *text = NULL;
+    size_t len = 0;
+    crm_status st = CRM_OK;
+
+    CRM_NEW_TO(st, agree, r, s->n_units);
+    if (root) st = aggregate(s, r, out, &text, &len);
+agree:
+    st = crm_comm_agree(s->e->world, st);
+    if (!st) st = crm_study_predictions(s, r);
+    if (!st) st = crm_record_write(s->e->record, "summary.json", text, len);
+    for (int i = 0; r && i < s->n_units; i++)
+        crm_result_free(&r[i]);
+    crm_mem_free(r);
+    crm_mem_free(text);
+    return st;
+}
+
+crm_status crm_eval_crossval(const crm_eval *e, crm_summary **out)
+{
+    study s = {.e = e};
+    crm_status st;
+
+    *out = NULL;
+    st = crm_study_plan(&s);
+    if (!st) st = crm_comm_agree(e->world, crm_progress_new(&s));
+    if (!st) st = crm_study_run(&s);
+    if (!st) st = finish(&s, out);
+    if (st) crm_summary_free(out);
+    study_free(&s);
+    return st;
+}

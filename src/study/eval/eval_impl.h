@@ -1,0 +1,66 @@
+/* eval_impl.h - shared by the files of room eval only. */
+#ifndef CRM_EVAL_IMPL_H
+#define CRM_EVAL_IMPL_H
+
+#include "crmpi/eval.h"
+
+enum { UNIT_NAME_MAX = 96, HISTORY_FIELDS = 6 };
+#define UNIT_KIND "crmpi-unit"
+
+typedef struct unit {
+    int model, repeat, fold;  /* repeat -1: all rows, no test part */
+    int group;                /* that runs it; -1: has a result already */
+    char name[UNIT_NAME_MAX]; /* "hybrid-r0-f3", "hybrid-all" */
+} unit;
+
+/** The study on this rank. */
+typedef struct study {
+    const crm_eval *e;
+    int target;
+    crm_view *view; /* labelled rows */
+    crm_folds *folds;
+    int n_units;
+    unit *unit; /* unit order: repeats, folds, models; then the fits on all rows */
+    crm_comm *group;
+    int group_id, n_groups;
+    struct progress *progress;
+} study;
+
+CRM_CHECKED crm_study_plan(study *s);
+/** Path of a unit's result, or of its model. */
+CRM_CHECKED crm_unit_path(const study *s, const unit *u, char *out, size_t cap);
+CRM_CHECKED crm_model_path(const study *s, int model, char *out, size_t cap);
+/** Run this group's units. */
+CRM_CHECKED crm_study_run(study *s);
+
+/* Progress line on a terminal: fed by this process's fits and, on rank 0, by messages of the
+ * others. */
+CRM_CHECKED crm_progress_new(study *s);
+crm_hook_answer crm_progress_epoch(void *ctx, const crm_epoch *e);
+void crm_progress_begin(study *s, const unit *u);
+void crm_progress_done(study *s);
+void crm_progress_free(study *s);
+
+/** Results of all units, read on rank 0. */
+typedef struct result {
+    int64_t n; /* test rows */
+    const int64_t *row;
+    const double *proba;
+    int64_t epochs;
+    const double *history; /* [epochs][HISTORY_FIELDS] */
+    crm_digest weights;
+    crm_bag *bag; /* owns the arrays */
+} result;
+extern const char *const crm_history_names[HISTORY_FIELDS];
+CRM_CHECKED crm_result_read(const study *s, const unit *u, result *out);
+void crm_result_free(result *r);
+
+/** Summary of the study from all results; rank 0. */
+CRM_CHECKED crm_study_summary(const study *s, const result *r, crm_summary **out);
+CRM_CHECKED crm_study_compare(const study *s, crm_sum_target *t);
+CRM_CHECKED crm_study_lift(const crm_data *d, crm_sum_lift *out);
+/** predictions.h5; collective, r on rank 0 only. */
+CRM_CHECKED crm_study_predictions(const study *s, const result *r);
+CRM_CHECKED crm_study_metrics(const study *s, const result *r);
+
+#endif

@@ -1,0 +1,215 @@
+/* eval_plan.c - folds, units, and which group of ranks runs which unit.
+ *
+ * Longest processing time first (Graham 1969): units by falling cost, each to the group with the
+ * least work.  Which group runs a unit cannot change its result. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crmpi/base_log.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
+#include "eval_impl.h"
+
+/* Codes of the grouping column, missing ones each a group of their own. */
+static crm_status group_codes(const study *s, int64_t *group)
+{
+    const float *num;
+    const int32_t *cat;
+    const crm_schema *c = crm_data_profile(s->e->data, &num, &cat);
+    int at = 0;
+
+    while (at < c->n_cat && strcmp(c->cat_name[at], s->e->cfg->group) != 0)
+        at++;
+    CRM_CHECK(at < c->n_cat, CRM_ERR_CONFIG,
+              "eval.group: '%s' is not a categorical column of %s (eval.split is grouped)",
+              s->e->cfg->group, crm_data_path(s->e->data));
+    for (int64_t i = 0; i < s->view->n; i++) {
+        int32_t code = cat[s->view->row[i] * c->n_cat + at];
+        group[i] = code >= 0 ? code : c->n_levels[at] + i;
+    }
+    return CRM_OK;
+}
+
+static crm_status make_folds(study *s)
+{
+    static const crm_fold_kind kinds[] = {CRM_FOLDS_STRATIFIED, CRM_FOLDS_PLAIN, CRM_FOLDS_GROUPED};
+    const crm_eval_cfg *cfg = s->e->cfg;
+    uint64_t seed = (uint64_t)cfg->seed;
+    int64_t *group = NULL;
+    crm_status st = CRM_OK;
+
+    if (cfg->split == CRM_SPLIT_FILE) return crm_folds_read(s->view, cfg->folds_file, &s->folds);
+    if (cfg->split == CRM_SPLIT_HOLDOUT)
+        return crm_folds_holdout(s->view, s->target, cfg->test_fraction, (int)cfg->repeats, seed,
+                                 &s->folds);
+    if (cfg->split == CRM_SPLIT_GROUPED) {
+        CRM_NEW(group, s->view->n);
+        st = group_codes(s, group);
+    }
+    if (!st)
+        st = crm_folds_make(s->view, s->target, kinds[cfg->split], (int)cfg->folds,
+                            (int)cfg->repeats, seed, group, &s->folds);
+    crm_mem_free(group);
+    return st;
+}
+
+static void add_unit(study *s, int model, int repeat, int fold)
+{
+    unit *u = &s->unit[s->n_units++];
+    const char *name = s->e->spec[model]->name;
+
+    *u = (unit){.model = model, .repeat = repeat, .fold = fold};
+    if (repeat < 0)
+        snprintf(u->name, sizeof u->name, "%.64s-all", name);
+    else
+        snprintf(u->name, sizeof u->name, "%.64s-r%d-f%d", name, repeat, fold);
+}
+
+static crm_status make_units(study *s)
+{
+    int n = s->e->n_models;
+
+    CRM_NEW(s->unit, (s->folds->repeats * s->folds->folds + 1) * n);
+    for (int r = 0; r < s->folds->repeats; r++)
+        for (int f = 0; f < s->folds->folds; f++)
+            for (int m = 0; m < n; m++)
+                add_unit(s, m, r, f);
+    for (int m = 0; m < n && s->e->cfg->final; m++)
+        add_unit(s, m, -1, -1);
+    return CRM_OK;
+}
+
+crm_status crm_unit_path(const study *s, const unit *u, char *out, size_t cap)
+{
+    char name[UNIT_NAME_MAX + 16];
+
+    snprintf(name, sizeof name, "units/%s.h5", u->name);
+    return crm_record_path(s->e->record, name, out, cap);
+}
+
+crm_status crm_model_path(const study *s, int model, char *out, size_t cap)
+{
+    char name[UNIT_NAME_MAX + 16];
+
+    snprintf(name, sizeof name, "models/%.64s.h5", s->e->spec[model]->name);
+    return crm_record_path(s->e->record, name, out, cap);
+}
+
+/* A result that can be read and verified is kept; a damaged one is said and done again.  Rank 0. */
+static crm_status find_done(study *s, int64_t *done)
+{
+    char path[CRM_PATH_MAX];
+
+    for (int i = 0; i < s->n_units; i++) {
+        crm_bag *bag = NULL;
+        CRM_TRY(crm_unit_path(s, &s->unit[i], path, sizeof path));
+        if (!crm_path_exists(path)) continue;
+        if (crm_bag_read(path, UNIT_KIND, &bag) == CRM_OK)
+            done[i] = 1;
+        else
+            crm_log(CRM_LOG_WARN, "crossval", "%s; the unit is run again", crm_err_text());
+        crm_bag_free(&bag);
+    }
+    return CRM_OK;
+}
+
+/* Units in the order in which they are dealt out. */
+typedef struct job {
+    double cost;
+    int unit;
+} job;
+
+static int by_cost(const void *a, const void *b)
+{
+    const job *x = a, *y = b;
+
+    if (x->cost != y->cost) return x->cost > y->cost ? -1 : 1;
+    return x->unit - y->unit;
+}
+
+static crm_status deal(study *s, const int64_t *done)
+{
+    double *load = NULL;
+    job *jobs = NULL;
+    int n = 0;
+    crm_status st = CRM_OK;
+
+    CRM_NEW_TO(st, end, load, s->n_groups);
+    CRM_NEW_TO(st, end, jobs, s->n_units);
+    for (int i = 0; i < s->n_units; i++) {
+        s->unit[i].group = -1;
+        if (!done[i]) jobs[n++] = (job){s->e->spec[s->unit[i].model]->cost, i};
+    }
+    qsort(jobs, (size_t)n, sizeof *jobs, by_cost);
+    for (int i = 0; i < n; i++) {
+        int best = 0;
+        for (int g = 1; g < s->n_groups; g++)
+            if (load[g] < load[best]) best = g;
+        s->unit[jobs[i].unit].group = best;
+        load[best] += jobs[i].cost;
+    }
+end:
+    crm_mem_free(load);
+    crm_mem_free(jobs);
+    return st;
+}
+
+/* Ranks per group: as asked, else as many as are left over per unit, at most one per lane. */
+static int group_size(const study *s)
+{
+    int64_t ranks = crm_comm_size(s->e->world), g = s->e->cfg->group_ranks;
+
+    if (g == 0) g = ranks / (s->n_units > 0 ? s->n_units : 1);
+    if (g > s->e->max_group) g = s->e->max_group;
+    if (g > ranks) g = ranks;
+    return g < 1 ? 1 : (int)g;
+}
+
+static crm_status plan_local(study *s)
+{
+    if (s->e->cfg->target[0])
+        CRM_TRY(crm_data_find_target(s->e->data, s->e->cfg->target, &s->target));
+    CRM_CHECK(crm_data_n_targets(s->e->data) > 0, CRM_ERR_CONFIG,
+              "%s has no target to learn; set data.label when importing",
+              crm_data_path(s->e->data));
+    CRM_CHECK(crm_data_target(s->e->data, s->target)->level == CRM_LEVEL_CUSTOMER, CRM_ERR_CONFIG,
+              "eval.target: '%s' is a label of documents; a label of customers is needed",
+              crm_data_target(s->e->data, s->target)->name);
+    CRM_TRY(crm_view_labelled(s->e->data, s->target, &s->view));
+    CRM_TRY(make_folds(s));
+    return make_units(s);
+}
+
+static crm_status make_dirs(const study *s)
+{
+    char path[CRM_PATH_MAX];
+
+    CRM_TRY(crm_record_path(s->e->record, "units", path, sizeof path));
+    CRM_TRY(crm_path_mkdirs(path));
+    CRM_TRY(crm_record_path(s->e->record, "models", path, sizeof path));
+    return crm_path_mkdirs(path);
+}
+
+crm_status crm_study_plan(study *s)
+{
+    crm_comm *world = s->e->world;
+    int64_t *done = NULL;
+    int g;
+    crm_status st = plan_local(s);
+
+    if (!st && crm_comm_rank(world) == 0) st = make_dirs(s);
+    if (!st) CRM_NEW_TO(st, agree, done, s->n_units + 1);
+    if (!st && crm_comm_rank(world) == 0) st = find_done(s, done);
+agree:
+    CRM_TRY_TO(st, end, crm_comm_agree(world, st));
+    CRM_TRY_TO(st, end, crm_comm_max_i64(world, done, s->n_units));
+    g = group_size(s);
+    s->n_groups = crm_comm_size(world) / g;
+    s->group_id = crm_comm_rank(world) / g < s->n_groups ? crm_comm_rank(world) / g : -1;
+    CRM_TRY_TO(st, end, crm_comm_split(world, s->group_id, &s->group));
+    st = crm_comm_agree(world, deal(s, done));
+end:
+    crm_mem_free(done);
+    return st;
+}

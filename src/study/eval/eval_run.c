@@ -1,0 +1,228 @@
+/* eval_run.c - run the units of this rank's group; the group's first rank writes their results.
+ *
+ * A group that fails leaves a mark in the run folder, so that the other groups stop before their
+ * next unit. */
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crmpi/base_log.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
+#include "crmpi/base_rng.h"
+#include "eval_impl.h"
+
+const char *const crm_history_names[HISTORY_FIELDS] = {"epoch",       "train_loss", "valid_loss",
+                                                       "valid_score", "lr",         "grad_norm"};
+
+/* History of the epochs of one fit, kept by every rank, written by the first. */
+typedef struct history {
+    study *study;
+    int64_t n, cap;
+    double *row; /* [cap][HISTORY_FIELDS] */
+} history;
+
+static crm_hook_answer on_epoch(void *ctx, const crm_epoch *e)
+{
+    history *h = ctx;
+    const double v[HISTORY_FIELDS] = {(double)e->epoch, e->train_loss, e->valid_loss,
+                                      e->valid_score,   e->lr,         e->grad_norm};
+
+    crm_progress_epoch(h->study, e);
+    if (h->n == h->cap) {
+        int64_t cap = h->cap ? 2 * h->cap : 64;
+        double *p = crm_mem_grow(h->row, (size_t)h->n, (size_t)cap, sizeof v);
+        if (!p) return CRM_HOOK_GO; /* the log line is lost, the fit is not */
+        h->row = p;
+        h->cap = cap;
+    }
+    memcpy(h->row + h->n++ * HISTORY_FIELDS, v, sizeof v);
+    return CRM_HOOK_GO;
+}
+
+/* proba[n][k] of all test rows on the first rank: each rank predicts a part. */
+static crm_status predict_test(study *s, crm_pipeline *p, const crm_view *test, double **proba)
+{
+    int rank = crm_comm_rank(s->group), size = crm_comm_size(s->group);
+    int k = crm_data_target(s->e->data, s->target)->n_classes;
+    int64_t first = test->n * rank / size, n = test->n * (rank + 1) / size - first;
+    double *mine = NULL;
+    size_t total;
+    crm_status st = CRM_OK;
+
+    *proba = NULL;
+    CRM_NEW_TO(st, agree, mine, n * k);
+    st = crm_pipeline_predict(p, s->e->data, test->row + first, n, mine);
+agree:
+    st = crm_comm_agree(s->group, st);
+    if (!st)
+        st = crm_comm_gather(s->group, 0, mine, (size_t)(n * k) * sizeof *mine, (void **)proba,
+                             &total, NULL);
+    crm_mem_free(mine);
+    return st;
+}
+
+static crm_status put_digest(crm_bag *b, const crm_pipeline *p)
+{
+    char hex[CRM_DIGEST_HEX];
+    crm_digest d;
+
+    CRM_TRY(crm_pipeline_digest(p, &d));
+    return crm_bag_put_text(b, "weights", crm_digest_hex(d, hex));
+}
+
+static crm_status write_unit(const study *s, const unit *u, const crm_pipeline *p,
+                             const crm_view *test, const double *proba, const history *h)
+{
+    int64_t k = crm_data_target(s->e->data, s->target)->n_classes, n = test ? test->n : 0;
+    char path[CRM_PATH_MAX];
+    crm_bag *b;
+    crm_status st;
+
+    CRM_TRY(crm_unit_path(s, u, path, sizeof path));
+    CRM_TRY(crm_bag_new(&b));
+    st = put_digest(b, p);
+    if (!st) st = crm_bag_put(b, "row", CRM_I64, 1, &n, test ? test->row : (int64_t[]){0});
+    if (!st)
+        st = crm_bag_put(b, "proba", CRM_F64, 2, (int64_t[]){n, k}, proba ? proba : (double[]){0});
+    if (!st)
+        st = crm_bag_put(b, "history", CRM_F64, 2, (int64_t[]){h->n, HISTORY_FIELDS},
+                         h->n ? h->row : (double[]){0});
+    if (!st) st = crm_bag_write(b, path, UNIT_KIND);
+    crm_bag_free(&b);
+    return st;
+}
+
+static crm_status write_model(const study *s, const unit *u, const crm_pipeline *p)
+{
+    const crm_target *t = crm_data_target(s->e->data, s->target);
+    char path[CRM_PATH_MAX];
+    crm_bag *b;
+    crm_status st;
+
+    CRM_TRY(crm_model_path(s, u->model, path, sizeof path));
+    CRM_TRY(crm_bag_new(&b));
+    st = crm_pipeline_save(p, b);
+    if (!st) st = crm_bag_put_text(b, "target", t->name);
+    if (!st) st = crm_bag_put_list(b, "classes", t->n_classes, t->class_name);
+    if (!st) st = crm_bag_write(b, path, CRM_MODEL_KIND);
+    crm_bag_free(&b);
+    return st;
+}
+
+static crm_status write_results(const study *s, const unit *u, const crm_pipeline *p,
+                                const crm_view *test, const double *proba, const history *h)
+{
+    if (crm_comm_rank(s->group) > 0) return CRM_OK;
+    if (u->repeat < 0) CRM_TRY(write_model(s, u, p));
+    return write_unit(s, u, p, test, proba, h);
+}
+
+static crm_status unit_views(const study *s, const unit *u, crm_view **train, crm_view **test)
+{
+    if (u->repeat >= 0) return crm_folds_views(s->folds, s->view, u->repeat, u->fold, train, test);
+    return crm_view_labelled(s->e->data, s->target, train);
+}
+
+static crm_status run_unit(study *s, const unit *u)
+{
+    crm_view *train = NULL, *test = NULL;
+    crm_pipeline *p = NULL;
+    history h = {.study = s};
+    double *proba = NULL;
+    crm_fit fit = {.comm = s->group,
+                   .pool = s->e->pool,
+                   .target = s->target,
+                   .seed = crm_rng_derive((uint64_t)s->e->cfg->seed, (uint64_t)(u->repeat + 1),
+                                          (uint64_t)(u->fold + 1), 0),
+                   .hooks = {.ctx = &h, .on_epoch = on_epoch}};
+    crm_status st = unit_views(s, u, &train, &test);
+
+    if (!st) st = crm_pipeline_new(s->e->spec[u->model], &p);
+    st = crm_comm_agree(s->group, st);
+    fit.train = train;
+    crm_progress_begin(s, u);
+    if (!st) st = crm_pipeline_fit(p, &fit);
+    if (!st && test) st = predict_test(s, p, test, &proba);
+    if (!st) st = crm_comm_agree(s->group, write_results(s, u, p, test, proba, &h));
+    if (!st) crm_progress_done(s);
+    crm_pipeline_free(&p);
+    crm_view_free(&train);
+    crm_view_free(&test);
+    crm_mem_free(proba);
+    crm_mem_free(h.row);
+    return st;
+}
+
+/* Whether some group has failed, the same answer on all ranks of this one. */
+static crm_status others_failed(const study *s, int64_t *failed)
+{
+    char mark[CRM_PATH_MAX];
+    crm_status st = crm_record_path(s->e->record, ".failed", mark, sizeof mark);
+
+    *failed = !st && crm_comm_rank(s->group) == 0 && crm_path_exists(mark);
+    CRM_TRY(crm_comm_agree(s->group, st));
+    return crm_comm_max_i64(s->group, failed, 1);
+}
+
+static crm_status run_units(study *s)
+{
+    int64_t failed = 0;
+
+    for (int i = 0; i < s->n_units; i++) {
+        if (s->unit[i].group != s->group_id) continue;
+        if (s->n_groups > 1) CRM_TRY(others_failed(s, &failed));
+        if (failed) return CRM_OK;
+        CRM_TRY(run_unit(s, &s->unit[i]));
+    }
+    return CRM_OK;
+}
+
+static bool all_done(const study *s)
+{
+    char path[CRM_PATH_MAX];
+
+    if (crm_record_path(s->e->record, ".failed", path, sizeof path) || crm_path_exists(path))
+        return true;
+    for (int i = 0; i < s->n_units; i++)
+        if (crm_unit_path(s, &s->unit[i], path, sizeof path) || !crm_path_exists(path))
+            return false;
+    return true;
+}
+
+/* Rank 0 waits for the other groups without using its core, and keeps the progress line going. */
+static void wait_for_others(study *s)
+{
+    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+
+    while (!all_done(s)) {
+        crm_progress_epoch(s, NULL);
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void leave_mark(const study *s)
+{
+    char mark[CRM_PATH_MAX];
+
+    if (crm_record_path(s->e->record, ".failed", mark, sizeof mark) ||
+        crm_path_write_atomic(mark, "", 0))
+        crm_log(CRM_LOG_WARN, "crossval", "the other groups end their units first");
+}
+
+crm_status crm_study_run(study *s)
+{
+    crm_comm *world = s->e->world;
+    char mark[CRM_PATH_MAX];
+    crm_status st = CRM_OK;
+
+    if (crm_comm_rank(world) == 0) {
+        st = crm_record_path(s->e->record, ".failed", mark, sizeof mark);
+        if (!st) st = crm_path_remove(mark);
+    }
+    CRM_TRY(crm_comm_agree(world, st));
+    if (s->group) st = run_units(s);
+    if (st && s->n_groups > 1) leave_mark(s);
+    if (!st && crm_comm_rank(world) == 0 && s->n_groups > 1) wait_for_others(s);
+    return crm_comm_agree(world, st);
+}
