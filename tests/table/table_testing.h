@@ -13,6 +13,15 @@
 #include "crmpi/store.h"
 #include "crmpi/table.h"
 
+/* A crm_opt_list in a table of cases. */
+#define T_LIST(...)                                                                                \
+    {                                                                                              \
+        sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), (const char *[])                   \
+        {                                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+
 static char t_dir[256]; /* temporary folder, the same on all ranks */
 
 static inline const char *t_path(const char *name, char out[512])
@@ -57,6 +66,20 @@ static inline crm_table_cfg t_cfg(void)
                            .id = "",
                            .missing = {7, T_MISSING},
                            .max_levels = 10000};
+}
+
+/* Options of a case: what it leaves out has its default. */
+static inline crm_table_cfg t_complete(crm_table_cfg c)
+{
+    crm_table_cfg d = t_cfg();
+
+    if (!c.label) c.label = d.label;
+    if (!c.positive) c.positive = d.positive;
+    if (!c.target) c.target = d.target;
+    if (!c.id) c.id = d.id;
+    if (!c.missing.item) c.missing = d.missing;
+    if (!c.max_levels) c.max_levels = d.max_levels;
+    return c;
 }
 
 static inline void t_add_floats(crm_str *out, const crm_store_array *a)

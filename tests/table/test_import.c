@@ -3,32 +3,11 @@
  * timeout: 120 */
 #include "table_testing.h"
 
-#define LIST(...)                                                                                  \
-    {                                                                                              \
-        sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), (const char *[])                   \
-        {                                                                                          \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
-    }
-
 typedef struct import_case {
     const char *csv;
     crm_table_cfg cfg; /* NULL texts stand for "" */
     const char *expect;
 } import_case;
-
-static crm_table_cfg complete(crm_table_cfg c)
-{
-    crm_table_cfg d = t_cfg();
-
-    if (!c.label) c.label = d.label;
-    if (!c.positive) c.positive = d.positive;
-    if (!c.target) c.target = d.target;
-    if (!c.id) c.id = d.id;
-    if (!c.missing.item) c.missing = d.missing;
-    if (!c.max_levels) c.max_levels = d.max_levels;
-    return c;
-}
 
 static const import_case IMPORTS[] = {
     /* types found from values; integers are numbers */
@@ -48,7 +27,7 @@ static const import_case IMPORTS[] = {
     {"a,b\n,x\n  ,NA\n\"\",?\nNaN,null\n4,\n",
      {0},
      "rows 5; num a |- |- |- |- |4; cat b(x) |0 |-1 |-1 |-1 |-1"},
-    {"a\n1\n-9\n", {.missing = LIST("-9")}, "rows 2; num a |1 |-"},
+    {"a\n1\n-9\n", {.missing = T_LIST("-9")}, "rows 2; num a |1 |-"},
     {"a,b\nNA,\nNA,\n", {0}, "rows 2; num a b |- - |- -"},
     /* separators: found in the header, or given */
     {"a;b\n1,5;x\n", {0}, "rows 1; cat a(1,5) b(x) |0 0"},
@@ -63,16 +42,16 @@ static const import_case IMPORTS[] = {
     {"a\n10\n9\n-1\n1e1\nb\nB\n\xC3\xA9\nz\n",
      {0},
      "rows 8; cat a(-1,9,10,1e1,B,b,z,\xC3\xA9) |2 |1 |0 |3 |5 |4 |7 |6"},
-    {"a\n10\n9\n10\n", {.categorical = LIST("a")}, "rows 3; cat a(9,10) |1 |0 |1"},
+    {"a\n10\n9\n10\n", {.categorical = T_LIST("a")}, "rows 3; cat a(9,10) |1 |0 |1"},
     /* declared numeric, bad values missing; infinities and hexadecimal are no numbers */
     {"a\n1\nx\ninf\n0x10\n1e39\n1e999\n",
-     {.numeric = LIST("a"), .bad_values = CRM_TABLE_BAD_MISSING},
+     {.numeric = T_LIST("a"), .bad_values = CRM_TABLE_BAD_MISSING},
      "rows 6; num a |1 |- |- |- |- |-"},
     {"a\n1\ninf\n", {0}, "rows 2; cat a(1,inf) |0 |1"},
     {"a\n\" 5 \"\n\t6\n", {0}, "rows 2; num a |5 |6"},
     /* left out, also from the checks of type */
-    {"a,b,c\n1,x,2\n", {.ignore = LIST("a", "b")}, "rows 1; num c |2"},
-    {"a\n1\n", {.ignore = LIST("a")}, "rows 1"},
+    {"a,b,c\n1,x,2\n", {.ignore = T_LIST("a", "b")}, "rows 1; num c |2"},
+    {"a\n1\n", {.ignore = T_LIST("a")}, "rows 1"},
     /* label: missing is -1; default positive is the last one; data.positive turns it round */
     {"Churn,a\n1,5\n0,6\n,7\nNA,8\n",
      {.label = "Churn"},
@@ -94,7 +73,7 @@ static const import_case IMPORTS[] = {
 static void check_import(const import_case *x)
 {
     char csv[512], h5[512];
-    crm_table_cfg cfg = complete(x->cfg);
+    crm_table_cfg cfg = t_complete(x->cfg);
     char *got;
 
     t_write(t_path("a.csv", csv), x->csv, strlen(x->csv));
