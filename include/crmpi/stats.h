@@ -51,8 +51,8 @@ typedef struct crm_top_lift {
 CRM_CHECKED crm_stats_top_lift(int64_t n, const int32_t *label, const double *score, int percent,
                                crm_top_lift *out);
 
-/** Population stability index sum (q - p) log(q / p) of two lists of shares; each share is at least
- * floor_share. */
+/** Population stability index sum (q - p) log(q / p) of two lists of shares; each share is
+ *  raised to floor_share, which must be above 0 where a bin can be empty on one side only. */
 double crm_stats_psi(const double *p, const double *q, int bins, double floor_share);
 /** P of a PSI at least this large without drift: PSI ~ (1/n + 1/m) chi2(bins - 1); n, m = rows of
  * the samples. */

@@ -135,7 +135,8 @@ CRM_CHECKED crm_stats_delong(const int32_t *label, const double *a, const double
 crm_interval crm_stats_wilson(int64_t x, int64_t n);
 /** Clopper-Pearson ("exact") interval, 95 %. */
 crm_interval crm_stats_clopper_pearson(int64_t x, int64_t n);
-/** Holm (1979) step-down adjustment of a family p[n]; adjusted[n] may be p itself; NaN counts as 1.
+/** Holm (1979) step-down adjustment of a family p[n]; adjusted[n] must not overlap p; NaN counts
+ * as 1.
  */
 void crm_stats_holm(const double *p, int n, double *adjusted);
 
