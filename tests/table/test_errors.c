@@ -48,6 +48,10 @@ static const error_case ERRORS[] = {
      {.numeric = T_LIST("a")},
      CRM_ERR_FORMAT,
      "$:10:1: column 'a': value 'x'"},
+    {"\"a\nb\"\n1\nx\n",
+     {.numeric = T_LIST("a\nb")},
+     CRM_ERR_FORMAT,
+     "$:4:1: column 'a b': value 'x'"},
     /* the first error in file order counts, whatever its kind */
     {"a,b\nx,1\n1\n\xFF,1\n",
      {.numeric = T_LIST("a")},

@@ -108,6 +108,8 @@ crm_status crm_table_fail_at(const table_file *f, size_t at, const char *fmt, ..
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20) *c = ' '; /* a column's name may hold newlines */
     CRM_FAIL(CRM_ERR_FORMAT, "%s:%lld:%lld: %s", f->path, (long long)line,
              (long long)column_of(f, at), text);
 }
