@@ -1,0 +1,37 @@
+/* comm_impl.h - what the files of room comm share about a group. */
+#ifndef CRM_COMM_IMPL_H
+#define CRM_COMM_IMPL_H
+
+#include <mpi.h>
+
+#include "crmpi/comm.h"
+
+/* Message tags; the trees use TAG_TREE and the 128 numbers after it. */
+enum { TAG_POST = 1, TAG_MOVE = 2, TAG_TREE = 16 };
+enum { POST_RING = 32 }; /* messages of one rank on their way to rank 0; more are dropped */
+
+typedef struct post_slot {
+    MPI_Request request;
+    char data[CRM_COMM_POST_MAX];
+} post_slot;
+
+struct crm_comm {
+    MPI_Comm mpi;
+    int rank, size, node_rank, node_size;
+    size_t chunk;           /* most bytes of one message */
+    int64_t posted, polled; /* messages of crm_comm_post from here; those that rank 0 took */
+    post_slot ring[POST_RING];
+};
+
+/* CRM_OK, or CRM_ERR_COMM with MPI's own text for a call that failed. */
+CRM_CHECKED crm_comm_check(int mpi_result, const char *call);
+/* New group that owns mpi; mpi is freed when it cannot be made.  Collective over mpi. */
+CRM_CHECKED crm_comm_adopt(MPI_Comm mpi, crm_comm **out);
+/* Receive what is still on its way to rank 0, so that nothing is pending afterwards.  Collective.
+ */
+CRM_CHECKED crm_comm_drain(crm_comm *c);
+/* Settings of the MPI library that have to stand in the environment before it starts. */
+void crm_comm_prepare(void);
+/* Tasks that Slurm started in the step this process is a task of; 0 when no such count binds. */
+int64_t crm_comm_slurm_tasks(void);
+#endif

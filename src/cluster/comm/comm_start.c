@@ -1,0 +1,97 @@
+/* comm_start.c - start and end of MPI, and the check that the job has as many ranks as were
+ * granted. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "comm_impl.h"
+#include "crmpi/comm_mpi.h"
+
+crm_status crm_comm_check(int mpi_result, const char *call)
+{
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int n;
+
+    if (mpi_result == MPI_SUCCESS) return CRM_OK;
+    MPI_Error_string(mpi_result, text, &n);
+    CRM_FAIL(CRM_ERR_COMM, "%s failed: %s", call, text);
+}
+
+static crm_status check_size(int64_t granted, int size)
+{
+    CRM_CHECK(
+        granted == 0 || granted == size, CRM_ERR_CONFIG,
+        "MPI has %d rank%s, but Slurm started %lld task%s in this step: start the program with "
+        "`srun --mpi=pmix` (`srun --mpi=list` shows what is offered), or with `mpirun` in the "
+        "batch script",
+        size, size == 1 ? "" : "s", (long long)granted, granted == 1 ? "" : "s");
+    return CRM_OK;
+}
+
+static crm_status make_world(int provided, int64_t granted, crm_comm **world)
+{
+    MPI_Comm dup;
+    crm_status st = CRM_OK;
+
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
+    CRM_CHECK(provided >= MPI_THREAD_FUNNELED, CRM_ERR_COMM,
+              "%s offers thread level %d, MPI_THREAD_FUNNELED (%d) is needed", crm_comm_library(),
+              provided, MPI_THREAD_FUNNELED);
+    CRM_TRY(crm_comm_check(MPI_Comm_dup(MPI_COMM_WORLD, &dup), "MPI_Comm_dup"));
+    CRM_TRY(crm_comm_adopt(dup, world));
+    st = crm_comm_agree(*world, check_size(granted, (*world)->size));
+    if (st) crm_comm_free(world);
+    return st;
+}
+
+crm_status crm_comm_start(int *argc, char ***argv, crm_comm **world)
+{
+    int64_t granted = crm_comm_slurm_tasks(); /* before MPI adds to the environment */
+    int provided;
+    crm_status st;
+
+    *world = NULL;
+    crm_fp_setup();
+    crm_comm_prepare();
+    CRM_TRY(crm_comm_check(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided),
+                           "MPI_Init_thread"));
+    st = make_world(provided, granted, world);
+    if (st) MPI_Finalize();
+    return st;
+}
+
+void crm_comm_stop(crm_comm **world)
+{
+    if (!*world) return;
+    crm_comm_free(world);
+    MPI_Finalize();
+}
+
+void crm_comm_abort(crm_comm *world, int exit_code)
+{
+    fflush(NULL);
+    if (world) MPI_Abort(world->mpi, exit_code);
+    _exit(exit_code);
+}
+
+const char *crm_comm_library(void)
+{
+    static char text[MPI_MAX_LIBRARY_VERSION_STRING + 1];
+    int n;
+
+    if (text[0]) return text;
+    if (MPI_Get_library_version(text, &n) != MPI_SUCCESS) return "MPI library of unknown version";
+    text[strcspn(text, ",\n")] = '\0'; /* "Open MPI v4.1.4, package: ..." */
+    for (char *p = text; *p; p++)
+        if (*p == '\t') *p = ' ';
+    return text;
+}
+
+void crm_comm_host(char *out, size_t cap)
+{
+    if (cap == 0) return;
+    if (gethostname(out, cap) != 0) snprintf(out, cap, "unknown");
+    out[cap - 1] = '\0';
+}

@@ -1,0 +1,277 @@
+/* comm_tree_plan.c - which buffers a tree sum needs and which additions it does, settled once.
+ *
+ * A worker pushes its leaves from left to right on a stack of complete aligned subtrees and joins
+ * siblings as soon as both are there: a binary counter.  What remains are the maximal aligned
+ * subtrees of its range (at most 2 log2 n); pushed worker by worker, then rank by rank, they join
+ * to the very nodes that one worker alone would have made, since a node is only ever made from its
+ * two children. */
+#include <limits.h>
+
+#include "comm_tree_impl.h"
+#include "crmpi/base_mem.h"
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+void crm_tree_range(int64_t n_leaves, int rank, int size, int64_t *first, int64_t *end)
+{
+    if (size <= n_leaves) {
+        *first = rank * n_leaves / size;
+        *end = (rank + 1) * n_leaves / size;
+    } else {
+        *first = smaller(rank, n_leaves);
+        *end = smaller(rank + 1, n_leaves);
+    }
+}
+
+void crm_tree_worker_range(const crm_tree *t, int worker, int64_t *first, int64_t *end)
+{
+    int64_t n = t->end - t->first;
+
+    *first = t->first + worker * n / t->workers;
+    *end = t->first + (worker + 1) * n / t->workers;
+}
+
+/* Blocks are dealt so that rank 0 has the first: rank r owns [ceil(r b / R), ceil((r + 1) b / R)).
+ */
+static int64_t cut(const crm_tree *t, int rank)
+{
+    int64_t blocks = (t->width + TREE_BLOCK - 1) / TREE_BLOCK, size = t->comm->size;
+
+    return smaller((rank * blocks + size - 1) / size * TREE_BLOCK, t->width);
+}
+
+void crm_tree_slice(const crm_tree *t, int rank, int64_t *first, int64_t *n)
+{
+    *first = cut(t, rank);
+    *n = cut(t, rank + 1) - *first;
+}
+
+void crm_tree_push(tree_stack *s, int64_t first, int height, int at)
+{
+    s->node[s->n++] = (tree_node){first, height, at};
+}
+
+bool crm_tree_fold(tree_stack *s, tree_add *add)
+{
+    if (s->n < 2) return false;
+    s->n--;
+    *add = (tree_add){s->node[s->n - 1].at, s->node[s->n].at};
+    s->node[s->n - 1].height++;
+    return true;
+}
+
+bool crm_tree_join(tree_stack *s, tree_add *add)
+{
+    const tree_node *left;
+
+    if (s->n < 2) return false;
+    left = &s->node[s->n - 2];
+    if (left->height != left[1].height || (left->first >> left->height) % 2 != 0) return false;
+    return crm_tree_fold(s, add);
+}
+
+static void push_and_plan(tree_stack *s, tree_plan *p, int64_t first, int height, int at)
+{
+    crm_tree_push(s, first, height, at);
+    while (crm_tree_join(s, &p->add[p->n]))
+        p->n++;
+}
+
+/* Go through a worker's leaves without adding; the depth of the stack is its number of buffers. */
+static int walk(const crm_tree *t, int worker, tree_stack *s)
+{
+    int64_t first, end;
+    tree_add add;
+    int depth = 0;
+
+    s->n = 0;
+    crm_tree_worker_range(t, worker, &first, &end);
+    for (int64_t leaf = first; leaf < end; leaf++) {
+        crm_tree_push(s, leaf, 0, s->n);
+        if (s->n > depth) depth = s->n;
+        while (crm_tree_join(s, &add)) {
+        }
+    }
+    return depth;
+}
+
+static crm_status plan_buffers(crm_tree *t)
+{
+    size_t bytes = ((size_t)t->width * t->item + 63) / 64 * 64; /* no cache line has two owners */
+    tree_stack s;
+    int n;
+
+    CRM_NEW(t->base, t->workers + 1);
+    for (int w = 0; w < t->workers; w++)
+        t->base[w + 1] = t->base[w] + walk(t, w, &s);
+    n = t->base[t->workers] + (t->n_leaves == 0); /* the sum of nothing needs a place, too */
+    CRM_NEW(t->buf, n + 1);
+    t->memory = crm_mem_new((size_t)n, bytes);
+    CRM_CHECK(
+        t->memory, CRM_ERR_NOMEM,
+        "out of memory: %d buffers of %zu bytes for an exact sum over %lld leaves by %d threads", n,
+        bytes, (long long)t->n_leaves, t->workers);
+    for (int i = 0; i < n; i++)
+        t->buf[i] = t->memory + (size_t)i * bytes;
+    return CRM_OK;
+}
+
+static crm_status plan_merge(crm_tree *t)
+{
+    tree_stack all = {0}, s;
+
+    CRM_NEW(t->merge.add, t->base[t->workers] + 1);
+    for (int w = 0; w < t->workers; w++) {
+        walk(t, w, &s);
+        for (int i = 0; i < s.n; i++)
+            push_and_plan(&all, &t->merge, s.node[i].first, s.node[i].height,
+                          t->base[w] + s.node[i].at);
+    }
+    t->n_pieces = all.n;
+    CRM_NEW(t->piece, all.n + 1);
+    for (int i = 0; i < all.n; i++)
+        t->piece[i] = all.node[i].at;
+    return CRM_OK;
+}
+
+/* Height of the largest complete subtree that starts at first and ends by end. */
+static int height_at(int64_t first, int64_t end)
+{
+    int h = 0;
+
+    while ((first >> h) % 2 == 0 && first + ((int64_t)2 << h) <= end)
+        h++;
+    return h;
+}
+
+/* Subtrees of all ranks in order of leaves; with s NULL they are only counted. */
+static void plan_slots(crm_tree *t, tree_stack *s)
+{
+    int64_t first, end;
+    int k = 0;
+
+    for (int q = 0; q < t->comm->size; q++) {
+        t->first_slot[q] = k;
+        crm_tree_range(t->n_leaves, q, t->comm->size, &first, &end);
+        for (int h; first < end; first += (int64_t)1 << h, k++) {
+            h = height_at(first, end);
+            if (s) push_and_plan(s, &t->finish, first, h, k);
+        }
+    }
+    t->first_slot[t->comm->size] = t->n_slots = k;
+}
+
+static crm_status plan_finish(crm_tree *t)
+{
+    tree_stack s = {0};
+
+    CRM_NEW(t->first_slot, t->comm->size + 1);
+    plan_slots(t, NULL);
+    CRM_NEW(t->finish.add, t->n_slots + 1);
+    plan_slots(t, &s);
+    while (crm_tree_fold(&s, &t->finish.add[t->finish.n]))
+        t->finish.n++;
+    return CRM_OK;
+}
+
+static crm_status plan_messages(crm_tree *t)
+{
+    int me = t->comm->rank, size = t->comm->size, foreign = t->n_slots - t->n_pieces, k = 0;
+    int64_t at, n;
+    size_t bytes;
+
+    CRM_NEW(t->count, size);
+    CRM_NEW(t->offset, size);
+    for (int q = 0; q < size; q++) {
+        crm_tree_slice(t, q, &at, &n);
+        t->count[q] = (int)n; /* fits: see check_shape */
+        t->offset[q] = (int)at;
+    }
+    bytes = ((size_t)t->count[me] * t->item + 63) / 64 * 64;
+    CRM_NEW(t->slot, t->n_slots + 1);
+    CRM_NEW(t->requests, foreign + t->n_pieces * size);
+    t->inbox = crm_mem_new((size_t)foreign, bytes);
+    CRM_CHECK(t->inbox, CRM_ERR_NOMEM, "out of memory: %d subtrees of %zu bytes from other ranks",
+              foreign, bytes);
+    for (int i = 0; i < t->n_slots; i++)
+        if (i < t->first_slot[me] || i >= t->first_slot[me + 1])
+            t->slot[i] = t->inbox + bytes * (size_t)k++;
+    return CRM_OK;
+}
+
+static crm_status check_shape(const crm_tree *t)
+{
+    bool kind = t->dtype == CRM_F32 || t->dtype == CRM_F64 || t->dtype == CRM_I64;
+    int64_t most = t->comm->size > 1 ? INT_MAX : INT64_MAX / 16;
+
+    CRM_CHECK(kind, CRM_ERR_ARG, "an exact sum of %s is not offered, only f32, f64, i64",
+              crm_dtype_name(t->dtype));
+    CRM_CHECK(t->n_leaves >= 0 && t->n_leaves < (int64_t)1 << 40, CRM_ERR_ARG,
+              "exact sum over %lld leaves, 0 to 2^40 are possible", (long long)t->n_leaves);
+    CRM_CHECK(t->width >= 0 && t->width <= most, CRM_ERR_ARG,
+              "exact sum of %lld elements over %d ranks, 0 to %lld are possible",
+              (long long)t->width, t->comm->size, (long long)most);
+    return CRM_OK;
+}
+
+static crm_status plan(crm_tree *t)
+{
+    CRM_TRY(check_shape(t));
+    crm_tree_range(t->n_leaves, t->comm->rank, t->comm->size, &t->first, &t->end);
+    CRM_TRY(plan_buffers(t));
+    CRM_TRY(plan_merge(t));
+    CRM_TRY(plan_finish(t));
+    if (t->comm->size > 1) return plan_messages(t);
+    CRM_NEW(t->slot, t->n_slots + 1);
+    return CRM_OK;
+}
+
+static crm_status make(crm_comm *comm, crm_pool *pool, int64_t n_leaves, int64_t width,
+                       crm_dtype dtype, crm_tree **out)
+{
+    CRM_NEW(*out, 1);
+    **out = (crm_tree){.comm = comm,
+                       .pool = pool,
+                       .n_leaves = n_leaves,
+                       .width = width,
+                       .dtype = dtype,
+                       .item = crm_dtype_size(dtype),
+                       .workers = crm_pool_size(pool)};
+    return plan(*out);
+}
+
+crm_status crm_tree_new(crm_comm *comm, crm_pool *pool, int64_t n_leaves, int64_t width,
+                        crm_dtype dtype, crm_tree **out)
+{
+    crm_status st;
+
+    *out = NULL;
+    crm_fp_setup(); /* additions of this thread and of the pool's treat denormals alike */
+    st = crm_comm_agree(comm, make(comm, pool, n_leaves, width, dtype, out));
+    if (st) crm_tree_free(out);
+    return st;
+}
+
+void crm_tree_free(crm_tree **tp)
+{
+    crm_tree *t = *tp;
+
+    if (!t) return;
+    crm_mem_free(t->base);
+    crm_mem_free(t->buf);
+    crm_mem_free(t->memory);
+    crm_mem_free(t->merge.add);
+    crm_mem_free(t->piece);
+    crm_mem_free(t->first_slot);
+    crm_mem_free(t->slot);
+    crm_mem_free(t->inbox);
+    crm_mem_free(t->finish.add);
+    crm_mem_free(t->count);
+    crm_mem_free(t->offset);
+    crm_mem_free(t->requests);
+    crm_mem_free(t);
+    *tp = NULL;
+}
