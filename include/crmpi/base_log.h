@@ -18,6 +18,6 @@ extern const char *const crm_log_level_names[];
 void crm_log_setup(crm_log_level level, int rank);
 crm_log_level crm_log_get_level(void);
 /** One line "crmpi: <subsystem>: <text>" to stderr.  Never the content of a customer's row. */
-void crm_log(crm_log_level level, const char *subsystem, const char *fmt, ...)
+void crm_log_line(crm_log_level level, const char *subsystem, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 #endif

@@ -22,7 +22,7 @@ crm_log_level crm_log_get_level(void)
     return threshold;
 }
 
-void crm_log(crm_log_level level, const char *subsystem, const char *fmt, ...)
+void crm_log_line(crm_log_level level, const char *subsystem, const char *fmt, ...)
 {
     char text[1024];
     va_list ap;

@@ -108,7 +108,7 @@ static crm_status find_done(study *s, int64_t *done)
         if (crm_bag_read(path, UNIT_KIND, &bag) == CRM_OK)
             done[i] = 1;
         else
-            crm_log(CRM_LOG_WARN, "crossval", "%s; the unit is run again", crm_err_text());
+            crm_log_line(CRM_LOG_WARN, "crossval", "%s; the unit is run again", crm_err_text());
         crm_bag_free(&bag);
     }
     return CRM_OK;

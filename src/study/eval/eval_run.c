@@ -207,7 +207,7 @@ static void leave_mark(const study *s)
 
     if (crm_record_path(s->e->record, ".failed", mark, sizeof mark) ||
         crm_path_write_atomic(mark, "", 0))
-        crm_log(CRM_LOG_WARN, "crossval", "the other groups end their units first");
+        crm_log_line(CRM_LOG_WARN, "crossval", "the other groups end their units first");
 }
 
 crm_status crm_study_run(study *s)

@@ -1,0 +1,111 @@
+/* app_args.c - command line and help. */
+#include <string.h>
+
+#include "app_impl.h"
+#include "crmpi/base_mem.h"
+
+bool app_is_root(const app *a)
+{
+    return !a->world || crm_comm_rank(a->world) == 0;
+}
+
+/* Options that take a value, and where it goes. */
+static const struct {
+    const char *name;
+    size_t offset;
+} VALUED[] = {
+    {"--out", offsetof(app_args, out)},
+    {"--model", offsetof(app_args, model)},
+};
+static const struct {
+    const char *name;
+    size_t offset;
+} SWITCHES[] = {
+    {"--help", offsetof(app_args, help)},
+    {"-h", offsetof(app_args, help)},
+    {"--version", offsetof(app_args, version)},
+    {"--options-markdown", offsetof(app_args, markdown)},
+};
+
+/* Value of an option given as "--name value" or "--name=value"; NULL when argv[*i] is another one.
+ */
+static const char *value_of(const char *name, int argc, char **argv, int *i, bool *missing)
+{
+    size_t n = strlen(name);
+
+    if (strncmp(argv[*i], name, n) != 0) return NULL;
+    if (argv[*i][n] == '=') return argv[*i] + n + 1;
+    if (argv[*i][n] != '\0') return NULL;
+    *missing = *i + 1 >= argc;
+    return *missing ? "" : argv[++*i];
+}
+
+static crm_status take_option(int argc, char **argv, int *i, app_args *args)
+{
+    const char *arg = argv[*i], *v;
+    bool missing = false;
+
+    for (size_t k = 0; k < sizeof SWITCHES / sizeof *SWITCHES; k++)
+        if (strcmp(arg, SWITCHES[k].name) == 0) {
+            *(bool *)((char *)args + SWITCHES[k].offset) = true;
+            return CRM_OK;
+        }
+    v = value_of("--set", argc, argv, i, &missing);
+    if (v) args->set[args->n_set++] = v;
+    for (size_t k = 0; !v && k < sizeof VALUED / sizeof *VALUED; k++) {
+        v = value_of(VALUED[k].name, argc, argv, i, &missing);
+        if (v) memcpy((char *)args + VALUED[k].offset, &v, sizeof v);
+    }
+    CRM_CHECK(v, CRM_ERR_CONFIG, "'%s' is not an option; crmpi --help lists them", arg);
+    CRM_CHECK(!missing, CRM_ERR_CONFIG, "%s needs a value", arg);
+    return CRM_OK;
+}
+
+crm_status app_parse(int argc, char **argv, app_args *args)
+{
+    CRM_NEW(args->set, argc);
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-' && argv[i][1])
+            CRM_TRY(take_option(argc, argv, &i, args));
+        else if (!args->command)
+            args->command = argv[i];
+        else if (!args->operand)
+            args->operand = argv[i];
+        else
+            CRM_FAIL(CRM_ERR_CONFIG,
+                     "'%s' is one argument too many (after '%s'); option values are given as --set "
+                     "key=value",
+                     argv[i], args->operand);
+    }
+    if (args->command && strcmp(args->command, "help") == 0) {
+        args->help = true;
+        args->command = args->operand;
+    }
+    return CRM_OK;
+}
+
+static void print_commands(void)
+{
+    printf("crmpi %s: train and compare models of customer data on MPI ranks\n\n", CRM_VERSION);
+    printf("  crmpi <command> [CONFIG.yaml | RUN | DATASET] [--set key=value]... [--out DIR]\n");
+    printf("  mpirun -n 4 crmpi <command> ...      srun --mpi=pmix crmpi <command> ...\n\n");
+    for (const app_command *c = app_commands; c->name; c++)
+        printf("  %-9s %-14s %s\n", c->name, c->operand, c->help);
+    printf("\n  crmpi <command> --help               options and their defaults\n");
+    printf("  crmpi --version\n\n");
+    printf("Exit codes: 0 done; 2 usage or config; 3 data or files; 4 numeric; 5 communication,\n"
+           "device or memory; 75 stopped at a checkpoint, run again; 70 a bug of crmpi.\n");
+}
+
+void app_print_help(const app *a, const app_command *c)
+{
+    if (!c) {
+        print_commands();
+        return;
+    }
+    printf("crmpi %s %s\n  %s\n\n", c->name, c->operand, c->help);
+    printf("  --set KEY=VALUE   set one option; may be repeated, later ones win\n");
+    printf("  --out PATH        run folder (predict: file for the CSV)\n");
+    printf("  --model NAME      predict: which model of the run\n\nOptions:\n");
+    crm_opt_set_write_help(a->opts, stdout);
+}

@@ -1,0 +1,88 @@
+/* app_config.c - options of the program, and the one set that binds the tables of all rooms. */
+#include <string.h>
+
+#include "app_impl.h"
+#include "crmpi/base_log.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
+
+static const char *const device_names[] = {"auto", "cpu", "cuda", NULL};
+
+#define S app_cfg
+const crm_opt app_opts[] = {
+    CRM_OPT_S(S, data_path, "data.path", "", CRM_OPT_LAYOUT,
+              "What a command reads: a CSV, or a data set (HDF5); synth writes it there."),
+    CRM_OPT_S(S, data_store, "data.store", "", CRM_OPT_LAYOUT,
+              "Where import writes the data set; empty: beside --out, as OUT.h5."),
+    CRM_OPT_E(S, device, "device", "auto", device_names, CRM_OPT_LAYOUT,
+              "Device that nets are trained on; auto takes a GPU when there is one."),
+    CRM_OPT_E(S, log_level, "log.level", "info", crm_log_level_names, CRM_OPT_LAYOUT,
+              "What is written to stderr; quiet, error and warn switch the progress line off."),
+    {.key = NULL},
+};
+
+static crm_status bind(app *a)
+{
+    CRM_TRY(crm_opt_set_new(&a->opts));
+    CRM_TRY(crm_opt_set_add(a->opts, app_opts, &a->cfg));
+    CRM_TRY(crm_opt_set_add(a->opts, crm_table_opts, &a->table));
+    CRM_TRY(crm_opt_set_add(a->opts, crm_synth_opts, &a->synth));
+    CRM_TRY(crm_opt_set_add(a->opts, crm_eval_opts, &a->eval));
+    CRM_TRY(crm_opt_set_add(a->opts, crm_record_opts, &a->record));
+    return app_models_new(a);
+}
+
+static int64_t threads(const app *a);
+
+static crm_status use(app *a)
+{
+    crm_log_setup((crm_log_level)a->cfg.log_level, crm_comm_rank(a->world));
+    CRM_CHECK(a->cfg.device != APP_DEVICE_CUDA, CRM_ERR_DEVICE,
+              "device: cuda was asked for, but this build has the CPU device only; use device: cpu "
+              "or auto");
+    return crm_pool_new((int)threads(a), &a->pool);
+}
+
+/* train.threads, read back from the set so that no struct layout is assumed here. */
+static void find_threads(void *ctx, const crm_opt *o, const char *value, const char *origin)
+{
+    (void)origin;
+    if (strcmp(o->key, "train.threads") == 0) sscanf(value, "%lld", (long long *)ctx);
+}
+
+static int64_t threads(const app *a)
+{
+    long long n = 1;
+
+    crm_opt_set_each(a->opts, find_threads, &n);
+    return n < 1 ? 1 : n;
+}
+
+crm_status app_configure(app *a, const char *name, const char *yaml, size_t len)
+{
+    crm_status st = bind(a);
+
+    if (!st && yaml)
+        st = crm_opt_set_load_text(a->opts, name, yaml, len, a->args.set, a->args.n_set);
+    if (!st && !yaml) st = crm_opt_set_load(a->opts, NULL, a->args.set, a->args.n_set);
+    if (!st) st = use(a);
+    return crm_comm_agree(a->world, st);
+}
+
+crm_status app_read_config(app *a, const char *path, char **yaml, size_t *len)
+{
+    enum { LIMIT = 1 << 20 };
+    int64_t n = 0;
+    crm_status st = CRM_OK;
+
+    *yaml = NULL;
+    if (app_is_root(a)) st = crm_path_read(path, LIMIT, yaml, len);
+    CRM_TRY(crm_comm_agree(a->world, st));
+    if (app_is_root(a)) n = (int64_t)*len;
+    CRM_TRY(crm_comm_bcast(a->world, 0, &n, sizeof n));
+    *len = (size_t)n;
+    if (!app_is_root(a)) *yaml = crm_mem_new((size_t)n + 1, 1);
+    if (!*yaml) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %s", path);
+    CRM_TRY(crm_comm_agree(a->world, st));
+    return crm_comm_bcast(a->world, 0, *yaml, (size_t)n);
+}

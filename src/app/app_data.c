@@ -1,0 +1,100 @@
+/* app_data.c - from data.path to an open data set. */
+#include <string.h>
+
+#include "app_impl.h"
+#include "crmpi/base_log.h"
+#include "crmpi/base_path.h"
+#include "crmpi/store.h"
+
+crm_status app_need_path(const app *a)
+{
+    int64_t bytes;
+    crm_status st = CRM_OK;
+
+    if (!a->cfg.data_path[0])
+        CRM_SET(st, CRM_ERR_CONFIG,
+                "data.path is not set; give it in the config or as --set "
+                "data.path=FILE");
+    else if (app_is_root(a))
+        st = crm_path_file_size(a->cfg.data_path, &bytes);
+    return crm_comm_agree(a->world, st);
+}
+
+/* "runs/telecom/" -> "runs/telecom.h5" */
+static crm_status beside(const char *path, char *out, size_t cap)
+{
+    size_t n = strlen(path);
+    int k;
+
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    k = snprintf(out, cap, "%.*s.h5", (int)n, path);
+    CRM_CHECK(k > 0 && (size_t)k < cap, CRM_ERR_CONFIG, "--out: the path is too long");
+    return CRM_OK;
+}
+
+crm_status app_store_path(const app *a, char *out, size_t cap)
+{
+    const char *base, *dot;
+
+    if (a->cfg.data_store[0]) return crm_path_join("", a->cfg.data_store, out, cap);
+    if (a->args.out) return beside(a->args.out, out, cap);
+    base = crm_path_base(a->cfg.data_path);
+    dot = strrchr(base, '.');
+    CRM_CHECK(snprintf(out, cap, "%.*s.h5", dot ? (int)(dot - base) : (int)strlen(base), base) <
+                  (int)cap,
+              CRM_ERR_CONFIG, "data.path is too long");
+    return CRM_OK;
+}
+
+/* True when the store was imported from this very file with these options.  The same answer on all
+ * ranks. */
+static crm_status is_fresh(app *a, const char *store, int64_t *fresh)
+{
+    char hex[CRM_DIGEST_HEX];
+    crm_data *d = NULL;
+    crm_digest source;
+
+    *fresh = 0;
+    CRM_TRY(crm_table_source_digest(a->world, &a->table, a->cfg.data_path, &source));
+    if (app_is_root(a) && crm_path_is_file(store) && crm_data_open(store, &d) == CRM_OK)
+        *fresh = strcmp(crm_data_source_digest(d), crm_digest_hex(source, hex)) == 0;
+    crm_data_close(&d);
+    crm_err_clear();
+    return crm_comm_bcast(a->world, 0, fresh, sizeof *fresh);
+}
+
+static crm_status import_if_needed(app *a, const char *store)
+{
+    crm_table_info info = {0};
+    int64_t fresh;
+    crm_status st;
+
+    CRM_TRY(is_fresh(a, store, &fresh));
+    if (fresh) {
+        crm_log_line(CRM_LOG_INFO, "import", "%s is up to date with %s", store, a->cfg.data_path);
+        return CRM_OK;
+    }
+    st = crm_table_import(a->world, &a->table, a->cfg.data_path, store, NULL, &info);
+    if (!st)
+        crm_log_line(CRM_LOG_INFO, "import",
+                "%s: %lld rows, %d numeric and %d categorical columns -> %s", a->cfg.data_path,
+                (long long)info.rows, info.n_num, info.n_cat, store);
+    crm_table_info_free(&info);
+    return st;
+}
+
+crm_status app_open_data(app *a, crm_data **out)
+{
+    char store[CRM_PATH_MAX];
+    int64_t hdf5 = 0;
+
+    *out = NULL;
+    CRM_TRY(app_need_path(a));
+    if (app_is_root(a)) hdf5 = crm_store_is_hdf5(a->cfg.data_path);
+    CRM_TRY(crm_comm_bcast(a->world, 0, &hdf5, sizeof hdf5));
+    if (hdf5) return crm_comm_agree(a->world, crm_data_open(a->cfg.data_path, out));
+    CRM_TRY(crm_comm_agree(a->world, app_store_path(a, store, sizeof store)));
+    CRM_TRY(import_if_needed(a, store));
+    return crm_comm_agree(a->world, crm_data_open(store, out));
+}

@@ -1,0 +1,91 @@
+/* app_impl.h - the program: arguments, options, registry, commands. */
+#ifndef CRM_APP_IMPL_H
+#define CRM_APP_IMPL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "crmpi/base_run.h"
+#include "crmpi/base_status.h"
+#include "crmpi/comm.h"
+#include "crmpi/data.h"
+#include "crmpi/estimator.h"
+#include "crmpi/eval.h"
+#include "crmpi/opt.h"
+#include "crmpi/record.h"
+#include "crmpi/synth.h"
+#include "crmpi/table.h"
+
+/** Options of the program itself. */
+typedef struct app_cfg {
+    const char *data_path, *data_store;
+    int device, log_level;
+} app_cfg;
+extern const crm_opt app_opts[];
+typedef enum app_device { APP_DEVICE_AUTO, APP_DEVICE_CPU, APP_DEVICE_CUDA } app_device;
+
+/** What the command line said. */
+typedef struct app_args {
+    const char *command, *operand; /* CONFIG.yaml | RUN | DATASET */
+    const char *out, *model;
+    const char **set; /* [n_set] */
+    int n_set;
+    bool help, markdown, version;
+} app_args;
+
+typedef struct app {
+    crm_comm *world;
+    crm_pool *pool;
+    crm_opt_set *opts;
+    app_args args;
+    app_cfg cfg;
+    crm_table_cfg table;
+    crm_synth_cfg synth;
+    crm_eval_cfg eval;
+    crm_record_cfg record;
+    struct app_models *models;
+} app;
+
+typedef struct app_command {
+    const char *name, *operand, *help;
+    bool reads_config; /* the operand is a YAML file with options */
+    /** Collective; every rank gets the same status. */
+    crm_status (*run)(app *a);
+} app_command;
+extern const app_command app_commands[]; /* ends with {NULL} */
+
+bool app_is_root(const app *a);
+/** Parse argv; CRM_ERR_CONFIG with what was wrong.  args->set points into argv. */
+CRM_CHECKED app_parse(int argc, char **argv, app_args *args);
+void app_print_help(const app *a, const app_command *c);
+/** Bind every table, read the config (rank 0 reads, all parse), check, set up log and threads. */
+CRM_CHECKED app_configure(app *a, const char *yaml_name, const char *yaml, size_t len);
+CRM_CHECKED app_read_config(app *a, const char *path, char **yaml, size_t *len);
+
+/* registry.c: static tables of transforms, estimators and models */
+CRM_CHECKED app_models_new(app *a);
+void app_models_free(app *a);
+/** Specs of eval.models in order; *spec is the caller's (crm_mem_free).  CRM_ERR_CONFIG names an
+ * unknown model. */
+CRM_CHECKED app_models_select(app *a, const crm_model_spec ***spec, int *n);
+CRM_CHECKED app_models_find(app *a, const char *name, const crm_model_spec **spec);
+int64_t app_models_max_group(const app *a);
+
+/* app_data.c */
+/** Data set for a training command: data.path itself when it is one, else imported into data.store
+ * unless that is fresh.  Collective. */
+CRM_CHECKED app_open_data(app *a, crm_data **out);
+/** Where import writes: data.store, else OUT.h5, else the CSV's name with .h5. */
+CRM_CHECKED app_store_path(const app *a, char *out, size_t cap);
+CRM_CHECKED app_need_path(const app *a);
+
+crm_status cmd_info(app *a);
+crm_status cmd_synth(app *a);
+crm_status cmd_import(app *a);
+crm_status cmd_describe(app *a);
+crm_status cmd_train(app *a);
+crm_status cmd_crossval(app *a);
+crm_status cmd_predict(app *a);
+crm_status cmd_report(app *a);
+
+#endif

@@ -1,0 +1,143 @@
+/* cmd_data.c - synth, import, describe. */
+#include "app_impl.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
+
+static void print_line(const app *a, const char *label, const char *path, int64_t rows,
+                       crm_digest digest, double seconds)
+{
+    char hex[CRM_DIGEST_HEX];
+    int64_t bytes = 0;
+
+    if (!app_is_root(a)) return;
+    if (crm_path_file_size(path, &bytes)) crm_err_clear();
+    printf("%s: %lld rows, %.1f MB, %.1f s\ndigest %s\n", label, (long long)rows,
+           (double)bytes / 1e6, seconds, crm_digest_hex(digest, hex));
+}
+
+crm_status cmd_synth(app *a)
+{
+    crm_synth_info info = {0};
+    double start = crm_clock_now();
+    char label[CRM_PATH_MAX + 16];
+
+    CRM_CHECK(a->cfg.data_path[0], CRM_ERR_CONFIG,
+              "data.path is not set: the file that synth writes");
+    CRM_TRY(crm_synth_write(a->world, &a->synth, a->cfg.data_path, &info));
+    snprintf(label, sizeof label, "%s", a->cfg.data_path);
+    print_line(a, label, a->cfg.data_path, info.customers, info.digest, crm_clock_now() - start);
+    if (app_is_root(a))
+        printf("%lld events (%lld purchases), %lld documents, %lld words in them\n",
+               (long long)info.events, (long long)info.purchases, (long long)info.documents,
+               (long long)info.tokens);
+    return CRM_OK;
+}
+
+static void print_columns(const crm_table_info *info)
+{
+    for (int i = 0; i < info->n_columns; i++) {
+        const crm_table_column *c = &info->column[i];
+        printf("  %-24s %-12s", c->name, crm_table_kind_names[c->kind]);
+        if (c->levels) printf(" %lld levels", (long long)c->levels);
+        if (c->missing) printf(" %lld missing", (long long)c->missing);
+        printf("\n");
+    }
+    for (int i = 0; i < info->n_classes; i++)
+        printf("  class %d %-20s %lld rows\n", i, info->class_name[i],
+               (long long)info->class_count[i]);
+}
+
+crm_status cmd_import(app *a)
+{
+    crm_table_info info = {0};
+    char store[CRM_PATH_MAX];
+    double start = crm_clock_now();
+    crm_status st;
+
+    CRM_TRY(app_need_path(a));
+    CRM_TRY(crm_comm_agree(a->world, app_store_path(a, store, sizeof store)));
+    st = crm_table_import(a->world, &a->table, a->cfg.data_path, store, NULL, &info);
+    if (!st) {
+        print_line(a, store, store, info.rows, info.content, crm_clock_now() - start);
+        if (app_is_root(a)) print_columns(&info);
+    }
+    crm_table_info_free(&info);
+    return st;
+}
+
+static void print_schema(const crm_data *d)
+{
+    const float *num;
+    const int32_t *cat;
+    const crm_schema *s = crm_data_profile(d, &num, &cat);
+
+    printf("profile    %d numeric, %d categorical columns\n", s->n_num, s->n_cat);
+    for (int i = 0; i < s->n_num; i++)
+        printf("  %s\n", s->num_name[i]);
+    for (int i = 0; i < s->n_cat; i++)
+        printf("  %s (%lld levels)\n", s->cat_name[i], (long long)s->n_levels[i]);
+}
+
+static void print_blocks(const crm_data *d)
+{
+    const crm_monthly *m = crm_data_monthly(d);
+    const crm_events *e = crm_data_events(d);
+    const crm_documents *t = crm_data_documents(d);
+
+    if (m)
+        printf("monthly    %lld channels x %lld months\n", (long long)m->channels,
+               (long long)m->months);
+    if (e)
+        printf("events     %lld, %lld categories, %lld numbers each\n", (long long)e->n,
+               (long long)e->n_categories, (long long)e->numbers);
+    if (t)
+        printf("documents  %lld, %lld words, %lld distinct\n", (long long)t->n,
+               (long long)t->n_tokens, (long long)t->n_words);
+}
+
+static crm_status print_targets(const crm_data *d)
+{
+    for (int i = 0; i < crm_data_n_targets(d); i++) {
+        const crm_target *t = crm_data_target(d, i);
+        const crm_documents *docs = crm_data_documents(d);
+        int64_t *count, n = t->level == CRM_LEVEL_DOCUMENT ? docs->n : crm_data_rows(d);
+        CRM_NEW(count, t->n_classes);
+        for (int64_t r = 0; r < n; r++)
+            if (t->label[r] >= 0) count[t->label[r]]++;
+        printf("target     %s (%s)%s:", t->name, crm_level_names[t->level],
+               t->oracle ? ", with oracle" : "");
+        for (int c = 0; c < t->n_classes; c++)
+            printf(" %s %lld", t->class_name[c], (long long)count[c]);
+        printf("\n");
+        crm_mem_free(count);
+    }
+    return CRM_OK;
+}
+
+static crm_status describe(const char *path)
+{
+    char hex[CRM_DIGEST_HEX];
+    crm_data *d;
+    crm_status st;
+
+    CRM_TRY(crm_data_open(path, &d));
+    printf("%s: %lld rows, digest %s\n", path, (long long)crm_data_rows(d),
+           crm_digest_hex(crm_data_digest(d), hex));
+    print_schema(d);
+    print_blocks(d);
+    st = print_targets(d);
+    crm_data_close(&d);
+    return st;
+}
+
+crm_status cmd_describe(app *a)
+{
+    crm_status st = CRM_OK;
+
+    if (a->args.operand) CRM_TRY(app_configure(a, NULL, NULL, 0));
+    if (!a->args.operand && !a->cfg.data_path[0])
+        CRM_SET(st, CRM_ERR_CONFIG, "describe needs a data set: crmpi describe DATA.h5");
+    else if (app_is_root(a))
+        st = describe(a->args.operand ? a->args.operand : a->cfg.data_path);
+    return crm_comm_agree(a->world, st);
+}

@@ -1,0 +1,100 @@
+/* cmd_info.c - what was built in and found; what is wrong and how to mend it. */
+#include <string.h>
+#include <unistd.h>
+
+#include "app_impl.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
+#include "crmpi/device.h"
+#include "crmpi/store.h"
+
+typedef struct place {
+    char host[64];
+    int64_t cores, memory, node_ranks;
+} place;
+
+static place here(const app *a)
+{
+    place p = {.cores = sysconf(_SC_NPROCESSORS_ONLN), .node_ranks = crm_comm_node_size(a->world)};
+
+    crm_comm_host(p.host, sizeof p.host);
+    p.memory = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    return p;
+}
+
+static void print_build(void)
+{
+#ifdef __clang__
+    const char *compiler = "clang " __clang_version__;
+#else
+    const char *compiler = "gcc " __VERSION__;
+#endif
+    printf("crmpi      %s\n", CRM_VERSION);
+    printf("compiler   %s\n", compiler);
+    printf("MPI        %s\n", crm_comm_library());
+    printf("HDF5       %s\n", crm_store_library());
+    printf("CPU        %s\n", crm_cpu_features());
+}
+
+static void print_device(void)
+{
+    crm_device *d;
+
+    if (crm_device_cpu(CRM_CPU_BEST, &d) == CRM_OK) {
+        printf("device     %s\n", crm_device_name(d));
+        crm_device_free(&d);
+    } else {
+        printf("device     none: %s\n", crm_err_text());
+        crm_err_clear();
+    }
+    printf("device     cuda: not in this build\n");
+}
+
+static void print_ranks(const app *a, const place *all)
+{
+    int size = crm_comm_size(a->world);
+
+    printf("ranks      %d\n", size);
+    for (int r = 0; r < size; r++) {
+        if (r > 0 && strcmp(all[r].host, all[r - 1].host) == 0) continue;
+        printf("node       %s: %lld ranks, %lld cores, %.1f GiB\n", all[r].host,
+               (long long)all[r].node_ranks, (long long)all[r].cores,
+               (double)all[r].memory / (1 << 30));
+        if (all[r].node_ranks * crm_pool_size(a->pool) > all[r].cores)
+            printf("warning    %s has %lld ranks x %d threads on %lld cores: start fewer ranks or "
+                   "lower train.threads\n",
+                   all[r].host, (long long)all[r].node_ranks, crm_pool_size(a->pool),
+                   (long long)all[r].cores);
+    }
+}
+
+/* What often goes wrong, each with the way to mend it. */
+static void print_advice(void)
+{
+    int64_t free_bytes;
+
+    if (!strstr(crm_cpu_features(), "fma"))
+        printf("warning    no AVX2 + FMA: training falls back to slow portable code; results are "
+               "the same\n");
+    if (crm_path_free_bytes(".", &free_bytes) == CRM_OK && free_bytes < (int64_t)1 << 30)
+        printf("warning    %.1f MB are free in this folder; a million customers need about 2 GB\n",
+               (double)free_bytes / 1e6);
+    crm_err_clear();
+}
+
+crm_status cmd_info(app *a)
+{
+    place mine = here(a);
+    void *all;
+    size_t total;
+
+    CRM_TRY(crm_comm_gather(a->world, 0, &mine, sizeof mine, &all, &total, NULL));
+    if (app_is_root(a)) {
+        print_build();
+        print_device();
+        print_ranks(a, all);
+        print_advice();
+    }
+    crm_mem_free(all);
+    return CRM_OK;
+}

@@ -1,0 +1,217 @@
+/* cmd_predict.c - a model of a finished run on new rows: CSV with id, class and probabilities. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app_impl.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
+#include "crmpi/ckpt.h"
+#include "crmpi/stats.h"
+#include "crmpi/store.h"
+
+typedef struct prediction {
+    crm_bag *bag; /* the model file */
+    const char *const *class_name;
+    int64_t n_classes;
+    crm_columns *columns;    /* of the profile that the model was fitted on */
+    char temp[CRM_PATH_MAX]; /* data set made from the CSV, "" when none */
+    crm_data *data;
+    crm_pipeline *pipeline;
+} prediction;
+
+static crm_status read_model(app *a, prediction *p)
+{
+    const char *model = a->args.model ? a->args.model : a->eval.models.item[0];
+    const crm_model_spec *spec;
+    char path[CRM_PATH_MAX], name[128];
+    crm_status st;
+
+    CRM_TRY(app_models_find(a, model, &spec));
+    snprintf(name, sizeof name, "models/%.64s.h5", model);
+    CRM_TRY(crm_path_join(a->args.operand, name, path, sizeof path));
+    CRM_TRY(crm_bag_read(path, CRM_MODEL_KIND, &p->bag));
+    CRM_TRY(crm_bag_get_list(p->bag, "classes", &p->n_classes, &p->class_name));
+    CRM_TRY(crm_columns_new(&p->columns));
+    CRM_TRY(crm_bag_push(p->bag, "columns"));
+    st = crm_schema_load(p->bag, p->columns);
+    crm_bag_pop(p->bag);
+    if (st) return st;
+    return crm_pipeline_new(spec, &p->pipeline);
+}
+
+/* A folder of this process for the data set made from a CSV; the name is rank 0's. */
+static crm_status temp_path(app *a, prediction *p)
+{
+    const char *dir = getenv("TMPDIR");
+    char name[CRM_PATH_MAX];
+    crm_status st = CRM_OK;
+
+    if (app_is_root(a)) {
+        snprintf(name, sizeof name, "%s/crmpi-predict-XXXXXX", dir && dir[0] ? dir : "/tmp");
+        if (!mkdtemp(name))
+            CRM_SET(st, CRM_ERR_IO, "%s: cannot make a folder: %s; set TMPDIR", name,
+                    strerror(errno));
+    }
+    CRM_TRY(crm_comm_agree(a->world, st));
+    CRM_TRY(crm_comm_bcast(a->world, 0, name, sizeof name));
+    return crm_path_join("", name, p->temp, sizeof p->temp);
+}
+
+static crm_status open_rows(app *a, prediction *p)
+{
+    const crm_schema *s;
+    crm_table_like like;
+    char path[CRM_PATH_MAX];
+    int64_t hdf5 = 0;
+
+    CRM_TRY(app_need_path(a));
+    if (app_is_root(a)) hdf5 = crm_store_is_hdf5(a->cfg.data_path);
+    CRM_TRY(crm_comm_bcast(a->world, 0, &hdf5, sizeof hdf5));
+    if (hdf5) return crm_comm_agree(a->world, crm_data_open(a->cfg.data_path, &p->data));
+    CRM_TRY(crm_comm_agree(a->world, crm_columns_schema(p->columns, &s)));
+    CRM_TRY(temp_path(a, p));
+    CRM_TRY(crm_comm_agree(a->world, crm_path_join(p->temp, "rows.h5", path, sizeof path)));
+    like = (crm_table_like){
+        .n_num = s->n_num, .n_cat = s->n_cat, .num_name = s->num_name, .cat_name = s->cat_name};
+    a->table.label = "";
+    CRM_TRY(crm_table_import(a->world, &a->table, a->cfg.data_path, path, &like, NULL));
+    return crm_comm_agree(a->world, crm_data_open(path, &p->data));
+}
+
+/* A CSV field, quoted where needed; text that a spreadsheet would run as a formula is made plain.
+ */
+static void add_field(crm_str *s, const char *text)
+{
+    bool formula = text[0] && strchr("=+-@\t\r", text[0]) != NULL, quote;
+    int64_t number;
+
+    if (formula && crm_parse_i64(text, strlen(text), &number)) formula = false;
+    quote = formula || strpbrk(text, ",\"\r\n") != NULL;
+    if (quote) crm_str_add(s, "\"", 1);
+    if (formula) crm_str_add(s, "'", 1);
+    for (const char *c = text; *c; c++)
+        crm_str_add(s, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
+    if (quote) crm_str_add(s, "\"", 1);
+}
+
+static void add_header(const prediction *p, crm_str *s)
+{
+    crm_str_addf(s, "id,class");
+    for (int64_t c = 0; c < p->n_classes; c++) {
+        char name[256];
+        snprintf(name, sizeof name, "p_%.200s", p->class_name[c]);
+        crm_str_add(s, ",", 1);
+        add_field(s, name);
+    }
+    crm_str_add(s, "\n", 1);
+}
+
+static void add_row(const prediction *p, int64_t row, const double *proba, crm_str *s)
+{
+    char id[2048], number[32];
+    int32_t class;
+
+    crm_stats_predict(1, (int)p->n_classes, proba, &class);
+    add_field(s, crm_data_row_id(p->data, row, id, sizeof id));
+    crm_str_add(s, ",", 1);
+    add_field(s, p->class_name[class]);
+    for (int64_t c = 0; c < p->n_classes; c++)
+        crm_str_addf(s, ",%s", crm_format_f64(proba[c], number));
+    crm_str_add(s, "\n", 1);
+}
+
+/* Lines of this rank's rows; rows are shared out in order. */
+static crm_status predict_rows(const app *a, prediction *p, crm_str *s)
+{
+    enum { PIECE = 4096 };
+    int64_t n = crm_data_rows(p->data), rank = crm_comm_rank(a->world);
+    int64_t end = n * (rank + 1) / crm_comm_size(a->world), row[PIECE];
+    double *proba = NULL;
+    crm_status st = CRM_OK;
+
+    CRM_NEW(proba, PIECE * p->n_classes);
+    for (int64_t i = n * rank / crm_comm_size(a->world); i < end && !st; i += PIECE) {
+        int64_t m = end - i < PIECE ? end - i : PIECE;
+        for (int64_t j = 0; j < m; j++)
+            row[j] = i + j;
+        st = crm_pipeline_predict(p->pipeline, p->data, row, m, proba);
+        for (int64_t j = 0; j < m && !st; j++)
+            add_row(p, row[j], proba + j * p->n_classes, s);
+    }
+    if (!st && s->failed) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: predictions");
+    crm_mem_free(proba);
+    return st;
+}
+
+static crm_status print_all(const app *a, const char *text, size_t len)
+{
+    if (a->args.out) return crm_path_write_atomic(a->args.out, text, len);
+    CRM_CHECK(fwrite(text, 1, len, stdout) == len && fflush(stdout) == 0, CRM_ERR_IO,
+              "cannot write the predictions: %s", strerror(errno));
+    return CRM_OK;
+}
+
+static crm_status predict(app *a, prediction *p)
+{
+    crm_str s = {0};
+    void *all = NULL;
+    size_t total = 0;
+    crm_status st;
+
+    CRM_TRY(crm_comm_agree(a->world, read_model(a, p)));
+    CRM_TRY(open_rows(a, p));
+    CRM_TRY(crm_comm_agree(a->world, crm_pipeline_load(p->pipeline, p->data, p->bag)));
+    if (app_is_root(a)) add_header(p, &s);
+    st = crm_comm_agree(a->world, predict_rows(a, p, &s));
+    if (!st) st = crm_comm_gather(a->world, 0, s.text, s.len, &all, &total, NULL);
+    if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? print_all(a, all, total) : CRM_OK);
+    crm_mem_free(all);
+    crm_str_free(&s);
+    return st;
+}
+
+static void prediction_free(const app *a, prediction *p)
+{
+    crm_pipeline_free(&p->pipeline);
+    crm_data_close(&p->data);
+    crm_columns_free(&p->columns);
+    crm_bag_free(&p->bag);
+    if (p->temp[0] && app_is_root(a) && crm_path_remove(p->temp)) crm_err_clear();
+}
+
+/* Options of the run, then --set on top of them. */
+static crm_status configure(app *a)
+{
+    char *yaml = NULL;
+    size_t len = 0;
+    int64_t n = 0;
+    crm_status st = CRM_OK;
+
+    if (!a->args.operand)
+        CRM_SET(st, CRM_ERR_CONFIG,
+                "predict needs a run folder: crmpi predict RUN --set data.path=ROWS.csv");
+    else if (app_is_root(a))
+        st = crm_record_read_config(a->args.operand, &yaml, &len);
+    st = crm_comm_agree(a->world, st);
+    n = (int64_t)len;
+    if (!st) st = crm_comm_bcast(a->world, 0, &n, sizeof n);
+    if (!st && !yaml) yaml = crm_mem_new((size_t)n + 1, 1);
+    if (!st) st = crm_comm_agree(a->world, yaml ? CRM_OK : CRM_ERR_NOMEM);
+    if (!st) st = crm_comm_bcast(a->world, 0, yaml, (size_t)n);
+    if (!st) st = app_configure(a, a->args.operand, yaml, (size_t)n);
+    crm_mem_free(yaml);
+    return st;
+}
+
+crm_status cmd_predict(app *a)
+{
+    prediction p = {0};
+    crm_status st;
+
+    CRM_TRY(configure(a));
+    st = predict(a, &p);
+    prediction_free(a, &p);
+    return st;
+}

@@ -1,0 +1,114 @@
+/* main.c - start MPI, read arguments and options, run one command, end every rank with the same
+ * code. */
+#include <string.h>
+
+#include "app_impl.h"
+#include "crmpi/base_log.h"
+#include "crmpi/base_mem.h"
+
+static const app_command *find_command(const char *name)
+{
+    for (const app_command *c = app_commands; c->name; c++)
+        if (strcmp(c->name, name) == 0) return c;
+    return NULL;
+}
+
+static crm_status unknown_command(const char *name)
+{
+    const char *names[64];
+    const char *near;
+    int n = 0;
+
+    for (const app_command *c = app_commands; c->name && n < 64; c++)
+        names[n++] = c->name;
+    near = crm_nearest(name, names, n);
+    CRM_FAIL(CRM_ERR_CONFIG, "'%s' is not a command%s%s%s; crmpi --help lists them", name,
+             near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static void print_version(const app *a)
+{
+    if (app_is_root(a)) printf("crmpi %s\n", CRM_VERSION);
+}
+
+static crm_status print_markdown(app *a)
+{
+    crm_str s = {0};
+
+    CRM_TRY(app_configure(a, NULL, NULL, 0));
+    crm_opt_set_write_markdown(a->opts, &s);
+    if (app_is_root(a) && s.text) fputs(s.text, stdout);
+    crm_str_free(&s);
+    return CRM_OK;
+}
+
+static crm_status print_help(app *a, const app_command *c)
+{
+    CRM_TRY(app_configure(a, NULL, NULL, 0));
+    if (app_is_root(a)) app_print_help(a, c);
+    return CRM_OK;
+}
+
+static crm_status run_command(app *a, const app_command *c)
+{
+    const char *path = c->reads_config ? a->args.operand : NULL;
+    char *yaml = NULL;
+    size_t len = 0;
+    crm_status st = CRM_OK;
+
+    if (path) st = app_read_config(a, path, &yaml, &len);
+    if (!st && (c->reads_config || !a->args.operand)) st = app_configure(a, path, yaml, len);
+    crm_mem_free(yaml);
+    if (!st) st = c->run(a);
+    return st;
+}
+
+static crm_status run(app *a, int argc, char **argv)
+{
+    const app_command *c = NULL;
+
+    CRM_TRY(app_parse(argc, argv, &a->args));
+    if (a->args.version) {
+        print_version(a);
+        return CRM_OK;
+    }
+    if (a->args.markdown) return print_markdown(a);
+    if (a->args.command) {
+        c = find_command(a->args.command);
+        if (!c) return unknown_command(a->args.command);
+    }
+    if (!c || a->args.help) {
+        CRM_TRY(print_help(a, c));
+        CRM_CHECK(c || a->args.help, CRM_ERR_CONFIG, "a command is needed");
+        return CRM_OK;
+    }
+    return run_command(a, c);
+}
+
+static void report_error(const app *a)
+{
+    if (!app_is_root(a)) return;
+    fflush(stdout);
+    if (crm_log_get_level() >= CRM_LOG_DEBUG) crm_err_print(0);
+    fprintf(stderr, "crmpi: error: %s\n", crm_err_text());
+}
+
+int main(int argc, char **argv)
+{
+    app a = {0};
+    crm_status st = crm_comm_start(&argc, &argv, &a.world);
+
+    if (st) {
+        report_error(&a);
+        return crm_status_exit_code(st);
+    }
+    crm_fp_setup();
+    st = run(&a, argc, argv);
+    if (st) report_error(&a);
+    app_models_free(&a);
+    crm_opt_set_free(&a.opts);
+    crm_pool_free(&a.pool);
+    crm_mem_free(a.args.set);
+    crm_comm_stop(&a.world);
+    return crm_status_exit_code(st);
+}
