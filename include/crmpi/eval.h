@@ -41,6 +41,7 @@ typedef struct crm_eval {
     const crm_data *data;
     const crm_model_spec *const *spec; /* [n_models], in the order of cfg->models */
     int n_models;
+    bool fit_only;     /* no test parts: fit each model on all rows, no summary */
     int64_t max_group; /* most ranks that can share a fit (lanes) */
     crm_record *record;
 } crm_eval;

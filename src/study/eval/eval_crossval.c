@@ -58,7 +58,7 @@ crm_status crm_eval_crossval(const crm_eval *e, crm_summary **out)
     st = crm_study_plan(&s);
     if (!st) st = crm_comm_agree(e->world, crm_progress_new(&s));
     if (!st) st = crm_study_run(&s);
-    if (!st) st = finish(&s, out);
+    if (!st && !e->fit_only) st = finish(&s, out);
     if (st) crm_summary_free(out);
     study_free(&s);
     return st;
