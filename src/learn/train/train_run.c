@@ -70,7 +70,7 @@ static crm_status name_nonfinite(run *r)
     int64_t end = r->feed->first_lane + r->feed->n_lanes;
     char name[192];
     crm_status st = CRM_OK;
-    float *grad;
+    float *grad = NULL;
 
     CRM_NEW(grad, r->t->size);
     for (int64_t lane = r->feed->first_lane; lane < end && !st; lane++) {
@@ -135,7 +135,7 @@ static crm_status reduce(run *r, const float **grad)
 static crm_status one_step(run *r)
 {
     const crm_optim_cfg *cfg = &r->t->cfg->optim;
-    const float *grad;
+    const float *grad = NULL;
 
     r->step++;
     CRM_TRY(reduce(r, &grad));
