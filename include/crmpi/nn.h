@@ -8,7 +8,8 @@
  * rows; columns of a value are a value too, so that several layers write one concatenated vector.
  * A layer reads values and writes one; its class is a row of functions {forward, backward}.
  * Layers run in the order they were added, backward in reverse.  A value read by several layers
- * gets the sum of their gradients, the last reader first.  Nothing is allocated in a pass.
+ * gets the sum of their gradients, the last reader first; a layer that reads some columns only is
+ * added before those that read all of them.  Nothing is allocated in a pass.
  *
  * A net belongs to one thread (its own arena and device handle); the parameters are passed in.
  * Nothing here is collective. */
@@ -133,9 +134,9 @@ CRM_CHECKED crm_net_forward(crm_net *net, const crm_pass *p);
 CRM_CHECKED crm_net_loss(crm_net *net, const crm_pass *p, const crm_head_loss *heads, double *loss);
 /** Gradients of all parameters into p->grad, after crm_net_loss of the same pass. */
 CRM_CHECKED crm_net_backward(crm_net *net, const crm_pass *p);
-/** Name of the first thing that is not finite after a pass: parameters ("parameter x.weight"),
- *  then inputs and outputs in forward order ("input of x", "output of x"), then gradients in
- * backward order ("gradient of x.weight", "gradient into x"); "" when all is finite.  Allocates;
+/** Name of the first thing that is not finite after a pass: parameters ("parameter x.weight"), then
+ *  inputs and outputs in forward order ("input of x", "output of x"), then gradients in backward
+ *  order ("gradient at output of x", "gradient of x.weight"); "" when all is finite.  Allocates;
  * for the failing step only. */
 CRM_CHECKED crm_net_find_nonfinite(crm_net *net, const crm_pass *p, char *name, size_t cap);
 /** Bytes of the arena. */

@@ -115,20 +115,15 @@ static crm_status look_parameter(search *s, int i, const float *flat, const char
 
 static crm_status look_gradients(search *s, const nn_layer *l)
 {
+    crm_tensor dy = nn_grad(s->net, l->out, s->p->n);
     int param[2] = {l->weight, l->bias};
 
+    CRM_TRY(look(s, &dy, s->p->n, dy.dim[1], "gradient at output of", l->name));
     for (int64_t lane = 0; lane < s->p->lanes.n; lane++)
         for (int i = 0; i < 2; i++)
             if (param[i] >= 0)
                 CRM_TRY(look_parameter(s, param[i], s->p->grad + lane * s->p->lanes.stride,
                                        "gradient of"));
-    for (int k = 0; k < l->n_in; k++) {
-        crm_tensor t;
-
-        if (s->net->value[l->in[k]].input) continue;
-        t = nn_grad(s->net, l->in[k], s->p->n);
-        CRM_TRY(look(s, &t, s->p->n, t.dim[1], "gradient into", l->name));
-    }
     return CRM_OK;
 }
 

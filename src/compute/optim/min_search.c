@@ -3,14 +3,17 @@
  *     f(a) <= f(0) + c1 a f'(0),    |f'(a)| <= c2 |f'(0)|
  *
  * by bracketing and zoom with cubic interpolation: Nocedal & Wright, Numerical Optimization, 2nd
- * ed., algorithms 3.5 and 3.6 and formula 3.59.  The first condition has a slack of a few units in
- * the last place, without which rounding of f stops the search close to a minimum. */
+ * ed., algorithms 3.5 and 3.6 and formula 3.59.
+ *
+ * Close to a minimum f(a) - f(0) is rounding only, while slopes are still good to many digits.
+ * There the first condition is replaced by f'(a) <= (2 c1 - 1) f'(0), which is the same for a
+ * quadratic: the approximate Wolfe condition of Hager & Zhang, SIAM J. Optim. 16 (2005). */
 #include "min_impl.h"
 
 #include <math.h>
 #include <string.h>
 
-static const double c1 = 1e-4, c2 = 0.9, slack = 4e-16;
+static const double c1 = 1e-4, c2 = 0.9, rounding = 1e-13;
 enum { TRIES_MAX = 60 };
 
 typedef struct line {
@@ -31,10 +34,16 @@ static crm_status try_step(line *l, double a, min_point *out)
     return CRM_OK;
 }
 
-/* Written so that a value that is not a number is not low enough. */
+/* a is above b by more than rounding, or not a number. */
+static bool above(const line *l, double a, double b)
+{
+    return !(a <= b + rounding * fabs(l->zero.value));
+}
+
 static bool low_enough(const line *l, const min_point *q)
 {
-    return q->value <= l->zero.value + c1 * q->a * l->zero.slope + slack * fabs(l->zero.value);
+    if (q->value <= l->zero.value + c1 * q->a * l->zero.slope) return true;
+    return !above(l, q->value, l->zero.value) && q->slope <= (2 * c1 - 1) * l->zero.slope;
 }
 
 static bool flat_enough(const line *l, const min_point *q)
@@ -63,7 +72,7 @@ static crm_status zoom(line *l, min_point lo, min_point hi, min_point *at, bool 
     *good = false;
     while (l->tries < TRIES_MAX && fabs(hi.a - lo.a) > 1e-15 * fmax(lo.a, hi.a)) {
         CRM_TRY(try_step(l, interpolate(&lo, &hi), &q));
-        if (!low_enough(l, &q) || q.value > lo.value) {
+        if (!low_enough(l, &q) || above(l, q.value, lo.value)) {
             hi = q;
             continue;
         }
@@ -87,7 +96,7 @@ static crm_status bracket(line *l, double first, min_point *at, bool *good)
     *good = false;
     for (double a = first; l->tries < TRIES_MAX; a *= 2) {
         CRM_TRY(try_step(l, a, &q));
-        if (!low_enough(l, &q) || (last.a > 0 && !(q.value < last.value)))
+        if (!low_enough(l, &q) || (last.a > 0 && above(l, q.value, last.value)))
             return zoom(l, last, q, at, good);
         if (flat_enough(l, &q)) {
             *at = q;

@@ -80,12 +80,15 @@ static void resize(tron *t, double actual, double foretold, double length, doubl
         t->delta = fmax(t->delta, fmin(a * length, sigma3 * t->delta));
 }
 
-/* One trial step; *taken tells whether x moved. */
+/* One trial step; *taken tells whether x moved.  Where the falls of f are rounding only, a step is
+ * taken when it lowers the norm of the gradient, which is still good to many digits; when it does
+ * not, the limit of precision is met. */
 static crm_status trial(tron *t, bool *taken)
 {
     int64_t n = t->p.n;
     crm_min_result *res = t->p.res;
-    double gs, foretold, actual, value;
+    double gs, foretold, actual, value, norm;
+    bool rounding;
 
     CRM_TRY(conjugate_gradients(t));
     gs = min_dot(n, t->g, t->s);
@@ -93,17 +96,18 @@ static crm_status trial(tron *t, bool *taken)
     min_move(n, t->x, 1, t->s, t->xt);
     CRM_TRY(min_eval(&t->p, t->xt, &value, t->gt));
     actual = res->value - value;
-    resize(t, actual, foretold, min_norm(n, t->s), gs);
-    *taken = actual > eta0 * foretold && foretold > 0;
-    if (*taken) {
-        memcpy(t->x, t->xt, (size_t)n * sizeof *t->x);
-        memcpy(t->g, t->gt, (size_t)n * sizeof *t->g);
-        res->value = value;
-        res->grad_norm = min_norm(n, t->g);
+    norm = min_norm(n, t->gt);
+    rounding = fmax(fabs(actual), fabs(foretold)) <= 1e-12 * fabs(res->value);
+    *taken = rounding ? norm < res->grad_norm : actual > eta0 * foretold && foretold > 0;
+    if (!rounding) resize(t, actual, foretold, min_norm(n, t->s), gs);
+    if (!*taken) {
+        if (rounding) res->reason = CRM_MIN_LINE;
+        return CRM_OK;
     }
-    /* neither the model nor f can fall by more than rounding: the limit of precision */
-    if (!*taken && fmax(fabs(actual), fabs(foretold)) <= 1e-12 * fabs(res->value))
-        res->reason = CRM_MIN_LINE;
+    memcpy(t->x, t->xt, (size_t)n * sizeof *t->x);
+    memcpy(t->g, t->gt, (size_t)n * sizeof *t->g);
+    res->value = value;
+    res->grad_norm = norm;
     return CRM_OK;
 }
 

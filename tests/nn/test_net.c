@@ -1,0 +1,301 @@
+/* test_net.c - a net in which values are read by several layers: numeric gradients with dropout,
+ * bits by lanes, and the graphs that are refused. */
+#include "crm_test.h"
+
+#include <stdlib.h>
+
+#include "crmpi/base_run.h"
+#include "crmpi/nn.h"
+
+enum { N = 6, STRIDE = 1024 };
+
+typedef struct world {
+    crm_device *device;
+    crm_params *params;
+    crm_net *net;
+    crm_value num, cat;
+    float num_data[N * 3], w[STRIDE], grad[2 * STRIDE];
+    int32_t cat_data[N * 2], label[3][N];
+    int64_t row_id[N];
+    crm_head_loss heads[3];
+    double loss[2 * 3];
+} world;
+
+static void fill_data(world *t)
+{
+    for (int i = 0; i < N * 3; i++)
+        t->num_data[i] = (float)(i * 5 % 9 - 4) / 3;
+    for (int i = 0; i < N * 2; i++)
+        t->cat_data[i] = i * 3 % 5 - 1;
+    for (int i = 0; i < N; i++) {
+        t->row_id[i] = 7 * i;
+        t->label[0][i] = i % 3;
+        t->label[1][i] = i == 1 ? -1 : i % 2;
+        t->label[2][i] = i / 2;
+    }
+    for (int h = 0; h < 3; h++)
+        t->heads[h] = (crm_head_loss){.label = t->label[h], .scale = 0.2};
+}
+
+static bool new_world(world *t, int64_t lanes)
+{
+    memset(t, 0, sizeof *t);
+    fill_data(t);
+    T_OK(crm_device_cpu(CRM_CPU_BEST, &t->device));
+    T_OK(crm_params_new(&t->params));
+    if (!t->device || !t->params) return false;
+    T_OK(crm_net_new(t->device, t->params, N, lanes, &t->net));
+    if (!t->net) return false;
+    T_OK(crm_net_input(t->net, CRM_F32, 3, &t->num));
+    T_OK(crm_net_input(t->net, CRM_I32, 2, &t->cat));
+    crm_net_bind(t->net, t->num, t->num_data);
+    crm_net_bind(t->net, t->cat, t->cat_data);
+    return true;
+}
+
+static void end_world(world *t)
+{
+    crm_net_free(&t->net);
+    if (t->params) crm_params_free(&t->params);
+    crm_device_free(&t->device);
+}
+
+static crm_value value(world *t, int64_t width)
+{
+    crm_value v = 0;
+
+    T_OK(crm_net_value(t->net, width, &v));
+    return v;
+}
+
+static crm_value columns(world *t, crm_value of, int64_t first, int64_t width)
+{
+    crm_value v = 0;
+
+    T_OK(crm_net_columns(t->net, of, first, width, &v));
+    return v;
+}
+
+/* x = [num | table a | table b]  (7)       read by l1 and l3
+ * h = l1(x)  (5), d = dropout(h)           h read by dropout and add
+ * fused = [add(l2(d), h) | l3(x)]  (5 + 4) read whole by two heads, its last columns by head 0 */
+static void wire(world *t, double rate)
+{
+    crm_value x = value(t, 7), h = value(t, 5), d = value(t, 5), r = value(t, 5);
+    crm_value fused = value(t, 9), s = columns(t, fused, 0, 5), u = columns(t, fused, 5, 4);
+    crm_value logits[3] = {value(t, 4), value(t, 1), value(t, 3)};
+    const char *names[3] = {"head.a", "head.b", "head.c"};
+    int number;
+
+    T_OK(crm_net_copy(t->net, "num", t->num, columns(t, x, 0, 3)));
+    T_OK(crm_net_embedding(t->net, "a", columns(t, t->cat, 0, 1), 3, columns(t, x, 3, 2)));
+    T_OK(crm_net_embedding(t->net, "b", columns(t, t->cat, 1, 1), 4, columns(t, x, 5, 2)));
+    T_OK(crm_net_linear(t->net, "l1", x, CRM_ACT_TANH, h));
+    T_OK(crm_net_dropout(t->net, "drop", h, rate, d));
+    T_OK(crm_net_linear(t->net, "l2", d, CRM_ACT_SILU, r));
+    T_OK(crm_net_add(t->net, "sum", r, h, s));
+    T_OK(crm_net_linear(t->net, "l3", x, CRM_ACT_GELU, u));
+    for (int i = 0; i < 3; i++) {
+        T_OK(crm_net_linear(t->net, names[i], i == 0 ? u : fused, CRM_ACT_NONE, logits[i]));
+        T_OK(crm_net_head(t->net, names[i], logits[i], NULL, &number));
+        T_EQ_I(number, i);
+    }
+    crm_params_seal(t->params);
+    T_OK(crm_net_finish(t->net));
+    T_CHECK(crm_params_size(t->params) <= STRIDE && crm_net_bytes(t->net) > 0);
+    crm_params_init(t->params, 3, t->w);
+}
+
+static crm_pass pass_of(world *t, int64_t lanes)
+{
+    return (crm_pass){.n = N,
+                      .w = t->w,
+                      .lanes = {.n = lanes, .rows = N / lanes, .stride = STRIDE},
+                      .training = true,
+                      .seed = 1,
+                      .epoch = 2,
+                      .row_id = t->row_id};
+}
+
+static double run_loss(world *t, crm_pass *p)
+{
+    double sum = 0;
+
+    T_OK(crm_net_forward(t->net, p));
+    T_OK(crm_net_loss(t->net, p, t->heads, t->loss));
+    for (int64_t i = 0; i < p->lanes.n * 3; i++)
+        sum += t->loss[i];
+    return sum;
+}
+
+static void run_backward(world *t, crm_pass *p)
+{
+    memset(t->grad, 0, sizeof t->grad);
+    p->grad = t->grad;
+    run_loss(t, p);
+    T_OK(crm_net_backward(t->net, p));
+    p->grad = NULL;
+}
+
+/* Activations are f32, so the step is wide: fourth-order central differences,
+ * (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h; error near 1e-5. */
+static double difference(world *t, crm_pass *p, int64_t i)
+{
+    const float h = 1.0f / 32, keep = t->w[i];
+    double f[4];
+
+    for (int k = 0; k < 4; k++) {
+        t->w[i] = keep + (float)(k < 2 ? k - 2 : k - 1) * h;
+        f[k] = run_loss(t, p);
+    }
+    t->w[i] = keep;
+    return (8 * (f[2] - f[1]) - (f[3] - f[0])) / (12 * (double)h);
+}
+
+static void gradients(void)
+{
+    for (int with_dropout = 0; with_dropout < 2; with_dropout++) {
+        world t;
+
+        if (new_world(&t, 1)) {
+            crm_pass p;
+            double sum = 0;
+
+            wire(&t, with_dropout ? 0.4 : 0);
+            p = pass_of(&t, 1);
+            run_backward(&t, &p);
+            for (int k = 0; k < crm_params_count(t.params); k++) {
+                const crm_param *q = crm_params_get(t.params, k);
+
+                for (int64_t i = q->offset; i < q->offset + q->n; i++) {
+                    T_NEAR((double)t.grad[i], difference(&t, &p, i), 1e-4);
+                    sum += fabs((double)t.grad[i]);
+                }
+            }
+            T_CHECK(sum > 1);
+        }
+        end_world(&t);
+    }
+}
+
+/* Two lanes in one call against one lane of all rows: the sums agree, the losses too. */
+static void lanes(void)
+{
+    world one, two;
+
+    if (new_world(&one, 1) && new_world(&two, 2)) {
+        crm_pass p, q;
+
+        wire(&one, 0.4);
+        wire(&two, 0.4);
+        p = pass_of(&one, 1);
+        q = pass_of(&two, 2);
+        run_backward(&one, &p);
+        run_backward(&two, &q);
+        for (int i = 0; i < STRIDE; i++)
+            T_NEAR((double)two.grad[i] + (double)two.grad[STRIDE + i], (double)one.grad[i], 1e-6);
+        for (int h = 0; h < 3; h++)
+            T_NEAR(two.loss[h] + two.loss[3 + h], one.loss[h], 1e-7);
+    }
+    end_world(&one);
+    end_world(&two);
+}
+
+/* ---- graphs that are refused ---- */
+static void refused_layers(void)
+{
+    world t;
+
+    if (new_world(&t, 1)) {
+        crm_value a = value(&t, 4), b = value(&t, 4), wide = value(&t, 5);
+
+        T_FAILS(crm_net_linear(t.net, "early", a, CRM_ACT_NONE, b), CRM_ERR_INTERNAL,
+                "reads columns that no layer writes");
+        T_OK(crm_net_linear(t.net, "first", t.num, CRM_ACT_NONE, a));
+        T_FAILS(crm_net_linear(t.net, "again", t.num, CRM_ACT_NONE, columns(&t, a, 1, 2)),
+                CRM_ERR_INTERNAL, "written before");
+        T_FAILS(crm_net_copy(t.net, "into", a, t.num), CRM_ERR_INTERNAL, "width 3");
+        T_FAILS(crm_net_add(t.net, "uneven", a, a, wide), CRM_ERR_INTERNAL, "width 5");
+        T_FAILS(crm_net_dropout(t.net, "all", a, 1, b), CRM_ERR_ARG, "rate 1");
+        T_FAILS(crm_net_embedding(t.net, "table", t.cat, 3, b), CRM_ERR_INTERNAL, "one column");
+        T_FAILS(crm_net_finish(t.net), CRM_ERR_INTERNAL,
+                "nobody reads the output of layer 'first'");
+    }
+    end_world(&t);
+}
+
+/* A later layer reads a part of what an earlier one reads: the gradient would be half written. */
+static void refused_parts(void)
+{
+    world t;
+    int head;
+
+    if (new_world(&t, 1)) {
+        crm_value a = value(&t, 4), b = value(&t, 1), c = value(&t, 1);
+
+        T_OK(crm_net_linear(t.net, "first", t.num, CRM_ACT_NONE, a));
+        T_OK(crm_net_linear(t.net, "whole", a, CRM_ACT_NONE, b));
+        T_OK(crm_net_linear(t.net, "part", columns(&t, a, 0, 2), CRM_ACT_NONE, c));
+        T_OK(crm_net_head(t.net, "b", b, NULL, &head));
+        T_OK(crm_net_head(t.net, "c", c, NULL, &head));
+        T_FAILS(crm_net_finish(t.net), CRM_ERR_INTERNAL, "2 of its 4 columns");
+    }
+    end_world(&t);
+}
+
+/* x + x: both gradients arrive. */
+static void twice_the_same(void)
+{
+    world t;
+    int head;
+
+    if (new_world(&t, 1)) {
+        crm_value a = value(&t, 1), b = value(&t, 1);
+        crm_pass p = pass_of(&t, 1);
+
+        T_OK(crm_net_linear(t.net, "l", t.num, CRM_ACT_NONE, a));
+        T_OK(crm_net_add(t.net, "twice", a, a, b));
+        T_OK(crm_net_head(t.net, "h", b, NULL, &head));
+        crm_params_seal(t.params);
+        T_OK(crm_net_finish(t.net));
+        t.heads[0].label = t.label[1];
+        run_backward(&t, &p);
+        /* all weights 0: logits 0, so d loss / d logit = 0.2 (1/2 - y); five labels, two of them 0,
+         * three of them 1 or the other way round: 0.2 * (1/2) * (n0 - n1) * 2 */
+        T_NEAR((double)t.grad[crm_params_get(t.params, 1)->offset], 0.2 * (3 - 2), 1e-7);
+    }
+    end_world(&t);
+}
+
+static void passes_checked(void)
+{
+    world t;
+
+    if (new_world(&t, 1)) {
+        crm_pass p = pass_of(&t, 1);
+
+        T_FAILS(crm_net_forward(t.net, &p), CRM_ERR_INTERNAL, "not finished");
+        wire(&t, 0.5);
+        T_FAILS(crm_net_backward(t.net, &p), CRM_ERR_ARG, "without memory");
+        p.n = N + 1;
+        T_FAILS(crm_net_forward(t.net, &p), CRM_ERR_ARG, "7 rows");
+        p.n = p.lanes.rows = 0;
+        T_OK(crm_net_forward(t.net, &p));
+    }
+    end_world(&t);
+}
+
+int main(int argc, char **argv)
+{
+    static const t_case cases[] = {
+        {"numeric gradients where values have several readers", gradients},
+        {"lanes add up", lanes},
+        {"layers that do not fit are refused", refused_layers},
+        {"gradients written by halves are refused", refused_parts},
+        {"one value as both inputs", twice_the_same},
+        {"passes are checked", passes_checked},
+        {NULL, NULL}};
+
+    crm_fp_setup();
+    return t_main(argc, argv, cases);
+}
