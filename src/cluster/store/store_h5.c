@@ -1,0 +1,79 @@
+/* store_h5.c - set-up of the HDF5 library and its types for our element types. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "store_impl.h"
+
+void store_h5_setup(void)
+{
+    /* Locks fail on many cluster file systems; files here are never changed in place. */
+    setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
+    H5open();
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+static char why[256];
+
+static herr_t keep_first(unsigned n, const H5E_error2_t *e, void *out)
+{
+    (void)out;
+    if (n == 0 && e->desc) snprintf(why, sizeof why, "%s", e->desc);
+    return 0;
+}
+
+void store_h5_note(void)
+{
+    snprintf(why, sizeof why, "unknown error");
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, NULL);
+}
+
+const char *store_h5_why(void)
+{
+    if (H5Eget_num(H5E_DEFAULT) > 0) store_h5_note();
+    return why;
+}
+
+hid_t store_h5_type(crm_dtype t)
+{
+    const hid_t type[] = {
+        [CRM_F32] = H5T_IEEE_F32LE, [CRM_F64] = H5T_IEEE_F64LE, [CRM_U8] = H5T_STD_U8LE,
+        [CRM_U16] = H5T_STD_U16LE,  [CRM_I32] = H5T_STD_I32LE,  [CRM_I64] = H5T_STD_I64LE,
+    };
+    _Static_assert(sizeof type / sizeof *type == CRM_DTYPE_COUNT, "one HDF5 type per dtype");
+
+    return type[t];
+}
+
+bool store_h5_dtype(hid_t type, crm_dtype *out)
+{
+    for (int t = 0; t < CRM_DTYPE_COUNT; t++) {
+        *out = (crm_dtype)t;
+        if (H5Tequal(type, store_h5_type(*out)) > 0) return true;
+    }
+    return false;
+}
+
+hid_t store_h5_text(size_t bytes)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+
+    H5Tset_size(type, bytes ? bytes : H5T_VARIABLE);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    H5Tset_strpad(type, bytes ? H5T_STR_NULLPAD : H5T_STR_NULLTERM);
+    return type;
+}
+
+const char *crm_store_library(void)
+{
+    static char text[64];
+    unsigned major, minor, release;
+
+    store_h5_setup();
+    H5get_libversion(&major, &minor, &release);
+#ifdef H5_HAVE_PARALLEL
+    snprintf(text, sizeof text, "HDF5 %u.%u.%u (with MPI)", major, minor, release);
+#else
+    snprintf(text, sizeof text, "HDF5 %u.%u.%u (without MPI)", major, minor, release);
+#endif
+    return text;
+}

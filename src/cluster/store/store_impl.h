@@ -1,0 +1,152 @@
+/* store_impl.h - shared by the files of the room store only.
+ *
+ * A file is written by two hands.  One process (rank 0) holds it open in HDF5 and makes groups,
+ * attributes and arrays; HDF5 gives every array its place at once, and the bytes of the arrays are
+ * then written past HDF5, by every rank at the place of its rows.  docs/adr/0002-file-layer.md says
+ * why. */
+#ifndef CRM_STORE_IMPL_H
+#define CRM_STORE_IMPL_H
+
+#include <hdf5.h>
+
+#include "crmpi/store.h"
+
+enum {
+    STORE_FORMAT = 1,            /* version of docs/data-format.md                                */
+    STORE_BLOCK = 1 << 20,       /* bytes per block of the content digest                         */
+    STORE_ALIGN = 4096,          /* arrays begin at multiples of it                               */
+    STORE_SLABS = 48,            /* slabs double from 16 KiB: 48 of them are more than 2^60 bytes */
+    STORE_OBJECTS_MAX = 1 << 16, /* groups and arrays of a file that is read                      */
+    STORE_LIST_MAX = 1 << 26     /* items of a list attribute that is read                        */
+};
+#define STORE_KIND_KEY   "crmpi_kind"
+#define STORE_FORMAT_KEY "crmpi_format"
+#define STORE_DIGEST_KEY "crmpi_digest"
+#define STORE_HEAP_KEY   "crmpi_heap"
+#define STORE_LABELS_KEY "DIMENSION_LABELS" /* the name that HDF5's H5DS interface gives them */
+
+/* ---- what a file holds, in memory: tables sorted by name (store_table.c) ---- */
+typedef struct store_entry {
+    char *name;
+    bool text;    /* fixed-length strings of width bytes */
+    size_t width; /* bytes of one element */
+    crm_store_array view;
+    int64_t offset, bytes; /* in the file */
+    int64_t rows,
+        row_sum; /* writing: rows given by this rank, and their sum modulo ROW_SUM_MASK + 1 */
+    const char **items; /* reading, text only: n pointers into chars */
+    char *chars;
+} store_entry;
+
+typedef enum store_attr_kind { STORE_TEXT, STORE_I64, STORE_F64, STORE_LIST } store_attr_kind;
+typedef struct store_value {
+    store_attr_kind kind;
+    int64_t i;
+    double f;
+    int64_t n; /* items: 1 for a text */
+    const char *const *items;
+} store_value;
+typedef struct store_attr {
+    char *object, *key;
+    crm_digest digest; /* of the value */
+    store_value value; /* reading only; items is owned, one block with its characters */
+} store_attr;
+
+typedef struct store_table {
+    store_entry *entry;
+    store_attr *attr;
+    int n, cap, n_attr, cap_attr;
+} store_table;
+
+/* Why a key of an attribute is not allowed; NULL when it is. */
+const char *store_key_fault(const char *key);
+/* Place in name order, or -1. */
+int store_table_find(const store_table *t, const char *name);
+int store_table_find_attr(const store_table *t, const char *object, const char *key);
+/* Add e (its name is copied); CRM_ERR_ARG when the name is taken.  *out may be moved by the next
+ * add. */
+CRM_CHECKED store_table_add(store_table *t, const store_entry *e, const char *name,
+                            store_entry **out);
+CRM_CHECKED store_table_add_attr(store_table *t, const char *object, const char *key,
+                                 const store_value *v, store_attr **out);
+void store_table_free(store_table *t);
+/* Bytes of rank, dim and element width; false when a dimension is negative or the product above
+ * 2^60. */
+bool store_bytes(int rank, const int64_t *dim, size_t width, int64_t *bytes);
+/* Rows of an array: dim[0], 1 for a scalar. */
+int64_t store_rows(const store_entry *e);
+
+/* ---- digest (store_digest.c) ---- */
+CRM_CHECKED store_value_digest(const store_value *v, crm_digest *out);
+/* Content digest of the file behind fd.  Collective over comm; comm NULL: this process alone. */
+CRM_CHECKED store_digest(const store_table *t, int fd, const char *path, crm_comm *comm,
+                         crm_digest *out);
+/* Digest of bytes [offset, offset + bytes) of a file; what lies behind its end counts as zeros. */
+CRM_CHECKED store_range_digest(int fd, int64_t offset, int64_t bytes, const char *path,
+                               crm_digest *out);
+/* Status of this rank made common; comm NULL: this process alone. */
+CRM_CHECKED store_agree(crm_comm *comm, crm_status local);
+/* Read exactly bytes at offset: *got is fewer only at the end of the file. */
+CRM_CHECKED store_read_at(int fd, void *data, size_t bytes, int64_t offset, const char *path,
+                          size_t *got);
+CRM_CHECKED store_write_at(int fd, const void *data, size_t bytes, int64_t offset,
+                           const char *path);
+
+/* ---- HDF5: set-up and types (store_h5.c) ---- */
+void store_h5_setup(void);
+/* Keep the innermost message of HDF5's error stack, which the next good call empties. */
+void store_h5_note(void);
+/* That of the stack, or what was kept last. */
+const char *store_h5_why(void);
+/* File type of a dtype (not to be closed), and back. */
+hid_t store_h5_type(crm_dtype t);
+bool store_h5_dtype(hid_t type, crm_dtype *out);
+/* New UTF-8 string type: bytes > 0 fixed length, 0 variable length. */
+hid_t store_h5_text(size_t bytes);
+
+/* ---- file driver under the writer (store_sink.c) ---- */
+typedef struct store_slab {
+    int64_t addr, bytes, used;
+} store_slab;
+typedef struct store_sink {
+    int fd;
+    int err;    /* errno of the first write that failed; HDF5 never learns of it */
+    bool array; /* space asked for now is that of an array */
+    int n_slabs;
+    store_slab slab[STORE_SLABS]; /* all raw space that is no array: the heaps of long attributes */
+} store_sink;
+/* Register the driver and set it in fapl; the caller unregisters *driver after closing the file. */
+CRM_CHECKED store_sink_use(hid_t fapl, store_sink *sink, hid_t *driver);
+
+/* ---- making groups, arrays and attributes, one process (store_layout.c) ---- */
+typedef struct store_layout {
+    const char *path; /* for messages; borrowed */
+    hid_t file, driver;
+    store_sink sink;
+} store_layout;
+CRM_CHECKED store_layout_open(store_layout *l, const char *path, int fd);
+/* Make the array; e->offset is set. */
+CRM_CHECKED store_layout_array(store_layout *l, store_entry *e);
+/* Set an attribute of an array or a group, which is made when there is none. */
+CRM_CHECKED store_layout_attr(store_layout *l, const char *object, const char *key,
+                              const store_value *v);
+/* Flush, checksum the heaps, close. */
+CRM_CHECKED store_layout_close(store_layout *l);
+/* Free what is still open without writing or reporting anything. */
+void store_layout_discard(store_layout *l);
+
+/* ---- reading (store_open.c, store_scan.c) ---- */
+struct crm_store {
+    char *path;
+    int fd;
+    int64_t size;
+    void *map;
+    store_table table;
+    crm_digest digest;
+    const crm_store_array **array; /* entries that are no texts */
+    int n_array;
+};
+/* Fill table and digest from an open HDF5 file; every failure is CRM_ERR_FORMAT (or NOMEM). */
+CRM_CHECKED store_scan(crm_store *s, hid_t file, const char *kind);
+CRM_CHECKED store_scan_value(hid_t object, const char *key, const char *where, store_value *out);
+#endif
