@@ -1,0 +1,201 @@
+/* cpu_gemm.inc.h - matrix product with a fixed order of operations.
+ *
+ * c(i, j) = s_0 + s_1 + ... (added in this order), s_q the chain over k in [256 q, 256 q + 256):
+ * s = 0; s = fma(a(i, k), b(k, j), s) for k in order.  Whatever the blocking, an element sees these
+ * operations and no others.  k is cut at CRM_CHAIN, so a block of k is a chain: the first stores
+ * into c, later ones add to it; bias and activation follow the last.
+ *
+ * Blocks as in Goto & van de Geijn (2008): A in panels of MR rows, B in panels of NR columns, both
+ * packed with k outermost; a tile of c stays in registers for a whole chain. */
+#include <xmmintrin.h>
+
+enum { NR = NV * LANES };
+_Static_assert(CRM_CPU_MC % MR == 0 && CRM_CPU_NC % NR == 0, "blocks are whole panels");
+
+/* What becomes of a tile: MR x NR at c, nb columns of it are wanted. */
+typedef struct tile_out {
+    float *c;
+    int64_t ldc;
+    int nb;
+    bool first; /* chain: stores; later ones add */
+} tile_out;
+
+/* dst[k][width] from element (j, k) for j < n; the rest of each row is 0. */
+static void pack_scalar(crm_cpu_operand s, int64_t j0, int64_t n, int64_t k0, int64_t k,
+                        int64_t width, float *dst)
+{
+    for (int64_t kk = k0; kk < k; kk++)
+        for (int64_t j = j0; j < width; j++)
+            dst[kk * width + j] = j < n ? s.p[j * s.row + kk * s.col] : 0.0f;
+}
+
+/* Four rows at a time, transposed in registers (moves only). */
+static void pack_transposed(crm_cpu_operand s, int64_t n, int64_t k, int64_t width, float *dst)
+{
+    int64_t n4 = n & ~(int64_t)3, k4 = k & ~(int64_t)3;
+
+    for (int64_t j = 0; j < n4; j += 4) {
+        const float *p = s.p + j * s.row;
+
+        for (int64_t kk = 0; kk < k4; kk += 4) {
+            __m128 r0 = _mm_loadu_ps(p + kk), r1 = _mm_loadu_ps(p + s.row + kk),
+                   r2 = _mm_loadu_ps(p + 2 * s.row + kk), r3 = _mm_loadu_ps(p + 3 * s.row + kk);
+            float *q = dst + kk * width + j;
+
+            _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+            _mm_storeu_ps(q, r0);
+            _mm_storeu_ps(q + width, r1);
+            _mm_storeu_ps(q + 2 * width, r2);
+            _mm_storeu_ps(q + 3 * width, r3);
+        }
+    }
+    pack_scalar(s, n4, n, 0, k4, width, dst);
+    pack_scalar(s, 0, n, k4, k, width, dst);
+}
+
+static inline void pack_panel(crm_cpu_operand s, int64_t n, int64_t k, int64_t width, float *dst)
+{
+    if (s.col == 1)
+        pack_transposed(s, n, k, width, dst);
+    else if (n == width)
+        for (int64_t kk = 0; kk < k; kk++)
+            memcpy(dst + kk * width, s.p + kk * s.col, (size_t)width * sizeof *dst);
+    else
+        pack_scalar(s, 0, n, 0, k, width, dst);
+}
+
+/* n rows of an operand in panels of a fixed width. */
+static inline void pack(crm_cpu_operand s, int64_t n, int64_t k, int64_t width, float *dst)
+{
+    for (int64_t j = 0; j < n; j += width, dst += width * k) {
+        crm_cpu_operand panel = {s.p + j * s.row, s.row, s.col};
+
+        pack_panel(panel, n - j < width ? n - j : width, k, width, dst);
+    }
+}
+
+/* rows x (vecs * LANES) of c over one chain; rows and vecs are constants where this is inlined. */
+static inline __attribute__((always_inline)) void
+micro(int rows, int vecs, int64_t k, const float *a, const float *b, const tile_out *o)
+{
+    vec acc[MR][NV];
+    float edge[MR * NR];
+    float *c = o->c;
+
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vecs; j++)
+            acc[i][j] = V_ZERO();
+    for (int64_t kk = 0; kk < k; kk++, a += MR, b += NR) {
+        vec bv[NV];
+
+        for (int j = 0; j < vecs; j++)
+            bv[j] = V_LOAD(b + j * LANES);
+        for (int i = 0; i < rows; i++) {
+            vec av = V_SPREAD(a[i]);
+
+            for (int j = 0; j < vecs; j++)
+                acc[i][j] = V_FMA(av, bv[j], acc[i][j]);
+        }
+    }
+    if (o->nb < vecs * LANES) { /* through memory of our own, then the columns that exist */
+        for (int i = 0; i < rows; i++)
+            for (int j = 0; j < vecs; j++)
+                V_STORE(edge + i * NR + j * LANES, acc[i][j]);
+        for (int i = 0; i < rows; i++, c += o->ldc)
+            for (int j = 0; j < o->nb; j++)
+                c[j] = o->first ? edge[i * NR + j] : c[j] + edge[i * NR + j];
+        return;
+    }
+    for (int i = 0; i < rows; i++, c += o->ldc)
+        for (int j = 0; j < vecs; j++)
+            V_STORE(c + j * LANES, o->first ? acc[i][j] : V_ADD(V_LOAD(c + j * LANES), acc[i][j]));
+}
+
+/* The tile for a constant number of rows, half as wide where the columns fit. */
+#define TILE(rows)                                                                                 \
+    do {                                                                                           \
+        if (o->nb <= NV / 2 * LANES)                                                               \
+            micro(rows, NV / 2, k, a, b, o);                                                       \
+        else                                                                                       \
+            micro(rows, NV, k, a, b, o);                                                           \
+    } while (0)
+
+/* rows: MR, or the largest power of two in what is left of a panel. */
+static void micro_rows(int rows, int64_t k, const float *a, const float *b, const tile_out *o)
+{
+    if (rows == MR)
+        TILE(MR);
+    else if (MR > 8 && rows == 8)
+        TILE(MR > 8 ? 8 : 1);
+    else if (MR > 4 && rows == 4)
+        TILE(MR > 4 ? 4 : 1);
+    else if (rows == 2)
+        TILE(2);
+    else
+        TILE(1);
+}
+
+/* All tiles of one packed panel of A against one packed panel of B. */
+static void tile(int rows, int64_t k, const float *a, const float *b, tile_out o)
+{
+    while (rows > 0) {
+        int step = rows >= MR ? MR : rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+
+        micro_rows(step, k, a, b, &o);
+        rows -= step;
+        a += step;
+        o.c += step * o.ldc;
+    }
+}
+
+/* c[m][n] of one packed block: m <= CRM_CPU_MC, n <= CRM_CPU_NC, k <= CRM_CHAIN. */
+static void block(int64_t m, int64_t n, int64_t k, const float *pa, const float *pb, float *c,
+                  int64_t ldc, bool first)
+{
+    for (int64_t j = 0; j < n; j += NR)
+        for (int64_t i = 0; i < m; i += MR) {
+            int rows = (int)(m - i < MR ? m - i : MR);
+            tile_out o = {c + i * ldc + j, ldc, (int)(n - j < NR ? n - j : NR), first};
+
+            tile(rows, k, pa + i * k, pb + j * k, o);
+        }
+}
+
+static void finish(const crm_cpu_gemm *g, int64_t i0, int64_t m, int64_t j0, int64_t n)
+{
+    if (!g->bias && g->act == CRM_ACT_NONE) return;
+    for (int64_t r = i0; r < i0 + m; r++) {
+        float *y = g->c + r * g->ldc + j0;
+
+        if (g->bias) EACH(n, y[i] += g->bias[j0 + i]);
+        act_row(g->act, y, n);
+    }
+}
+
+/* One chain for columns [j, j + n) and all rows. */
+static void chain(const crm_cpu_gemm *g, int64_t j, int64_t n, int64_t k0)
+{
+    int64_t k = g->k - k0 < CRM_CHAIN ? g->k - k0 : CRM_CHAIN;
+    float *pa = g->pack, *pb = pa + CRM_CPU_MC * CRM_CHAIN;
+    crm_cpu_operand b = {g->b.p + j * g->b.row + k0 * g->b.col, g->b.row, g->b.col};
+
+    pack(b, n, k, NR, pb);
+    for (int64_t i = 0; i < g->m; i += CRM_CPU_MC) {
+        int64_t m = g->m - i < CRM_CPU_MC ? g->m - i : CRM_CPU_MC;
+        crm_cpu_operand a = {g->a.p + i * g->a.row + k0 * g->a.col, g->a.row, g->a.col};
+
+        pack(a, m, k, MR, pa);
+        block(m, n, k, pa, pb, g->c + i * g->ldc + j, g->ldc, k0 == 0);
+        if (k0 + k == g->k) finish(g, i, m, j, n);
+    }
+}
+
+static void gemm(const crm_cpu_gemm *g)
+{
+    for (int64_t j = 0; j < g->n; j += CRM_CPU_NC) {
+        int64_t n = g->n - j < CRM_CPU_NC ? g->n - j : CRM_CPU_NC;
+
+        for (int64_t k = 0; k < g->k; k += CRM_CHAIN)
+            chain(g, j, n, k);
+    }
+}

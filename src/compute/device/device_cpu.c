@@ -1,0 +1,393 @@
+/* device_cpu.c - the CPU device: chooses a kernel table and fills the ops table with it.
+ *
+ * Tensors become rows of plain arrays here, per-lane work becomes a loop over lanes; the arithmetic
+ * is in cpu/.  Calls are synchronous. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "crmpi/base_math.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/base_rng.h"
+
+#include "device_cpu_impl.h"
+
+/* For work without regard to rows: two dense tensors of one shape are one long row. */
+typedef struct extent {
+    int64_t rows, width;
+} extent;
+
+static extent extent_of(const crm_tensor *a, const crm_tensor *b)
+{
+    int64_t n = a->dim[0], d = a->dim[1];
+
+    return a->ld == d && b->ld == d ? (extent){n > 0, n * d} : (extent){n, d};
+}
+
+/* ---- matrix products ---- */
+
+static crm_status product(cpu_state *s, crm_cpu_gemm g)
+{
+    if (!s->pack) CRM_NEW(s->pack, CRM_CPU_PACK);
+    g.pack = s->pack;
+    s->k->gemm(&g);
+    return CRM_OK;
+}
+
+static crm_status cpu_linear(void *state, const crm_tensor *x, const crm_tensor *w,
+                             const crm_tensor *b, crm_act act, crm_tensor *y)
+{
+    crm_cpu_gemm g = {.m = x->dim[0],
+                      .n = w->dim[0],
+                      .k = x->dim[1],
+                      .a = {x->data, x->ld, 1},
+                      .b = {w->data, w->ld, 1},
+                      .bias = b ? b->data : NULL,
+                      .act = act,
+                      .c = y->data,
+                      .ldc = y->ld};
+
+    return product(state, g);
+}
+
+static crm_status cpu_linear_bwd_x(void *state, const crm_tensor *dy, const crm_tensor *w,
+                                   crm_tensor *dx)
+{
+    crm_cpu_gemm g = {.m = dy->dim[0],
+                      .n = w->dim[1],
+                      .k = w->dim[0],
+                      .a = {dy->data, dy->ld, 1},
+                      .b = {w->data, 1, w->ld},
+                      .c = dx->data,
+                      .ldc = dx->ld};
+
+    return product(state, g);
+}
+
+/* One lane: its rows are the index summed over. */
+static crm_status lane_bwd_w(cpu_state *s, const crm_tensor *x, const crm_tensor *dy,
+                             const crm_lanes *lanes, int64_t lane, crm_tensor *dw, crm_tensor *db)
+{
+    int64_t r = lane * lanes->rows, at = lane * lanes->stride;
+    crm_cpu_gemm g = {.m = dy->dim[1],
+                      .n = x->dim[1],
+                      .k = lanes->rows,
+                      .a = {row(dy, r), 1, dy->ld},
+                      .b = {row(x, r), 1, x->ld},
+                      .c = (float *)dw->data + at,
+                      .ldc = dw->ld};
+
+    if (db) s->k->column_sums(g.a.p, dy->ld, g.k, g.m, (float *)db->data + at);
+    return product(s, g);
+}
+
+/* A lane without rows sums nothing. */
+static void lane_zero(const crm_lanes *lanes, int64_t lane, crm_tensor *dw, crm_tensor *db)
+{
+    int64_t at = lane * lanes->stride;
+
+    for (int64_t o = 0; o < dw->dim[0]; o++)
+        memset(row(dw, o) + at, 0, row_bytes(dw));
+    if (db) memset((float *)db->data + at, 0, (size_t)db->dim[0] * sizeof(float));
+}
+
+static crm_status cpu_linear_bwd_w(void *state, const crm_tensor *x, const crm_tensor *dy,
+                                   const crm_lanes *lanes, crm_tensor *dw, crm_tensor *db)
+{
+    for (int64_t l = 0; l < lanes->n; l++)
+        if (lanes->rows == 0)
+            lane_zero(lanes, l, dw, db);
+        else
+            CRM_TRY(lane_bwd_w(state, x, dy, lanes, l, dw, db));
+    return CRM_OK;
+}
+
+/* ---- element by element ---- */
+
+static crm_status cpu_act_bwd(void *state, crm_act act, const crm_tensor *src, crm_tensor *dy)
+{
+    cpu_state *s = state;
+    extent e = extent_of(src, dy);
+
+    for (int64_t r = 0; r < e.rows; r++)
+        s->k->act_bwd(act, row(src, r), row(dy, r), e.width);
+    return CRM_OK;
+}
+
+static crm_status cpu_sigmoid(void *state, const crm_tensor *logits, crm_tensor *proba)
+{
+    cpu_state *s = state;
+    extent e = extent_of(logits, proba);
+
+    for (int64_t r = 0; r < e.rows; r++)
+        s->k->sigmoid(row(logits, r), row(proba, r), e.width);
+    return CRM_OK;
+}
+
+static void add_row(const float *x, float *y, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++)
+        y[j] += x[j];
+}
+
+static crm_status cpu_add(void *state, const crm_tensor *x, crm_tensor *y)
+{
+    extent e = extent_of(x, y);
+
+    (void)state;
+    for (int64_t r = 0; r < e.rows; r++)
+        add_row(row(x, r), row(y, r), e.width);
+    return CRM_OK;
+}
+
+static crm_status cpu_copy(void *state, const crm_tensor *x, crm_tensor *y)
+{
+    extent e = extent_of(x, y);
+
+    (void)state;
+    for (int64_t r = 0; r < e.rows; r++)
+        memcpy(row(y, r), row(x, r), (size_t)e.width * sizeof(float));
+    return CRM_OK;
+}
+
+/* rate 2^32 rounded, as the least word that is kept. */
+static uint32_t dropout_below(double rate)
+{
+    double t = rate * 0x1p32 + 0.5;
+
+    return t >= 0x1p32 ? UINT32_MAX : (uint32_t)t;
+}
+
+static crm_status cpu_dropout(void *state, const crm_dropout *p, crm_tensor *x)
+{
+    cpu_state *s = state;
+    crm_rng at = crm_rng_at(p->seed, CRM_RNG_DROPOUT, p->epoch, 0);
+    crm_cpu_mask m = {.key = {at.key[0], at.key[1]},
+                      .epoch = p->epoch,
+                      .first = p->layer << 18, /* element layer << 20, four to a block */
+                      .below = dropout_below(p->rate),
+                      .scale = (float)(1 / (1 - p->rate))};
+
+    for (int64_t r = 0; r < x->dim[0]; r++) {
+        m.row[0] = (uint32_t)p->row_id[r];
+        m.row[1] = (uint32_t)((uint64_t)p->row_id[r] >> 32);
+        s->k->dropout(&m, row(x, r), x->dim[1]);
+    }
+    return CRM_OK;
+}
+
+/* ---- embedding ---- */
+
+/* Code of row r, -1 for one outside [0, v). */
+static int64_t code_at(const crm_tensor *code, int64_t r, int64_t v)
+{
+    int64_t c = ((const int32_t *)code->data)[r * code->ld];
+
+    return c >= 0 && c < v ? c : -1;
+}
+
+static crm_status cpu_embed(void *state, const crm_tensor *code, const crm_tensor *table,
+                            crm_tensor *y)
+{
+    (void)state;
+    for (int64_t r = 0; r < y->dim[0]; r++) {
+        int64_t c = code_at(code, r, table->dim[0]);
+
+        if (c < 0)
+            memset(row(y, r), 0, row_bytes(y));
+        else
+            memcpy(row(y, r), row(table, c), row_bytes(y));
+    }
+    return CRM_OK;
+}
+
+/* Rows are added straight into the table in the order of position: each distinct code then holds 0
+ * + its rows in order, which are the operations of a sort by (code, position) without the sort.  A
+ * last + 0 turns a -0 (a negative sum flushed to zero) into +0. */
+static void lane_embed_bwd(const crm_tensor *code, const crm_tensor *dy, int64_t first,
+                           int64_t rows, const crm_tensor *table)
+{
+    int64_t c, e = dy->dim[1];
+
+    for (int64_t r = first; r < first + rows; r++)
+        if ((c = code_at(code, r, table->dim[0])) >= 0) add_row(row(dy, r), row(table, c), e);
+    for (int64_t r = first; r < first + rows; r++)
+        if ((c = code_at(code, r, table->dim[0])) >= 0)
+            for (int64_t j = 0; j < e; j++)
+                row(table, c)[j] += 0.0f;
+}
+
+static crm_status cpu_embed_bwd(void *state, const crm_tensor *code, const crm_tensor *dy,
+                                const crm_lanes *lanes, crm_tensor *dtable)
+{
+    (void)state;
+    for (int64_t l = 0; l < lanes->n; l++) {
+        crm_tensor table = *dtable;
+
+        table.data = (float *)dtable->data + l * lanes->stride;
+        lane_embed_bwd(code, dy, l * lanes->rows, lanes->rows, &table);
+    }
+    return CRM_OK;
+}
+
+/* ---- flat vectors ---- */
+
+static double square(float x)
+{
+    return (double)x * (double)x; /* exact */
+}
+
+/* Four whole blocks side by side: one block alone waits for each addition. */
+static void four_blocks(const float *x, double out[4])
+{
+    double s[4] = {0};
+
+    for (int64_t i = 0; i < CRM_BLOCK; i++)
+        for (int64_t b = 0; b < 4; b++)
+            s[b] += square(x[b * CRM_BLOCK + i]);
+    memcpy(out, s, sizeof s);
+}
+
+static crm_status cpu_sum_squares(void *state, const crm_tensor *x, crm_tensor *out)
+{
+    const float *p = x->data;
+    double *to = out->data;
+    int64_t n = x->dim[0];
+
+    (void)state;
+    for (; n >= 4 * CRM_BLOCK; n -= 4 * CRM_BLOCK, p += 4 * CRM_BLOCK, to += 4)
+        four_blocks(p, to);
+    for (; n > 0; n -= CRM_BLOCK, p += CRM_BLOCK, to++) {
+        *to = 0;
+        for (int64_t i = 0; i < n && i < CRM_BLOCK; i++)
+            *to += square(p[i]);
+    }
+    return CRM_OK;
+}
+
+/* 1 - beta^t. */
+static double bias_correction(double beta, int64_t step)
+{
+    return beta > 0 ? 1 - crm_pow(beta, (double)step) : 1;
+}
+
+static crm_status cpu_adam(void *state, const crm_adam *p, const crm_tensor *g, crm_tensor *w,
+                           crm_tensor *m, crm_tensor *v)
+{
+    cpu_state *s = state;
+    crm_cpu_adam c = {
+        .grad_scale = (float)p->grad_scale,
+        .keep1 = (float)p->beta1,
+        .new1 = (float)(1 - p->beta1),
+        .keep2 = (float)p->beta2,
+        .new2 = (float)(1 - p->beta2),
+        .decay = (float)(1 - p->lr * p->weight_decay),
+        .rate = (float)(p->lr / bias_correction(p->beta1, p->step)),
+        .root_scale = (float)sqrt(1 / bias_correction(p->beta2, p->step)),
+        .eps = (float)p->eps,
+    };
+
+    s->k->adam(&c, g->data, w->data, m->data, v->data, g->dim[0]);
+    return CRM_OK;
+}
+
+static crm_status cpu_sgd(void *state, const crm_sgd *p, const crm_tensor *g, crm_tensor *w,
+                          crm_tensor *m)
+{
+    cpu_state *s = state;
+    crm_cpu_sgd c = {.grad_scale = (float)p->grad_scale,
+                     .weight_decay = (float)p->weight_decay,
+                     .momentum = (float)p->momentum,
+                     .lr = (float)p->lr,
+                     .nesterov = p->nesterov};
+
+    s->k->sgd(&c, g->data, w->data, m ? m->data : NULL, g->dim[0]);
+    return CRM_OK;
+}
+
+/* ---- the handle ---- */
+
+static void cpu_close(void *state)
+{
+    cpu_state *s = state;
+
+    crm_mem_free(s->pack);
+    crm_mem_free(s);
+}
+
+static crm_status cpu_buf_new(void *state, size_t bytes, void **out)
+{
+    (void)state;
+    *out = crm_mem_new(bytes, 1);
+    CRM_CHECK(*out != NULL, CRM_ERR_NOMEM, "out of memory: %zu bytes for the CPU device", bytes);
+    return CRM_OK;
+}
+
+static void cpu_buf_free(void *state, void *buf)
+{
+    (void)state;
+    crm_mem_free(buf);
+}
+
+/* Up and down alike. */
+static crm_status cpu_transfer(void *state, void *dst, const void *src, size_t bytes)
+{
+    (void)state;
+    memcpy(dst, src, bytes);
+    return CRM_OK;
+}
+
+static crm_status cpu_download(void *state, const void *src, void *host, size_t bytes)
+{
+    return cpu_transfer(state, host, src, bytes);
+}
+
+static crm_status cpu_sync(void *state)
+{
+    (void)state;
+    return CRM_OK;
+}
+
+static const crm_device_ops cpu_ops = {
+    .abi = CRM_DEVICE_ABI,
+    .offered = CRM_OFFER(CRM_OP_COUNT) - 1,
+    .close = cpu_close,
+    .buf_new = cpu_buf_new,
+    .buf_free = cpu_buf_free,
+    .upload = cpu_transfer,
+    .download = cpu_download,
+    .sync = cpu_sync,
+    .linear = cpu_linear,
+    .linear_bwd_x = cpu_linear_bwd_x,
+    .linear_bwd_w = cpu_linear_bwd_w,
+    .act_bwd = cpu_act_bwd,
+    .embed = cpu_embed,
+    .embed_bwd = cpu_embed_bwd,
+    .dropout = cpu_dropout,
+    .add = cpu_add,
+    .copy = cpu_copy,
+    .softmax = crm_cpu_softmax,
+    .sigmoid = cpu_sigmoid,
+    .ce_loss = crm_cpu_ce_loss,
+    .bce_loss = crm_cpu_bce_loss,
+    .sum_squares = cpu_sum_squares,
+    .adam = cpu_adam,
+    .sgd = cpu_sgd,
+};
+
+crm_status crm_device_cpu(crm_cpu_path path, crm_device **out)
+{
+    cpu_state *s = NULL;
+    const crm_cpu_kernels *k;
+    char name[CRM_DEVICE_NAME_MAX];
+    crm_status st;
+
+    *out = NULL;
+    CRM_TRY(crm_cpu_choose(path, &k));
+    CRM_NEW(s, 1);
+    s->k = k;
+    snprintf(name, sizeof name, "cpu:%s", k->name);
+    st = crm_device_wrap(&cpu_ops, s, name, out);
+    if (st) cpu_close(s);
+    return st;
+}

@@ -1,0 +1,120 @@
+/* device_cpu_loss.c - softmax, cross-entropy and binary cross-entropy of the CPU device.
+ *
+ * Exponentials are float and vectorised, their sum is double in the order of the classes;
+ * logarithms and the loss of a lane are double, rows in order.  The largest logit is subtracted
+ * first, so that nothing overflows. */
+#include <string.h>
+
+#include "crmpi/base_math.h"
+
+#include "device_cpu_impl.h"
+
+static float row_max(const float *z, int64_t k)
+{
+    float m = z[0];
+
+    for (int64_t j = 1; j < k; j++)
+        m = z[j] > m ? z[j] : m;
+    return m;
+}
+
+crm_status crm_cpu_softmax(void *state, const crm_tensor *logits, crm_tensor *proba)
+{
+    cpu_state *s = state;
+    int64_t k = logits->dim[1];
+
+    for (int64_t r = 0; r < logits->dim[0]; r++) {
+        const float *z = row(logits, r);
+        double sum = s->k->exp_sum(z, row_max(z, k), row(proba, r), k);
+
+        s->k->divide(row(proba, r), (float)sum, k);
+    }
+    return CRM_OK;
+}
+
+/* One row of a loss: unweighted loss of logits z with a valid label; dz NULL or the gradient, times
+ * factor. */
+typedef double (*row_loss_fn)(const crm_cpu_kernels *k, const float *z, int64_t n, int32_t label,
+                              float factor, float *dz);
+
+/* -log softmax(z)[label] = log sum exp(z - max) - (z[label] - max). */
+static double ce_row(const crm_cpu_kernels *kern, const float *z, int64_t k, int32_t label,
+                     float factor, float *dz)
+{
+    float m = row_max(z, k);
+    double loss = (double)m - (double)z[label], sum = kern->exp_sum(z, m, dz, k);
+
+    if (dz) {
+        kern->divide(dz, (float)sum, k);
+        dz[label] -= 1.0f;
+        kern->scale(dz, factor, k);
+    }
+    return crm_log1p(sum - 1) + loss; /* sum >= 1: the largest term */
+}
+
+/* -log sigmoid(z) or -log sigmoid(-z) = max(z, 0) - z label + log(1 + exp(-|z|)). */
+static double bce_row(const crm_cpu_kernels *kern, const float *z, int64_t k, int32_t label,
+                      float factor, float *dz)
+{
+    double loss = -crm_log_sigmoid(label ? (double)*z : -(double)*z);
+
+    if (dz) {
+        kern->sigmoid(z, dz, k);
+        *dz = (*dz - (float)label) * factor;
+    }
+    return loss;
+}
+
+static crm_status valid_labels(const crm_loss *p, int64_t n, int64_t classes)
+{
+    for (int64_t r = 0; r < n; r++)
+        CRM_CHECK(p->label[r] < classes, CRM_ERR_ARG,
+                  "label %d of row %lld, there are %lld classes", (int)p->label[r], (long long)r,
+                  (long long)classes);
+    return CRM_OK;
+}
+
+/* Sum of weight * loss over the valid rows of a lane, in order. */
+static double lane_loss(const crm_cpu_kernels *kern, row_loss_fn fn, const crm_tensor *logits,
+                        const crm_loss *p, int64_t first, int64_t rows, crm_tensor *dlogits)
+{
+    int64_t k = logits->dim[1];
+    double sum = 0;
+
+    for (int64_t r = first; r < first + rows; r++) {
+        float *dz = dlogits ? row(dlogits, r) : NULL;
+        int32_t label = p->label[r];
+        double weight = 1;
+
+        if (label < 0) {
+            if (dz) memset(dz, 0, row_bytes(dlogits));
+            continue;
+        }
+        if (p->class_weight) weight = (double)p->class_weight[label];
+        sum += weight * fn(kern, row(logits, r), k, label, (float)(p->scale * weight), dz);
+    }
+    return sum;
+}
+
+static crm_status losses(cpu_state *s, row_loss_fn fn, int64_t classes, const crm_tensor *logits,
+                         const crm_loss *p, const crm_lanes *lanes, crm_tensor *loss,
+                         crm_tensor *dlogits)
+{
+    CRM_TRY(valid_labels(p, logits->dim[0], classes));
+    for (int64_t l = 0; l < lanes->n; l++)
+        ((double *)loss->data)[l] =
+            p->scale * lane_loss(s->k, fn, logits, p, l * lanes->rows, lanes->rows, dlogits);
+    return CRM_OK;
+}
+
+crm_status crm_cpu_ce_loss(void *state, const crm_tensor *logits, const crm_loss *p,
+                           const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits)
+{
+    return losses(state, ce_row, logits->dim[1], logits, p, lanes, loss, dlogits);
+}
+
+crm_status crm_cpu_bce_loss(void *state, const crm_tensor *logits, const crm_loss *p,
+                            const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits)
+{
+    return losses(state, bce_row, 2, logits, p, lanes, loss, dlogits);
+}

@@ -1,0 +1,68 @@
+/* device_impl.h - the ops table that every device fills, seen only inside this room.
+ *
+ * ops.c is the only caller of the operations and has checked every shape before: a device may rely
+ * on dtype, rank, extents, leading dimensions and pointers.  A device built apart (a plug-in) fills
+ * the same table; crm_device_wrap refuses a table of another ABI number. */
+#ifndef CRM_DEVICE_IMPL_H
+#define CRM_DEVICE_IMPL_H
+
+#include "crmpi/device.h"
+
+enum { CRM_DEVICE_NAME_MAX = 64 };
+
+/* Bit of an operation in crm_device_ops.offered; the pointer of an operation not offered is NULL.
+ */
+#define CRM_OFFER(op) (UINT32_C(1) << (op))
+_Static_assert(CRM_OP_COUNT <= 32, "crm_device_ops.offered holds 32 operations");
+
+/* state is what the device keeps behind a handle. */
+typedef struct crm_device_ops {
+    int abi;          /* CRM_DEVICE_ABI of the build that filled the table */
+    uint32_t offered; /* CRM_OFFER(op) of each operation that works        */
+
+    void (*close)(void *state);
+    crm_status (*buf_new)(void *state, size_t bytes, void **out);
+    void (*buf_free)(void *state, void *buf);
+    crm_status (*upload)(void *state, void *dst, const void *host, size_t bytes);
+    crm_status (*download)(void *state, const void *src, void *host, size_t bytes);
+    crm_status (*sync)(void *state);
+
+    crm_status (*linear)(void *state, const crm_tensor *x, const crm_tensor *w, const crm_tensor *b,
+                         crm_act act, crm_tensor *y);
+    crm_status (*linear_bwd_x)(void *state, const crm_tensor *dy, const crm_tensor *w,
+                               crm_tensor *dx);
+    crm_status (*linear_bwd_w)(void *state, const crm_tensor *x, const crm_tensor *dy,
+                               const crm_lanes *lanes, crm_tensor *dw, crm_tensor *db);
+    /* src is the tensor that act needs: its input or its output. */
+    crm_status (*act_bwd)(void *state, crm_act act, const crm_tensor *src, crm_tensor *dy);
+    crm_status (*embed)(void *state, const crm_tensor *code, const crm_tensor *table,
+                        crm_tensor *y);
+    crm_status (*embed_bwd)(void *state, const crm_tensor *code, const crm_tensor *dy,
+                            const crm_lanes *lanes, crm_tensor *dtable);
+    crm_status (*dropout)(void *state, const crm_dropout *p, crm_tensor *x);
+    crm_status (*add)(void *state, const crm_tensor *x, crm_tensor *y);
+    crm_status (*copy)(void *state, const crm_tensor *x, crm_tensor *y);
+    crm_status (*softmax)(void *state, const crm_tensor *logits, crm_tensor *proba);
+    crm_status (*sigmoid)(void *state, const crm_tensor *logits, crm_tensor *proba);
+    crm_status (*ce_loss)(void *state, const crm_tensor *logits, const crm_loss *p,
+                          const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits);
+    crm_status (*bce_loss)(void *state, const crm_tensor *logits, const crm_loss *p,
+                           const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits);
+    crm_status (*sum_squares)(void *state, const crm_tensor *x, crm_tensor *out);
+    crm_status (*adam)(void *state, const crm_adam *p, const crm_tensor *g, crm_tensor *w,
+                       crm_tensor *m, crm_tensor *v);
+    crm_status (*sgd)(void *state, const crm_sgd *p, const crm_tensor *g, crm_tensor *w,
+                      crm_tensor *m);
+} crm_device_ops;
+
+struct crm_device {
+    const crm_device_ops *ops;
+    void *state;
+    char name[CRM_DEVICE_NAME_MAX];
+};
+
+/* A handle round a table and its state.  On failure (CRM_ERR_DEVICE: another ABI; CRM_ERR_NOMEM)
+ * the state stays the caller's. */
+CRM_CHECKED crm_device_wrap(const crm_device_ops *ops, void *state, const char *name,
+                            crm_device **out);
+#endif
