@@ -1,0 +1,140 @@
+/* synth_write.c - the ranks make their contiguous customers twice: to count events, documents and
+ * tokens, and to write them block by block.  Memory is that of one block. */
+#include "crmpi/base_mem.h"
+#include "synth_shelf.h"
+
+enum { BLOCK = 8192 };
+
+typedef struct share {
+    int64_t first, end;         /* customers of this rank                     */
+    int64_t before[UNIT_COUNT]; /* rows of the ranks before                   */
+    int64_t total[UNIT_COUNT];
+    int64_t purchases, blocks; /* in all; blocks of the rank that has most   */
+} share;
+
+static crm_status check_options(const crm_synth_cfg *cfg)
+{
+    for (const crm_opt *o = crm_synth_opts; o->key; o++) {
+        const char *field = (const char *)cfg + o->offset;
+        double v = o->type == CRM_OPT_INT ? (double)*(const int64_t *)(const void *)field
+                                          : *(const double *)(const void *)field;
+        CRM_CHECK(v >= o->min && v <= o->max, CRM_ERR_CONFIG, "%s: value %g, allowed: %g to %g",
+                  o->key, v, o->min, o->max);
+    }
+    return CRM_OK;
+}
+
+static void count(const synth_model *m, synth_person *p, share *s)
+{
+    int64_t *total = s->total;
+
+    for (int64_t i = s->first; i < s->end; i++) {
+        crm_synth_person(m, (uint64_t)i, p);
+        total[UNIT_EVENT] += p->n_events;
+        total[UNIT_DOC] += p->n_docs;
+        total[UNIT_TOKEN] += p->n_tokens;
+        s->purchases += p->n_purchases;
+    }
+    total[UNIT_ROW] = s->end - s->first;
+    s->blocks = (s->end - s->first + BLOCK - 1) / BLOCK;
+}
+
+static crm_status plan(crm_comm *comm, const synth_model *m, synth_person *p, share *s)
+{
+    int64_t n = m->cfg.customers, rank = crm_comm_rank(comm), size = crm_comm_size(comm);
+
+    *s = (share){.first = n / size * rank + n % size * rank / size,
+                 .end = n / size * (rank + 1) + n % size * (rank + 1) / size};
+    count(m, p, s);
+    for (int u = 0; u < UNIT_COUNT; u++)
+        CRM_TRY(crm_comm_exscan_i64(comm, s->total[u], &s->before[u]));
+    CRM_TRY(crm_comm_sum_i64(comm, s->total, UNIT_COUNT));
+    CRM_TRY(crm_comm_sum_i64(comm, &s->purchases, 1));
+    CRM_TRY(crm_comm_max_i64(comm, &s->blocks, 1));
+    if (s->blocks == 0) s->blocks = 1; /* the last offsets are in the last block */
+    return CRM_OK;
+}
+
+static crm_status describe(crm_store_writer *w, const synth_model *m)
+{
+    CRM_TRY(crm_store_attr_i64(w, "", "rows", m->cfg.customers));
+    CRM_TRY(crm_store_attr_text(w, "", "source_digest", ""));
+    for (const crm_opt *o = crm_synth_opts; o->key; o++) {
+        const char *field = (const char *)&m->cfg + o->offset;
+        if (o->type == CRM_OPT_INT)
+            CRM_TRY(crm_store_attr_i64(w, "", o->key, *(const int64_t *)(const void *)field));
+        else
+            CRM_TRY(crm_store_attr_f64(w, "", o->key, *(const double *)(const void *)field));
+    }
+    return CRM_OK;
+}
+
+/* Customers of block b into the shelf; the last rank's last block has the end of the offsets. */
+static crm_status fill(const synth_model *m, const share *s, int64_t b, bool last_rank,
+                       synth_person *p, synth_shelf *shelf)
+{
+    int64_t i = s->first + b * BLOCK, end = i + BLOCK < s->end ? i + BLOCK : s->end;
+
+    for (; i < end; i++) {
+        crm_synth_person(m, (uint64_t)i, p);
+        CRM_TRY(crm_synth_shelf_add(shelf, p));
+    }
+    return last_rank && b == s->blocks - 1 ? crm_synth_shelf_end(shelf) : CRM_OK;
+}
+
+static crm_status write_blocks(crm_comm *comm, const synth_model *m, const share *s,
+                               synth_person *p, crm_store_writer *w)
+{
+    bool last = crm_comm_rank(comm) == crm_comm_size(comm) - 1;
+    synth_shelf shelf;
+    crm_status st = crm_comm_agree(comm, crm_synth_shelf_new(s->before, &shelf));
+
+    for (int64_t b = 0; !st && b < s->blocks; b++) {
+        st = crm_comm_agree(comm, fill(m, s, b, last, p, &shelf));
+        if (!st) st = crm_synth_shelf_flush(&shelf, w);
+    }
+    crm_synth_shelf_free(&shelf);
+    return st;
+}
+
+static crm_status write_file(crm_comm *comm, const synth_model *m, synth_person *p,
+                             const char *path, crm_synth_info *info)
+{
+    crm_store_writer *w = NULL;
+    crm_digest digest;
+    crm_status st = CRM_OK;
+    share s;
+
+    CRM_TRY_TO(st, done, crm_store_create(comm, path, "crmpi-dataset", &w));
+    CRM_TRY_TO(st, done, plan(comm, m, p, &s));
+    CRM_TRY_TO(st, done, describe(w, m));
+    CRM_TRY_TO(st, done, crm_synth_shelf_define(w, m, s.total));
+    CRM_TRY_TO(st, done, write_blocks(comm, m, &s, p, w));
+    CRM_TRY_TO(st, done, crm_store_commit(&w, &digest));
+    if (info)
+        *info = (crm_synth_info){
+            s.total[UNIT_ROW],   s.total[UNIT_EVENT], s.purchases, s.total[UNIT_DOC],
+            s.total[UNIT_TOKEN], m->lexicon.n_words,  digest};
+done:
+    crm_store_abandon(&w);
+    return st;
+}
+
+crm_status crm_synth_write(crm_comm *comm, const crm_synth_cfg *cfg, const char *path,
+                           crm_synth_info *info)
+{
+    synth_model model = {0};
+    synth_person *p = NULL;
+    crm_status st = check_options(cfg);
+
+    if (!st) st = crm_synth_model_new(cfg, &model);
+    if (!st) {
+        p = crm_mem_new(1, sizeof *p);
+        if (!p) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %zu bytes", sizeof *p);
+    }
+    st = crm_comm_agree(comm, st);
+    if (!st) st = write_file(comm, &model, p, path, info);
+    crm_mem_free(p);
+    crm_synth_model_free(&model);
+    return st;
+}
