@@ -19,7 +19,7 @@ static const char *in_dir(const char *name)
     static int turn;
 
     turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
+    snprintf(path[turn], sizeof path[turn], "%s/%s", dir[0] ? dir : "/nonexistent", name);
     return path[turn];
 }
 

@@ -30,7 +30,7 @@ static inline const char *sample_path(const char *name)
     static int turn;
 
     turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", s_dir, name);
+    snprintf(path[turn], sizeof path[turn], "%s/%s", s_dir[0] ? s_dir : "/nonexistent", name);
     return path[turn];
 }
 
