@@ -1,4 +1,5 @@
-/* crm_test_mpi.h - the harness on several ranks: a case fails when it fails on any rank; rank 0 prints. */
+/* crm_test_mpi.h - the harness on several ranks: a case fails when it fails on any rank; rank 0
+ * prints. */
 #ifndef CRM_TEST_MPI_H
 #define CRM_TEST_MPI_H
 
@@ -7,14 +8,11 @@
 
 static crm_comm *t_comm; /* the group of all ranks */
 
-static inline int t_main_mpi(int argc, char **argv, const t_case *cases)
+/* Cases in a group that is started already. */
+static inline int t_run_mpi(int argc, char **argv, const t_case *cases)
 {
     int bad = 0;
 
-    if (crm_comm_start(&argc, &argv, &t_comm) != CRM_OK) {
-        crm_err_print(0);
-        return 1;
-    }
     for (const t_case *c = cases; c->name; c++) {
         int64_t failures;
         if (argc > 1 && !strstr(c->name, argv[1])) continue;
@@ -25,6 +23,18 @@ static inline int t_main_mpi(int argc, char **argv, const t_case *cases)
         if (crm_comm_sum_i64(t_comm, &failures, 1) != CRM_OK) failures++;
         bad |= t_report(c->name, failures > 0, crm_comm_rank(t_comm) > 0);
     }
+    return bad;
+}
+
+static inline int t_main_mpi(int argc, char **argv, const t_case *cases)
+{
+    int bad;
+
+    if (crm_comm_start(&argc, &argv, &t_comm) != CRM_OK) {
+        crm_err_print(0);
+        return 1;
+    }
+    bad = t_run_mpi(argc, argv, cases);
     crm_comm_stop(&t_comm);
     return bad;
 }
