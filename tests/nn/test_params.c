@@ -75,9 +75,9 @@ static void refusals(void)
 /* The values of a parameter do not depend on which others there are, nor on their order. */
 static void initial_values(void)
 {
-    static const char *const names[] = {"table.a", "first", "second"}, *const turned[] = {
-                                                                           "second", "table.a"};
-    crm_params *a = registry(names, 3, 400), *b = registry(turned, 2, 400);
+    static const char *const names[] = {"table.a", "first", "second"};
+    static const char *const turned[] = {"second", "table.a", "third"};
+    crm_params *a = registry(names, 3, 400), *b = registry(turned, 3, 400);
     float *wa = crm_mem_new((size_t)crm_params_size(a), sizeof *wa);
     float *wb = crm_mem_new((size_t)crm_params_size(b), sizeof *wb);
     const crm_param *p = crm_params_get(a, 2), *q = crm_params_get(b, 0);
