@@ -76,7 +76,7 @@ static void refusals(void)
 static void initial_values(void)
 {
     static const char *const names[] = {"table.a", "first", "second"};
-    static const char *const turned[] = {"second", "table.a", "third"};
+    static const char *const turned[] = {"second", "table.a", "other"};
     crm_params *a = registry(names, 3, 400), *b = registry(turned, 3, 400);
     float *wa = crm_mem_new((size_t)crm_params_size(a), sizeof *wa);
     float *wb = crm_mem_new((size_t)crm_params_size(b), sizeof *wb);
