@@ -189,9 +189,10 @@ static void sgd(void)
 
         c.lr = 0.05;
         c.nesterov = nesterov;
+        c.weight_decay = 0.3;
         steps(&c, 1, N, &whole);
         for (int i = 0; i < N; i++)
-            T_NEAR((double)whole.w[i], sgd_by_hand(&start, i, 0.05, 0, nesterov), 2e-6);
+            T_NEAR((double)whole.w[i], sgd_by_hand(&start, i, 0.05, 0.3, nesterov), 2e-6);
         steps(&c, 1, 16, &cut);
         T_CHECK(memcmp(whole.w, cut.w, sizeof cut.w) == 0);
     }

@@ -18,7 +18,7 @@ const crm_opt crm_optim_opts[] = {
     CRM_OPT_E(S, kind, "optim.kind", "adamw", crm_optim_kind_names, 0, "optimiser of nets"),
     CRM_OPT_R(S, lr, "optim.lr", 1e-3, 0, 1e3, "1", 0, "learning rate after warm-up"),
     CRM_OPT_R(S, weight_decay, "optim.weight_decay", 0.01, 0, 1e3, "1", 0,
-              "decoupled weight decay; biases and embeddings have none"),
+              "weight decay, decoupled in adamw; biases and embeddings have none"),
     CRM_OPT_R(S, momentum, "optim.momentum", 0.9, 0, 0.9999, "1", 0, "momentum of sgd"),
     CRM_OPT_B(S, nesterov, "optim.nesterov", 0, 0, "Nesterov momentum of sgd"),
     CRM_OPT_R(S, beta1, "optim.beta1", 0.9, 0, 0.9999, "1", 0, "decay of adamw's first moment"),
