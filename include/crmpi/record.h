@@ -7,7 +7,9 @@
  *     RUN/models/         one model file per model, fitted on all rows
  *     RUN/predictions.h5  row ids, folds and probabilities per model
  *     RUN/summary.json    the result, a contract for scripts (reproducible: no time, host, path,
- * ranks) RUN/report.md       the result for people (written by room report)
+ *                         ranks)
+ *     RUN/report.md       the result for people, RUN/report.svg its figure (made by room report)
+ *     RUN/.lock, .lease, .digest   who holds the folder; digest and command of the run
  *
  * Files are written by rank 0 through a temporary name; a reader never sees a part of one. */
 #ifndef CRM_RECORD_H
@@ -22,10 +24,16 @@
 #include "crmpi/comm.h"
 #include "crmpi/opt.h"
 
+typedef enum crm_record_lock {
+    CRM_RECORD_LOCK_AUTO,  /* flock; a lease file where there is none         */
+    CRM_RECORD_LOCK_LEASE, /* always the file: flock that ends at the node    */
+    CRM_RECORD_LOCK_COUNT
+} crm_record_lock;
 typedef struct crm_record_cfg {
     double lock_wait; /* s */
+    int lock;         /* crm_record_lock */
 } crm_record_cfg;
-extern const crm_opt crm_record_opts[]; /* record.lock_wait (LAYOUT) */
+extern const crm_opt crm_record_opts[]; /* record.lock_wait, record.lock (LAYOUT) */
 
 typedef struct crm_record crm_record;
 typedef enum crm_record_state {
@@ -39,9 +47,11 @@ typedef enum crm_record_state {
  *  @param[in] config_yaml  effective configuration (crm_opt_set_write_yaml), written to config.yaml
  * when new
  *  @param[in] digest       of the configuration and the data
- *  @return CRM_OK; CRM_ERR_CONFIG when the folder holds a run with another digest (both named, and
- * what to do), or is locked after lock_wait seconds (holder named: host, pid, job); CRM_ERR_IO not
- * writable or not a run folder (exists, not empty, no config digest in it). */
+ *  @return CRM_OK; CRM_ERR_CONFIG when the folder holds a run with another digest (both named, the
+ * options that differ, and what to do), is not a run folder (not empty, no digest in it), or is
+ * locked after lock_wait seconds (holder named: host, pid, job); CRM_ERR_IO when it cannot be
+ * written; CRM_ERR_FORMAT when its digest file is damaged.  A failure leaves the folder as it was;
+ * *out is then NULL. */
 CRM_CHECKED crm_record_open(crm_comm *comm, const crm_record_cfg *cfg, const char *dir,
                             const char *command, const char *config_yaml, crm_digest digest,
                             crm_record_state *state, crm_record **out);
@@ -49,8 +59,8 @@ CRM_CHECKED crm_record_open(crm_comm *comm, const crm_record_cfg *cfg, const cha
 CRM_CHECKED crm_record_path(const crm_record *r, const char *name, char *out, size_t cap);
 const char *crm_record_dir(const crm_record *r);
 /** Append one line to metrics.jsonl: key/value pairs of real numbers (NaN is written as null),
- * after the texts "unit" and "model".  Rank 0 writes, other ranks return at once.  Not collective.
- */
+ * after the texts "event", "unit" and "model".  The first call of a process starts the file anew.
+ * Rank 0 writes, other ranks return at once.  CRM_ERR_IO.  Not collective. */
 typedef struct crm_record_pair {
     const char *key;
     double value;

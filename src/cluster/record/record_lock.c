@@ -1,0 +1,195 @@
+/* record_lock.c - one job per run folder.
+ *
+ * RUN/.lock is held with flock, which the kernel drops with the process however it ends; the file
+ * names its holder for the loser's message.  Where flock is not offered a lease file made with
+ * O_EXCL stands for it; it outlives a killed process, so a lease of this host whose process is gone
+ * is taken over. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crmpi/base_log.h"
+#include "record_impl.h"
+
+enum { HOLDER_MAX = 512 };
+
+static void this_holder(char out[HOLDER_MAX])
+{
+    const char *job = getenv("SLURM_JOB_ID");
+    char host[256] = "?", utc[32];
+
+    if (gethostname(host, sizeof host) != 0) memcpy(host, "?", 2);
+    host[sizeof host - 1] = '\0';
+    snprintf(out, HOLDER_MAX, "host %s, pid %ld, job %.64s, since %s\n", host, (long)getpid(),
+             job && job[0] ? job : "none", crm_clock_utc(utc));
+}
+
+/* First line of a lock file, "" when it cannot be read. */
+static void read_holder(const char *path, char out[HOLDER_MAX])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, out, HOLDER_MAX - 1);
+
+    out[n < 0 ? 0 : n] = '\0';
+    out[strcspn(out, "\r\n")] = '\0';
+    for (char *c = out; *c; c++)
+        if ((unsigned char)*c < ' ') *c = '?';
+    if (fd >= 0) close(fd);
+}
+
+static bool write_holder(int fd)
+{
+    char text[HOLDER_MAX];
+    size_t n;
+
+    this_holder(text);
+    n = strlen(text);
+    return ftruncate(fd, 0) == 0 && pwrite(fd, text, n, 0) == (ssize_t)n;
+}
+
+static bool no_flock(int error)
+{
+    return error == ENOTSUP || error == EOPNOTSUPP || error == ENOLCK || error == ENOSYS;
+}
+
+/* Whether the file behind fd still has this name: a holder that failed removes its folder. */
+static bool still_there(int fd, const char *path)
+{
+    struct stat a, b;
+
+    return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_ino == b.st_ino &&
+           a.st_dev == b.st_dev;
+}
+
+typedef enum attempt { TAKEN, BUSY, NO_FLOCK, GONE, BROKEN } attempt;
+
+static attempt try_flock(const char *path, int *out)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    attempt a = TAKEN;
+
+    *out = -1;
+    if (fd < 0) return errno == ENOENT ? GONE : BROKEN;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        a = no_flock(errno) ? NO_FLOCK : errno == EWOULDBLOCK ? BUSY : BROKEN;
+    else if (!still_there(fd, path))
+        a = GONE;
+    else if (!write_holder(fd))
+        a = BROKEN;
+    if (a == TAKEN) {
+        *out = fd;
+    } else {
+        int error = errno;
+        close(fd);
+        errno = error;
+    }
+    return a;
+}
+
+/* A lease of this host whose process is gone. */
+static bool is_stale(const char *holder)
+{
+    char host[256] = "", theirs[256] = "";
+    long pid = 0;
+
+    if (gethostname(host, sizeof host) != 0) return false;
+    if (sscanf(holder, "host %255[^,], pid %ld", theirs, &pid) != 2 || pid <= 0) return false;
+    return strcmp(host, theirs) == 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+/* Move a stale lease away; another's new lease that slipped in between is put back. */
+static void break_lease(const char *path, const char *holder)
+{
+    char aside[CRM_PATH_MAX + 32], found[HOLDER_MAX];
+
+    snprintf(aside, sizeof aside, "%s.%ld", path, (long)getpid());
+    if (rename(path, aside) != 0) return;
+    read_holder(aside, found);
+    if (strcmp(found, holder) != 0 && link(aside, path) != 0)
+        crm_log_line(CRM_LOG_WARN, "record", "%s: lease lost: %s", path, strerror(errno));
+    else if (strcmp(found, holder) == 0)
+        crm_log_line(CRM_LOG_WARN, "record", "%s: taken over from a process that is gone (%s)",
+                     path, holder);
+    unlink(aside);
+}
+
+static attempt try_lease(const char *path)
+{
+    char holder[HOLDER_MAX];
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    bool good;
+
+    if (fd >= 0) {
+        good = write_holder(fd) && fsync(fd) == 0;
+        if (close(fd) == 0 && good) return TAKEN;
+        unlink(path);
+        return BROKEN;
+    }
+    if (errno != EEXIST) return errno == ENOENT ? GONE : BROKEN;
+    read_holder(path, holder);
+    if (is_stale(holder)) break_lease(path, holder);
+    return BUSY;
+}
+
+static crm_status fail_busy(const char *dir, const char *path, double wait)
+{
+    char holder[HOLDER_MAX];
+
+    read_holder(path, holder);
+    CRM_FAIL(CRM_ERR_CONFIG,
+             "%s: is in use by %s; waited %.3g s (record.lock_wait): wait for that job to end, or "
+             "choose another --out%s",
+             dir, holder[0] ? holder : "another process", wait,
+             strcmp(crm_path_base(path), RECORD_LEASE_FILE) == 0
+                 ? "; when that job is gone remove .lease in the folder"
+                 : "");
+}
+
+crm_status crm_record_lock_take(const char *dir, const crm_record_cfg *cfg, record_lock *out)
+{
+    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+    char lock[CRM_PATH_MAX], lease[CRM_PATH_MAX];
+    double end = crm_clock_now() + cfg->lock_wait;
+    bool use_lease = cfg->lock == CRM_RECORD_LOCK_LEASE;
+    attempt a = BUSY;
+
+    *out = (record_lock){.fd = -1};
+    CRM_TRY(crm_path_join("", dir, out->dir, sizeof out->dir));
+    CRM_TRY(crm_path_join(dir, RECORD_LOCK_FILE, lock, sizeof lock));
+    CRM_TRY(crm_path_join(dir, RECORD_LEASE_FILE, lease, sizeof lease));
+    for (;;) {
+        CRM_TRY(crm_path_mkdirs(dir));
+        a = use_lease ? try_lease(lease) : try_flock(lock, &out->fd);
+        out->lease = use_lease && a == TAKEN;
+        if (a == TAKEN) return CRM_OK;
+        CRM_CHECK(a != BROKEN, CRM_ERR_IO, "%s: cannot be written: %s", use_lease ? lease : lock,
+                  strerror(errno));
+        if (a == NO_FLOCK)
+            use_lease = true;
+        else if (crm_clock_now() >= end)
+            return fail_busy(dir, use_lease ? lease : lock, cfg->lock_wait);
+        else
+            nanosleep(&pause, NULL);
+    }
+}
+
+void crm_record_lock_drop(record_lock *l)
+{
+    char path[CRM_PATH_MAX + 16];
+
+    if (l->lease) {
+        snprintf(path, sizeof path, "%s/" RECORD_LEASE_FILE, l->dir);
+        unlink(path);
+    }
+    if (l->fd >= 0) {
+        if (ftruncate(l->fd, 0) != 0) errno = 0; /* the name of a holder who is gone: no harm */
+        close(l->fd);
+    }
+    *l = (record_lock){.fd = -1};
+}

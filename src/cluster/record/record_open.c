@@ -1,0 +1,145 @@
+/* record_open.c - open and close a run folder; its text files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "crmpi/base_log.h"
+#include "crmpi/base_mem.h"
+#include "record_impl.h"
+
+/* Rank 0's part of open; whatever fails, the folder is left as it was found. */
+static crm_status open_root(crm_record *r, const crm_record_cfg *cfg, const record_claim *c)
+{
+    crm_status st;
+
+    CRM_TRY(crm_record_folder_check(c->dir));
+    r->made = !crm_path_is_dir(c->dir);
+    r->state = CRM_RECORD_STARTED;
+    st = crm_record_lock_take(c->dir, cfg, &r->lock);
+    if (st && r->made) rmdir(c->dir); /* only goes when it is empty */
+    if (!st) st = crm_record_folder_claim(c, &r->state);
+    if (st && r->state == CRM_RECORD_NEW) crm_record_folder_undo(c->dir, r->made);
+    if (st) crm_record_lock_drop(&r->lock);
+    return st;
+}
+
+static crm_status new_record(crm_comm *comm, const char *dir, crm_record **out)
+{
+    crm_record *r;
+
+    *out = NULL;
+    CRM_NEW(r, 1);
+    *out = r;
+    r->comm = comm;
+    r->root = crm_comm_rank(comm) == 0;
+    r->metrics_fd = -1;
+    r->lock.fd = -1;
+    r->start = crm_clock_now();
+    CRM_TRY(crm_path_join("", dir, r->dir, sizeof r->dir));
+    CRM_CHECK(r->dir[0], CRM_ERR_CONFIG, "the run folder has an empty name: --out DIR");
+    return CRM_OK;
+}
+
+static crm_status note_start(crm_record *r, const record_claim *c)
+{
+    char hex[CRM_DIGEST_HEX], utc[32];
+
+    if (!r->root) return CRM_OK;
+    r->run = json_object();
+    CRM_CHECK(r->run, CRM_ERR_NOMEM, "out of memory: run.json");
+    CRM_TRY(crm_record_note_text(r, "command", c->command));
+    CRM_TRY(crm_record_note_text(r, "digests.run", crm_digest_hex(c->digest, hex)));
+    CRM_TRY(crm_record_note_text(r, "time.started", crm_clock_utc(utc)));
+    r->dirty = false; /* nothing to write yet: a finished run keeps its run.json */
+    return CRM_OK;
+}
+
+static void free_record(crm_record *r)
+{
+    if (r->metrics_fd >= 0) close(r->metrics_fd);
+    crm_record_lock_drop(&r->lock);
+    json_decref(r->run);
+    crm_mem_free(r);
+}
+
+crm_status crm_record_open(crm_comm *comm, const crm_record_cfg *cfg, const char *dir,
+                           const char *command, const char *config_yaml, crm_digest digest,
+                           crm_record_state *state, crm_record **out)
+{
+    const record_claim claim = {
+        .dir = dir, .command = command, .config = config_yaml, .digest = digest};
+    crm_record *r = NULL;
+    int64_t found = 0;
+    crm_status st = new_record(comm, dir, &r);
+
+    *out = NULL;
+    if (!st) st = note_start(r, &claim);
+    st = crm_comm_agree(comm, st);
+    if (!st) st = crm_comm_agree(comm, r->root ? open_root(r, cfg, &claim) : CRM_OK);
+    if (!st) found = r->state;
+    if (!st) st = crm_comm_bcast(comm, 0, &found, sizeof found);
+    if (st) {
+        if (r) free_record(r);
+        return st;
+    }
+    *state = r->state = (crm_record_state)found;
+    *out = r;
+    return CRM_OK;
+}
+
+crm_status crm_record_path(const crm_record *r, const char *name, char *out, size_t cap)
+{
+    return crm_path_join(r->dir, name, out, cap);
+}
+
+const char *crm_record_dir(const crm_record *r)
+{
+    return r->dir;
+}
+
+crm_status crm_record_write(crm_record *r, const char *name, const char *text, size_t len)
+{
+    char path[CRM_PATH_MAX];
+    crm_status st = crm_record_path(r, name, path, sizeof path);
+
+    if (!st && r->root) st = crm_path_write_atomic(path, text ? text : "", text ? len : 0);
+    return crm_comm_agree(r->comm, st);
+}
+
+/* Rank 0: last words into run.json; a failure there does not undo a finished result. */
+static void close_root(crm_record *r, bool failed)
+{
+    if (failed && r->state == CRM_RECORD_NEW) crm_record_folder_undo(r->dir, r->made);
+    if (failed || !r->dirty) return;
+    if (crm_record_run_write(r)) {
+        crm_log_line(CRM_LOG_WARN, "record", "run.json is not written: %s", crm_err_text());
+        crm_err_clear();
+    }
+}
+
+void crm_record_close(crm_record **rp, bool failed)
+{
+    crm_record *r = *rp;
+
+    if (!r) return;
+    *rp = NULL;
+    if (crm_comm_barrier(r->comm)) failed = true; /* nobody writes any more */
+    if (r->root) close_root(r, failed);
+    free_record(r);
+}
+
+crm_status crm_record_read_config(const char *dir, char **yaml, size_t *len)
+{
+    enum { LIMIT = 1 << 20 };
+    char path[CRM_PATH_MAX];
+
+    *yaml = NULL;
+    *len = 0;
+    CRM_TRY(crm_path_join(dir, RECORD_CONFIG_FILE, path, sizeof path));
+    CRM_CHECK(crm_path_exists(dir), CRM_ERR_IO, "%s: there is no such run folder", dir);
+    CRM_CHECK(crm_path_is_dir(dir), CRM_ERR_IO, "%s: is a file; a run folder is needed", dir);
+    CRM_CHECK(crm_path_exists(path), CRM_ERR_IO,
+              "%s: is not a run folder: " RECORD_CONFIG_FILE " is missing in it", dir);
+    return crm_path_read(path, LIMIT, yaml, len);
+}
