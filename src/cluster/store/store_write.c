@@ -313,6 +313,19 @@ static crm_status sync_data(const crm_store_writer *w)
     return CRM_OK;
 }
 
+/* Through a new descriptor: on network file systems opening is what shows the writes of others. */
+static crm_status digest_data(const crm_store_writer *w, crm_digest *out)
+{
+    int fd = open(w->tmp, O_RDONLY | O_CLOEXEC);
+    crm_status st = CRM_OK;
+
+    if (fd < 0) CRM_SET(st, CRM_ERR_IO, "%s: cannot be read: %s", w->tmp, strerror(errno));
+    st = store_agree(w->comm, st);
+    if (!st) st = store_digest(&w->table, fd, w->tmp, w->comm, out);
+    if (fd >= 0) close(fd);
+    return st;
+}
+
 /* Root: the last attribute, the end of the file in HDF5, and the name. */
 static crm_status finish(crm_store_writer *w, crm_digest digest)
 {
@@ -330,7 +343,7 @@ static crm_status commit(crm_store_writer *w, crm_digest *digest)
     CRM_TRY(settle(w, usable(w)));
     CRM_TRY(settle(w, check_rows(w)));
     CRM_TRY(settle(w, sync_data(w)));
-    CRM_TRY(settle(w, store_digest(&w->table, w->fd, w->tmp, w->comm, digest)));
+    CRM_TRY(settle(w, digest_data(w, digest)));
     return settle(w, w->root ? finish(w, *digest) : CRM_OK);
 }
 
