@@ -76,6 +76,8 @@ typedef struct crm_adam {
     double grad_scale;                          /* clipping factor, 1 for none */
     int64_t step;                               /* from 1, for bias correction */
 } crm_adam;
+/* g' = grad_scale g + weight_decay w;  m = momentum m + g';  w -= lr (nesterov: g' + momentum m,
+ * else m).  m may be NULL when momentum is 0. */
 typedef struct crm_sgd {
     double lr, momentum, weight_decay, grad_scale;
     bool nesterov;
@@ -114,7 +116,9 @@ typedef enum crm_cpu_path {
 } crm_cpu_path;
 
 /** The CPU device, one handle per worker thread.  CRM_ERR_DEVICE when the CPU lacks the path asked
- * for. */
+ * for.  CRM_CPU_BEST: the path that the environment variable CRM_CPU names (avx512, avx2, portable;
+ * CRM_ERR_CONFIG for another word), else the best this CPU has.  Threads that use it have called
+ * crm_fp_setup. */
 CRM_CHECKED crm_device_cpu(crm_cpu_path path, crm_device **out);
 void crm_device_free(crm_device **d);
 const char *crm_device_name(const crm_device *d); /* "cpu:avx512" */
@@ -131,7 +135,9 @@ CRM_CHECKED crm_buf_download(crm_device *d, const void *src, void *host, size_t 
 CRM_CHECKED crm_device_sync(crm_device *d);
 
 /* ---- operations (ops.c checks shapes once, then calls the device; enqueue only) ----
- * f32 unless said.  CRM_ERR_ARG for shapes that do not fit, CRM_ERR_DEVICE when not offered. */
+ * f32 unless said.  CRM_ERR_ARG for shapes that do not fit, CRM_ERR_DEVICE when not offered.
+ * Nothing is written then.  n = 0 is allowed.  Inputs and outputs must not overlap, but for an
+ * output that is the input itself in softmax, sigmoid and the gradients of losses. */
 
 /** y[n][o] = act(x[n][i] w[o][i]^T + b[o]); b may be NULL.  Element: chains over i of CRM_CHAIN,
  * added in order, then bias. */
@@ -153,7 +159,7 @@ CRM_CHECKED crm_op_act_bwd(crm_device *d, crm_act act, const crm_tensor *x, cons
 CRM_CHECKED crm_op_embed(crm_device *d, const crm_tensor *code, const crm_tensor *table,
                          crm_tensor *y);
 /** dtable[lane][v][e] (zeroed by the caller): rows of dy summed by (code, position), a row per
- * distinct code. */
+ * distinct code.  Other rows stay as they are; a second call adds to the first (a shared table). */
 CRM_CHECKED crm_op_embed_bwd(crm_device *d, const crm_tensor *code, const crm_tensor *dy,
                              const crm_lanes *lanes, crm_tensor *dtable);
 /** x *= mask / (1 - rate), in place; the same call on the gradient is the backward pass. */
@@ -166,7 +172,7 @@ CRM_CHECKED crm_op_softmax(crm_device *d, const crm_tensor *logits, crm_tensor *
 CRM_CHECKED crm_op_sigmoid(crm_device *d, const crm_tensor *logits, crm_tensor *proba);
 /** Cross-entropy with logits[n][k]; loss f64 [lanes] (written) = scale * sum of weight * loss of
  * the lane's valid rows in order; dlogits[n][k] = scale * weight * (softmax - onehot), 0 for masked
- * rows; NULL: loss only. */
+ * rows; NULL: loss only.  CRM_ERR_ARG (the CPU) for a label that is not below k. */
 CRM_CHECKED crm_op_ce_loss(crm_device *d, const crm_tensor *logits, const crm_loss *p,
                            const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits);
 /** Binary cross-entropy with logits[n][1], labels 0/1, class_weight[2]. */

@@ -6,8 +6,6 @@
 
 #include "op_fixture.h"
 
-/* ---- references in double ---- */
-
 static double act_ref(int act, double x)
 {
     switch (act) {
@@ -367,8 +365,6 @@ static crm_status loss_call(crm_device *d, fixture *f)
     return f->variant & BINARY ? crm_op_bce_loss(d, &z, &p, &f->lanes, &loss, to)
                                : crm_op_ce_loss(d, &z, &p, &f->lanes, &loss, to);
 }
-
-/* ---- flat vectors ---- */
 
 static void squares_setup(fixture *f)
 {
