@@ -3,7 +3,9 @@
  * Values against references in double (op_cases.h), gradients against differences of the forward
  * reference.  Bits: equal on all paths, for a slice of the rows alone, for a lane alone.  Guards
  * round all memory, outputs NaN before.  CRM_TEST_DIGEST=1 prints a digest of all outputs per
- * operation, to compare builds of different compilers. timeout: 300 */
+ * operation, to compare builds of different compilers.
+ *
+ * timeout: 600 */
 #include "op_fixture.h"
 
 #include "op_cases.h"
