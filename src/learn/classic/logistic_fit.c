@@ -1,0 +1,263 @@
+/* logistic_fit.c - the objective of logistic regression, summed exactly over leaves of rows:
+ *
+ *     f(W) = 0.5 |W|^2 + C sum_i s_(y_i) loss_i       (intercepts not in |W|)
+ *     two classes:  loss = -log sigmoid(+-z),  d loss / dz = sigmoid(z) - y
+ *     more:         loss = log sum_c exp z_c - z_y,  d loss / dz_c = p_c - [c = y]
+ *
+ * as in scikit-learn's LogisticRegression; minimised by L-BFGS.  A rank reads its own rows only. */
+#include <math.h>
+#include <string.h>
+
+#include "crmpi/base_log.h"
+#include "crmpi/base_math.h"
+#include "crmpi/optim.h"
+#include "logistic_impl.h"
+
+enum { MAX_VECTORS = 65536 };
+
+/* Working memory of a thread. */
+typedef struct bench {
+    float *num;
+    int32_t *cat;
+    int64_t *pos;
+    double *z;
+} bench;
+
+typedef struct problem {
+    const logistic *h;
+    const crm_fit *fit;
+    const int32_t *label;
+    crm_view own;
+    crm_matrix *matrix; /* of own rows */
+    crm_tree *tree;
+    int32_t *slot;  /* [n_classes] number among the classes seen */
+    double *weight; /* [m] s_c */
+    bench *bench;
+    int n_bench;
+    int64_t width;    /* value and gradient */
+    double *sum;      /* [width] */
+    const double *at; /* weights to be evaluated */
+    double total;     /* sum of s over the training rows */
+    double begun;     /* clock */
+    crm_hook_answer answer;
+} problem;
+
+int logistic_vectors(int m)
+{
+    return m < 2 ? 0 : m == 2 ? 1 : m;
+}
+
+/* Eight sums side by side, so that a compiler may use any width of registers. */
+static double dot(const float *x, const double *w, int64_t d)
+{
+    double a[8] = {0};
+    int64_t j = 0;
+
+    for (; j + 8 <= d; j += 8)
+        for (int l = 0; l < 8; l++)
+            a[l] += (double)x[j + l] * w[j + l];
+    for (int l = 0; j < d; j++, l++)
+        a[l] += (double)x[j] * w[j];
+    return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+}
+
+void logistic_scores(int vectors, int64_t d, const double *w, const float *x, double *z)
+{
+    for (int v = 0; v < vectors; v++, w += d + 1)
+        z[v] = dot(x, w, d) + w[d];
+}
+
+double logistic_softmax(int m, double *z)
+{
+    double top = z[0], sum = 0;
+
+    for (int c = 1; c < m; c++)
+        top = z[c] > top ? z[c] : top;
+    for (int c = 0; c < m; c++) {
+        z[c] = crm_exp(z[c] - top);
+        sum += z[c];
+    }
+    for (int c = 0; c < m; c++)
+        z[c] /= sum;
+    return top + crm_log(sum);
+}
+
+/* Scores of a row in z -> its loss; z becomes the derivatives of the loss. */
+static double row_loss(int m, int y, double *z)
+{
+    double loss;
+
+    if (m == 2) {
+        double sign = y ? 1 : -1;
+        loss = -crm_log_sigmoid(sign * z[0]);
+        z[0] = -sign * crm_sigmoid(-sign * z[0]);
+        return loss;
+    }
+    loss = -z[y];
+    loss += logistic_softmax(m, z);
+    z[y] -= 1;
+    return loss;
+}
+
+static void add_row(const problem *p, const float *x, int y, double *z, double *out)
+{
+    const logistic *h = p->h;
+    double *grad = out + 1;
+
+    logistic_scores(h->vectors, h->d, p->at, x, z);
+    out[0] += p->weight[y] * row_loss(h->m, y, z);
+    for (int v = 0; v < h->vectors; v++, grad += h->d + 1) {
+        double r = p->weight[y] * z[v];
+        for (int64_t j = 0; j < h->d; j++)
+            grad[j] += r * (double)x[j];
+        grad[h->d] += r;
+    }
+}
+
+static crm_status add_leaf(void *ctx, int64_t leaf, int worker, void *out)
+{
+    const problem *p = ctx;
+    bench *b = &p->bench[worker];
+    int64_t first, n, skip = p->own.row - p->fit->train->row;
+
+    crm_leaf_rows(p->fit->train->n, leaf, &first, &n);
+    for (int64_t i = 0; i < n; i++)
+        b->pos[i] = first - skip + i;
+    CRM_TRY(crm_matrix_read(p->matrix, b->pos, n, b->num, b->cat));
+    for (int64_t i = 0; i < n; i++) {
+        int32_t y = p->label[p->fit->train->row[first + i]];
+        if (y >= 0) add_row(p, b->num + i * p->h->d, p->slot[y], b->z, out);
+    }
+    return CRM_OK;
+}
+
+static crm_status objective(void *ctx, const double *w, double *value, double *grad)
+{
+    problem *p = ctx;
+    const logistic *h = p->h;
+    double c = h->cfg->c, penalty = 0;
+
+    p->at = w;
+    CRM_TRY(crm_tree_sum(p->tree, add_leaf, p, p->sum));
+    for (int64_t i = 0; i < p->width - 1; i++) {
+        bool penalised = i % (h->d + 1) != h->d;
+        grad[i] = c * p->sum[1 + i] + (penalised ? w[i] : 0);
+        if (penalised) penalty += w[i] * w[i];
+    }
+    *value = 0.5 * penalty + c * p->sum[0];
+    return CRM_OK;
+}
+
+static bool progress(void *ctx, const crm_min_result *at, const double *w)
+{
+    problem *p = ctx;
+    const crm_hooks *hooks = &p->fit->hooks;
+    crm_epoch e = {.epoch = at->iterations,
+                   .of = p->h->cfg->max_iter,
+                   .train_loss = at->value / (p->h->cfg->c * p->total),
+                   .valid_loss = NAN,
+                   .valid_score = NAN,
+                   .lr = NAN,
+                   .grad_norm = at->grad_norm,
+                   .seconds = crm_clock_now() - p->begun,
+                   .rows = p->fit->train->n};
+
+    (void)w;
+    if (hooks->on_epoch) p->answer = hooks->on_epoch(hooks->ctx, &e);
+    return p->answer == CRM_HOOK_GO;
+}
+
+static crm_status bench_new(problem *p, const crm_schema *s)
+{
+    p->n_bench = p->fit->pool ? crm_pool_size(p->fit->pool) : 1;
+    CRM_NEW(p->bench, p->n_bench);
+    for (int i = 0; i < p->n_bench; i++) {
+        CRM_NEW(p->bench[i].num, (int64_t)CRM_LEAF_ROWS * s->n_num);
+        CRM_NEW(p->bench[i].cat, (int64_t)CRM_LEAF_ROWS * s->n_cat);
+        CRM_NEW(p->bench[i].pos, CRM_LEAF_ROWS);
+        CRM_NEW(p->bench[i].z, p->h->vectors);
+    }
+    return CRM_OK;
+}
+
+static void problem_free(problem *p)
+{
+    for (int i = 0; p->bench && i < p->n_bench; i++) {
+        crm_mem_free(p->bench[i].num);
+        crm_mem_free(p->bench[i].cat);
+        crm_mem_free(p->bench[i].pos);
+        crm_mem_free(p->bench[i].z);
+    }
+    crm_mem_free(p->bench);
+    crm_mem_free(p->slot);
+    crm_mem_free(p->weight);
+    crm_mem_free(p->sum);
+    crm_matrix_free(&p->matrix);
+    crm_tree_free(&p->tree);
+}
+
+static crm_status weigh(problem *p, const int64_t *count)
+{
+    const logistic *h = p->h;
+    double n = 0;
+
+    CRM_NEW(p->slot, h->n_classes);
+    CRM_NEW(p->weight, h->m);
+    for (int c = 0; c < h->m; c++)
+        n += (double)count[h->seen[c]];
+    for (int c = 0; c < h->m; c++) {
+        double rows = (double)count[h->seen[c]];
+        bool balanced = h->cfg->class_weight == CRM_LOGISTIC_BALANCED;
+        p->slot[h->seen[c]] = c;
+        p->weight[c] = balanced ? n / (h->m * rows) : 1;
+        p->total += p->weight[c] * rows;
+    }
+    return CRM_OK;
+}
+
+static crm_status problem_make(problem *p, const crm_source *in, const int64_t *count)
+{
+    CRM_CHECK(p->h->vectors <= MAX_VECTORS, CRM_ERR_ARG, "%d classes, at most %d", p->h->vectors,
+              MAX_VECTORS);
+    p->width = 1 + p->h->vectors * (p->h->d + 1);
+    CRM_NEW(p->sum, p->width);
+    CRM_TRY(weigh(p, count));
+    CRM_TRY(bench_new(p, crm_source_schema(in)));
+    return crm_matrix_new(in, &p->own, p->fit->pool, (size_t)p->h->cfg->cache_bytes, &p->matrix);
+}
+
+static crm_status run(problem *p, logistic *h)
+{
+    crm_min_cfg cfg = crm_min_defaults();
+    crm_min_result res;
+
+    cfg.max_iter = h->cfg->max_iter;
+    cfg.grad_tol = h->cfg->tol;
+    cfg.progress = progress;
+    p->begun = crm_clock_now();
+    CRM_TRY(crm_lbfgs(&cfg, p->width - 1, objective, p, h->w, &res));
+    if (res.reason == CRM_MIN_ITERATIONS)
+        crm_log_line(CRM_LOG_WARN, "logistic",
+                     "not converged after %lld iterations (logistic.max_iter), gradient norm %.3g",
+                     (long long)res.iterations, res.grad_norm);
+    CRM_CHECK(p->answer != CRM_HOOK_PAUSE, CRM_ERR_STOPPED,
+              "logistic regression stopped after %lld iterations", (long long)res.iterations);
+    return CRM_OK;
+}
+
+crm_status logistic_minimise(logistic *h, const crm_fit *fit, const crm_source *in,
+                             const int64_t *count)
+{
+    problem p = {.h = h, .fit = fit, .own = crm_rows_own(fit)};
+    crm_status st;
+
+    p.label = crm_data_target(fit->train->data, fit->target)->label;
+    CRM_TRY_TO(st, done, crm_comm_agree(fit->comm, problem_make(&p, in, count)));
+    CRM_TRY_TO(st, done,
+               crm_tree_new(fit->comm, fit->pool, crm_leaf_count(fit->train->n), p.width, CRM_F64,
+                            &p.tree));
+    st = run(&p, h);
+done:
+    problem_free(&p);
+    return st;
+}
