@@ -1,0 +1,88 @@
+/* report_markdown.c - the report as Markdown. */
+#include "report_impl.h"
+
+static void add_escaped(crm_str *text, crm_str *out)
+{
+    if (text->failed) out->failed = true;
+    if (text->text) crm_report_escape(text->text, out);
+    crm_str_free(text);
+}
+
+static void add_metric(const crm_sum_target *t, const char *metric, crm_str *out)
+{
+    report_table table;
+    crm_str caption = {0};
+
+    if (!crm_report_defined(t, metric)) return;
+    crm_str_addf(out, "### %s\n\n", metric);
+    crm_report_caption(t, metric, &caption);
+    add_escaped(&caption, out);
+    crm_str_addf(out, ".\n\n");
+    crm_report_metric_table(t, metric, true, &table);
+    crm_report_table_markdown(&table, out);
+    crm_report_table_free(&table);
+}
+
+static void add_lift(const crm_sum_target *t, crm_str *out)
+{
+    crm_str line[2] = {{0}, {0}};
+    int n = crm_report_lift(&t->lift, line);
+
+    if (n) crm_str_addf(out, "### Satisfaction\n\n");
+    for (int i = 0; i < n; i++) {
+        add_escaped(&line[i], out);
+        crm_str_addf(out, "\n\n");
+    }
+}
+
+static void add_notes(const crm_sum_target *t, crm_str *out)
+{
+    if (t->n_notes) crm_str_addf(out, "### Notes\n\n");
+    for (int i = 0; i < t->n_notes; i++) {
+        crm_str_addf(out, "- ");
+        crm_report_escape(t->note[i], out);
+        crm_str_addf(out, "\n");
+    }
+    if (t->n_notes) crm_str_addf(out, "\n");
+}
+
+static void add_target(const crm_sum_target *t, crm_str *out)
+{
+    crm_str text = {0};
+
+    crm_str_addf(out, "## Target ");
+    crm_report_escape(t->name, out);
+    crm_str_addf(out, " (%s)\n\n", t->level);
+    crm_report_facts(t, &text);
+    add_escaped(&text, out);
+    crm_str_addf(out, ".\n\n");
+    for (int i = 0; i < REPORT_METRICS; i++)
+        add_metric(t, crm_report_metrics[i], out);
+    add_lift(t, out);
+    add_notes(t, out);
+    crm_report_confusions(t, out);
+    crm_report_folds(t, out);
+}
+
+static void add_digest(const char *name, crm_digest d, crm_str *out)
+{
+    char hex[CRM_DIGEST_HEX];
+
+    crm_str_addf(out, "| %s | `%s` |\n", name, crm_digest_hex(d, hex));
+}
+
+void crm_report_markdown(const crm_summary *s, crm_str *out)
+{
+    crm_str_addf(out, "# Comparison of models\n\n"
+                      "![Means and 95 %% intervals of each metric](report.svg)\n\n");
+    for (int i = 0; i < s->n_targets; i++)
+        add_target(&s->target[i], out);
+    crm_report_methods(s, out);
+    crm_str_addf(out, "## Digests\n\nEqual data, configuration and seed give equal digests on any "
+                      "number of ranks and threads.\n\n| of | digest |\n|---|---|\n");
+    add_digest("data", s->data, out);
+    add_digest("folds", s->folds, out);
+    add_digest("weights", s->weights, out);
+    add_digest("predictions", s->predictions, out);
+    add_digest("summary", s->summary, out);
+}

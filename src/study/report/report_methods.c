@@ -1,0 +1,78 @@
+/* report_methods.c - which tests were made, what they mean, where the files are. */
+#include "report_impl.h"
+
+static const char *const tests =
+    "All models see the same folds, and everything that is fitted (imputation, scaling, encoding, "
+    "thresholds, weights) is fitted on the training part of a fold alone. With d_j the difference "
+    "of the scores of two models on split j of J, d their mean and S^2 = sum (d_j - d)^2 / (J - 1):"
+    "\n\n"
+    "- **naive p**: paired t test, t = d / sqrt(S^2 / J), J - 1 degrees of freedom. The splits "
+    "share "
+    "training rows, so it rejects too often; it is printed beside and never decides.\n"
+    "- **corrected p**: corrected resampled t test (Nadeau & Bengio 2003; repeated folds: "
+    "Bouckaert & "
+    "Frank 2004), t = d / sqrt((1/J + n2/n1) S^2), J - 1 degrees of freedom, n2/n1 = test rows / "
+    "training rows of a split";
+
+static const char *const after =
+    "- **p after Holm**: the corrected p values of one metric, over all models compared with the "
+    "reference, adjusted together (Holm 1979). This one decides.\n"
+    "- **95 % interval** of a model's mean: mean -+ t(0.975, J - 1) sqrt((1/J + n2/n1) S^2) with S "
+    "of "
+    "the model's own scores. Two intervals that overlap do not say that two models are equal: the "
+    "comparison is paired, the intervals are not.\n"
+    "- p values are two-sided. A fold in which a metric is undefined is left out for that "
+    "metric.\n\n";
+
+static const char *const heuristic =
+    "For k-fold cross-validation the correction is a heuristic: it was derived for random splits, "
+    "and no exact test is known.\n\n";
+
+static const char *const verdicts =
+    "## Reading the verdicts\n\n"
+    "- **X better**, **X worse**: the p value after Holm is below the significance level "
+    "(`eval.alpha`, 0.05 unless set), and the mean difference is in that direction.\n"
+    "- **no significant difference**: these data do not tell the two models apart. It is a result, "
+    "and it does not say that they are equal.\n"
+    "- **degenerate**: the difference is the same in all folds, so that the test has no "
+    "statistic.\n"
+    "- **too few folds**: fewer than two folds in which the metric is defined.\n"
+    "- **upper bound**: the oracle predicts with the true probabilities of synthetic data; no "
+    "model "
+    "can be better but by chance.\n\n";
+
+static const char *const files =
+    "## Files\n\n"
+    "| file | holds |\n|---|---|\n"
+    "| `summary.json` | these results for scripts |\n"
+    "| `report.svg` | the figure |\n"
+    "| `config.yaml` | effective configuration, each value with its origin |\n"
+    "| `predictions.h5` | row ids, folds and probabilities of each model |\n"
+    "| `metrics.jsonl` | loss and score of each epoch |\n"
+    "| `models/` | each model fitted on all rows, for `crmpi predict` |\n"
+    "| `run.json` | versions, hosts, times (not reproducible) |\n\n";
+
+/* n2/n1 of k folds; the sizes of a hold-out are not in the summary. */
+static void add_ratio(const crm_summary *s, crm_str *out)
+{
+    for (int i = 0; i < s->n_targets; i++) {
+        int k = s->target[i].folds;
+        if (k < 2) continue;
+        crm_str_addf(out, " (1/(k - 1) = %.4f for %d equal folds)", 1.0 / (k - 1), k);
+        return;
+    }
+}
+
+static bool has_folds(const crm_summary *s)
+{
+    for (int i = 0; i < s->n_targets; i++)
+        if (s->target[i].folds > 1) return true;
+    return false;
+}
+
+void crm_report_methods(const crm_summary *s, crm_str *out)
+{
+    crm_str_addf(out, "## Methods\n\n%s", tests);
+    add_ratio(s, out);
+    crm_str_addf(out, ".\n%s%s%s%s", after, has_folds(s) ? heuristic : "", verdicts, files);
+}
