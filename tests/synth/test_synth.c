@@ -77,10 +77,10 @@ static crm_store *open_file(const char *name)
 static const void *get(const crm_store *s, const char *name, crm_dtype dtype, int64_t rows)
 {
     const crm_store_array *a = crm_store_find(s, name);
+    bool fits = a && a->dtype == dtype && (rows < 0 || a->dim[0] == rows);
 
-    if (!a || a->dtype != dtype || (rows >= 0 && a->dim[0] != rows)) {
-        fprintf(stderr, "# array %s\n", name);
-        T_CHECK(!"array is missing or has another type or shape");
+    if (!fits) { /* nothing that follows could be read */
+        fprintf(stderr, "# %s is missing or has another type or number of rows\n", name);
         exit(1);
     }
     return a->data;

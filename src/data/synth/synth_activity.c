@@ -64,7 +64,8 @@ static void counts(crm_rng *r, const synth_person *p, double rate, double a, boo
 {
     for (int m = 0; m < SYNTH_MONTHS; m++) {
         double lambda = rate * crm_exp(a * p->path[m] - a * a / 2);
-        out[m] = crm_rng_poisson(r, seasonal ? lambda * season[m] : lambda);
+        if (seasonal) lambda *= season[m];
+        out[m] = crm_rng_poisson(r, lambda < 200 ? lambda : 200); /* as far as it goes */
     }
 }
 
@@ -187,8 +188,8 @@ static void usage(const synth_model *m, synth_person *p)
     double habit = crm_exp(0.2 * crm_rng_normal(&r) - 0.02);
     int sessions[SYNTH_MONTHS], opens[SYNTH_MONTHS];
 
-    counts(&r, p, 30 * habit, 0.4, false, sessions);
-    counts(&r, p, 12, 0.4, false, opens);
+    counts(&r, p, 30 * habit, 0.5, false, sessions);
+    counts(&r, p, 15, 0.5, false, opens);
     for (int t = 0; t < SYNTH_MONTHS; t++) {
         double minutes = sessions[t] * crm_exp(1.5 + 0.2 * p->path[t] +
                                                (0.05 + 0.15 * m->cfg.noise) * crm_rng_normal(&r));
