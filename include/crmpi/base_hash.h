@@ -1,4 +1,5 @@
-/* base_hash.h - 128-bit digests of content (XXH3; finds damage and difference, not forgery; room base). */
+/* base_hash.h - 128-bit digests of content (XXH3; finds damage and difference, not forgery; room
+ * base). */
 #ifndef CRM_BASE_HASH_H
 #define CRM_BASE_HASH_H
 

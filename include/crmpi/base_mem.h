@@ -10,7 +10,8 @@
 /** n zeroed items of size bytes, 64-byte aligned; NULL when n * size overflows or memory is out.
  *  n = 0 gives a valid pointer.  Not collective, thread-safe. */
 void *crm_mem_new(size_t n, size_t size);
-/** As crm_mem_new, first copying old_n items of old (NULL allowed), which is freed on success only. */
+/** As crm_mem_new, first copying old_n items of old (NULL allowed), which is freed on success only.
+ */
 void *crm_mem_grow(void *old, size_t old_n, size_t n, size_t size);
 /** Copy of a string; NULL when memory is out. */
 char *crm_mem_strdup(const char *s);

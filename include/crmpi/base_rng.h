@@ -1,8 +1,9 @@
-/* base_rng.h - counter-based random numbers: Philox4x32-10 keyed by (seed, stream, epoch, row, element).
+/* base_rng.h - counter-based random numbers: Philox4x32-10 keyed by (seed, stream, epoch, row,
+ * element).
  *
- * There is no generator state: a number depends on its five coordinates only, never on rank, thread,
- * layout or on what was drawn before.  Source: Salmon et al., "Parallel random numbers: as easy as
- * 1, 2, 3", SC 2011. */
+ * There is no generator state: a number depends on its five coordinates only, never on rank,
+ * thread, layout or on what was drawn before.  Source: Salmon et al., "Parallel random numbers: as
+ * easy as 1, 2, 3", SC 2011. */
 #ifndef CRM_BASE_RNG_H
 #define CRM_BASE_RNG_H
 

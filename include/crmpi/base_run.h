@@ -15,14 +15,16 @@ char *crm_clock_utc(char out[32]);
  *  computes calls it first; pool threads do so by themselves. */
 void crm_fp_setup(void);
 
-/** Fixed set of worker threads.  A pool belongs to the main thread, which takes part as worker 0. */
+/** Fixed set of worker threads.  A pool belongs to the main thread, which takes part as worker 0.
+ */
 typedef struct crm_pool crm_pool;
 typedef crm_status (*crm_task_fn)(void *ctx, int64_t task, int worker);
 /** n_workers >= 1 in all, the caller included; 1 makes no thread. */
 CRM_CHECKED crm_pool_new(int n_workers, crm_pool **out);
 int crm_pool_size(const crm_pool *p);
-/** Run fn for every task in [0, n); worker w takes tasks [w n / W, (w + 1) n / W) in order.  Returns the
- *  status of the lowest failing task, with its message.  pool NULL means: all in the calling thread. */
+/** Run fn for every task in [0, n); worker w takes tasks [w n / W, (w + 1) n / W) in order. Returns
+ * the status of the lowest failing task, with its message.  pool NULL means: all in the calling
+ * thread. */
 CRM_CHECKED crm_pool_run(crm_pool *p, int64_t n, crm_task_fn fn, void *ctx);
 void crm_pool_free(crm_pool **p);
 #endif

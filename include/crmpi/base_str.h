@@ -28,7 +28,8 @@ bool crm_parse_f64(const char *text, size_t len, double *out);
 char *crm_format_f64(double v, char out[32]);
 /** v as int, or CRM_ERR_ARG when it does not fit (MPI and HDF5 counts). */
 CRM_CHECKED crm_to_int(int64_t v, int *out);
-/** Edit distance (Levenshtein), for "did you mean"; texts up to 127 bytes, longer ones count as far. */
+/** Edit distance (Levenshtein), for "did you mean"; texts up to 127 bytes, longer ones count as
+ * far. */
 int crm_edit_distance(const char *a, const char *b);
 /** The candidate nearest to text when it is near enough to be a slip, else NULL. */
 const char *crm_nearest(const char *text, const char *const *candidates, int n);

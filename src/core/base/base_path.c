@@ -64,20 +64,27 @@ const char *crm_path_base(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static crm_status make_folder(const char *path)
+{
+    int error = mkdir(path, 0777) == 0 ? 0 : errno;
+
+    CRM_CHECK(!error || crm_path_is_dir(path), CRM_ERR_IO, "%s: cannot make the folder: %s", path,
+              error == EEXIST ? "a file of that name is in the way" : strerror(error));
+    return CRM_OK;
+}
+
 crm_status crm_path_mkdirs(const char *path)
 {
     char part[CRM_PATH_MAX];
 
     CRM_TRY(crm_path_join("", path, part, sizeof part));
-    for (char *p = part + 1; *p; p++) {
+    for (char *p = part + 1; *path && *p; p++) {
         if (*p != '/') continue;
         *p = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST) break;
+        CRM_TRY(make_folder(part));
         *p = '/';
     }
-    if (mkdir(path, 0777) == 0 || (errno == EEXIST && crm_path_is_dir(path))) return CRM_OK;
-    CRM_FAIL(CRM_ERR_IO, "%s: cannot make the folder: %s", path,
-             errno == EEXIST ? "a file of that name is in the way" : strerror(errno));
+    return make_folder(path);
 }
 
 crm_status crm_path_file_size(const char *path, int64_t *bytes)

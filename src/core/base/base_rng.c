@@ -51,7 +51,8 @@ double crm_rng_uniform(crm_rng *r)
 {
     uint64_t hi = crm_rng_u32(r), lo = crm_rng_u32(r);
 
-    /* 53 bits, plus half a unit: the middle of its cell, so 0 and 1 never come; exact while below 2^53 */
+    /* 53 bits, plus half a unit: the middle of its cell, so 0 and 1 never come; exact while below
+     * 2^53 */
     return ((double)((hi << 32 | lo) >> 12) + 0.5) * 0x1p-52;
 }
 

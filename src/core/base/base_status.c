@@ -18,7 +18,7 @@ static const struct {
     const char *name;
     int exit_code;
 } STATUS[] = {
-    {"OK", 0},     {"ARG", 70},  {"CONFIG", 2}, {"IO", 3},      {"FORMAT", 3},    {"NOMEM", 5},
+    {"OK", 0},   {"ARG", 70},   {"CONFIG", 2},  {"IO", 3},       {"FORMAT", 3},    {"NOMEM", 5},
     {"COMM", 5}, {"DEVICE", 5}, {"NUMERIC", 4}, {"STOPPED", 75}, {"INTERNAL", 70},
 };
 _Static_assert(sizeof STATUS / sizeof *STATUS == CRM_STATUS_COUNT, "one row per status");

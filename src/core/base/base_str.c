@@ -70,7 +70,7 @@ bool crm_parse_i64(const char *text, size_t len, int64_t *out)
     char buf[32], *end;
     long long v;
 
-    if (len == 0 || len >= sizeof buf || text[0] == ' ') return false;
+    if (len == 0 || len >= sizeof buf || (unsigned char)text[0] <= ' ') return false;
     memcpy(buf, text, len);
     buf[len] = '\0';
     errno = 0;
@@ -85,7 +85,7 @@ bool crm_parse_f64(const char *text, size_t len, double *out)
     char buf[512], *end;
     double v;
 
-    if (len == 0 || len >= sizeof buf || text[0] == ' ') return false;
+    if (len == 0 || len >= sizeof buf || (unsigned char)text[0] <= ' ') return false;
     memcpy(buf, text, len);
     buf[len] = '\0';
     if (strpbrk(buf, "xXpPnN")) return false; /* no hexadecimal, nan or inf */
