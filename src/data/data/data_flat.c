@@ -38,7 +38,7 @@ static void profile_fill(const crm_data *d, int64_t row, float *out)
  * ---- */
 static int64_t monthly_columns(const crm_data *d)
 {
-    return d->monthly.channels * (d->monthly.months + 3);
+    return d->monthly.months ? d->monthly.channels * (d->monthly.months + 3) : 0;
 }
 
 static void monthly_names(const crm_data *d, crm_columns *c)

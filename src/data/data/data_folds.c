@@ -264,6 +264,27 @@ fail:
     return st;
 }
 
+/* Each fold of each repeat has a test row; a gap in the numbers would be a fold without any. */
+static crm_status check_filled(const char *path, const crm_folds *f)
+{
+    int64_t *count = NULL;
+    crm_status st = CRM_OK;
+
+    CRM_NEW(count, (int64_t)f->repeats * f->folds);
+    for (int r = 0; r < f->repeats; r++)
+        for (int64_t i = 0; i < f->n; i++)
+            if (f->fold[r * f->n + i] >= 0) count[r * f->folds + f->fold[r * f->n + i]]++;
+    for (int k = 0; k < f->repeats * f->folds; k++)
+        CRM_CHECK_TO(
+            st, done, count[k] > 0, CRM_ERR_FORMAT,
+            "%s: fold %d of column %d has no labelled row, but fold %d has; numbers go from "
+            "0 without a gap",
+            path, k % f->folds, k / f->folds + 1, f->folds - 1);
+done:
+    crm_mem_free(count);
+    return st;
+}
+
 static crm_status table_to_folds(const crm_view *v, const char *path, const int64_t *table,
                                  int repeats, crm_folds **out)
 {
@@ -281,6 +302,7 @@ static crm_status table_to_folds(const crm_view *v, const char *path, const int6
     for (int64_t i = 0; i < v->n; i++)
         for (int r = 0; r < repeats; r++)
             f->fold[r * v->n + i] = (int32_t)table[v->row[i] * repeats + r];
+    CRM_TRY(check_filled(path, f));
     return finish(v, f);
 }
 

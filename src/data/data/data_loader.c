@@ -82,7 +82,8 @@ crm_status crm_loader_next(crm_loader *l, int *slot)
             pthread_cond_wait(&l->changed, &l->lock);
         *slot = (int)(want & 1);
     }
-    if (l->st) CRM_SET(st, l->st, "%s", l->text);
+    /* the failed batch is the last loaded: those before it are still handed out */
+    if (l->st && l->taken >= l->loaded) CRM_SET(st, l->st, "%s", l->text);
     pthread_mutex_unlock(&l->lock);
     return st;
 }

@@ -51,9 +51,14 @@ crm_status crm_view_select(const crm_view *v, const uint8_t *keep, crm_view **ou
 
 crm_status crm_view_labelled(const crm_data *d, int target, crm_view **out)
 {
-    const int32_t *label = d->target[target].label;
+    const crm_target *t = &d->target[target];
+    const int32_t *label = t->label;
     int64_t n = 0;
 
+    *out = NULL;
+    CRM_CHECK(t->level == CRM_LEVEL_CUSTOMER, CRM_ERR_CONFIG,
+              "eval.target: '%s' labels each %s; only targets that label each customer can be used",
+              t->name, crm_level_names[t->level]);
     for (int64_t i = 0; i < d->rows; i++)
         n += label[i] >= 0;
     CRM_TRY(crm_view_new(d, n, out));
