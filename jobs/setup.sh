@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# setup.sh - install what building needs on Debian 12, as root or through sudo.  What is there stays as it is.
+#
+#   jobs/setup.sh            compiler, CMake, MPI, HDF5 and the other libraries
+#   jobs/setup.sh --tests    and what the tests use: clang, clang-format, shellcheck, Python with h5py
+#
+# A run that finds everything installed needs no right and no network.
+set -euo pipefail
+
+packages=(build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev hdf5-tools
+    libyaml-dev libjansson-dev libxxhash-dev librandom123-dev)
+test_packages=(clang clang-format-14 libclang-rt-14-dev shellcheck python3 python3-h5py)
+
+usage() {
+    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+}
+
+case "${1:-}" in
+'') ;;
+--tests) packages+=("${test_packages[@]}") ;;
+-h | --help)
+    usage
+    exit 0
+    ;;
+*)
+    usage >&2
+    exit 2
+    ;;
+esac
+
+say() {
+    echo "setup: $*" >&2
+}
+
+# Lines of the packages that are not installed.
+missing_packages() {
+    local p
+    for p in "${packages[@]}"; do
+        case "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null || true)" in
+        ?i*) ;;
+        *) echo "$p" ;;
+        esac
+    done
+}
+
+# On other systems: the programs and libraries themselves.
+missing_parts() {
+    local c m
+    for c in cc cmake ninja pkg-config mpicc mpirun; do
+        command -v "$c" >/dev/null || echo "$c"
+    done
+    command -v pkg-config >/dev/null || return 0
+    for m in yaml-0.1 jansson libxxhash; do
+        pkg-config --exists "$m" || echo "$m"
+    done
+}
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    mapfile -t missing < <(missing_parts)
+    if [ ${#missing[@]} = 0 ]; then
+        say "not a Debian system; compiler, CMake, MPI and libraries were found, the build checks the rest"
+        exit 0
+    fi
+    say "not a Debian system, so nothing was installed.  Not found: ${missing[*]}"
+    say "Needed: a C11 compiler, CMake 3.25, Ninja, pkg-config, Open MPI 4.1, HDF5 1.10 built with MPI, and the"
+    say "development files of libyaml, jansson, xxhash and Random123."
+    exit 1
+fi
+
+mapfile -t missing < <(missing_packages)
+[ ${#missing[@]} = 0 ] && exit 0
+
+options=(-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
+install_command="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+as_root=(env DEBIAN_FRONTEND=noninteractive)
+if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        say "not root, and there is no sudo.  Have someone run as root:"
+        say "  $install_command"
+        exit 1
+    fi
+    if [ -t 0 ]; then
+        as_root=(sudo "${as_root[@]}")
+    elif sudo -n true 2>/dev/null; then
+        as_root=(sudo -n "${as_root[@]}")
+    else
+        say "not root, and sudo asks for a password that cannot be typed here.  Run in a terminal:"
+        say "  sudo sh -c '$install_command'"
+        exit 1
+    fi
+fi
+
+say "installing ${missing[*]}"
+for try in 1 2 3; do
+    "${as_root[@]}" apt-get "${options[@]}" -qq update || say "apt-get update failed (try $try of 3)"
+    if "${as_root[@]}" apt-get "${options[@]}" -qq install -y --no-install-recommends "${missing[@]}" >&2; then
+        break
+    fi
+    say "apt-get install failed (try $try of 3)"
+    sleep $((2 * try))
+done
+
+mapfile -t missing < <(missing_packages)
+if [ ${#missing[@]} != 0 ]; then
+    say "still missing: ${missing[*]}"
+    say "apt-get's messages above say why (no network, or not Debian 12?); to try by hand, as root:"
+    say "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+    exit 1
+fi

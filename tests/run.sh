@@ -1,0 +1,269 @@
+#!/usr/bin/env bash
+# run.sh [--full | --long] [-j N] [--no-setup] [WORD] - install what is missing, build, run the tests.
+#
+#   (none)   every test without a tier mark, from the release build; at most 5 minutes on 2 cores
+#   --full   also those marked "tier: full", and the C tests again from the sanitizer and clang builds; 20 minutes
+#   --long   also those marked "tier: long"; hours
+#   WORD     only tests whose name (folder/test_name) holds WORD; only they are built
+#   -j N     tests of one rank run N at a time (default: cores, at most 4)
+#
+# Marks in the head comment of a test: "ranks: 1 2 4" (a run under mpirun for each), "tier: full" or "tier: long",
+# "timeout: SECONDS" (default 60).  A test prints TAP.  One that crashes, hangs or prints no result has failed.
+# The last line is "N passed, N failed, N skipped"; the exit code is 1 when anything failed.  See docs/testing.md.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+unset CRM_BUILD_DIR
+# shellcheck source=jobs/env.sh
+. "$here/../jobs/env.sh"
+
+tier=default word='' setup=yes
+jobs=$(nproc)
+[ "$jobs" -le 4 ] || jobs=4
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --full | --long) tier=${1#--} ;;
+    --no-setup) setup=no ;;
+    -j) jobs=${2:?-j needs a number} && shift ;;
+    -j*) jobs=${1#-j} ;;
+    -h | --help)
+        sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        exit 0
+        ;;
+    -*)
+        echo "run.sh: $1 is not an option; --help lists them" >&2
+        exit 2
+        ;;
+    *) word=$1 ;;
+    esac
+    shift
+done
+
+if [ -z "${CRM_SHARED:-}" ] && [ -d "$CRM_SOURCE_DIR/../shared" ]; then
+    CRM_SHARED=$(cd "$CRM_SOURCE_DIR/../shared" && pwd -P)
+fi
+[ -z "${CRM_SHARED:-}" ] || export CRM_SHARED
+export CRM_CLANG_BUILD_DIR=$CRM_SOURCE_DIR/build/clang
+export UBSAN_OPTIONS=print_stacktrace=1
+
+# Everything the tests leave is under one folder, mpirun's own files too.
+work=$(mktemp -d "${TMPDIR:-/tmp}/crmpi-tests.XXXXXX")
+export TMPDIR=$work/tmp
+mkdir "$TMPDIR"
+passed=0 failed=0 skipped=0
+skips=() failures=()
+
+# Shared-memory segments that killed ranks left: ours, newer than this run, and mapped by no process.
+clean_segments() {
+    local f
+    while IFS= read -r f; do
+        grep -qsF "$f" /proc/[0-9]*/maps || rm -f "$f"
+    done < <(find /dev/shm -maxdepth 1 -name 'vader_segment.*' -user "$(id -un)" -newer "$work/start" 2>/dev/null)
+}
+finish() {
+    local f
+    for f in "$work"/*.pid; do # tests that still run, when we are stopped ourselves
+        [ ! -f "$f" ] || [ -f "${f%.pid}.end" ] || kill "$(<"$f")" 2>/dev/null || true
+    done
+    clean_segments
+    rm -rf "$work"
+}
+touch "$work/start"
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+fail() { # NAME: count a failure of its own
+    failed=$((failed + 1))
+    failures+=("$1")
+}
+
+# The head comment of a test, and the value of a mark in it.
+head_of() {
+    awk 'NR > 40 {exit} FILENAME ~ /\.c$/ {print; if (/\*\//) exit; next} /^[^#"]/ && NR > 1 && !doc {exit}
+        {print} /^"""/ {n++; doc = n == 1 && !/""".*"""/; if (!doc) exit}' "$1"
+}
+mark() { # TEXT KEY PATTERN
+    sed -nE "s/.*\b$2: *($3).*/\1/p" <<<"$1" | head -n 1
+}
+in_tier() {
+    case "$1" in
+    '') return 0 ;;
+    full) [ "$tier" != default ] ;;
+    long) [ "$tier" = long ] ;;
+    esac
+}
+
+# Fills names, files, ranks_of, timeout_of with the tests of this run.
+declare -A file_of ranks_of timeout_of
+names=()
+find_tests() {
+    local f name text
+    for f in "$here"/*/test_*.c "$here"/*/test_*.sh "$here"/*/test_*.py; do
+        [ -f "$f" ] || continue
+        name=${f#"$here"/}
+        [[ "${name%.*}" == *"$word"* ]] || continue
+        text=$(head_of "$f")
+        in_tier "$(mark "$text" tier 'full|long')" || continue
+        names+=("$name")
+        file_of[$name]=$f
+        ranks_of[$name]=$(mark "$text" ranks '[0-9][0-9 ]*')
+        timeout_of[$name]=$(mark "$text" timeout '[0-9]+')
+        : "${timeout_of[$name]:=60}"
+    done
+}
+
+target_of() { # folder/test_name.c -> test_folder_name
+    local stem=${1%.c}
+    echo "test_${stem%%/*}_${stem#*/test_}"
+}
+
+# Build a preset; with WORD only the program and the tests it selects.
+build() {
+    local preset=$1 targets=() name
+    if [ -n "$word" ]; then
+        for name in "${names[@]}"; do
+            case "$name" in
+            *.c) targets+=("$(target_of "$name")") ;;
+            e2e/*) targets+=(crmpi) ;;
+            esac
+        done
+        [ ${#targets[@]} != 0 ] || return 0
+        targets=(--target "${targets[@]}")
+    fi
+    echo "== build $preset"
+    mkdir -p "$CRM_SOURCE_DIR/build"
+    (
+        flock 9
+        cd "$CRM_SOURCE_DIR"
+        cmake --preset "$preset" && cmake --build --preset "$preset" "${targets[@]}"
+    ) 9>"$CRM_SOURCE_DIR/build/.lock" >"$work/build.log" 2>&1 && return 0
+    cat "$work/build.log"
+    fail "build $preset"
+    return 1
+}
+
+# Run one test, to be called in the background: output and exit code under $work/ID.
+run_one() { # ID PRESET NAME RANKS (0: not under mpirun)
+    local id=$1 preset=$2 name=$3 ranks=$4 limit=${timeout_of[$3]} code=0 cmd
+    case "$name" in
+    *.c) cmd=("$CRM_SOURCE_DIR/build/$preset/tests/$(target_of "$name")") ;;
+    *.py) cmd=("${CRM_PYTHON:-/usr/bin/python3}" "${file_of[$name]}") ;;
+    *) cmd=(bash "${file_of[$name]}") ;;
+    esac
+    if [ "$preset" = debug ]; then
+        limit=$((4 * limit))
+        export ASAN_OPTIONS=detect_leaks=0
+        [ "$ranks" != 0 ] || export ASAN_OPTIONS=detect_leaks=$leaks
+    fi
+    [ "$ranks" = 0 ] || cmd=(mpirun --oversubscribe --bind-to none -n "$ranks" "${cmd[@]}")
+    export CRM_BUILD_DIR=$CRM_SOURCE_DIR/build/$preset
+    cd "$TMPDIR"
+    SECONDS=0
+    timeout -k 10 "$limit" "${cmd[@]}" >"$work/$id.out" 2>"$work/$id.err" </dev/null &
+    echo $! >"$work/$id.pid"
+    wait $! || code=$?
+    echo "$code $SECONDS $limit" >"$work/$id.end"
+}
+
+# Count the TAP lines of a finished test; show its output when it failed.
+take_result() { # ID TITLE
+    local out=$work/$1.out title=$2 code took limit ok bad skip plan why='' line
+    read -r code took limit <"$work/$1.end"
+    skip=$(grep -ciE '^(ok\b.*|1\.\.0.*)# *skip' "$out" || true)
+    ok=$(grep -cE '^ok\b' "$out" || true)
+    bad=$(grep -cE '^not ok\b' "$out" || true)
+    plan=$(sed -nE 's/^1\.\.([0-9]+).*/\1/p' "$out" | head -n 1)
+    if [ "$code" = 124 ] || [ "$code" = 137 ] && [ "$took" -ge "$limit" ]; then
+        why="no end after $limit s"
+    elif [ "$code" != 0 ] && [ "$bad" = 0 ]; then
+        why="exit code $code"
+    elif [ $((ok + bad + skip)) = 0 ]; then
+        why="no result line"
+    elif [ -n "$plan" ] && [ "$plan" != 0 ] && [ "$plan" != $((ok + bad)) ]; then
+        why="$((ok + bad)) results, $plan were planned"
+    fi
+    while IFS= read -r line; do
+        skips+=("$title: ${line#*ok - }")
+    done < <(grep -iE '^(ok\b.*|1\.\.0.*)# *skip' "$out" || true)
+    passed=$((passed + $(grep -E '^ok\b' "$out" | grep -civE '# *skip' || true)))
+    skipped=$((skipped + skip))
+    failed=$((failed + bad))
+    [ -z "$why" ] || fail "$title: $why"
+    while IFS= read -r line; do
+        failures+=("$title: ${line#not ok - }")
+    done < <(grep -E '^not ok\b' "$out" || true)
+    if [ "$bad" != 0 ] || [ -n "$why" ]; then
+        echo "FAILED $title (${took} s)${why:+: $why}"
+        sed 's/^/    | /' "$out" "$work/$1.err"
+    else
+        echo "ok     $title (${took} s)"
+    fi
+}
+
+# The tests of one build: first those of one rank, several at a time; then those under mpirun, one by one.
+run_build() { # PRESET; all C tests, and with release the scripts too
+    local preset=$1 id=0 running=0 name r i title titles=() multi=()
+    for name in "${names[@]}"; do
+        [ "$preset" = release ] || [ "${name##*.}" = c ] || continue
+        if [ -n "${ranks_of[$name]}" ] || [ "${name%%/*}" = e2e ]; then
+            multi+=("$name")
+            continue
+        fi
+        [ "$running" -lt "$jobs" ] || { wait -n || true; running=$((running - 1)); }
+        titles+=("$name")
+        run_one "$preset-$id" "$preset" "$name" 0 &
+        id=$((id + 1)) running=$((running + 1))
+    done
+    wait
+    for ((i = 0; i < id; i++)); do
+        take_result "$preset-$i" "$preset ${titles[$i]}"
+    done
+    for name in "${multi[@]}"; do
+        for r in ${ranks_of[$name]:-0}; do
+            run_one "$preset-$id" "$preset" "$name" "$r" &
+            wait $!
+            title="$preset $name"
+            [ "$r" = 0 ] || title+=" on $r ranks"
+            take_result "$preset-$id" "$title"
+            id=$((id + 1))
+        done
+    done
+    clean_segments
+}
+
+# Finding leaks needs the right to trace, which some containers withhold.
+leaks=1
+probe_leaks() {
+    local program
+    program=$(find "$CRM_SOURCE_DIR/build/debug/tests" -name 'test_base_*' -type f | head -n 1)
+    if [ -n "$program" ] && ! ASAN_OPTIONS=detect_leaks=1 "$program" >"$work/leaks" 2>&1 &&
+        grep -q 'LeakSanitizer has encountered a fatal error' "$work/leaks"; then
+        leaks=0
+        skipped=$((skipped + 1))
+        skips+=("debug: leak check # SKIP this system does not let a process trace itself")
+    fi
+}
+
+if [ "$setup" = yes ]; then
+    "$CRM_SOURCE_DIR/jobs/setup.sh"
+    "$CRM_SOURCE_DIR/jobs/setup.sh" --tests || echo "run.sh: tests that need what is missing will be skipped"
+fi
+find_tests
+if build release; then
+    run_build release
+    if [ "$tier" != default ]; then
+        build debug && probe_leaks && run_build debug
+        if command -v clang >/dev/null; then
+            build clang && run_build clang
+        else
+            skipped=$((skipped + 1))
+            skips+=("clang: build and C tests # SKIP clang is not installed")
+        fi
+    fi
+fi
+
+[ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}"
+[ ${#skips[@]} = 0 ] || printf 'skipped: %s\n' "${skips[@]}"
+[ $((passed + failed + skipped)) != 0 ] || echo "run.sh: no test has a name with '$word'" >&2
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ $((passed + skipped)) != 0 ]
