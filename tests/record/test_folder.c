@@ -1,0 +1,458 @@
+/* test_folder.c - the run folder: states, locks, refusals, removal, its files.
+ * ranks: 1 2 3 4
+ * timeout: 60 */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "crm_test_mpi.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
+#include "crmpi/record.h"
+
+static char base[64]; /* folder of this test program */
+static const crm_record_cfg no_wait = {.lock_wait = 0};
+static const crm_digest one = {0x1111111111111111, 0x2222222222222222}, other = {3, 4};
+static const char *const config = "eval.folds: 5  # default\n"
+                                  "data.path: \"a #1.csv\"  # c.yaml:3\n"
+                                  "\n"
+                                  "train.lr: 0.01  # --set\n";
+
+static bool root(void)
+{
+    return crm_comm_rank(t_comm) == 0;
+}
+
+static const char *at(const char *name)
+{
+    static char path[4][CRM_PATH_MAX];
+    static int i;
+
+    i = (i + 1) % 4;
+    snprintf(path[i], sizeof path[i], "%s/%s", base, name);
+    return path[i];
+}
+
+static void put(const char *name, const char *text)
+{
+    if (root()) T_OK(crm_path_write_atomic(at(name), text, strlen(text)));
+    T_OK(crm_comm_barrier(t_comm));
+}
+
+/* Content of a file, on rank 0; the caller frees. */
+static char *content(const char *name)
+{
+    char *text = NULL;
+    size_t len;
+
+    T_OK(crm_path_read(at(name), 1 << 20, &text, &len));
+    return text;
+}
+
+static void contains(const char *name, const char *part)
+{
+    char *text;
+
+    if (!root()) return;
+    text = content(name);
+    if (!text || !strstr(text, part)) {
+        T_CHECK(!"the file holds the text");
+        fprintf(stderr, "#   %s: '%s' is not in: %s\n", name, part, text ? text : "(no file)");
+    }
+    crm_mem_free(text);
+}
+
+static void exists(const char *name, bool wanted)
+{
+    if (!root()) return;
+    if (crm_path_exists(at(name)) != wanted) fprintf(stderr, "#   %s\n", name);
+    T_CHECK(crm_path_exists(at(name)) == wanted);
+}
+
+static crm_record *open_run(const char *name, crm_record_state wanted)
+{
+    crm_record_state state = CRM_RECORD_NEW;
+    crm_record *r = NULL;
+
+    T_OK(crm_record_open(t_comm, &no_wait, at(name), "crossval", config, one, &state, &r));
+    T_EQ_I(state, wanted);
+    T_CHECK(r != NULL);
+    return r;
+}
+
+static void refused_as(const char *name, const crm_record_cfg *cfg, const char *command,
+                       const char *text, crm_digest digest, crm_status code, const char *message)
+{
+    crm_record_state state;
+    crm_record *r = NULL;
+
+    T_FAILS(crm_record_open(t_comm, cfg, at(name), command, text, digest, &state, &r), code,
+            message);
+    T_CHECK(r == NULL);
+    crm_record_close(&r, true);
+    T_OK(crm_comm_barrier(t_comm));
+}
+
+static void refused(const char *name, crm_status code, const char *message)
+{
+    refused_as(name, &no_wait, "crossval", config, one, code, message);
+}
+
+static void states(void)
+{
+    crm_record *r = open_run("a/b/states", CRM_RECORD_NEW);
+    char path[CRM_PATH_MAX];
+
+    T_OK(crm_record_path(r, "units/x.h5", path, sizeof path));
+    T_CHECK(strcmp(path, at("a/b/states/units/x.h5")) == 0);
+    T_CHECK(strcmp(crm_record_dir(r), at("a/b/states")) == 0);
+    contains("a/b/states/config.yaml", "a #1.csv");
+    contains("a/b/states/.digest", "11111111111111112222222222222222 crossval");
+    crm_record_close(&r, false);
+    T_CHECK(r == NULL);
+    if (root()) T_OK(crm_path_remove(at("a/b/states/config.yaml"))); /* killed in between */
+    r = open_run("a/b/states", CRM_RECORD_STARTED);
+    contains("a/b/states/config.yaml", "eval.folds: 5");
+    T_OK(crm_record_write(r, "summary.json", "{}", 2));
+    crm_record_close(&r, false);
+    r = open_run("a/b/states", CRM_RECORD_FINISHED);
+    crm_record_close(&r, false);
+    exists("a/b/states/run.json", false);
+    exists("a/b/states/summary.json", true);
+}
+
+static void empty_folder_is_new(void)
+{
+    crm_record *r;
+
+    if (root()) T_OK(crm_path_mkdirs(at("empty")));
+    r = open_run("empty", CRM_RECORD_NEW);
+    crm_record_close(&r, true);
+    exists("empty/.digest", false);
+    exists("empty/.lock", false);
+    exists("empty", true); /* it was not made by open */
+}
+
+static void another_run_is_refused(void)
+{
+    static const char *const now = "eval.folds: 10  # --set\n"
+                                   "data.path: \"a #2.csv\"\n"
+                                   "new.key: [a, b]\n";
+    crm_record *r = open_run("other", CRM_RECORD_NEW);
+
+    crm_record_close(&r, false);
+    refused_as("other", &no_wait, "crossval", now, other, CRM_ERR_CONFIG,
+               "11111111111111112222222222222222");
+    refused_as("other", &no_wait, "crossval", now, other, CRM_ERR_CONFIG,
+               "00000000000000030000000000000004");
+    refused_as("other", &no_wait, "crossval", now, other, CRM_ERR_CONFIG,
+               "\n  eval.folds: 5 there, 10 now"
+               "\n  data.path: \"a #1.csv\" there, \"a #2.csv\" now"
+               "\n  new.key: (none) there, [a, b] now"
+               "\n  train.lr: 0.01 there, (none) now");
+    refused_as("other", &no_wait, "crossval", config, other, CRM_ERR_CONFIG,
+               "No option differs: the data changed");
+    refused_as("other", &no_wait, "train", config, other, CRM_ERR_CONFIG, "this is train");
+    r = open_run("other", CRM_RECORD_STARTED); /* as it was, and not locked */
+    crm_record_close(&r, false);
+    put("other/.digest", "nonsense");
+    refused("other", CRM_ERR_FORMAT, "is damaged");
+    exists("other/config.yaml", true);
+}
+
+static void files_of_others_are_kept(void)
+{
+    if (root()) T_OK(crm_path_mkdirs(at("mine")));
+    put("mine/config.yaml", "precious");
+    refused("mine", CRM_ERR_CONFIG, "is not a run folder");
+    refused("mine", CRM_ERR_CONFIG, "choose another --out or empty it");
+    contains("mine/config.yaml", "precious");
+    exists("mine/.lock", false);
+    if (root()) T_OK(crm_path_mkdirs(at("folder/units")));
+    refused("folder", CRM_ERR_CONFIG, "is not a run folder");
+    exists("folder/units", true);
+}
+
+static void not_writable(void)
+{
+    put("file", "x");
+    refused("file", CRM_ERR_IO, "a file of that name is in the way");
+    refused("file/below", CRM_ERR_IO, "cannot make the folder");
+    refused("../../proc/crmpi/run", CRM_ERR_IO, "cannot make the folder");
+    contains("file", "x");
+}
+
+static void failure_removes_what_is_new(void)
+{
+    crm_record *r = open_run("gone", CRM_RECORD_NEW);
+
+    if (root()) T_OK(crm_path_mkdirs(at("gone/units")));
+    if (root()) T_OK(crm_path_mkdirs(at("gone/models")));
+    put("gone/.failed", "");
+    crm_record_close(&r, true);
+    exists("gone", false);
+    r = open_run("kept", CRM_RECORD_NEW);
+    if (root()) T_OK(crm_path_mkdirs(at("kept/units")));
+    put("kept/units/hybrid-r0-f0.h5", "result");
+    crm_record_close(&r, true);
+    exists("kept/units/hybrid-r0-f0.h5", true);
+    exists("kept/.digest", true);
+    exists("kept/config.yaml", true);
+    r = open_run("kept", CRM_RECORD_STARTED);
+    if (root()) T_OK(crm_path_remove(at("kept/units")));
+    crm_record_close(&r, true);
+    exists("kept/.digest", true); /* not new */
+}
+
+/* ---- locks -------------------------------------------------------------------------------------
+ */
+
+/* A child that holds the lock until it is killed, or for some milliseconds; plain system calls. */
+static pid_t hold(const char *lock, int ms)
+{
+    static const char holder[] = "host elsewhere, pid 4242, job 77, since 2026-01-31T12:00:00Z\n";
+    int ready[2];
+    char c = 0;
+    pid_t child;
+
+    if (pipe(ready) != 0) return -1;
+    child = fork();
+    if (child == 0) {
+        int fd = open(lock, O_RDWR | O_CREAT, 0666);
+        if (flock(fd, LOCK_EX) != 0 || write(fd, holder, sizeof holder - 1) < 0) _exit(1);
+        if (write(ready[1], "x", 1) != 1) _exit(1);
+        usleep(ms ? (useconds_t)ms * 1000 : 60000000);
+        _exit(0);
+    }
+    T_CHECK(read(ready[0], &c, 1) == 1);
+    close(ready[0]);
+    close(ready[1]);
+    return child;
+}
+
+static void end(pid_t child)
+{
+    if (child <= 0) return;
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+static void lock_of_another_process(void)
+{
+    crm_record *r = open_run("locked", CRM_RECORD_NEW);
+    pid_t child = 0;
+
+    crm_record_close(&r, false);
+    if (root()) child = hold(at("locked/.lock"), 0);
+    T_OK(crm_comm_barrier(t_comm));
+    refused("locked", CRM_ERR_CONFIG, "is in use by host elsewhere, pid 4242, job 77, since 2026");
+    refused("locked", CRM_ERR_CONFIG, "record.lock_wait");
+    end(child);
+    r = open_run("locked", CRM_RECORD_STARTED);
+    crm_record_close(&r, false);
+}
+
+static void waits_for_the_lock(void)
+{
+    const crm_record_cfg patient = {.lock_wait = 20};
+    crm_record_state state = CRM_RECORD_NEW;
+    crm_record *r = open_run("wait", CRM_RECORD_NEW);
+    pid_t child = 0;
+    double start = crm_clock_now();
+
+    crm_record_close(&r, false);
+    if (root()) child = hold(at("wait/.lock"), 300);
+    T_OK(crm_comm_barrier(t_comm));
+    T_OK(crm_record_open(t_comm, &patient, at("wait"), "crossval", config, one, &state, &r));
+    T_EQ_I(state, CRM_RECORD_STARTED);
+    T_CHECK(crm_clock_now() - start < 15);
+    crm_record_close(&r, false);
+    end(child);
+}
+
+static void held_by_ourselves(const crm_record_cfg *cfg, const char *name)
+{
+    crm_record_state state;
+    crm_record *r = NULL;
+    char pid[64] = "is in use by host ";
+
+    T_OK(crm_record_open(t_comm, cfg, at(name), "crossval", config, one, &state, &r));
+    if (root()) snprintf(pid, sizeof pid, ", pid %ld, job 4711, since 2", (long)getpid());
+    T_OK(crm_comm_bcast(t_comm, 0, pid, sizeof pid));
+    refused_as(name, cfg, "crossval", config, one, CRM_ERR_CONFIG, pid);
+    crm_record_close(&r, false);
+    T_OK(crm_record_open(t_comm, cfg, at(name), "crossval", config, one, &state, &r));
+    T_EQ_I(state, CRM_RECORD_STARTED);
+    crm_record_close(&r, true);
+}
+
+static void holder_is_named(void)
+{
+    const crm_record_cfg lease = {.lock = CRM_RECORD_LOCK_LEASE};
+
+    setenv("SLURM_JOB_ID", "4711", 1);
+    held_by_ourselves(&no_wait, "own");
+    held_by_ourselves(&lease, "own-lease");
+    exists("own-lease/.lease", false);
+    unsetenv("SLURM_JOB_ID");
+}
+
+static long dead_process(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) _exit(0);
+    waitpid(child, NULL, 0);
+    return child;
+}
+
+static void stale_lease(void)
+{
+    const crm_record_cfg lease = {.lock = CRM_RECORD_LOCK_LEASE, .lock_wait = 0.2};
+    crm_record_state state;
+    crm_record *r = NULL;
+    char text[400], host[256] = "";
+
+    if (root()) T_OK(crm_path_mkdirs(at("stale")));
+    T_CHECK(gethostname(host, sizeof host) == 0);
+    snprintf(text, sizeof text, "host %s, pid %ld, job none, since 2026\n", host, dead_process());
+    put("stale/.lease", text);
+    T_OK(crm_record_open(t_comm, &lease, at("stale"), "crossval", config, one, &state, &r));
+    T_EQ_I(state, CRM_RECORD_NEW);
+    crm_record_close(&r, false);
+    exists("stale/.lease", false);
+    put("stale/.lease", "host elsewhere, pid 1, job 5, since 2026\n");
+    refused_as("stale", &lease, "crossval", config, one, CRM_ERR_CONFIG,
+               "is in use by host elsewhere, pid 1, job 5");
+    contains("stale/.lease", "elsewhere");
+}
+
+/* ---- files -------------------------------------------------------------------------------------
+ */
+
+static void metrics(void)
+{
+    const crm_record_pair pair[] = {{"epoch", 1}, {"loss", 0.1}, {"score", (double)NAN}};
+    crm_record *r = open_run("metrics", CRM_RECORD_NEW);
+    char *text;
+
+    T_OK(crm_record_metrics(r, "epoch", "hybrid-r0-f0", "hybrid", 3, pair));
+    T_OK(crm_record_metrics(r, "unit", "a\"b", "rule", 0, NULL));
+    if (root()) {
+        text = content("metrics/metrics.jsonl");
+        T_CHECK(text && strcmp(text, "{\"event\": \"epoch\", \"unit\": \"hybrid-r0-f0\", "
+                                     "\"model\": \"hybrid\", \"epoch\": 1, \"loss\": 0.1, "
+                                     "\"score\": null}\n"
+                                     "{\"event\": \"unit\", \"unit\": \"a\\\"b\", \"model\": "
+                                     "\"rule\"}\n") == 0);
+        crm_mem_free(text);
+    }
+    crm_record_close(&r, false);
+    r = open_run("metrics", CRM_RECORD_STARTED);
+    T_OK(crm_record_metrics(r, "again", "u", "m", 0, NULL));
+    crm_record_close(&r, false);
+    if (root()) {
+        text = content("metrics/metrics.jsonl");
+        T_CHECK(text &&
+                strcmp(text, "{\"event\": \"again\", \"unit\": \"u\", \"model\": \"m\"}\n") == 0);
+        crm_mem_free(text);
+    }
+}
+
+static void notes(void)
+{
+    crm_record *r = open_run("notes", CRM_RECORD_NEW);
+    char last[32];
+
+    T_OK(crm_record_note_text(r, "digests.data", "abc"));
+    T_OK(crm_record_note_text(r, "data.path", "na\xffme"));
+    T_OK(crm_record_note_f64(r, "data.share", 0.25));
+    T_OK(crm_record_note_i64(r, "data.rows", 3333));
+    T_OK(crm_record_note_ranks(r));
+    T_OK(crm_record_flush(r));
+    contains("notes/run.json", "\"data\": \"abc\"");
+    contains("notes/run.json", "\"run\": \"11111111111111112222222222222222\"");
+    contains("notes/run.json", "{\n    \"path\": \"na?me\",\n    \"rows\": 3333,\n"
+                               "    \"share\": 0.25\n  }");
+    contains("notes/run.json", "\"hdf5\": \"HDF5 ");
+    contains("notes/run.json", "\"command\": \"crossval\"");
+    contains("notes/run.json", "\"started\": \"2");
+    contains("notes/run.json", "\"seconds\": ");
+    snprintf(last, sizeof last, "\"rank\": %d\n", crm_comm_size(t_comm) - 1);
+    contains("notes/run.json", last);
+    T_OK(crm_record_note_text(r, "late", "word"));
+    crm_record_close(&r, false);
+    contains("notes/run.json", "\"late\": \"word\"");
+}
+
+static void write_fails_everywhere(void)
+{
+    crm_record *r = open_run("write", CRM_RECORD_NEW);
+
+    T_OK(crm_record_write(r, "empty.txt", NULL, 0));
+    T_FAILS(crm_record_write(r, "no/such/folder.txt", "x", 1), CRM_ERR_IO, "no/such/folder.txt");
+    if (root()) T_OK(crm_path_mkdirs(at("write/metrics.jsonl")));
+    if (root()) T_FAILS(crm_record_metrics(r, "e", "u", "m", 0, NULL), CRM_ERR_IO, "metrics.jsonl");
+    crm_record_close(&r, true);
+    exists("write/empty.txt", true);
+}
+
+static void read_config(void)
+{
+    crm_record *r = open_run("config", CRM_RECORD_NEW);
+    char *yaml = NULL;
+    size_t len = 0;
+
+    crm_record_close(&r, false);
+    T_OK(crm_comm_barrier(t_comm));
+    T_OK(crm_record_read_config(at("config"), &yaml, &len));
+    T_CHECK(yaml && strcmp(yaml, config) == 0 && len == strlen(config));
+    crm_mem_free(yaml);
+    T_FAILS(crm_record_read_config(at("nowhere"), &yaml, &len), CRM_ERR_IO, "no such run folder");
+    T_FAILS(crm_record_read_config(at(""), &yaml, &len), CRM_ERR_IO, "config.yaml is missing");
+    T_FAILS(crm_record_read_config(at("config/.digest"), &yaml, &len), CRM_ERR_IO, "is a file");
+    T_CHECK(yaml == NULL && len == 0);
+    T_OK(crm_comm_barrier(t_comm));
+}
+
+static void make_base(void)
+{
+    if (root()) {
+        snprintf(base, sizeof base, "/tmp/crmpi-record-XXXXXX");
+        T_CHECK(mkdtemp(base) != NULL);
+    }
+    T_OK(crm_comm_bcast(t_comm, 0, base, sizeof base));
+}
+
+static void remove_base(void)
+{
+    T_OK(crm_comm_barrier(t_comm));
+    if (root()) T_OK(crm_path_remove(base));
+}
+
+int main(int argc, char **argv)
+{
+    static const t_case cases[] = {{"make the folder of the test", make_base},
+                                   {"new, started, finished", states},
+                                   {"an empty folder is new", empty_folder_is_new},
+                                   {"another run is refused", another_run_is_refused},
+                                   {"files of others are kept", files_of_others_are_kept},
+                                   {"folders that cannot be made", not_writable},
+                                   {"failure removes what is new", failure_removes_what_is_new},
+                                   {"lock of another process", lock_of_another_process},
+                                   {"waits for the lock", waits_for_the_lock},
+                                   {"the holder is named", holder_is_named},
+                                   {"stale lease", stale_lease},
+                                   {"metrics", metrics},
+                                   {"notes", notes},
+                                   {"writes that fail", write_fails_everywhere},
+                                   {"read the configuration", read_config},
+                                   {"remove the folder of the test", remove_base},
+                                   {NULL, NULL}};
+
+    return t_main_mpi(argc, argv, cases);
+}
