@@ -1,0 +1,322 @@
+/* Views and folds: every row once, even classes, groups together, files, hold-out, inner split. */
+#include "crm_test.h"
+#include "data_sample.h"
+
+enum { N = 103, A = 61, B = 29, C = 10 }; /* and 3 rows without a label */
+
+/* Classes mixed over the rows; rows 5, 50 and 99 have no label. */
+static crm_data *mixed(crm_view **v)
+{
+    int32_t label[N];
+    int left[3] = {A, B, C}, at = 0;
+    crm_data *d;
+
+    for (int i = 0; i < N; i++) {
+        if (i == 5 || i == 50 || i == 99) {
+            label[i] = -1;
+            continue;
+        }
+        while (left[at % 3] == 0)
+            at++;
+        label[i] = at % 3;
+        left[at++ % 3]--;
+    }
+    d = sample_labels(N, label);
+    *v = NULL;
+    if (d) T_OK(crm_view_labelled(d, 0, v));
+    return d;
+}
+
+static int32_t label_of(const crm_view *v, int64_t i)
+{
+    return crm_data_target(v->data, 0)->label[v->row[i]];
+}
+
+static void check_view(const crm_view *v)
+{
+    for (int64_t i = 0; i < v->n; i++) {
+        T_CHECK(v->row[i] >= 0 && v->row[i] < N && label_of(v, i) >= 0);
+        T_CHECK(i == 0 || v->row[i] > v->row[i - 1]);
+    }
+}
+
+/* Test parts of a repeat hold each labelled row once; a training part is all but its test part. */
+static void check_parts(const crm_folds *f, const crm_view *v, int repeat)
+{
+    int seen[N] = {0};
+
+    for (int k = 0; k < f->folds; k++) {
+        crm_view *train = NULL, *test = NULL;
+        int in_test[N] = {0};
+        T_OK(crm_folds_views(f, v, repeat, k, &train, &test));
+        T_EQ_I(train->n + test->n, v->n);
+        check_view(train);
+        check_view(test);
+        for (int64_t i = 0; i < test->n; i++) {
+            seen[test->row[i]]++;
+            in_test[test->row[i]] = 1;
+        }
+        for (int64_t i = 0; i < train->n; i++)
+            T_CHECK(!in_test[train->row[i]]);
+        crm_view_free(&train);
+        crm_view_free(&test);
+    }
+    for (int64_t i = 0; i < v->n; i++)
+        T_EQ_I(seen[v->row[i]], 1);
+}
+
+static void check_even(const crm_folds *f, const crm_view *v, int repeat, bool by_class)
+{
+    static const int total[3] = {A, B, C};
+    int64_t count[16][3] = {{0}};
+
+    for (int64_t i = 0; i < v->n; i++)
+        count[f->fold[repeat * v->n + i]][label_of(v, i)]++;
+    for (int k = 0; k < f->folds; k++) {
+        int64_t rows = count[k][0] + count[k][1] + count[k][2];
+        T_CHECK(rows == v->n / f->folds || rows == v->n / f->folds + 1);
+        for (int c = 0; c < 3 && by_class; c++)
+            T_CHECK(count[k][c] == total[c] / f->folds || count[k][c] == total[c] / f->folds + 1);
+    }
+}
+
+static void labelled_rows(void)
+{
+    crm_view *v, *all = NULL;
+    crm_data *d = mixed(&v);
+
+    if (!v) return;
+    T_EQ_I(v->n, N - 3);
+    check_view(v);
+    T_OK(crm_view_all(d, &all));
+    T_EQ_I(all->n, N);
+    crm_view_free(&all);
+    crm_view_free(&v);
+    crm_view_free(&v);
+    crm_data_close(&d);
+}
+
+static void stratified_and_plain(void)
+{
+    static const crm_fold_kind kind[] = {CRM_FOLDS_STRATIFIED, CRM_FOLDS_PLAIN};
+    crm_view *v;
+    crm_data *d = mixed(&v);
+
+    for (int j = 0; v && j < 2; j++)
+        for (int k = 2; k <= 10; k++) {
+            crm_folds *f = NULL;
+            T_OK(crm_folds_make(v, 0, kind[j], k, 3, 7, NULL, &f));
+            if (!f) break;
+            T_CHECK(f->folds == k && f->repeats == 3 && f->n == v->n);
+            for (int r = 0; r < 3; r++) {
+                check_parts(f, v, r);
+                check_even(f, v, r, j == 0);
+            }
+            T_CHECK(memcmp(f->fold, f->fold + v->n, (size_t)v->n * sizeof *f->fold) != 0);
+            crm_folds_free(&f);
+        }
+    crm_view_free(&v);
+    crm_data_close(&d);
+}
+
+/* Equal seeds give equal folds and digests, others do not. */
+static void seeds(void)
+{
+    crm_view *v;
+    crm_data *d = mixed(&v);
+    crm_folds *f[3] = {NULL};
+
+    for (int i = 0; v && i < 3; i++)
+        T_OK(crm_folds_make(v, 0, CRM_FOLDS_STRATIFIED, 5, 1, i == 2 ? 8 : 7, NULL, &f[i]));
+    if (f[0] && f[1] && f[2]) {
+        T_CHECK(crm_digest_equal(f[0]->digest, f[1]->digest));
+        T_CHECK(!crm_digest_equal(f[0]->digest, f[2]->digest));
+        T_CHECK(memcmp(f[0]->fold, f[2]->fold, (size_t)v->n * sizeof *f[0]->fold) != 0);
+    }
+    for (int i = 0; i < 3; i++)
+        crm_folds_free(&f[i]);
+    crm_view_free(&v);
+    crm_data_close(&d);
+}
+
+static void groups_stay_together(void)
+{
+    int64_t group[N], of[40];
+    crm_view *v;
+    crm_data *d = mixed(&v);
+    crm_folds *f = NULL;
+
+    if (!v) return;
+    for (int64_t i = 0; i < v->n; i++)
+        group[i] = 1000 - (i * i) % 37; /* 19 groups of unequal size */
+    T_OK(crm_folds_make(v, 0, CRM_FOLDS_GROUPED, 4, 2, 1, group, &f));
+    for (int r = 0; f && r < 2; r++) {
+        check_parts(f, v, r);
+        memset(of, -1, sizeof of);
+        for (int64_t i = 0; i < v->n; i++) {
+            int64_t *g = &of[1000 - group[i]], fold = f->fold[r * v->n + i];
+            T_CHECK(*g == -1 || *g == fold);
+            *g = fold;
+        }
+    }
+    crm_folds_free(&f);
+    T_FAILS(crm_folds_make(v, 0, CRM_FOLDS_GROUPED, 20, 1, 1, group, &f), CRM_ERR_FORMAT,
+            "eval.folds = 20, but there are 19 groups");
+    T_CHECK(!f);
+    crm_view_free(&v);
+    crm_data_close(&d);
+}
+
+static void too_few_rows(void)
+{
+    static const int32_t one_class[] = {1, 1, -1, 1, 1}, none[] = {-1, -1}, single[] = {0};
+    crm_view *v;
+    crm_folds *f = NULL;
+    crm_data *d = mixed(&v);
+
+    T_FAILS(crm_folds_make(v, 0, CRM_FOLDS_STRATIFIED, 11, 1, 0, NULL, &f), CRM_ERR_FORMAT,
+            "eval.folds = 11, but class 'c' of target 't' has 10 rows");
+    T_FAILS(crm_folds_make(v, 0, CRM_FOLDS_PLAIN, 101, 1, 0, NULL, &f), CRM_ERR_FORMAT,
+            "100 labelled rows");
+    crm_view_free(&v);
+    crm_data_close(&d);
+    d = sample_labels(5, one_class);
+    T_OK(crm_view_labelled(d, 0, &v));
+    T_EQ_I(v->n, 4);
+    T_FAILS(crm_folds_make(v, 0, CRM_FOLDS_STRATIFIED, 2, 1, 0, NULL, &f), CRM_ERR_FORMAT,
+            "one class only");
+    T_FAILS(crm_folds_holdout(v, 0, 0.5, 1, 0, &f), CRM_ERR_FORMAT, "one class only");
+    crm_view_free(&v);
+    crm_data_close(&d);
+    d = sample_labels(2, none);
+    T_OK(crm_view_labelled(d, 0, &v));
+    T_EQ_I(v->n, 0);
+    T_FAILS(crm_folds_make(v, 0, CRM_FOLDS_PLAIN, 2, 1, 0, NULL, &f), CRM_ERR_FORMAT, "no class");
+    crm_view_free(&v);
+    crm_data_close(&d);
+    d = sample_labels(1, single);
+    T_OK(crm_view_labelled(d, 0, &v));
+    T_FAILS(crm_folds_make(v, 0, CRM_FOLDS_PLAIN, 2, 1, 0, NULL, &f), CRM_ERR_FORMAT, "one class");
+    crm_view_free(&v);
+    crm_data_close(&d);
+}
+
+static void hold_out(void)
+{
+    static const int want[3] = {18, 9, 3}; /* round(0.3 * 61), round(0.3 * 29), 0.3 * 10 */
+    crm_view *v;
+    crm_data *d = mixed(&v);
+    crm_folds *f = NULL;
+
+    if (v) T_OK(crm_folds_holdout(v, 0, 0.3, 2, 3, &f));
+    for (int r = 0; f && r < 2; r++) {
+        int count[3] = {0};
+        crm_view *train = NULL, *test = NULL;
+        for (int64_t i = 0; i < v->n; i++) {
+            T_CHECK(f->fold[r * v->n + i] == 0 || f->fold[r * v->n + i] == -1);
+            if (f->fold[r * v->n + i] == 0) count[label_of(v, i)]++;
+        }
+        for (int c = 0; c < 3; c++)
+            T_EQ_I(count[c], want[c]);
+        T_OK(crm_folds_views(f, v, r, 0, &train, &test));
+        T_CHECK(test->n == 30 && train->n == 70);
+        crm_view_free(&train);
+        crm_view_free(&test);
+    }
+    if (f) T_CHECK(memcmp(f->fold, f->fold + v->n, (size_t)v->n * sizeof *f->fold) != 0);
+    crm_folds_free(&f);
+    crm_view_free(&v);
+    crm_data_close(&d);
+}
+
+static void inner_split(void)
+{
+    static const int32_t label[] = {0, 0, 1, 2, 2, 2, 2, 2, 2, 2};
+    crm_data *d = sample_labels(10, label);
+    crm_view *v = NULL, *first = NULL, *second = NULL;
+    int count[3] = {0};
+
+    T_OK(crm_view_labelled(d, 0, &v));
+    T_OK(crm_view_split(v, 0, 0.01, 5, &first, &second)); /* at least one of each class with two */
+    for (int64_t i = 0; second && i < second->n; i++)
+        count[label[second->row[i]]]++;
+    T_CHECK(count[0] == 1 && count[1] == 0 && count[2] == 1);
+    T_EQ_I(first->n, 8);
+    crm_view_free(&first);
+    crm_view_free(&second);
+    T_OK(crm_view_split(v, 0, 0.999, 5, &first, &second)); /* and one stays behind */
+    T_CHECK(second->n == 7 && first->n == 3);
+    crm_view_free(&first);
+    crm_view_free(&second);
+    crm_view_free(&v);
+    crm_data_close(&d);
+}
+
+static void read_case(const crm_view *v, const char *text, size_t len, const char *message)
+{
+    crm_folds *f = NULL;
+
+    T_OK(crm_path_write_atomic(sample_path("folds.txt"), text, len));
+    if (message)
+        T_FAILS(crm_folds_read(v, sample_path("folds.txt"), &f), CRM_ERR_FORMAT, message);
+    else
+        T_OK(crm_folds_read(v, sample_path("folds.txt"), &f));
+    T_CHECK((f == NULL) == (message != NULL));
+    crm_folds_free(&f);
+}
+
+static void folds_of_a_file(void)
+{
+    static const int32_t label[] = {0, 1, -1, 0, 1};
+    static const struct {
+        const char *text, *message;
+    } row[] = {
+        {"0\n1\n7\n0\n1\n", NULL}, /* the number of an unlabelled row does not matter */
+        {"0\n1\n0\n0\n1", NULL},
+        {"0\n1\nx\n0\n1\n", "folds.txt:3:"},
+        {"0\n1\n\n0\n1\n", "folds.txt:3:"},
+        {"0\n1\n0,1\n0\n1\n", "folds.txt:3:"},
+        {"0\n1\n0\n-2\n1\n", "folds.txt:4:"},
+        {"0\n1\n0\n0\n1\n1\n", "folds.txt:6: more lines"},
+        {"0\n1\n0\n0\n", "4 lines, the data set has 5 rows"},
+        {"", "0 lines"},
+        {"-1\n-1\n0\n-1\n-1\n", "largest fold number is -1"},
+        {"0\n4\n0\n0\n1\n", "largest fold number is 4"},
+        {"0\n2\n0\n0\n2\n", "fold 1 of column 1 has no labelled row"},
+        {"0,0\n1,-1\n0,1\n0,0\n1,-1\n", "fold 1 of column 2 has no labelled row"},
+        {"99999999999\n1\n0\n0\n1\n", "largest fold number is 99999999999"},
+    };
+    static const char two[] = "0,1\r\n1,0\r\n-1,-1\r\n1,-1\r\n0,1\r\n";
+    crm_data *d = sample_labels(5, label);
+    crm_view *v = NULL;
+    crm_folds *f = NULL;
+
+    T_OK(crm_view_labelled(d, 0, &v));
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        read_case(v, row[i].text, strlen(row[i].text), row[i].message);
+    T_FAILS(crm_folds_read(v, sample_path("none"), &f), CRM_ERR_IO, "No such file");
+    T_OK(crm_path_write_atomic(sample_path("two"), two, strlen(two)));
+    T_OK(crm_folds_read(v, sample_path("two"), &f));
+    if (f) {
+        static const int32_t want[] = {0, 1, 1, 0, 1, 0, -1, 1};
+        T_CHECK(f->folds == 2 && f->repeats == 2 && f->n == 4);
+        T_CHECK(memcmp(f->fold, want, sizeof want) == 0);
+    }
+    crm_folds_free(&f);
+    crm_view_free(&v);
+    crm_data_close(&d);
+}
+
+int main(int argc, char **argv)
+{
+    static const t_case cases[] = {{"labelled rows", labelled_rows},
+                                   {"stratified and plain folds", stratified_and_plain},
+                                   {"seeds", seeds},
+                                   {"groups stay together", groups_stay_together},
+                                   {"too few rows", too_few_rows},
+                                   {"hold-out", hold_out},
+                                   {"inner split", inner_split},
+                                   {"folds of a file", folds_of_a_file},
+                                   {NULL, NULL}};
+    return sample_main(argc, argv, cases);
+}
