@@ -1,4 +1,5 @@
-/* crm_test.h - small test harness: one line per case in TAP ("ok", "not ok", "ok ... # SKIP reason").
+/* crm_test.h - small test harness: one line per case in TAP ("ok", "not ok", "ok ... # SKIP
+ * reason").
  *
  * A test program lists its cases and runs them:
  *
@@ -9,8 +10,8 @@
  *         return t_main(argc, argv, cases);      (t_main_mpi from crm_test_mpi.h for several ranks)
  *     }
  *
- * tests/run.sh reads marks in the head comment of a test: "ranks: 1 2 3 4" (run under mpirun for each),
- * "tier: full" or "tier: long", "timeout: SECONDS" (default 60). */
+ * tests/run.sh reads marks in the head comment of a test: "ranks: 1 2 3 4" (run under mpirun for
+ * each), "tier: full" or "tier: long", "timeout: SECONDS" (default 60). */
 #ifndef CRM_TEST_H
 #define CRM_TEST_H
 
@@ -26,7 +27,7 @@ typedef struct t_case {
     void (*run)(void);
 } t_case;
 
-static int t_failures;     /* in the case that runs */
+static int t_failures;      /* in the case that runs */
 static char t_skipped[256]; /* reason, "" when not skipped */
 
 /* A failed check is printed and counted; the case goes on. */

@@ -1,0 +1,53 @@
+# lib.sh - for the end-to-end tests: TAP lines, ranks, digests. Sourced by tests/e2e/test_*.sh.
+# shellcheck shell=bash disable=SC2034
+set -u
+CRM_SOURCE_DIR=${CRM_SOURCE_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+CRM_BUILD_DIR=${CRM_BUILD_DIR:-$CRM_SOURCE_DIR/build/release}
+CRM_SHARED=${CRM_SHARED:-$CRM_SOURCE_DIR/../shared}
+# shellcheck source=/dev/null
+. "$CRM_SOURCE_DIR/jobs/env.sh"
+CRMPI=$CRM_BUILD_DIR/crmpi
+TMP=$(mktemp -d)
+trap 'rm -rf "$TMP"' EXIT
+failed=0
+
+ok() { echo "ok - $1"; }
+not_ok() {
+  echo "not ok - $1"
+  failed=1
+  [ $# -lt 2 ] || printf '%s\n' "$2" | sed 's/^/#   /' >&2
+}
+skip() { echo "ok - $1 # SKIP $2"; }
+# check NAME CONDITION...: the condition is a command
+check() {
+  local name=$1
+  shift
+  if "$@"; then ok "$name"; else not_ok "$name" "$*"; fi
+}
+
+# ranks N ARGS...: crmpi on N ranks; a hang is a failure (124)
+ranks() {
+  local n=$1
+  shift
+  timeout "${RUN_TIMEOUT:-120}" mpirun --oversubscribe --bind-to none -n "$n" "$CRMPI" "$@"
+}
+
+# digests RUN: the digests of summary.json, one line
+digests() {
+  tr -d ' \n' <"$1/summary.json" | sed 's/.*"digests":{\([^}]*\)}.*/\1/'
+}
+
+# table N FILE: a small customer table of N rows with a signal, two categories, a missing value now and then
+table() {
+  awk -v n="$1" 'BEGIN {
+    srand(5); print "id,age,spend,calls,city,plan,churn"
+    split("Oslo,Bergen,Narvik", c, ",")
+    for (i = 1; i <= n; i++) {
+      a = 18 + int(rand() * 57); s = rand() * 500; k = int(rand() * 9); g = rand() < .3
+      x = (k - 4) * .9 - (s - 250) / 120 + (rand() - .5) * 2
+      if (rand() < .03) a = ""
+      plan = g ? "\"gold, yearly\"" : "basic"; label = (x > .6) ? "yes" : "no"
+      printf "%d,%s,%.2f,%d,%s,%s,%s\n", i, a, s, k, c[1 + int(rand() * 3)], plan, label
+    }
+  }' >"$2"
+}

@@ -1,0 +1,120 @@
+#!/bin/bash
+# Bad input: one clear message, the same exit code on every rank, no hang, nothing left behind.
+# timeout: 300
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$TMP" || exit 1
+table 60 good.csv
+
+# A data set that was imported whole may stay; anything else may not.
+leftovers() {
+  find . -maxdepth 1 \( -name out -o -name '*.tmp' \) -print
+  [ ! -e out.h5 ] || "$CRMPI" describe out.h5 >/dev/null 2>&1 || echo "a partial out.h5"
+}
+
+# fails NAME CODE "TEXT" ARGS: on 1 and 3 ranks; TEXT is a pattern for grep -E
+fails() {
+  local name=$1 code=$2 text=$3 n rc bad=
+  shift 3
+  for n in 1 3; do
+    rm -rf out out.h5 codes
+    mkdir codes
+    # shellcheck disable=SC2016
+    # the wrapper ends with 0 so that the launcher kills nobody before its code is written
+    timeout 60 mpirun --oversubscribe --bind-to none -n "$n" bash -c \
+      '"$@"; echo $? >"codes/$OMPI_COMM_WORLD_RANK"' _ "$CRMPI" "$@" >stdout 2>stderr
+    rc=$?
+    [ $rc = 0 ] || bad+=" launcher ended with $rc on $n ranks;"
+    [ "$(cat codes/* 2>/dev/null | sort -u | tr '\n' ' ')" = "$code " ] || bad+=" exit codes on $n ranks: $(cat codes/* 2>/dev/null | tr '\n' ' ');"
+    [ "$(find codes -type f | wc -l)" = "$n" ] || bad+=" not all of $n ranks ended;"
+    grep -Eq -- "$text" stderr || bad+=" message on $n ranks: $(head -c 600 stderr);"
+    [ "$(grep -c 'crmpi: error:' stderr)" = 1 ] || bad+=" $(grep -c 'crmpi: error:' stderr) messages on $n ranks;"
+    [ -z "$(leftovers)" ] || bad+=" left behind: $(leftovers | tr '\n' ' ');"
+  done
+  if [ -z "$bad" ]; then ok "$name"; else not_ok "$name" "$bad"; fi
+}
+xval() { # FILE-specific crossval arguments
+  printf '%s\n' crossval base.yaml --out out --set "data.path=$1"
+}
+cat >base.yaml <<Y
+data: {label: churn, id: id}
+eval: {folds: 3, models: [logistic, rule]}
+train: {epochs: 1}
+Y
+# run a crossval that must fail
+bad() {
+  local name=$1 code=$2 text=$3 file=$4
+  shift 4
+  # shellcheck disable=SC2046
+  fails "$name" "$code" "$text" $(xval "$file") "$@"
+}
+
+bad "missing file" 3 "nowhere.csv: No such file" nowhere.csv
+mkdir folder
+bad "folder for a file" 3 "folder: is a folder" folder
+: >empty.csv
+bad "empty CSV" 3 "empty.csv:1" empty.csv
+head -1 good.csv >header.csv
+bad "header only" 3 "header.csv" header.csv
+{ head -5 good.csv; echo "6,33,2.5"; tail -20 good.csv; } >ragged.csv
+bad "ragged row with its line" 3 "ragged.csv:6" ragged.csv
+sed '8s/^\([^,]*\),[^,]*,/\1,old,/' good.csv >text.csv
+bad "text in a numeric column: line, column, policy" 3 "text.csv:8:.*age.*(data.bad_values|missing)" text.csv --set data.numeric=age
+bad "unknown label column" 2 "churned.*churn" good.csv --set data.label=churned
+sed 's/yes$/no/' good.csv >one.csv
+bad "one class only" 3 "no. is the only class" one.csv
+{ head -1 good.csv; grep 'no$' good.csv; grep 'yes$' good.csv | head -2; } >rare.csv
+bad "more folds than rows of the rarest class" 3 "eval.folds = 3.*2 rows" rare.csv
+printf '\377\376broken,\n1,2\n' >latin.csv
+bad "not UTF-8" 3 "latin.csv:1" latin.csv
+printf 'id,churn\n1,"yes\n2,no\n' >quote.csv
+bad "unterminated quote" 3 "quote.csv:2" quote.csv
+
+"$CRMPI" synth --set data.path=whole.h5 --set synth.customers=300 >/dev/null 2>&1
+size=$(stat -c %s whole.h5)
+head -c $((size / 2)) whole.h5 >half.h5
+fails "HDF5 that is truncated" 3 "half.h5.*truncated" crossval base.yaml --out out --set data.path=half.h5
+head -c 100 whole.h5 >stub.h5
+fails "HDF5 of 100 bytes" 3 "stub.h5" crossval base.yaml --out out --set data.path=stub.h5
+"$CRMPI" crossval base.yaml --set data.path=good.csv --out run >/dev/null 2>&1
+fails "HDF5 that is not a data set" 3 "predictions.h5.*data set|predictions.h5.*crmpi-dataset" crossval base.yaml --out out --set data.path=run/predictions.h5
+fails "--out below a file" 3 "good.csv" crossval base.yaml --out good.csv/run --set data.path=whole.h5
+mkdir foreign && echo hello >foreign/notes.txt
+fails "--out that is another folder" 2 "foreign" crossval base.yaml --out foreign --set data.path=whole.h5
+check "what was in it stays" grep -q hello foreign/notes.txt
+fails "--out of another config" 2 "run" crossval base.yaml --out run --set data.path=good.csv --set eval.seed=9
+fails "no --out" 2 "--out" crossval base.yaml --set data.path=whole.h5
+fails "unknown command" 2 "crossvall.*crossval" crossvall base.yaml
+fails "unknown option" 2 "eval.fold.*eval.folds" crossval base.yaml --out out --set eval.fold=3
+fails "value out of range" 2 "train.lanes.*7.*power of two|train.lanes=7" crossval base.yaml --out out --set train.lanes=7
+fails "unknown model" 2 "logistik.*logistic" crossval base.yaml --out out --set data.path=whole.h5 --set eval.models=logistik
+fails "missing config" 3 "nowhere.yaml" crossval nowhere.yaml --out out
+fails "device that is not there" 5 "cuda" crossval base.yaml --out out --set data.path=whole.h5 --set device=cuda
+fails "predict from a folder that is no run" 3 "foreign" predict foreign --set data.path=good.csv
+fails "predict a model that was not fitted" 3 "hybrid.h5" predict run --model hybrid --set data.path=good.csv
+cut -d, -f1,2,4- good.csv >narrow.csv
+fails "predict with a column missing" 3 "spend" predict run --set data.path=narrow.csv
+
+printf 'nonsense: [1\n' >syntax.yaml
+fails "YAML syntax" 2 "syntax.yaml:[0-9]+:[0-9]+" crossval syntax.yaml --out out
+printf 'train: {epochs: 0, lanes: x}\neval: {foldz: 3}\n' >three.yaml
+fails "three errors in one pass" 2 "3 errors" crossval three.yaml --out out
+
+# the wrong launcher: every rank comes up alone although Slurm granted three
+SLURM_JOB_ID=1 SLURM_STEP_ID=0 SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=3 SLURM_NTASKS=3 "$CRMPI" info >stdout 2>stderr
+rc=$?
+if [ $rc = 2 ] && grep -q 3 stderr && grep -q -- "--mpi=pmix" stderr; then
+  ok "MPI size other than Slurm granted"
+else
+  not_ok "MPI size other than Slurm granted" "rc $rc: $(cat stderr)"
+fi
+
+# a full disk: a file system of 1 MiB
+if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=1m tmpfs small 2>/dev/null; then
+  fails "disk full while importing" 3 "free|space" synth --set data.path=small/big.h5 --set synth.customers=5000
+  check "nothing partial on the full disk" test -z "$(ls small)"
+  umount small
+else
+  skip "disk full" "needs root and mount"
+fi
+exit "$failed"

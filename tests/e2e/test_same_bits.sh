@@ -1,0 +1,70 @@
+#!/bin/bash
+# Same digests of data, folds, weights, predictions and summary on 1-4 ranks, 1-2 threads, shared or separate fits,
+# every instruction set, and, where a second build is there, another compiler.
+# timeout: 300
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+table 400 "$TMP/customers.csv"
+cat >"$TMP/study.yaml" <<Y
+data: {path: $TMP/customers.csv, label: churn, id: id}
+eval: {folds: 3, repeats: 2, seed: 4}
+model: {hidden: [24, 12]}
+train: {epochs: 5, lanes: 8, lane_rows: 8, patience: 3}
+Y
+
+# study NAME RANKS ARGS...
+study() {
+  local name=$1 n=$2
+  shift 2
+  ranks "$n" crossval "$TMP/study.yaml" --out "$TMP/$name" "$@" >"$TMP/$name.txt" 2>"$TMP/$name.err" ||
+    { cat "$TMP/$name.err" >&2; return 1; }
+}
+
+if study r1 1; then ok "crossval on 1 rank"; else not_ok "crossval on 1 rank"; exit 1; fi
+want=$(digests "$TMP/r1")
+[ "${#want}" -gt 150 ] || not_ok "digests are there" "$want"
+
+same() {
+  local label=$1 name=$2
+  shift 2
+  if study "$name" "$@" && [ "$(digests "$TMP/$name")" = "$want" ] &&
+    cmp -s "$TMP/r1/summary.json" "$TMP/$name/summary.json" && cmp -s "$TMP/r1/report.md" "$TMP/$name/report.md" &&
+    cmp -s "$TMP/r1/predictions.h5" "$TMP/$name/predictions.h5" && cmp -s "$TMP/r1.h5" "$TMP/$name.h5"; then
+    ok "$label"
+  else
+    not_ok "$label" "$(digests "$TMP/$name" 2>/dev/null)"
+  fi
+}
+for n in 2 3 4; do same "crossval on $n ranks" "r$n" "$n"; done
+same "2 threads" t2 1 --set train.threads=2
+same "2 ranks of 2 threads" r2t2 2 --set train.threads=2
+same "3 ranks share each fit" g3 3 --set eval.group_ranks=3
+same "4 ranks in groups of 2" g2 4 --set eval.group_ranks=2
+for path in avx2 portable; do
+  if [ "$path" = portable ] || grep -qw "$path" /proc/cpuinfo; then
+    CRM_CPU=$path same "instruction set $path" "cpu-$path" 2
+  else
+    skip "instruction set $path" "this CPU has no $path"
+  fi
+done
+if [ -x "${CRM_CLANG_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi" ]; then
+  CRMPI=${CRM_CLANG_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi same "built by clang -O2" clang 2
+else
+  skip "built by clang -O2" "no build in build/clang"
+fi
+# the check of the check: another seed gives other digests
+study seed 1 --set eval.seed=5
+if [ "$(digests "$TMP/seed")" != "$want" ]; then ok "another seed differs"; else not_ok "another seed differs"; fi
+if study fast 3 --set train.reduce=fast --set eval.group_ranks=3 && [ "$(digests "$TMP/fast")" != "$want" ]; then
+  ok "train.reduce=fast differs"
+else
+  not_ok "train.reduce=fast differs"
+fi
+
+# the generator
+for n in 1 2 3 4; do
+  ranks "$n" synth --set "data.path=$TMP/synth$n.h5" --set synth.customers=2000 --set synth.seed=3 >/dev/null 2>"$TMP/err" || cat "$TMP/err" >&2
+  [ "$n" = 1 ] || check "synth on $n ranks writes the same bytes" cmp "$TMP/synth1.h5" "$TMP/synth$n.h5"
+done
+exit "$failed"
