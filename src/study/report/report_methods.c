@@ -21,6 +21,8 @@ static const char *const after =
     "of "
     "the model's own scores. Two intervals that overlap do not say that two models are equal: the "
     "comparison is paired, the intervals are not.\n"
+    "- **its 95 % interval**, of a difference: d -+ t(0.975, J - 1) sqrt((1/J + n2/n1) S^2), not "
+    "adjusted for the number of comparisons.\n"
     "- p values are two-sided. A fold in which a metric is undefined is left out for that "
     "metric.\n\n";
 

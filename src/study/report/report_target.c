@@ -105,12 +105,16 @@ static const crm_sum_comparison *find_comparison(const crm_sum_target *t, const 
 }
 
 static void add_verdict(report_table *out, const crm_sum_target *t, const crm_sum_model *m,
-                        const crm_sum_comparison *c)
+                        const crm_sum_comparison *c, bool wide)
 {
+    enum { NAME_MAX_COLUMNS = 18 }; /* "no significant difference" is as wide as 18 + " better" */
+
     if (crm_report_is_oracle(m))
         crm_report_cell(out, "upper bound");
     else if (c && (strcmp(c->verdict, "better") == 0 || strcmp(c->verdict, "worse") == 0))
-        crm_report_cell(out, "%s %s", c->a, c->verdict);
+        crm_report_cell(out, "%s %s",
+                        wide || crm_report_columns(c->a) <= NAME_MAX_COLUMNS ? c->a : "reference",
+                        c->verdict);
     else if (c)
         crm_report_cell(out, "%s", c->verdict);
     else
@@ -120,7 +124,7 @@ static void add_verdict(report_table *out, const crm_sum_target *t, const crm_su
 }
 
 static void add_model(report_table *out, const crm_sum_target *t, const crm_sum_model *m,
-                      const char *metric)
+                      const char *metric, bool wide)
 {
     const crm_sum_comparison *c = find_comparison(t, m->name, metric);
     const crm_sum_metric *v = crm_summary_metric(m, metric);
@@ -131,25 +135,27 @@ static void add_model(report_table *out, const crm_sum_target *t, const crm_sum_
     crm_report_cell(out, "%s", crm_report_score(v ? v->mean : none, text));
     crm_report_cell(out, "%s", crm_report_interval(v ? v->ci : no_ci, text));
     crm_report_cell(out, "%s", crm_report_diff(c ? c->mean_diff : none, text));
+    if (wide) crm_report_cell(out, "%s", crm_report_interval(c ? c->corrected.ci : no_ci, text));
     crm_report_cell(out, "%s", crm_report_p(c ? c->naive.p : none, text));
     crm_report_cell(out, "%s", crm_report_p(c ? c->corrected.p : none, text));
     crm_report_cell(out, "%s", crm_report_p(c ? c->corrected.p_holm : none, text));
-    add_verdict(out, t, m, c);
+    add_verdict(out, t, m, c, wide);
 }
 
 void crm_report_metric_table(const crm_sum_target *t, const char *metric, bool wide,
                              report_table *out)
 {
-    static const char *const head[2][8] = {
-        {"model", "mean", "95 % interval", "diff", "p naive", "p corr.", "p Holm", "verdict"},
-        {"model", "mean", "95 % interval", "difference", "naive p", "corrected p", "p after Holm",
-         "verdict"}};
+    static const char *const brief[] = {"model",   "mean",   "95 % interval", "diff", "p naive",
+                                        "p corr.", "p Holm", "verdict",       NULL};
+    static const char *const full[] = {
+        "model",   "mean",        "95 % interval", "difference", "its 95 % interval",
+        "naive p", "corrected p", "p after Holm",  "verdict",    NULL};
 
-    *out = (report_table){.columns = 8, .last_left = true};
-    for (int i = 0; i < 8; i++)
-        crm_report_cell(out, "%s", head[wide][i]);
+    *out = (report_table){.columns = wide ? 9 : 8, .last_left = true};
+    for (const char *const *h = wide ? full : brief; *h; h++)
+        crm_report_cell(out, "%s", *h);
     for (int i = 0; i < t->n_models; i++)
-        add_model(out, t, crm_report_model(t, i), metric);
+        add_model(out, t, crm_report_model(t, i), metric, wide);
 }
 
 /* ---- satisfaction -------------------------------------------------------------------------------

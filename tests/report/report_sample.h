@@ -1,0 +1,99 @@
+/* report_sample.h - a small summary written by hand: three models, one of them the oracle, two
+ * folds. */
+#ifndef REPORT_SAMPLE_H
+#define REPORT_SAMPLE_H
+
+#include <math.h>
+#include <string.h>
+
+#include "crmpi/base_mem.h"
+#include "crmpi/record_summary.h"
+
+static inline char *copy(const char *s)
+{
+    return crm_mem_strdup(s);
+}
+
+static inline void set_metric(crm_sum_metric *m, const char *name, double a, double b, double half)
+{
+    m->name = copy(name);
+    m->mean = (a + b) / 2;
+    m->ci[0] = m->mean - half;
+    m->ci[1] = m->mean + half;
+    m->n_folds = 2;
+    m->fold = crm_mem_new(2, sizeof *m->fold);
+    m->fold[0] = a;
+    m->fold[1] = b;
+}
+
+static inline void set_model(crm_sum_model *m, const char *name, double a, double b, int64_t right)
+{
+    m->name = copy(name);
+    m->n_metrics = 3;
+    m->metric = crm_mem_new(3, sizeof *m->metric);
+    set_metric(&m->metric[0], "accuracy", a, b, 0.0625);
+    set_metric(&m->metric[1], "auc", (double)NAN, (double)NAN, 0);
+    set_metric(&m->metric[2], "log_loss", 0.25, 0.5, (double)NAN);
+    m->confusion = crm_mem_new(4, sizeof *m->confusion);
+    m->confusion[0] = right;
+    m->confusion[1] = 12 - right;
+    m->confusion[2] = 1;
+    m->confusion[3] = 3;
+}
+
+static inline void set_comparison(crm_sum_comparison *c, const char *b, const char *metric,
+                                  double d, double p, const char *verdict)
+{
+    *c = (crm_sum_comparison){.a = copy("hybrid"),
+                              .b = copy(b),
+                              .metric = copy(metric),
+                              .mean_diff = d,
+                              .verdict = copy(verdict)};
+    c->naive = (crm_sum_test){.t = 3, .df = 1, .p = p / 64};
+    c->corrected =
+        (crm_sum_test){.t = 2, .df = 1, .p = p, .p_holm = 2 * p, .ci = {d - 0.125, d + 0.125}};
+}
+
+/* The caller's (crm_summary_free). */
+static inline crm_summary *sample_new(void)
+{
+    crm_summary *s = crm_mem_new(1, sizeof *s);
+    crm_sum_target *t = crm_mem_new(1, sizeof *t);
+
+    s->n_targets = 1;
+    s->target = t;
+    s->data = (crm_digest){0x0123456789abcdef, 0xfedcba9876543210};
+    *t = (crm_sum_target){.name = copy("churn"), .level = copy("customer"), .rows = 16, .folds = 2};
+    t->repeats = 1;
+    t->n_classes = 2;
+    t->class_name = crm_mem_new(2, sizeof *t->class_name);
+    t->class_name[0] = copy("no");
+    t->class_name[1] = copy("a|b");
+    t->n_models = 3;
+    t->model = crm_mem_new(3, sizeof *t->model);
+    set_model(&t->model[0], "oracle", 0.875, 1, 12);
+    set_model(&t->model[1], "hybrid", 0.75, 0.875, 10);
+    set_model(&t->model[2], "rule", 0.5, 0.75, 7);
+    t->n_comparisons = 2;
+    t->comparison = crm_mem_new(2, sizeof *t->comparison);
+    set_comparison(&t->comparison[0], "rule", "accuracy", 0.1875, 0.004, "better");
+    set_comparison(&t->comparison[1], "rule", "log_loss", 0, 0.5, "no significant difference");
+    t->n_notes = 1;
+    t->note = crm_mem_new(1, sizeof *t->note);
+    t->note[0] =
+        copy("A note that is so long that it does not fit on one line of a terminal, and is "
+             "therefore broken between two words.");
+    t->lift = (crm_sum_lift){.present = true, .treated = 40, .control = 30, .before = 3};
+    t->lift.after = 3.5;
+    t->lift.diff = 0.5;
+    t->lift.ci[0] = 0.25;
+    t->lift.ci[1] = 0.75;
+    t->lift.p = 1e-9;
+    t->lift.control_diff = 0.125;
+    t->lift.effect = 0.375;
+    t->lift.effect_ci[0] = -0.125;
+    t->lift.effect_ci[1] = 0.875;
+    t->lift.effect_p = 0.0625;
+    return s;
+}
+#endif

@@ -1,0 +1,213 @@
+/* test_report.c - the report of a summary written by hand.  The expected texts were written and
+ * checked by a reader: means, class scores (precision 10/11, recall 10/12, F1 20/23 ...) and p
+ * values follow from the numbers in report_sample.h. */
+#include "crm_test.h"
+#include "crmpi/base_str.h"
+#include "crmpi/report.h"
+#include "report_sample.h"
+
+static const char *const golden =
+    "Target churn (customer): 16 rows, 2 folds x 1 repeat; 2 classes: no 12, a|b 4\n"
+    "\n"
+    "accuracy (higher is better; difference = hybrid - model)\n"
+    "model     mean     95 % interval     diff  p naive  p corr.  p Holm  verdict\n"
+    "hybrid  0.8125  [0.7500, 0.8750]        -        -        -       -  reference\n"
+    "rule    0.6250  [0.5625, 0.6875]  +0.1875  <0.0001   0.0040  0.0080  hybrid better\n"
+    "oracle  0.9375  [0.8750, 1.0000]        -        -        -       -  upper bound\n"
+    "\n"
+    "log_loss (lower is better; difference = hybrid - model)\n"
+    "model     mean  95 % interval    diff  p naive  p corr.  p Holm  verdict\n"
+    "hybrid  0.3750              -       -        -        -       -  reference\n"
+    "rule    0.3750              -  0.0000   0.0078   0.5000  1.0000  no significant difference\n"
+    "oracle  0.3750              -       -        -        -       -  upper bound\n"
+    "\n"
+    "Satisfaction of 40 customers asked before and after the measure: 3.0000, then 3.5000; change\n"
+    "  +0.5000, 95 % interval [0.2500, 0.7500], p <0.0001.\n"
+    "Against 30 customers without the measure (change +0.1250): effect +0.3750, 95 % interval "
+    "[-0.1250,\n"
+    "  0.8750], p 0.0625.\n"
+    "note: A note that is so long that it does not fit on one line of a terminal, and is therefore "
+    "broken\n"
+    "      between two words.\n"
+    "digests: data 0123456789ab, folds 000000000000, weights 000000000000, predictions "
+    "000000000000,\n"
+    "         summary 000000000000\n";
+
+/* Longest line in characters (UTF-8). */
+static int widest(const char *text)
+{
+    int most = 0, n = 0;
+
+    for (; *text; text++) {
+        n = *text == '\n' ? 0 : n + (((unsigned char)*text & 0xC0) != 0x80);
+        if (n > most) most = n;
+    }
+    return most;
+}
+
+static void terminal(void)
+{
+    crm_summary *s = sample_new();
+    crm_str out = {0};
+
+    crm_report_terminal(s, &out);
+    T_CHECK(!out.failed && out.text && strcmp(out.text, golden) == 0);
+    if (out.text && strcmp(out.text, golden) != 0) fprintf(stderr, "%s", out.text);
+    T_CHECK(out.text && strstr(out.text, "auc") == NULL); /* undefined everywhere */
+    crm_str_free(&out);
+    crm_summary_free(&s);
+}
+
+static void rename_text(char **text, const char *name)
+{
+    crm_mem_free(*text);
+    *text = copy(name);
+}
+
+/* Names as long as one likes, from other alphabets, with control characters. */
+static void long_names(void)
+{
+    static const char *const name = "hybrid-with-a-suffix-that-nobody-can-read-at-a-glance";
+    crm_summary *s = sample_new();
+    crm_sum_target *t = s->target;
+    crm_str out = {0};
+
+    rename_text(&t->model[1].name, name);
+    rename_text(&t->comparison[0].a, name);
+    rename_text(&t->model[2].name, "naive_bayes");
+    rename_text(&t->comparison[0].b, "naive_bayes");
+    rename_text(&t->class_name[0], "\xd0\xbd\xd0\xb5\xd1\x82\x1b[31m");
+    crm_report_terminal(s, &out);
+    T_CHECK(out.text && widest(out.text) <= 100);
+    T_CHECK(out.text && strstr(out.text, name) && strstr(out.text, "naive_bayes"));
+    T_CHECK(out.text && strchr(out.text, '\x1b') == NULL && strstr(out.text, "\xd0\xbd"));
+    crm_str_free(&out);
+    crm_summary_free(&s);
+}
+
+static void has(const crm_str *out, const char *part)
+{
+    if (out->text && strstr(out->text, part)) return;
+    T_CHECK(!"the text holds the part");
+    fprintf(stderr, "#   missing: %s\n", part);
+}
+
+static void markdown(void)
+{
+    crm_summary *s = sample_new();
+    crm_str out = {0};
+
+    crm_report_markdown(s, &out);
+    has(&out, "16 rows, 2 folds x 1 repeat; 2 classes: no 12, a\\|b 4.\n");
+    has(&out,
+        "| rule | 0.6250 | \\[0.5625, 0.6875\\] | +0.1875 | \\[0.0625, 0.3125\\] | &lt;0.0001 "
+        "| 0.0040 | 0.0080 | hybrid better |\n");
+    has(&out, "**hybrid**\n\n| true \\\\ predicted | no | a\\|b |\n|---|---:|---:|\n"
+              "| no | 10 | 2 |\n| a\\|b | 1 | 3 |\n");
+    has(&out, "| no | 0.9091 | 0.8333 | 0.8696 | 12 | 11 |\n"
+              "| a\\|b | 0.6000 | 0.7500 | 0.6667 | 4 | 5 |\n");
+    has(&out, "| fold | hybrid | rule | oracle |\n|---|---:|---:|---:|\n"
+              "| 1.1 | 0.7500 | 0.5000 | 0.8750 |\n| 1.2 | 0.8750 | 0.7500 | 1.0000 |\n");
+    has(&out, "(1/(k - 1) = 1.0000 for 2 equal folds)");
+    has(&out, "the correction is a heuristic");
+    has(&out, "| data | `0123456789abcdeffedcba9876543210` |\n");
+    has(&out, "](report.svg)");
+    T_CHECK(out.text && strstr(out.text, "### auc") == NULL && strstr(out.text, "nan") == NULL);
+    crm_str_free(&out);
+    crm_summary_free(&s);
+}
+
+/* A hold-out: no word of folds; counts are those of tested rows. */
+static void hold_out(void)
+{
+    crm_summary *s = sample_new();
+    crm_str out = {0};
+
+    s->target->folds = 1;
+    s->target->rows = 80;
+    crm_report_markdown(s, &out);
+    has(&out, "80 rows, 1 hold-out; 2 classes, tested rows: no 12, a\\|b 4.\n");
+    T_CHECK(out.text && strstr(out.text, "heuristic") == NULL);
+    crm_str_free(&out);
+    crm_summary_free(&s);
+}
+
+static void degenerate_words(void)
+{
+    crm_summary *s = sample_new();
+    crm_sum_comparison *c = s->target->comparison;
+    crm_str out = {0};
+
+    rename_text(&c[0].verdict, "degenerate");
+    rename_text(&c[1].verdict, "worse");
+    c[0].corrected.p = (double)NAN;
+    c[1].corrected.p = 1e-300;
+    c[1].mean_diff = -0.00001;
+    crm_report_terminal(s, &out);
+    has(&out, "+0.1875  <0.0001        -  0.0080  degenerate\n");
+    has(&out, "0.0000   0.0078  <0.0001  1.0000  hybrid worse\n");
+    crm_str_free(&out);
+    crm_summary_free(&s);
+}
+
+/* Nothing to compare, no counts, no targets. */
+static void sparse(void)
+{
+    crm_summary *s = sample_new(), none = {0};
+    crm_str out = {0};
+
+    s->target->n_comparisons = 0;
+    crm_mem_free(s->target->model[0].confusion);
+    s->target->model[0].confusion = NULL;
+    s->target->lift.present = false;
+    crm_report_terminal(s, &out);
+    has(&out, "2 folds x 1 repeat; 2 classes\n\naccuracy (higher is better)\n");
+    has(&out, "hybrid  0.8125  [0.7500, 0.8750]     -        -        -       -  -\n");
+    T_CHECK(out.text && strstr(out.text, "Satisfaction") == NULL);
+    crm_report_markdown(s, &out);
+    crm_report_svg(s, &out);
+    crm_report_terminal(&none, &out);
+    crm_report_markdown(&none, &out);
+    crm_report_svg(&none, &out);
+    T_CHECK(!out.failed);
+    s->target->n_comparisons = 2;
+    crm_str_free(&out);
+    crm_summary_free(&s);
+}
+
+/* Accuracy goes from 0.5625 to 1: ticks 0.5, 0.6 .. 1 over 560 points from 170 on, so that the
+ * hybrid's mean stands at 170 + 560 (0.8125 - 0.5) / 0.5 = 520 and its line from 450 to 590. */
+static void figure(void)
+{
+    crm_summary *s = sample_new();
+    crm_str out = {0}, again = {0};
+
+    rename_text(&s->target->name, "a<b");
+    crm_report_svg(s, &out);
+    crm_report_svg(s, &again);
+    T_CHECK(out.text && again.text && strcmp(out.text, again.text) == 0);
+    has(&out, "<svg xmlns=\"http://www.w3.org/2000/svg\"");
+    has(&out, "a&#60;b");
+    has(&out, ">0.5000</text>");
+    has(&out, "<line x1=\"450.0\" y1=\"75.0\" x2=\"590.0\" y2=\"75.0\"");
+    has(&out, "<circle cx=\"520.0\" cy=\"75.0\"");
+    T_CHECK(out.text && strcmp(out.text + out.len - 7, "</svg>\n") == 0);
+    T_CHECK(out.text && strstr(out.text, "nan") == NULL);
+    crm_str_free(&out);
+    crm_str_free(&again);
+    crm_summary_free(&s);
+}
+
+int main(int argc, char **argv)
+{
+    static const t_case cases[] = {{"terminal", terminal},
+                                   {"long names", long_names},
+                                   {"Markdown", markdown},
+                                   {"hold-out", hold_out},
+                                   {"verdicts and small numbers", degenerate_words},
+                                   {"little to report", sparse},
+                                   {"figure", figure},
+                                   {NULL, NULL}};
+
+    return t_main(argc, argv, cases);
+}
