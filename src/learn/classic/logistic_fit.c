@@ -4,7 +4,11 @@
  *     two classes:  loss = -log sigmoid(+-z),  d loss / dz = sigmoid(z) - y
  *     more:         loss = log sum_c exp z_c - z_y,  d loss / dz_c = p_c - [c = y]
  *
- * as in scikit-learn's LogisticRegression; minimised by L-BFGS.  A rank reads its own rows only. */
+ * as in scikit-learn's LogisticRegression; minimised by L-BFGS.  A rank reads its own rows only.
+ *
+ * The minimiser works on v_j = w_j sqrt(h_j), h_j = 1 + C sum_i s_(y_i) x_ij^2 / 4 (without the 1
+ * for an intercept): a bound of the second derivative, so that columns of any scale converge alike.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -23,7 +27,11 @@ typedef struct bench {
     double *z;
 } bench;
 
-typedef struct problem {
+typedef struct problem problem;
+/* Adds a row of class slot y to out; z is working memory. */
+typedef void (*row_fn)(const problem *p, const float *x, int y, double *z, double *out);
+
+struct problem {
     const logistic *h;
     const crm_fit *fit;
     const int32_t *label;
@@ -34,13 +42,15 @@ typedef struct problem {
     double *weight; /* [m] s_c */
     bench *bench;
     int n_bench;
-    int64_t width;    /* value and gradient */
-    double *sum;      /* [width] */
-    const double *at; /* weights to be evaluated */
-    double total;     /* sum of s over the training rows */
-    double begun;     /* clock */
+    int64_t width; /* value and gradient */
+    double *sum;   /* [width] */
+    row_fn add;    /* what a leaf sums */
+    double *at;    /* [width - 1] weights to be evaluated */
+    double *unit;  /* [width - 1] 1 / sqrt(h) */
+    double total;  /* sum of s over the training rows */
+    double begun;  /* clock */
     crm_hook_answer answer;
-} problem;
+};
 
 int logistic_vectors(int m)
 {
@@ -126,23 +136,44 @@ static crm_status add_leaf(void *ctx, int64_t leaf, int worker, void *out)
     CRM_TRY(crm_matrix_read(p->matrix, b->pos, n, b->num, b->cat));
     for (int64_t i = 0; i < n; i++) {
         int32_t y = p->label[p->fit->train->row[first + i]];
-        if (y >= 0) add_row(p, b->num + i * p->h->d, p->slot[y], b->z, out);
+        if (y >= 0) p->add(p, b->num + i * p->h->d, p->slot[y], b->z, out);
     }
     return CRM_OK;
 }
 
-static crm_status objective(void *ctx, const double *w, double *value, double *grad)
+static void add_squares(const problem *p, const float *x, int y, double *z, double *out)
+{
+    (void)z;
+    for (int64_t j = 0; j < p->h->d; j++)
+        out[j] += p->weight[y] * ((double)x[j] * (double)x[j]);
+    out[p->h->d] += p->weight[y];
+}
+
+static crm_status find_units(problem *p)
+{
+    int64_t n = p->h->d + 1;
+
+    p->add = add_squares;
+    CRM_TRY(crm_tree_sum(p->tree, add_leaf, p, p->sum));
+    for (int64_t i = 0; i < p->width - 1; i++)
+        p->unit[i] = 1 / sqrt((i % n < p->h->d) + 0.25 * p->h->cfg->c * p->sum[i % n]);
+    p->add = add_row;
+    return CRM_OK;
+}
+
+static crm_status objective(void *ctx, const double *v, double *value, double *grad)
 {
     problem *p = ctx;
     const logistic *h = p->h;
     double c = h->cfg->c, penalty = 0;
 
-    p->at = w;
+    for (int64_t i = 0; i < p->width - 1; i++)
+        p->at[i] = v[i] * p->unit[i];
     CRM_TRY(crm_tree_sum(p->tree, add_leaf, p, p->sum));
     for (int64_t i = 0; i < p->width - 1; i++) {
         bool penalised = i % (h->d + 1) != h->d;
-        grad[i] = c * p->sum[1 + i] + (penalised ? w[i] : 0);
-        if (penalised) penalty += w[i] * w[i];
+        grad[i] = (c * p->sum[1 + i] + (penalised ? p->at[i] : 0)) * p->unit[i];
+        if (penalised) penalty += p->at[i] * p->at[i];
     }
     *value = 0.5 * penalty + c * p->sum[0];
     return CRM_OK;
@@ -192,6 +223,8 @@ static void problem_free(problem *p)
     crm_mem_free(p->slot);
     crm_mem_free(p->weight);
     crm_mem_free(p->sum);
+    crm_mem_free(p->at);
+    crm_mem_free(p->unit);
     crm_matrix_free(&p->matrix);
     crm_tree_free(&p->tree);
 }
@@ -221,6 +254,8 @@ static crm_status problem_make(problem *p, const crm_source *in, const int64_t *
               MAX_VECTORS);
     p->width = 1 + p->h->vectors * (p->h->d + 1);
     CRM_NEW(p->sum, p->width);
+    CRM_NEW(p->at, p->width);
+    CRM_NEW(p->unit, p->width);
     CRM_TRY(weigh(p, count));
     CRM_TRY(bench_new(p, crm_source_schema(in)));
     return crm_matrix_new(in, &p->own, p->fit->pool, (size_t)p->h->cfg->cache_bytes, &p->matrix);
@@ -235,8 +270,11 @@ static crm_status run(problem *p, logistic *h)
     cfg.grad_tol = h->cfg->tol;
     cfg.progress = progress;
     p->begun = crm_clock_now();
+    CRM_TRY(find_units(p));
     CRM_TRY(crm_lbfgs(&cfg, p->width - 1, objective, p, h->w, &res));
-    if (res.reason == CRM_MIN_ITERATIONS)
+    for (int64_t i = 0; i < p->width - 1; i++)
+        h->w[i] *= p->unit[i];
+    if (res.reason == CRM_MIN_ITERATIONS && crm_comm_rank(p->fit->comm) == 0)
         crm_log_line(CRM_LOG_WARN, "logistic",
                      "not converged after %lld iterations (logistic.max_iter), gradient norm %.3g",
                      (long long)res.iterations, res.grad_norm);
