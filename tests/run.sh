@@ -65,6 +65,7 @@ finish() {
     for f in "$work"/*.pid; do # tests that still run, when we are stopped ourselves
         [ ! -f "$f" ] || [ -f "${f%.pid}.end" ] || kill "$(<"$f")" 2>/dev/null || true
     done
+    wait
     clean_segments
     rm -rf "$work"
 }
