@@ -55,6 +55,9 @@ typedef enum crm_record_state {
 CRM_CHECKED crm_record_open(crm_comm *comm, const crm_record_cfg *cfg, const char *dir,
                             const char *command, const char *config_yaml, crm_digest digest,
                             crm_record_state *state, crm_record **out);
+/** True on every rank when each of these files is in the run folder; NULL ends the list.
+ * Collective. */
+CRM_CHECKED crm_record_holds(crm_record *r, const char *const *names, bool *all);
 /** RUN/name into out. */
 CRM_CHECKED crm_record_path(const crm_record *r, const char *name, char *out, size_t cap);
 const char *crm_record_dir(const crm_record *r);

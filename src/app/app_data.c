@@ -33,17 +33,61 @@ static crm_status beside(const char *path, char *out, size_t cap)
     return CRM_OK;
 }
 
-crm_status app_store_path(const app *a, char *out, size_t cap)
+static crm_status store_name(const app *a, char *out, size_t cap)
 {
     const char *base, *dot;
+    int n;
 
     if (a->cfg.data_store[0]) return crm_path_join("", a->cfg.data_store, out, cap);
     if (a->args.out) return beside(a->args.out, out, cap);
     base = crm_path_base(a->cfg.data_path);
     dot = strrchr(base, '.');
-    CRM_CHECK(snprintf(out, cap, "%.*s.h5", dot ? (int)(dot - base) : (int)strlen(base), base) <
-                  (int)cap,
-              CRM_ERR_CONFIG, "data.path is too long");
+    n = snprintf(out, cap, "%.*s.h5", dot ? (int)(dot - base) : (int)strlen(base), base);
+    CRM_CHECK(n > 0 && (size_t)n < cap, CRM_ERR_CONFIG, "data.path: the name is too long");
+    return CRM_OK;
+}
+
+crm_status app_store_path(const app *a, char *out, size_t cap)
+{
+    char dir[CRM_PATH_MAX];
+    crm_status st = store_name(a, out, cap);
+
+    if (!st && app_is_root(a)) {
+        st = crm_path_dir(out, dir, sizeof dir);
+        if (!st) st = crm_path_mkdirs(dir);
+    }
+    return crm_comm_agree(a->world, st);
+}
+
+/* Digest of the CSV, taken once. */
+static crm_status source_digest(app *a, crm_digest *out)
+{
+    if (!a->source_known)
+        CRM_TRY(crm_table_source_digest(a->world, &a->table, a->cfg.data_path, &a->source));
+    a->source_known = true;
+    *out = a->source;
+    return CRM_OK;
+}
+
+/* Whether data.path is a data set; the same answer on all ranks. */
+static crm_status is_data_set(app *a, int64_t *hdf5)
+{
+    *hdf5 = 0;
+    CRM_TRY(app_need_path(a));
+    if (app_is_root(a)) *hdf5 = crm_store_is_hdf5(a->cfg.data_path);
+    return crm_comm_bcast(a->world, 0, hdf5, sizeof *hdf5);
+}
+
+crm_status app_data_digest(app *a, crm_digest *out)
+{
+    crm_data *d = NULL;
+    int64_t hdf5;
+
+    CRM_TRY(is_data_set(a, &hdf5));
+    if (!hdf5) return source_digest(a, out);
+    CRM_TRY(crm_comm_agree(a->world, crm_data_open(a->cfg.data_path, &d)));
+    *out = crm_data_digest(d);
+    crm_data_close(&d);
     return CRM_OK;
 }
 
@@ -56,7 +100,7 @@ static crm_status is_fresh(app *a, const char *store, int64_t *fresh)
     crm_digest source;
 
     *fresh = 0;
-    CRM_TRY(crm_table_source_digest(a->world, &a->table, a->cfg.data_path, &source));
+    CRM_TRY(source_digest(a, &source));
     if (app_is_root(a) && crm_path_is_file(store) && crm_data_open(store, &d) == CRM_OK)
         *fresh = strcmp(crm_data_source_digest(d), crm_digest_hex(source, hex)) == 0;
     crm_data_close(&d);
@@ -78,8 +122,8 @@ static crm_status import_if_needed(app *a, const char *store)
     st = crm_table_import(a->world, &a->table, a->cfg.data_path, store, NULL, &info);
     if (!st)
         crm_log_line(CRM_LOG_INFO, "import",
-                "%s: %lld rows, %d numeric and %d categorical columns -> %s", a->cfg.data_path,
-                (long long)info.rows, info.n_num, info.n_cat, store);
+                     "%s: %lld rows, %d numeric and %d categorical columns -> %s", a->cfg.data_path,
+                     (long long)info.rows, info.n_num, info.n_cat, store);
     crm_table_info_free(&info);
     return st;
 }
@@ -87,14 +131,12 @@ static crm_status import_if_needed(app *a, const char *store)
 crm_status app_open_data(app *a, crm_data **out)
 {
     char store[CRM_PATH_MAX];
-    int64_t hdf5 = 0;
+    int64_t hdf5;
 
     *out = NULL;
-    CRM_TRY(app_need_path(a));
-    if (app_is_root(a)) hdf5 = crm_store_is_hdf5(a->cfg.data_path);
-    CRM_TRY(crm_comm_bcast(a->world, 0, &hdf5, sizeof hdf5));
+    CRM_TRY(is_data_set(a, &hdf5));
     if (hdf5) return crm_comm_agree(a->world, crm_data_open(a->cfg.data_path, out));
-    CRM_TRY(crm_comm_agree(a->world, app_store_path(a, store, sizeof store)));
+    CRM_TRY(app_store_path(a, store, sizeof store));
     CRM_TRY(import_if_needed(a, store));
     return crm_comm_agree(a->world, crm_data_open(store, out));
 }

@@ -44,6 +44,8 @@ typedef struct app {
     crm_eval_cfg eval;
     crm_record_cfg record;
     struct app_models *models;
+    crm_digest source; /* of the CSV, once source_known */
+    bool source_known;
 } app;
 
 typedef struct app_command {
@@ -72,6 +74,9 @@ CRM_CHECKED app_models_find(app *a, const char *name, const crm_model_spec **spe
 int64_t app_models_max_group(const app *a);
 
 /* app_data.c */
+/** Digest of what data.path holds: of the content of a data set, or of a CSV with the options that
+ * shape it. Collective. */
+CRM_CHECKED app_data_digest(app *a, crm_digest *out);
 /** Data set for a training command: data.path itself when it is one, else imported into data.store
  * unless that is fresh.  Collective. */
 CRM_CHECKED app_open_data(app *a, crm_data **out);

@@ -6,29 +6,33 @@
 #include "crmpi/report.h"
 
 /* Digest of what a result depends on: command, options that matter, data. */
-static crm_status study_digest(const app *a, const crm_data *d, crm_digest *out)
+static crm_status study_digest(app *a, crm_digest *out)
 {
-    crm_digest options;
-    crm_hash *h;
+    crm_digest options, data;
+    crm_hash *h = NULL;
+    crm_status st;
 
-    CRM_TRY(crm_opt_set_digest(a->opts, &options));
-    CRM_TRY(crm_hash_new(&h));
+    CRM_TRY(app_data_digest(a, &data));
+    st = crm_opt_set_digest(a->opts, &options);
+    if (!st) st = crm_hash_new(&h);
+    CRM_TRY(crm_comm_agree(a->world, st));
     crm_hash_add_text(h, a->args.command);
     crm_hash_add_digest(h, options);
-    crm_hash_add_digest(h, crm_data_digest(d));
+    crm_hash_add_digest(h, data);
     *out = crm_hash_value(h);
     crm_hash_free(&h);
     return CRM_OK;
 }
 
-static crm_status open_run(app *a, const crm_data *d, crm_record_state *state, crm_record **run)
+static crm_status open_run(app *a, crm_record_state *state, crm_record **run)
 {
     crm_str yaml = {0};
     crm_digest digest;
-    crm_status st = study_digest(a, d, &digest);
+    crm_status st = CRM_OK;
 
+    CRM_TRY(study_digest(a, &digest));
     crm_opt_set_write_yaml(a->opts, true, &yaml);
-    if (!st && (yaml.failed || !yaml.text)) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: config");
+    if (yaml.failed || !yaml.text) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: config");
     st = crm_comm_agree(a->world, st);
     if (!st)
         st = crm_record_open(a->world, &a->record, a->args.out, a->args.command, yaml.text, digest,
@@ -53,36 +57,46 @@ static crm_status note(const app *a, const crm_data *d, const crm_summary *s, cr
     return crm_record_note_text(run, "digests.summary", crm_digest_hex(s->summary, hex));
 }
 
-/* Tables of RUN/summary.json on the terminal, and report.md when asked for.  Rank 0. */
-static crm_status show(const char *dir, crm_str *markdown)
+/* Texts made from RUN/summary.json. */
+typedef struct rendering {
+    crm_str terminal, markdown, svg;
+} rendering;
+
+static void rendering_free(rendering *r)
+{
+    crm_str_free(&r->terminal);
+    crm_str_free(&r->markdown);
+    crm_str_free(&r->svg);
+}
+
+static crm_status render(const char *dir, rendering *r)
 {
     char path[CRM_PATH_MAX];
     crm_summary *s;
-    crm_str text = {0};
 
     CRM_TRY(crm_path_join(dir, "summary.json", path, sizeof path));
     CRM_TRY(crm_summary_read(path, &s));
-    crm_report_terminal(s, &text);
-    if (markdown) crm_report_markdown(s, markdown);
+    crm_report_terminal(s, &r->terminal);
+    crm_report_markdown(s, &r->markdown);
+    crm_report_svg(s, &r->svg);
     crm_summary_free(&s);
-    if (text.failed || (markdown && markdown->failed)) {
-        crm_str_free(&text);
-        CRM_FAIL(CRM_ERR_NOMEM, "out of memory: report");
-    }
-    fputs(text.text ? text.text : "", stdout);
-    crm_str_free(&text);
+    CRM_CHECK(!r->terminal.failed && !r->markdown.failed && !r->svg.failed, CRM_ERR_NOMEM,
+              "out of memory: report");
     return CRM_OK;
 }
 
+/* report.md and report.svg into the run folder, tables on the terminal. */
 static crm_status write_report(app *a, crm_record *run)
 {
-    crm_str markdown = {0};
+    rendering r = {0};
     crm_status st = CRM_OK;
 
-    if (app_is_root(a)) st = show(crm_record_dir(run), &markdown);
+    if (app_is_root(a)) st = render(crm_record_dir(run), &r);
     st = crm_comm_agree(a->world, st);
-    if (!st) st = crm_record_write(run, "report.md", markdown.text, markdown.len);
-    crm_str_free(&markdown);
+    if (!st) st = crm_record_write(run, "report.md", r.markdown.text, r.markdown.len);
+    if (!st) st = crm_record_write(run, "report.svg", r.svg.text, r.svg.len);
+    if (!st && app_is_root(a)) fputs(r.terminal.text, stdout);
+    rendering_free(&r);
     return st;
 }
 
@@ -113,32 +127,53 @@ static crm_status work(app *a, const crm_data *d, crm_record *run, bool fit_only
 
 static crm_status finished(app *a, const crm_record *run)
 {
+    rendering r = {0};
     crm_status st = CRM_OK;
 
     if (app_is_root(a)) {
         fprintf(stderr, "crmpi: %s is finished; this is its result\n", crm_record_dir(run));
-        st = show(crm_record_dir(run), NULL);
+        st = render(crm_record_dir(run), &r);
+        if (!st) fputs(r.terminal.text, stdout);
     }
+    rendering_free(&r);
     return crm_comm_agree(a->world, st);
+}
+
+/* Finished, and every file that comes after summary.json is there as well. */
+static crm_status is_complete(crm_record *run, crm_record_state state, bool *complete)
+{
+    static const char *const files[] = {"report.md", "report.svg", "run.json", NULL};
+
+    *complete = false;
+    return state == CRM_RECORD_FINISHED ? crm_record_holds(run, files, complete) : CRM_OK;
+}
+
+/* The folder is locked before the data set beside it is made. */
+static crm_status in_run(app *a, crm_record *run, crm_record_state state, bool fit_only)
+{
+    crm_data *d = NULL;
+    bool complete;
+    crm_status st;
+
+    CRM_TRY(is_complete(run, state, &complete));
+    if (complete) return finished(a, run);
+    st = app_open_data(a, &d);
+    if (!st) st = work(a, d, run, fit_only);
+    crm_data_close(&d);
+    return st;
 }
 
 static crm_status study(app *a, bool fit_only)
 {
     crm_record_state state = CRM_RECORD_NEW;
     crm_record *run = NULL;
-    crm_data *d = NULL;
     crm_status st;
 
     CRM_CHECK(a->args.out, CRM_ERR_CONFIG, "%s needs a run folder: --out DIR", a->args.command);
-    st = app_open_data(a, &d);
-    if (!st) st = open_run(a, d, &state, &run);
-    if (!st && state == CRM_RECORD_FINISHED && !fit_only)
-        st = finished(a, run);
-    else if (!st)
-        st = work(a, d, run, fit_only);
+    CRM_TRY(open_run(a, &state, &run));
+    st = in_run(a, run, state, fit_only);
     if (!st && app_is_root(a)) printf("run folder: %s\n", crm_record_dir(run));
     crm_record_close(&run, st != CRM_OK);
-    crm_data_close(&d);
     return st;
 }
 
@@ -152,15 +187,23 @@ crm_status cmd_train(app *a)
     return study(a, true);
 }
 
+static crm_status write_beside(const char *dir, const char *name, const crm_str *text)
+{
+    char path[CRM_PATH_MAX];
+
+    CRM_TRY(crm_path_join(dir, name, path, sizeof path));
+    return crm_path_write_atomic(path, text->text, text->len);
+}
+
 static crm_status report(const char *dir)
 {
-    crm_str markdown = {0};
-    char path[CRM_PATH_MAX];
-    crm_status st = show(dir, &markdown);
+    rendering r = {0};
+    crm_status st = render(dir, &r);
 
-    if (!st) st = crm_path_join(dir, "report.md", path, sizeof path);
-    if (!st) st = crm_path_write_atomic(path, markdown.text, markdown.len);
-    crm_str_free(&markdown);
+    if (!st) st = write_beside(dir, "report.md", &r.markdown);
+    if (!st) st = write_beside(dir, "report.svg", &r.svg);
+    if (!st) fputs(r.terminal.text, stdout);
+    rendering_free(&r);
     return st;
 }
 

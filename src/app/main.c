@@ -36,6 +36,11 @@ static crm_status print_markdown(app *a)
     crm_str s = {0};
 
     CRM_TRY(app_configure(a, NULL, NULL, 0));
+    crm_str_addf(
+        &s,
+        "# Options\n\nMade by `crmpi --options-markdown`. Each stands in a YAML file, nested or "
+        "dotted, or on the\ncommand line as `--set key=value`. Options that cannot change a "
+        "result are not in the digest of a run.\n\n");
     crm_opt_set_write_markdown(a->opts, &s);
     if (app_is_root(a) && s.text) fputs(s.text, stdout);
     crm_str_free(&s);

@@ -24,6 +24,22 @@ static crm_status open_root(crm_record *r, const crm_record_cfg *cfg, const reco
     return st;
 }
 
+crm_status crm_record_holds(crm_record *r, const char *const *names, bool *all)
+{
+    char path[CRM_PATH_MAX];
+    int64_t missing = 0;
+    crm_status st = CRM_OK;
+
+    for (; r->root && *names && !st; names++) {
+        st = crm_record_path(r, *names, path, sizeof path);
+        missing += !st && !crm_path_is_file(path);
+    }
+    CRM_TRY(crm_comm_agree(r->comm, st));
+    CRM_TRY(crm_comm_max_i64(r->comm, &missing, 1));
+    *all = missing == 0;
+    return CRM_OK;
+}
+
 static crm_status new_record(crm_comm *comm, const char *dir, crm_record **out)
 {
     crm_record *r;
