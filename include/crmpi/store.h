@@ -17,23 +17,26 @@
 enum { CRM_STORE_MAX_RANK = 5, CRM_STORE_NAME_MAX = 192 };
 
 /* ---- writing: all functions are collective, arguments equal on all ranks but where said ----
- * After a failure the writer refuses every further step; commit then reports it and, like abandon, removes
- * path.tmp.  Array data are not kept in memory.  Names are parts joined by "/", up to CRM_STORE_NAME_MAX - 1
- * bytes, without empty parts, ".", ".." and control characters; keys likewise, and not one of the file
- * layer's own (crmpi_kind, crmpi_format, crmpi_digest, crmpi_heap, DIMENSION_LABELS). */
+ * After a failure the writer refuses every further step; commit then reports it and, like abandon,
+ * removes path.tmp.  Array data are not kept in memory.  Names are parts joined by "/", up to
+ * CRM_STORE_NAME_MAX - 1 bytes, without empty parts, ".", ".." and control characters; keys
+ * likewise, and not one of the file layer's own (crmpi_kind, crmpi_format, crmpi_digest,
+ * crmpi_heap, DIMENSION_LABELS, DIMENSION_LIST, REFERENCE_LIST, CLASS, NAME). */
 typedef struct crm_store_writer crm_store_writer;
 
 /** Begin path.tmp; path itself changes only at commit.  CRM_ERR_IO when it cannot be written.
  *  comm NULL: this process writes alone and no function of the writer is collective. */
 CRM_CHECKED crm_store_create(crm_comm *comm, const char *path, const char *kind,
                              crm_store_writer **out);
-/** Announce an array "group/name" of shape dim[rank]; dim[0] counts rows, rank 0 is a scalar and one row.
- *  dim_names (may be NULL) has one name per dimension, attached as HDF5 dimension labels.
- *  CRM_ERR_ARG when the name is taken or not allowed, or the size is above 2^60 bytes. */
+/** Announce an array "group/name" of shape dim[rank]; dim[0] counts rows, rank 0 is a scalar and
+ * one row. dim_names (may be NULL) has one name per dimension (a part without "/"), attached as
+ * HDF5 dimension labels and, at commit, as dimension scales of the netCDF-4 convention
+ * (docs/data-format.md, "Dimension scales"). CRM_ERR_ARG when a name is taken or not allowed, or
+ * the size is above 2^60 bytes. */
 CRM_CHECKED crm_store_define(crm_store_writer *w, const char *name, crm_dtype dtype, int rank,
                              const int64_t *dim, const char *const *dim_names);
-/** Attributes of an array or group ("" is the root; a group that is not there is made): one text, one
- *  integer, one real, a list of texts (vlen UTF-8).  Each is set once: CRM_ERR_ARG otherwise. */
+/** Attributes of an array or group ("" is the root; a group that is not there is made): one text,
+ * one integer, one real, a list of texts (vlen UTF-8).  Each is set once: CRM_ERR_ARG otherwise. */
 CRM_CHECKED crm_store_attr_text(crm_store_writer *w, const char *name, const char *key,
                                 const char *value);
 CRM_CHECKED crm_store_attr_i64(crm_store_writer *w, const char *name, const char *key,
@@ -42,18 +45,19 @@ CRM_CHECKED crm_store_attr_f64(crm_store_writer *w, const char *name, const char
                                double value);
 CRM_CHECKED crm_store_attr_list(crm_store_writer *w, const char *name, const char *key, int64_t n,
                                 const char *const *items);
-/** A list of texts as an array of fixed-length UTF-8 strings (category levels, dictionaries), as wide as the
- *  longest.  The items must be the same on all ranks; 0 items are allowed. */
+/** A list of texts as an array of fixed-length UTF-8 strings (category levels, dictionaries), as
+ * wide as the longest.  The items must be the same on all ranks; 0 items are allowed.  Also the
+ * dimension scale of its name. */
 CRM_CHECKED crm_store_texts(crm_store_writer *w, const char *name, int64_t n,
                             const char *const *items);
-/** Rows [first, first + n) of an array; each rank gives its own part (n = 0 takes part too).  first, n and
- *  data may differ by rank.  Every row must be written once before commit.  Before the first write the space
- *  needed is compared with what is free (CRM_ERR_IO names both). */
+/** Rows [first, first + n) of an array; each rank gives its own part (n = 0 takes part too). first,
+ * n and data may differ by rank.  Every row must be written once before commit.  Before the first
+ * write the space needed is compared with what is free (CRM_ERR_IO names both). */
 CRM_CHECKED crm_store_write(crm_store_writer *w, const char *name, int64_t first, int64_t n,
                             const void *data);
-/** Finish: content digest into the file, fsync, rename to path.  CRM_ERR_ARG when rows were never written or
- *  written twice.  digest may be NULL.  Frees the writer in any case; on failure nothing is left behind and
- *  a file that stood at path is as before. */
+/** Finish: content digest into the file, fsync, rename to path.  CRM_ERR_ARG when rows were never
+ * written or written twice.  digest may be NULL.  Frees the writer in any case; on failure nothing
+ * is left behind and a file that stood at path is as before. */
 CRM_CHECKED crm_store_commit(crm_store_writer **w, crm_digest *digest);
 /** Give up: removes path.tmp.  NULL is allowed. */
 void crm_store_abandon(crm_store_writer **w);
@@ -95,7 +99,8 @@ const char *crm_store_path(const crm_store *s);
 void crm_store_close(crm_store **s);
 /** True when the file begins with the HDF5 signature (else it is taken for CSV). */
 bool crm_store_is_hdf5(const char *path);
-/** Why a name of an array or group is not allowed ("a part between slashes is empty"); NULL when it is. */
+/** Why a name of an array or group is not allowed ("a part between slashes is empty"); NULL when it
+ * is. */
 const char *crm_store_name_fault(const char *name);
 /** Version text of the HDF5 library, and whether it was built with MPI; static. */
 const char *crm_store_library(void);

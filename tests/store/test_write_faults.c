@@ -25,10 +25,11 @@ static void barrier(void)
 
 static crm_store_writer *begin(const char *path, int64_t rows)
 {
+    static const char *const names[] = {"row"};
     crm_store_writer *w = NULL;
 
     T_OK(crm_store_create(t_comm, path, "sample", &w));
-    if (w) T_OK(crm_store_define(w, "x", CRM_I64, 1, &rows, NULL));
+    if (w) T_OK(crm_store_define(w, "x", CRM_I64, 1, &rows, names));
     return w;
 }
 
@@ -76,6 +77,8 @@ static void rows_missing(void)
 static void names_not_allowed(void)
 {
     static const char *const bad[] = {"", "/x", "x/", "a//b", "a/../b", ".", "a\nb"};
+    static const char *const bad_dim[] = {"a/b", "..", "a\tb"};
+    static const int64_t two[] = {2, 2};
     static const int64_t dim[] = {1}, minus[] = {-1}, huge[] = {(int64_t)1 << 58, 8};
     static const char *const item[] = {"x"};
     char name[400];
@@ -87,6 +90,13 @@ static void names_not_allowed(void)
         T_OK(crm_store_create(t_comm, sample_path("names.h5"), "sample", &w));
         T_FAILS(crm_store_define(w, i ? bad[i - 1] : name, CRM_F32, 1, dim, NULL), CRM_ERR_ARG,
                 "array name");
+        crm_store_abandon(&w);
+    }
+    for (size_t i = 0; i <= sizeof bad_dim / sizeof *bad_dim; i++) {
+        const char *names[] = {"fine", i ? bad_dim[i - 1] : name};
+        w = begin(sample_path("names.h5"), 3);
+        T_FAILS(crm_store_define(w, "y", CRM_F32, 2, two, names), CRM_ERR_ARG,
+                i ? "of dimension 1: it has" : "of dimension 1: it is too long");
         crm_store_abandon(&w);
     }
     w = begin(sample_path("names.h5"), 3);
@@ -109,6 +119,9 @@ static void names_not_allowed(void)
     crm_store_abandon(&w);
     w = begin(sample_path("names.h5"), 3);
     T_FAILS(crm_store_attr_text(w, "", "crmpi_digest", "0"), CRM_ERR_ARG, "keeps it for itself");
+    crm_store_abandon(&w);
+    w = begin(sample_path("names.h5"), 3);
+    T_FAILS(crm_store_attr_text(w, "x", "CLASS", "x"), CRM_ERR_ARG, "keeps it for itself");
     crm_store_abandon(&w);
     w = begin(sample_path("names.h5"), 3);
     T_OK(crm_store_attr_i64(w, "x", "k", 1));

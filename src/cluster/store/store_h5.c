@@ -63,6 +63,23 @@ hid_t store_h5_text(size_t bytes)
     return type;
 }
 
+hid_t store_h5_attr(hid_t object, const char *key, hid_t type, int rank, const hsize_t *dim,
+                    const void *data)
+{
+    hid_t space = rank ? H5Screate_simple(rank, dim, NULL) : H5Screate(H5S_SCALAR);
+    hid_t attr = H5Acreate2(object, key, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    bool empty = rank > 0 && dim[0] == 0;
+
+    if (attr < 0) store_h5_note();
+    if (attr >= 0 && !empty && H5Awrite(attr, type, data) < 0) {
+        store_h5_note();
+        H5Aclose(attr);
+        attr = -1;
+    }
+    H5Sclose(space);
+    return attr;
+}
+
 const char *crm_store_library(void)
 {
     static char text[64];

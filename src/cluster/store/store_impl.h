@@ -23,7 +23,13 @@ enum {
 #define STORE_FORMAT_KEY "crmpi_format"
 #define STORE_DIGEST_KEY "crmpi_digest"
 #define STORE_HEAP_KEY   "crmpi_heap"
-#define STORE_LABELS_KEY "DIMENSION_LABELS" /* the name that HDF5's H5DS interface gives them */
+/* The names that HDF5's H5DS interface gives them. */
+#define STORE_LABELS_KEY     "DIMENSION_LABELS"
+#define STORE_CLASS_KEY      "CLASS"
+#define STORE_NAME_KEY       "NAME"
+#define STORE_REFERENCES_KEY "REFERENCE_LIST"
+#define STORE_DIMENSIONS_KEY "DIMENSION_LIST"
+#define STORE_SCALE_CLASS    "DIMENSION_SCALE"
 
 /* ---- what a file holds, in memory: tables sorted by name (store_table.c) ---- */
 typedef struct store_entry {
@@ -34,7 +40,8 @@ typedef struct store_entry {
     int64_t offset, bytes; /* in the file */
     int64_t rows,
         row_sum; /* writing: rows given by this rank, and their sum modulo ROW_SUM_MASK + 1 */
-    const char **items; /* reading, text only: n pointers into chars */
+    const char *const *dims; /* writing: names of the dimensions or NULL; one block */
+    const char **items;      /* reading, text only: n pointers into chars */
     char *chars;
 } store_entry;
 
@@ -70,6 +77,8 @@ CRM_CHECKED store_table_add(store_table *t, const store_entry *e, const char *na
 CRM_CHECKED store_table_add_attr(store_table *t, const char *object, const char *key,
                                  const store_value *v, store_attr **out);
 void store_table_free(store_table *t);
+/* One block: n pointers and behind them the characters; NULL counts as "". */
+CRM_CHECKED store_copy_texts(const char *const *text, int64_t n, const char *const **out);
 /* Bytes of rank, dim and element width; false when a dimension is negative or the product above
  * 2^60. */
 bool store_bytes(int rank, const int64_t *dim, size_t width, int64_t *bytes);
@@ -103,6 +112,9 @@ hid_t store_h5_type(crm_dtype t);
 bool store_h5_dtype(hid_t type, crm_dtype *out);
 /* New UTF-8 string type: bytes > 0 fixed length, 0 variable length. */
 hid_t store_h5_text(size_t bytes);
+/* New attribute with its value, open; rank 0 is a scalar. */
+hid_t store_h5_attr(hid_t object, const char *key, hid_t type, int rank, const hsize_t *dim,
+                    const void *data);
 
 /* ---- file driver under the writer (store_sink.c) ---- */
 typedef struct store_slab {
@@ -130,10 +142,22 @@ CRM_CHECKED store_layout_array(store_layout *l, store_entry *e);
 /* Set an attribute of an array or a group, which is made when there is none. */
 CRM_CHECKED store_layout_attr(store_layout *l, const char *object, const char *key,
                               const store_value *v);
+/* What went wrong last. */
+const char *store_layout_reason(const store_layout *l);
 /* Flush, checksum the heaps, close. */
 CRM_CHECKED store_layout_close(store_layout *l);
 /* Free what is still open without writing or reporting anything. */
 void store_layout_discard(store_layout *l);
+
+/* ---- dimension scales (store_scale.c, store_scale_read.c) ---- */
+/* May these be the names of the dimensions of an array? */
+CRM_CHECKED store_scale_names(const char *array, int rank, const char *const *dim_names);
+/* Make the scales of all named dimensions and attach them; after the last array. */
+CRM_CHECKED store_scale_put(store_layout *l, const store_table *t);
+/* Is the attribute of a data set one that scales need, of the right form? */
+bool store_scale_attr(hid_t set, const char *key);
+/* Is a data set a dimension without values? */
+bool store_scale_bare(hid_t set);
 
 /* ---- reading (store_open.c, store_scan.c) ---- */
 struct crm_store {

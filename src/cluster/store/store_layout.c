@@ -21,26 +21,9 @@ static void keep_metadata(hid_t fapl)
 }
 
 /* A failed write comes first: what HDF5 says then is a consequence. */
-static const char *reason(const store_layout *l)
+const char *store_layout_reason(const store_layout *l)
 {
     return l->sink.err ? strerror(l->sink.err) : store_h5_why();
-}
-
-static hid_t make_attr(hid_t object, const char *key, hid_t type, int rank, const hsize_t *dim,
-                       const void *data)
-{
-    hid_t space = rank ? H5Screate_simple(rank, dim, NULL) : H5Screate(H5S_SCALAR);
-    hid_t attr = H5Acreate2(object, key, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    bool empty = rank > 0 && dim[0] == 0;
-
-    if (attr < 0) store_h5_note();
-    if (attr >= 0 && !empty && H5Awrite(attr, type, data) < 0) {
-        store_h5_note();
-        H5Aclose(attr);
-        attr = -1;
-    }
-    H5Sclose(space);
-    return attr;
 }
 
 static herr_t put_value(hid_t object, const char *key, const store_value *v)
@@ -50,16 +33,16 @@ static herr_t put_value(hid_t object, const char *key, const store_value *v)
 
     switch (v->kind) {
     case STORE_I64:
-        attr = make_attr(object, key, H5T_STD_I64LE, 0, NULL, &v->i);
+        attr = store_h5_attr(object, key, H5T_STD_I64LE, 0, NULL, &v->i);
         break;
     case STORE_F64:
-        attr = make_attr(object, key, H5T_IEEE_F64LE, 0, NULL, &v->f);
+        attr = store_h5_attr(object, key, H5T_IEEE_F64LE, 0, NULL, &v->f);
         break;
     case STORE_TEXT:
-        attr = make_attr(object, key, text, 0, NULL, v->items);
+        attr = store_h5_attr(object, key, text, 0, NULL, v->items);
         break;
     case STORE_LIST:
-        attr = make_attr(object, key, text, 1, &n, v->items);
+        attr = store_h5_attr(object, key, text, 1, &n, v->items);
         break;
     }
     H5Tclose(text);
@@ -71,8 +54,8 @@ static herr_t put_value(hid_t object, const char *key, const store_value *v)
 static herr_t put_heap(hid_t file)
 {
     const uint64_t zero[STORE_SLABS][4] = {{0}};
-    const hsize_t dim[2] = {STORE_SLABS, 4};
-    hid_t attr = make_attr(file, STORE_HEAP_KEY, H5T_STD_U64LE, 2, dim, zero);
+    const hsize_t n = STORE_SLABS * 4; /* netCDF reads attributes of one dimension only */
+    hid_t attr = store_h5_attr(file, STORE_HEAP_KEY, H5T_STD_U64LE, 1, &n, zero);
 
     return attr < 0 ? -1 : H5Aclose(attr);
 }
@@ -95,7 +78,7 @@ crm_status store_layout_open(store_layout *l, const char *path, int fd)
     H5Pclose(fcpl);
     CRM_TRY(st);
     CRM_CHECK(l->file >= 0 && put_heap(l->file) >= 0, CRM_ERR_IO, "%s: cannot be made: %s", path,
-              reason(l));
+              store_layout_reason(l));
     return CRM_OK;
 }
 
@@ -158,7 +141,7 @@ crm_status store_layout_array(store_layout *l, store_entry *e)
 
     if (make_groups(l->file, e->name, false) >= 0) set = make_dataset(l, e);
     CRM_CHECK(set >= 0, CRM_ERR_IO, "%s: cannot make the array %s: %s", l->path, e->name,
-              reason(l));
+              store_layout_reason(l));
     offset = H5Dget_offset(set);
     H5Dclose(set);
     CRM_CHECK(e->bytes == 0 || offset != HADDR_UNDEF, CRM_ERR_IO, "%s: HDF5 gave %s no place",
@@ -177,7 +160,7 @@ crm_status store_layout_attr(store_layout *l, const char *object, const char *ke
     bad = at < 0 ? -1 : put_value(at, key, v);
     if (at >= 0) H5Oclose(at);
     CRM_CHECK(bad >= 0, CRM_ERR_IO, "%s: cannot set the attribute %s of /%s: %s", l->path, key,
-              object, reason(l));
+              object, store_layout_reason(l));
     return CRM_OK;
 }
 
@@ -201,7 +184,7 @@ static crm_status seal(store_layout *l)
     attr = H5Aopen(l->file, STORE_HEAP_KEY, H5P_DEFAULT);
     if (attr < 0 || H5Awrite(attr, H5T_STD_U64LE, row) < 0) bad = -1;
     if (attr >= 0) H5Aclose(attr);
-    CRM_CHECK(bad >= 0, CRM_ERR_IO, "%s: cannot be finished: %s", l->path, reason(l));
+    CRM_CHECK(bad >= 0, CRM_ERR_IO, "%s: cannot be finished: %s", l->path, store_layout_reason(l));
     return CRM_OK;
 }
 
@@ -220,7 +203,7 @@ crm_status store_layout_close(store_layout *l)
     close_file(l, &bad);
     CRM_CHECK(!l->sink.err, CRM_ERR_IO, "%s: cannot be written: %s", l->path,
               strerror(l->sink.err));
-    CRM_CHECK(bad >= 0, CRM_ERR_IO, "%s: cannot be closed: %s", l->path, reason(l));
+    CRM_CHECK(bad >= 0, CRM_ERR_IO, "%s: cannot be closed: %s", l->path, store_layout_reason(l));
     return CRM_OK;
 }
 

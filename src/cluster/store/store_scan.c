@@ -1,6 +1,9 @@
 /* store_scan.c - what an HDF5 file holds, taken in with suspicion: damage, foreign files and files
  * made to do harm end in CRM_ERR_FORMAT with one message.
  *
+ * Links and attributes are looked through in HDF5's own order: for any other it builds a table,
+ * which HDF5 1.10 frees wrongly when the group is damaged.
+ *
  * Order matters.  Root attributes of fixed size come first (HDF5 guards them by checksums), then
  * the checksums over the heaps, and only then texts of variable length, which live in the heaps. */
 #include <stdio.h>
@@ -13,6 +16,7 @@ typedef struct scan {
     crm_store *s;
     char where[CRM_STORE_NAME_MAX]; /* name of the object, "" at the root */
     int n_objects;
+    bool bare; /* the object is a dimension without values, which has no attributes of ours */
     crm_status st;
 } scan;
 
@@ -35,14 +39,14 @@ static crm_status check_heaps(const crm_store *s, hid_t file)
 {
     uint64_t row[STORE_SLABS][4];
     hid_t attr = H5Aopen(file, STORE_HEAP_KEY, H5P_DEFAULT), type, space;
-    hsize_t dim[2] = {0, 0};
     bool ok;
 
     CRM_CHECK(attr >= 0, CRM_ERR_FORMAT, "%s: is damaged: no attribute " STORE_HEAP_KEY, s->path);
     type = H5Aget_type(attr);
     space = H5Aget_space(attr);
-    ok = H5Tequal(type, H5T_STD_U64LE) > 0 && H5Sget_simple_extent_ndims(space) == 2 &&
-         H5Sget_simple_extent_dims(space, dim, NULL) == 2 && dim[0] == STORE_SLABS && dim[1] == 4 &&
+    /* Older files have two dimensions here, [STORE_SLABS][4]. */
+    ok = H5Tequal(type, H5T_STD_U64LE) > 0 &&
+         H5Sget_simple_extent_npoints(space) == STORE_SLABS * 4 &&
          H5Aread(attr, H5T_STD_U64LE, row) >= 0;
     H5Tclose(type);
     H5Sclose(space);
@@ -51,26 +55,6 @@ static crm_status check_heaps(const crm_store *s, hid_t file)
               s->path);
     for (int i = 0; i < STORE_SLABS; i++)
         CRM_TRY(check_slab(s, row[i]));
-    return CRM_OK;
-}
-
-/* One block: n pointers and behind them the characters. */
-static crm_status copy_texts(char *const *text, int64_t n, const char *const **out)
-{
-    size_t bytes = (size_t)n * sizeof(char *), at = bytes;
-    char *block;
-
-    for (int64_t i = 0; i < n; i++)
-        bytes += text[i] ? strlen(text[i]) + 1 : 1; /* HDF5 gives NULL for "" */
-    block = crm_mem_new(1, bytes);
-    CRM_CHECK(block, CRM_ERR_NOMEM, "out of memory: %zu bytes of texts", bytes);
-    for (int64_t i = 0; i < n; i++) {
-        size_t len = text[i] ? strlen(text[i]) : 0;
-        ((const char **)(void *)block)[i] = block + at;
-        if (len) memcpy(block + at, text[i], len);
-        at += len + 1;
-    }
-    *out = (const char *const *)(void *)block;
     return CRM_OK;
 }
 
@@ -85,7 +69,7 @@ static crm_status read_texts(hid_t attr, hid_t space, const char *where, int64_t
         CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %lld texts", (long long)n);
     else if (n > 0 && H5Aread(attr, type, text) < 0)
         CRM_SET(st, CRM_ERR_FORMAT, "%s: cannot be read: %s", where, store_h5_why());
-    if (!st) st = copy_texts(text, n, &out->items);
+    if (!st) st = store_copy_texts((const char *const *)text, n, &out->items);
     if (text && n > 0) H5Dvlen_reclaim(type, space, H5P_DEFAULT, text);
     out->n = n;
     crm_mem_free(text);
@@ -158,13 +142,18 @@ static herr_t on_attr(hid_t object, const char *key, const H5A_info_t *info, voi
     bool ours = !c->where[0] && (!strcmp(key, STORE_HEAP_KEY) || !strcmp(key, STORE_DIGEST_KEY));
 
     (void)info;
-    if (!ours) c->st = add_attr(c, object, key);
+    if (ours || store_scale_attr(object, key)) return 0;
+    if (c->bare)
+        CRM_SET(c->st, CRM_ERR_FORMAT, "%s: attribute %s of the dimension /%s is not allowed",
+                c->s->path, key, c->where);
+    else
+        c->st = add_attr(c, object, key);
     return c->st ? -1 : 0;
 }
 
 static crm_status scan_attrs(scan *c, hid_t object)
 {
-    herr_t bad = H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, on_attr, c);
+    herr_t bad = H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, on_attr, c);
 
     CRM_TRY(c->st);
     CRM_CHECK(bad >= 0, CRM_ERR_FORMAT, "%s: the attributes of /%s cannot be read: %s", c->s->path,
@@ -258,7 +247,8 @@ static crm_status scan_object(scan *c, hid_t object)
               c->s->path, (int)STORE_OBJECTS_MAX);
     CRM_CHECK(type == H5I_GROUP || type == H5I_DATASET, CRM_ERR_FORMAT,
               "%s: /%s is neither a group nor an array", c->s->path, c->where);
-    if (type == H5I_DATASET) CRM_TRY(scan_array(c, object));
+    c->bare = type == H5I_DATASET && plain_layout(object) && store_scale_bare(object);
+    if (type == H5I_DATASET && !c->bare) CRM_TRY(scan_array(c, object));
     CRM_TRY(scan_attrs(c, object));
     return type == H5I_GROUP ? scan_group(c, object) : CRM_OK;
 }
@@ -286,7 +276,7 @@ static herr_t on_link(hid_t group, const char *name, const H5L_info_t *info, voi
 
 static crm_status scan_group(scan *c, hid_t group)
 {
-    herr_t bad = H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, on_link, c);
+    herr_t bad = H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, on_link, c);
 
     CRM_TRY(c->st);
     CRM_CHECK(bad >= 0, CRM_ERR_FORMAT, "%s: is damaged: the group /%s cannot be read: %s",

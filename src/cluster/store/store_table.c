@@ -29,8 +29,9 @@ const char *crm_store_name_fault(const char *name)
 
 const char *store_key_fault(const char *key)
 {
-    static const char *const ours[] = {STORE_KIND_KEY, STORE_FORMAT_KEY, STORE_DIGEST_KEY,
-                                       STORE_HEAP_KEY, STORE_LABELS_KEY};
+    static const char *const ours[] = {STORE_KIND_KEY, STORE_FORMAT_KEY,     STORE_DIGEST_KEY,
+                                       STORE_HEAP_KEY, STORE_LABELS_KEY,     STORE_CLASS_KEY,
+                                       STORE_NAME_KEY, STORE_REFERENCES_KEY, STORE_DIMENSIONS_KEY};
 
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (strcmp(key, ours[i]) == 0) return "the file layer keeps it for itself";
@@ -154,10 +155,30 @@ fail:
     return st;
 }
 
+crm_status store_copy_texts(const char *const *text, int64_t n, const char *const **out)
+{
+    size_t bytes = (size_t)n * sizeof(char *), at = bytes;
+    char *block;
+
+    for (int64_t i = 0; i < n; i++)
+        bytes += text[i] ? strlen(text[i]) + 1 : 1; /* HDF5 gives NULL for "" */
+    block = crm_mem_new(1, bytes);
+    CRM_CHECK(block, CRM_ERR_NOMEM, "out of memory: %zu bytes of texts", bytes);
+    for (int64_t i = 0; i < n; i++) {
+        size_t len = text[i] ? strlen(text[i]) : 0;
+        ((const char **)(void *)block)[i] = block + at;
+        if (len) memcpy(block + at, text[i], len);
+        at += len + 1;
+    }
+    *out = (const char *const *)(void *)block;
+    return CRM_OK;
+}
+
 void store_table_free(store_table *t)
 {
     for (int i = 0; i < t->n; i++) {
         crm_mem_free(t->entry[i].name);
+        crm_mem_free((void *)t->entry[i].dims);
         crm_mem_free((void *)t->entry[i].items);
         crm_mem_free(t->entry[i].chars);
     }

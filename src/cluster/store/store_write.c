@@ -105,7 +105,8 @@ fail:
 }
 
 /* Add an array to the table of every rank and to the file of the root, and tell all its place. */
-static crm_status add_array(crm_store_writer *w, const char *name, store_entry *e)
+static crm_status add_array(crm_store_writer *w, const char *name, store_entry *e,
+                            const char *const *dim_names)
 {
     crm_status st = usable(w);
     store_entry *in = NULL;
@@ -114,7 +115,9 @@ static crm_status add_array(crm_store_writer *w, const char *name, store_entry *
     if (!st && fault) CRM_SET(st, CRM_ERR_ARG, "array name \"%s\": %s", name, fault);
     if (!st && !store_bytes(e->view.rank, e->view.dim, e->width, &e->bytes))
         CRM_SET(st, CRM_ERR_ARG, "array %s: its size is negative or above 2^60 bytes", name);
+    if (!st && dim_names) st = store_scale_names(name, e->view.rank, dim_names);
     if (!st) st = store_table_add(&w->table, e, name, &in);
+    if (!st && dim_names) st = store_copy_texts(dim_names, e->view.rank, &in->dims);
     if (!st && w->root) st = store_layout_array(&w->layout, in);
     CRM_TRY(settle(w, st));
     if (w->comm) CRM_TRY(settle(w, crm_comm_bcast(w->comm, 0, &in->offset, sizeof in->offset)));
@@ -144,8 +147,9 @@ crm_status crm_store_define(crm_store_writer *w, const char *name, crm_dtype dty
     e.width = crm_dtype_size(dtype);
     for (int d = 0; d < rank; d++)
         e.view.dim[d] = dim[d];
-    CRM_TRY(add_array(w, name, &e));
-    return dim_names && rank ? set_labels(w, name, rank, dim_names) : CRM_OK;
+    if (rank == 0) dim_names = NULL;
+    CRM_TRY(add_array(w, name, &e, dim_names));
+    return dim_names ? set_labels(w, name, rank, dim_names) : CRM_OK;
 }
 
 static crm_status attr(crm_store_writer *w, const char *name, const char *key, const store_value *v)
@@ -267,7 +271,7 @@ crm_status crm_store_texts(crm_store_writer *w, const char *name, int64_t n,
 
     for (int64_t i = 0; i < n; i++)
         if (strlen(items[i]) > e.width) e.width = strlen(items[i]);
-    CRM_TRY(add_array(w, name, &e));
+    CRM_TRY(add_array(w, name, &e, NULL));
     CRM_TRY(check_space(w));
     in = &w->table.entry[store_table_find(&w->table, name)];
     if (w->root) {
@@ -326,13 +330,14 @@ static crm_status digest_data(const crm_store_writer *w, crm_digest *out)
     return st;
 }
 
-/* Root: the last attribute, the end of the file in HDF5, and the name. */
+/* Root: scales, the last attribute, the end of the file in HDF5, and the name. */
 static crm_status finish(crm_store_writer *w, crm_digest digest)
 {
     char hex[CRM_DIGEST_HEX];
     const char *text = crm_digest_hex(digest, hex);
     const store_value v = {.kind = STORE_TEXT, .n = 1, .items = &text};
 
+    CRM_TRY(store_scale_put(&w->layout, &w->table));
     CRM_TRY(store_layout_attr(&w->layout, "", STORE_DIGEST_KEY, &v));
     CRM_TRY(store_layout_close(&w->layout));
     return crm_path_commit(w->tmp, w->path);
