@@ -172,7 +172,7 @@ static crm_status id_starts(const table_part *t, int64_t bytes_before, int64_t *
 
 static crm_status write_text_ids(const output *o)
 {
-    static const char *const ROW[] = {"row"}, *const BYTE[] = {"byte"};
+    static const char *const FIRST[] = {"row_offset"}, *const BYTE[] = {"byte"};
     const table_part *t = o->part;
     bool last = crm_comm_rank(o->comm) == crm_comm_size(o->comm) - 1;
     int64_t bytes = (int64_t)t->id_used, total = bytes, before, n_first = t->total + 1;
@@ -182,7 +182,7 @@ static crm_status write_text_ids(const output *o)
     CRM_TRY(crm_comm_exscan_i64(o->comm, bytes, &before));
     CRM_TRY(crm_comm_sum_i64(o->comm, &total, 1));
     CRM_TRY_TO(st, done, crm_comm_agree(o->comm, id_starts(t, before, &first)));
-    CRM_TRY_TO(st, done, crm_store_define(o->w, "id/first", CRM_I64, 1, &n_first, ROW));
+    CRM_TRY_TO(st, done, crm_store_define(o->w, "id/first", CRM_I64, 1, &n_first, FIRST));
     CRM_TRY_TO(st, done, crm_store_define(o->w, "id/byte", CRM_U8, 1, &total, BYTE));
     CRM_TRY_TO(st, done, crm_store_write(o->w, "id/first", t->before, t->n + last, first));
     CRM_TRY_TO(st, done, crm_store_write(o->w, "id/byte", before, bytes, t->id_bytes));
