@@ -250,18 +250,21 @@ if [ "$setup" = yes ]; then
     "$CRM_SOURCE_DIR/jobs/setup.sh" --tests || echo "run.sh: tests that need what is missing will be skipped"
 fi
 find_tests
-if build release; then
-    run_build release
-    if [ "$tier" != default ]; then
-        build debug && probe_leaks && run_build debug
-        if command -v clang >/dev/null; then
-            build clang && run_build clang
-        else
-            skipped=$((skipped + 1))
-            skips+=("clang: build and C tests # SKIP clang is not installed")
-        fi
+# All builds come first: a test may compare the bits of two of them.
+presets=()
+for preset in release debug clang; do
+    [ "$preset" = release ] || [ "$tier" != default ] || break
+    if [ "$preset" = clang ] && ! command -v clang >/dev/null; then
+        skipped=$((skipped + 1))
+        skips+=("clang: build and C tests # SKIP clang is not installed")
+    elif build "$preset"; then
+        presets+=("$preset")
     fi
-fi
+done
+for preset in "${presets[@]}"; do
+    [ "$preset" != debug ] || probe_leaks
+    run_build "$preset"
+done
 
 [ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}"
 [ ${#skips[@]} = 0 ] || printf 'skipped: %s\n' "${skips[@]}"

@@ -105,6 +105,9 @@ CRM_CHECKED crm_matrix_new(const crm_source *s, const crm_view *v, crm_pool *poo
 /** Positions pos[n] of the view; negative: a row of zeros and codes -1 (padding). */
 CRM_CHECKED crm_matrix_read(const crm_matrix *t, const int64_t *pos, int64_t n, float *num,
                             int32_t *cat);
+/** Rows [first, first + ...) in place when they are kept in memory: *num and *cat point to position
+ * first. False when rows are made at each read. */
+bool crm_matrix_kept(const crm_matrix *t, int64_t first, const float **num, const int32_t **cat);
 void crm_matrix_free(crm_matrix **t);
 
 /* ---- schemas in bags ---- */

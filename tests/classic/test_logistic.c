@@ -273,7 +273,7 @@ static void has_options(void)
 
     T_OK(crm_opt_set_new(&set));
     T_OK(crm_opt_set_add(set, crm_logistic_opts, &cfg));
-    T_CHECK(cfg.c == 1 && cfg.class_weight == CRM_LOGISTIC_NONE && cfg.tol == 1e-8);
+    T_CHECK(cfg.c == 1 && cfg.class_weight == CRM_LOGISTIC_NONE && cfg.tol == 1e-6);
     crm_opt_set_free(&set);
 }
 

@@ -10,9 +10,9 @@ _Static_assert(sizeof kind_names / sizeof *kind_names == CRM_RULE_KIND_COUNT + 1
 const crm_opt crm_logistic_opts[] = {
     CRM_OPT_R(L, c, "logistic.c", 1, 1e-12, 1e12, "1", 0,
               "Inverse strength of the L2 penalty, as C in scikit-learn."),
-    CRM_OPT_I(L, max_iter, "logistic.max_iter", 1000, 1, 1e9, "iterations", 0,
-              "Most iterations of L-BFGS."),
-    CRM_OPT_R(L, tol, "logistic.tol", 1e-8, 0, 1, "1", 0,
+    CRM_OPT_I(L, max_iter, "logistic.max_iter", 100, 1, 1e9, "iterations", 0,
+              "Most Newton iterations."),
+    CRM_OPT_R(L, tol, "logistic.tol", 1e-6, 0, 1, "1", 0,
               "Stop when the norm of the gradient falls below this part of that at the start."),
     CRM_OPT_E(L, class_weight, "logistic.class_weight", "none", weight_names, 0,
               "Weights of the classes in the loss; balanced is n / (k n_c)."),

@@ -4,7 +4,9 @@
  *     two classes:  loss = -log sigmoid(+-z),  d loss / dz = sigmoid(z) - y
  *     more:         loss = log sum_c exp z_c - z_y,  d loss / dz_c = p_c - [c = y]
  *
- * as in scikit-learn's LogisticRegression; minimised by L-BFGS.  A rank reads its own rows only.
+ * as in scikit-learn's LogisticRegression; minimised by trust-region Newton with conjugate
+ * gradients (Lin, Weng, Keerthi 2008), whose products with the second derivatives are sums over the
+ * same leaves.  A rank reads its own rows only.
  *
  * The minimiser works on v_j = w_j sqrt(h_j), h_j = 1 + C sum_i s_(y_i) x_ij^2 / 4 (without the 1
  * for an intercept): a bound of the second derivative, so that columns of any scale converge alike.
@@ -29,7 +31,8 @@ typedef struct bench {
 
 typedef struct problem problem;
 /* Adds a row of class slot y to out; z is working memory. */
-typedef void (*row_fn)(const problem *p, const float *x, int y, double *z, double *out);
+typedef void (*row_fn)(const problem *p, const float *x, int64_t row, int y, double *z,
+                       double *out);
 
 struct problem {
     const logistic *h;
@@ -42,13 +45,16 @@ struct problem {
     double *weight; /* [m] s_c */
     bench *bench;
     int n_bench;
-    int64_t width; /* value and gradient */
-    double *sum;   /* [width] */
-    row_fn add;    /* what a leaf sums */
-    double *at;    /* [width - 1] weights to be evaluated */
-    double *unit;  /* [width - 1] 1 / sqrt(h) */
-    double total;  /* sum of s over the training rows */
-    double begun;  /* clock */
+    int64_t width;   /* value and gradient */
+    double *sum;     /* [width] */
+    row_fn add;      /* what a leaf sums */
+    double *at;      /* [width - 1] weights to be evaluated */
+    double *along;   /* [width] direction of a product */
+    double *kept_at; /* [width] point that keep is of */
+    double *keep;    /* [own.n][vectors] what products at that point need of a row */
+    double *unit;    /* [width - 1] 1 / sqrt(h) */
+    double total;    /* sum of s over the training rows */
+    double begun;    /* clock */
     crm_hook_answer answer;
 };
 
@@ -109,41 +115,102 @@ static double row_loss(int m, int y, double *z)
     return loss;
 }
 
-static void add_row(const problem *p, const float *x, int y, double *z, double *out)
+/* out[1 ...] += weight z_v (x, 1) for every vector v. */
+static void add_outer(const problem *p, const float *x, double weight, const double *z, double *out)
+{
+    double *sum = out + 1;
+
+    for (int v = 0; v < p->h->vectors; v++, sum += p->h->d + 1) {
+        double r = weight * z[v];
+        for (int64_t j = 0; j < p->h->d; j++)
+            sum[j] += r * (double)x[j];
+        sum[p->h->d] += r;
+    }
+}
+
+static void add_row(const problem *p, const float *x, int64_t row, int y, double *z, double *out)
 {
     const logistic *h = p->h;
-    double *grad = out + 1;
 
+    (void)row;
     logistic_scores(h->vectors, h->d, p->at, x, z);
     out[0] += p->weight[y] * row_loss(h->m, y, z);
-    for (int v = 0; v < h->vectors; v++, grad += h->d + 1) {
-        double r = p->weight[y] * z[v];
-        for (int64_t j = 0; j < h->d; j++)
-            grad[j] += r * (double)x[j];
-        grad[h->d] += r;
+    add_outer(p, x, p->weight[y], z, out);
+}
+
+/* Scores z of a row along a direction -> (second derivatives of its loss) z.  keep: p (1 - p) of
+ * two classes, else the probabilities. */
+static void row_curve(int m, const double *keep, double *z)
+{
+    double mean = 0;
+
+    if (m == 2) {
+        z[0] *= keep[0];
+        return;
     }
+    for (int c = 0; c < m; c++)
+        mean += keep[c] * z[c];
+    for (int c = 0; c < m; c++)
+        z[c] = keep[c] * (z[c] - mean);
+}
+
+static void add_product(const problem *p, const float *x, int64_t row, int y, double *z,
+                        double *out)
+{
+    const logistic *h = p->h;
+
+    logistic_scores(h->vectors, h->d, p->along, x, z);
+    row_curve(h->m, p->keep + row * h->vectors, z);
+    add_outer(p, x, p->weight[y], z, out);
+}
+
+/* What row_curve needs of a row, taken once for all products at a point.  Adds nothing. */
+static void keep_row(const problem *p, const float *x, int64_t row, int y, double *z, double *out)
+{
+    const logistic *h = p->h;
+    double *keep = p->keep + row * h->vectors;
+
+    (void)y, (void)z, (void)out;
+    logistic_scores(h->vectors, h->d, p->at, x, keep);
+    if (h->m == 2)
+        keep[0] = crm_sigmoid(keep[0]) * crm_sigmoid(-keep[0]);
+    else
+        logistic_softmax(h->m, keep);
+}
+
+/* n of this rank's rows from number at, in place when they are kept. */
+static crm_status leaf_rows(const problem *p, bench *b, int64_t at, int64_t n, const float **num)
+{
+    const int32_t *cat;
+
+    if (crm_matrix_kept(p->matrix, at, num, &cat)) return CRM_OK;
+    for (int64_t i = 0; i < n; i++)
+        b->pos[i] = at + i;
+    *num = b->num;
+    return crm_matrix_read(p->matrix, b->pos, n, b->num, b->cat);
 }
 
 static crm_status add_leaf(void *ctx, int64_t leaf, int worker, void *out)
 {
     const problem *p = ctx;
     bench *b = &p->bench[worker];
-    int64_t first, n, skip = p->own.row - p->fit->train->row;
+    const float *num = NULL;
+    int64_t first, n, at;
 
     crm_leaf_rows(p->fit->train->n, leaf, &first, &n);
-    for (int64_t i = 0; i < n; i++)
-        b->pos[i] = first - skip + i;
-    CRM_TRY(crm_matrix_read(p->matrix, b->pos, n, b->num, b->cat));
+    at = first - (p->own.row - p->fit->train->row);
+    CRM_TRY(leaf_rows(p, b, at, n, &num));
     for (int64_t i = 0; i < n; i++) {
         int32_t y = p->label[p->fit->train->row[first + i]];
-        if (y >= 0) p->add(p, b->num + i * p->h->d, p->slot[y], b->z, out);
+        if (y >= 0) p->add(p, num + i * p->h->d, at + i, p->slot[y], b->z, out);
     }
     return CRM_OK;
 }
 
-static void add_squares(const problem *p, const float *x, int y, double *z, double *out)
+static void add_squares(const problem *p, const float *x, int64_t row, int y, double *z,
+                        double *out)
 {
-    (void)z;
+    (void)z, (void)row;
     for (int64_t j = 0; j < p->h->d; j++)
         out[j] += p->weight[y] * ((double)x[j] * (double)x[j]);
     out[p->h->d] += p->weight[y];
@@ -161,14 +228,21 @@ static crm_status find_units(problem *p)
     return CRM_OK;
 }
 
+/* Variables of the minimiser -> weights. */
+static void to_weights(const problem *p, const double *v, double *w)
+{
+    for (int64_t i = 0; i < p->width - 1; i++)
+        w[i] = v[i] * p->unit[i];
+}
+
 static crm_status objective(void *ctx, const double *v, double *value, double *grad)
 {
     problem *p = ctx;
     const logistic *h = p->h;
     double c = h->cfg->c, penalty = 0;
 
-    for (int64_t i = 0; i < p->width - 1; i++)
-        p->at[i] = v[i] * p->unit[i];
+    to_weights(p, v, p->at);
+    p->add = add_row;
     CRM_TRY(crm_tree_sum(p->tree, add_leaf, p, p->sum));
     for (int64_t i = 0; i < p->width - 1; i++) {
         bool penalised = i % (h->d + 1) != h->d;
@@ -176,6 +250,31 @@ static crm_status objective(void *ctx, const double *v, double *value, double *g
         if (penalised) penalty += p->at[i] * p->at[i];
     }
     *value = 0.5 * penalty + c * p->sum[0];
+    return CRM_OK;
+}
+
+static crm_status keep_rows(problem *p, const double *x)
+{
+    memcpy(p->kept_at, x, (size_t)(p->width - 1) * sizeof *x);
+    to_weights(p, x, p->at);
+    p->add = keep_row;
+    return crm_tree_sum(p->tree, add_leaf, p, p->sum);
+}
+
+/* hv = f'' v at the point of the variables x. */
+static crm_status product(void *ctx, const double *x, const double *v, double *hv)
+{
+    problem *p = ctx;
+    double c = p->h->cfg->c;
+
+    to_weights(p, v, p->along);
+    if (memcmp(p->kept_at, x, (size_t)(p->width - 1) * sizeof *x) != 0) CRM_TRY(keep_rows(p, x));
+    p->add = add_product;
+    CRM_TRY(crm_tree_sum(p->tree, add_leaf, p, p->sum));
+    for (int64_t i = 0; i < p->width - 1; i++) {
+        bool penalised = i % (p->h->d + 1) != p->h->d;
+        hv[i] = (c * p->sum[1 + i] + (penalised ? p->along[i] : 0)) * p->unit[i];
+    }
     return CRM_OK;
 }
 
@@ -206,7 +305,7 @@ static crm_status bench_new(problem *p, const crm_schema *s)
         CRM_NEW(p->bench[i].num, (int64_t)CRM_LEAF_ROWS * s->n_num);
         CRM_NEW(p->bench[i].cat, (int64_t)CRM_LEAF_ROWS * s->n_cat);
         CRM_NEW(p->bench[i].pos, CRM_LEAF_ROWS);
-        CRM_NEW(p->bench[i].z, p->h->vectors);
+        CRM_NEW(p->bench[i].z, 2 * p->h->vectors);
     }
     return CRM_OK;
 }
@@ -224,6 +323,9 @@ static void problem_free(problem *p)
     crm_mem_free(p->weight);
     crm_mem_free(p->sum);
     crm_mem_free(p->at);
+    crm_mem_free(p->along);
+    crm_mem_free(p->kept_at);
+    crm_mem_free(p->keep);
     crm_mem_free(p->unit);
     crm_matrix_free(&p->matrix);
     crm_tree_free(&p->tree);
@@ -255,6 +357,10 @@ static crm_status problem_make(problem *p, const crm_source *in, const int64_t *
     p->width = 1 + p->h->vectors * (p->h->d + 1);
     CRM_NEW(p->sum, p->width);
     CRM_NEW(p->at, p->width);
+    CRM_NEW(p->along, p->width);
+    CRM_NEW(p->kept_at, p->width);
+    p->kept_at[0] = (double)NAN; /* equals no point */
+    CRM_NEW(p->keep, p->own.n * p->h->vectors);
     CRM_NEW(p->unit, p->width);
     CRM_TRY(weigh(p, count));
     CRM_TRY(bench_new(p, crm_source_schema(in)));
@@ -271,7 +377,7 @@ static crm_status run(problem *p, logistic *h)
     cfg.progress = progress;
     p->begun = crm_clock_now();
     CRM_TRY(find_units(p));
-    CRM_TRY(crm_lbfgs(&cfg, p->width - 1, objective, p, h->w, &res));
+    CRM_TRY(crm_tron(&cfg, p->width - 1, objective, product, p, h->w, &res));
     for (int64_t i = 0; i < p->width - 1; i++)
         h->w[i] *= p->unit[i];
     if (res.reason == CRM_MIN_ITERATIONS && crm_comm_rank(p->fit->comm) == 0)

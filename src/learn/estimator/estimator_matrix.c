@@ -92,6 +92,14 @@ crm_status crm_matrix_read(const crm_matrix *m, const int64_t *pos, int64_t n, f
     return CRM_OK;
 }
 
+bool crm_matrix_kept(const crm_matrix *m, int64_t first, const float **num, const int32_t **cat)
+{
+    if (!m->num) return false;
+    *num = m->num + first * m->n_num;
+    *cat = m->cat + first * m->n_cat;
+    return true;
+}
+
 void crm_matrix_free(crm_matrix **mp)
 {
     crm_matrix *m = *mp;
