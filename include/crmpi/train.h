@@ -24,7 +24,8 @@ typedef struct crm_train_cfg {
     double validation; /* part of the training rows kept for early stopping; 0: none */
     int64_t
         patience; /* epochs without a lower validation loss before stopping; 0: never stop early */
-    bool refit;   /* train again on all rows for the number of epochs found */
+    bool prior_start;    /* start from the class frequencies: head weights 0, bias their log-odds */
+    bool refit;          /* train again on all rows for the number of epochs found */
     int class_weight;    /* crm_class_weight */
     int64_t members;     /* nets with different initial weights and row orders, averaged */
     int64_t cache_bytes; /* transformed rows are kept in memory up to this size */

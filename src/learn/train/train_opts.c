@@ -24,6 +24,9 @@ const crm_opt crm_train_opts[] = {
               "rows."),
     CRM_OPT_I(S, patience, "train.patience", 10, 0, 1e6, "epochs", 0,
               "Epochs without a lower validation loss before stopping; 0 never stops early."),
+    CRM_OPT_B(S, prior_start, "train.prior_start", 1, 0,
+              "Start from the class frequencies of the training rows: head weights 0, bias their "
+              "log-odds; no epoch is kept that does not beat them."),
     CRM_OPT_B(S, refit, "train.refit", 1, 0,
               "Train again on all training rows for the number of epochs found."),
     CRM_OPT_E(S, class_weight, "train.class_weight", "none", weight_names, 0,

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "crmpi/base_math.h"
 #include "crmpi/base_mem.h"
 #include "train_impl.h"
 
@@ -175,6 +176,46 @@ static crm_status one_epoch(run *r, double *loss)
     return st;
 }
 
+static float *parameter(const run *r, const char *name, int64_t *n)
+{
+    const crm_params *ps = crm_model_params(r->t->worker[0].model);
+    int i = crm_params_find(ps, name);
+
+    *n = i < 0 ? 0 : crm_params_get(ps, i)->n;
+    return i < 0 ? NULL : r->w + crm_params_get(ps, i)->offset;
+}
+
+static double class_weight(const trainer *t, int c)
+{
+    return t->class_weight && t->class_weight[c] > 0 ? (double)t->class_weight[c] : 1;
+}
+
+/* The head predicts the (weighted) class frequencies of the view whatever it sees; an empty class
+ * counts as half a row. */
+static crm_status start_from_prior(run *r, const crm_view *view)
+{
+    int k = r->t->n_classes;
+    int64_t n_weight, n_bias;
+    float *weight = parameter(r, "heads.target.weight", &n_weight);
+    float *bias = parameter(r, "heads.target.bias", &n_bias);
+    double *count = NULL, total = 0;
+
+    CRM_ASSERT(weight && bias && n_bias == (k == 2 ? 1 : k));
+    CRM_NEW(count, k);
+    for (int64_t i = 0; i < view->n; i++)
+        count[r->feed->label[view->row[i]]] += 1;
+    memset(weight, 0, (size_t)n_weight * sizeof *weight);
+    for (int c = 0; c < k; c++) {
+        count[c] = (count[c] > 0 ? count[c] : 0.5) * class_weight(r->t, c);
+        total += count[c];
+        count[c] = crm_log(count[c]);
+    }
+    for (int c = 0; c < (int)n_bias; c++)
+        bias[c] = (float)(k == 2 ? count[1] - count[0] : count[c] - crm_log(total));
+    crm_mem_free(count);
+    return CRM_OK;
+}
+
 /* Rank-local part of the set-up. */
 static crm_status run_local(run *r, const crm_view *view)
 {
@@ -184,7 +225,7 @@ static crm_status run_local(run *r, const crm_view *view)
     CRM_NEW(r->lane_loss, t->cfg->train.lanes);
     if (t->cfg->train.reduce == CRM_REDUCE_FAST) CRM_NEW(r->whole, t->size);
     crm_model_init(t->worker[0].model, r->seed, r->w);
-    return CRM_OK;
+    return t->cfg->train.prior_start ? start_from_prior(r, view) : CRM_OK;
 }
 
 static crm_status run_optim(run *r)
@@ -246,8 +287,11 @@ static crm_status epochs_loop(run *r, const crm_view *valid, const crm_matrix *m
                               float *w, int64_t *best_epoch)
 {
     int64_t patience = r->t->cfg->train.patience;
-    double best = INFINITY;
+    double best = INFINITY, ignored;
 
+    memcpy(w, r->w, (size_t)r->t->size * sizeof *w);
+    if (valid && r->t->cfg->train.prior_start)
+        CRM_TRY(crm_train_evaluate(r->t, valid, m, r->w, &best, &ignored));
     for (int64_t e = 1; e <= epochs; e++) {
         double start = crm_clock_now(), loss, valid_loss = NAN, score = NAN;
         r->epoch = (uint32_t)e;
