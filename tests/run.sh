@@ -201,6 +201,17 @@ take_result() { # ID TITLE
     fi
 }
 
+# Numbers of ranks to run a test with: all of its mark; in the repeated builds the first and the last.
+ranks_for() { # PRESET NAME
+    local all
+    read -ra all <<<"${ranks_of[$2]:-0}"
+    if [ "$1" = release ] || [ ${#all[@]} = 1 ]; then
+        echo "${all[@]}"
+    else
+        echo "${all[0]} ${all[-1]}"
+    fi
+}
+
 # The tests of one build: first those of one rank, several at a time; then those under mpirun, one by one.
 run_build() { # PRESET; all C tests, and with release the scripts too
     local preset=$1 id=0 running=0 name r i title titles=() multi=()
@@ -220,7 +231,7 @@ run_build() { # PRESET; all C tests, and with release the scripts too
         take_result "$preset-$i" "$preset ${titles[$i]}"
     done
     for name in "${multi[@]}"; do
-        for r in ${ranks_of[$name]:-0}; do
+        for r in $(ranks_for "$preset" "$name"); do
             run_one "$preset-$id" "$preset" "$name" "$r" &
             wait $!
             title="$preset $name"

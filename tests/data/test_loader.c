@@ -35,7 +35,7 @@ static void batches_in_order(void)
         int slot = 7;
         T_OK(crm_loader_start(n[k], load, &f, &l));
         for (int64_t i = 0; i < n[k]; i++) {
-            f.held = i - 1;
+            f.held = -1; /* asking for a batch gives the one before back */
             T_OK(crm_loader_next(l, &slot));
             f.held = i;
             T_EQ_I(slot, i & 1);
