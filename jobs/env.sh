@@ -23,5 +23,5 @@ export OMPI_MCA_btl_vader_single_copy_mechanism="${OMPI_MCA_btl_vader_single_cop
 crm_mpirun() {
     local ranks=$1
     shift
-    mpirun --oversubscribe --bind-to none -n "$ranks" "$@"
+    mpirun -q --oversubscribe --bind-to none -n "$ranks" "$@"
 }
