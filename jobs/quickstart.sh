@@ -27,6 +27,7 @@ dir=${1:-$CRM_SOURCE_DIR/runs}
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd -P)
 run=$dir/quickstart
+over="to start over: rm -r $(printf '%q' "$run")"
 config=$CRM_SOURCE_DIR/configs/quickstart.yaml
 data=$dir/quickstart.h5
 
@@ -54,10 +55,10 @@ crm_release crossval "$config" --set data.path="$data" --out "$run" || code=$?
 if [ "$code" = 75 ]; then
     echo "quickstart: stopped at a checkpoint; run it again to go on" >&2
 elif [ "$code" != 0 ]; then
-    echo "quickstart: crossval ended with code $code; to start over: rm -r $run" >&2
+    echo "quickstart: crossval ended with code $code; $over" >&2
 else
     echo
     echo "The tables are also in $run/report.md, the figures in $run/summary.json."
-    echo "Run again, this shows the finished result; to start over: rm -r $run"
+    echo "Run again, this shows the finished result; $over"
 fi
 exit "$code"
