@@ -21,6 +21,7 @@ typedef enum crm_eval_split {
     CRM_SPLIT_FILE,
     CRM_SPLIT_COUNT
 } crm_eval_split;
+extern const char *const crm_eval_split_names[]; /* "stratified" .. "file", NULL */
 
 typedef struct crm_eval_cfg {
     crm_opt_list models; /* the first is the reference of the comparisons */

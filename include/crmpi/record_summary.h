@@ -1,6 +1,7 @@
 /* record_summary.h - summary.json in memory (room record).  docs/summary-format.md.
  *
- *     {"format": 1, "targets": [{"name", "level", "rows", "folds", "repeats", "classes": [..],
+ *     {"format": 1, "targets": [{"name", "level", "rows", "folds", "repeats", "split",
+ *        "test_over_train", "alpha", "classes": [..],
  *        "models": [{"name", "metrics": {"accuracy": {"mean", "ci95": [lo, hi], "folds": [..]},
  * ..}, "confusion": [[..]]}], "comparisons": [{"a", "b", "metric", "mean_diff", "naive": {"t",
  * "df", "p"}, "corrected": {"t", "df", "p", "p_holm", "ci95"}, "verdict"}], "satisfaction": {..},
@@ -49,6 +50,9 @@ typedef struct crm_sum_target {
     char *name, *level;
     int64_t rows;
     int folds, repeats, n_classes;
+    char *split; /* "stratified", "plain", "grouped", "holdout", "file"; NULL: not known */
+    double test_over_train; /* n2/n1 of the corrected tests; NaN: not known */
+    double alpha;           /* significance level of the verdicts; NaN: not known */
     char **class_name;
     int n_models, n_comparisons, n_notes;
     crm_sum_model *model;

@@ -65,6 +65,9 @@ static inline crm_summary *sample_new(void)
     s->data = (crm_digest){0x0123456789abcdef, 0xfedcba9876543210};
     *t = (crm_sum_target){.name = copy("churn"), .level = copy("customer"), .rows = 16, .folds = 2};
     t->repeats = 1;
+    t->split = copy("stratified");
+    t->test_over_train = 1;
+    t->alpha = 0.01;
     t->n_classes = 2;
     t->class_name = crm_mem_new(2, sizeof *t->class_name);
     t->class_name[0] = copy("no");

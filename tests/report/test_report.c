@@ -108,7 +108,9 @@ static void markdown(void)
               "| a\\|b | 0.6000 | 0.7500 | 0.6667 | 4 | 5 |\n");
     has(&out, "| fold | hybrid | rule | oracle |\n|---|---:|---:|---:|\n"
               "| 1.1 | 0.7500 | 0.5000 | 0.8750 |\n| 1.2 | 0.8750 | 0.7500 | 1.0000 |\n");
-    has(&out, "(1/(k - 1) = 1.0000 for 2 equal folds)");
+    has(&out,
+        "\n\nTarget churn: stratified folds, n2/n1 = 1.0000, significance level alpha = 0.01.\n\n");
+    T_CHECK(out.text && strstr(out.text, "0.05") == NULL);
     has(&out, "the correction is a heuristic");
     has(&out, "| data | `0123456789abcdeffedcba9876543210` |\n");
     has(&out, "](report.svg)");
@@ -125,9 +127,12 @@ static void hold_out(void)
 
     s->target->folds = 1;
     s->target->rows = 80;
+    rename_text(&s->target->split, "holdout");
+    s->target->test_over_train = 0.25;
     crm_report_markdown(s, &out);
     has(&out, "80 rows, 1 hold-out; 2 classes, tested rows: no 12, a\\|b 4.\n");
     T_CHECK(out.text && strstr(out.text, "heuristic") == NULL);
+    has(&out, "Target churn: hold-out, n2/n1 = 0.2500, significance");
     crm_str_free(&out);
     crm_summary_free(&s);
 }
@@ -160,11 +165,14 @@ static void sparse(void)
     crm_mem_free(s->target->model[0].confusion);
     s->target->model[0].confusion = NULL;
     s->target->lift.present = false;
+    crm_mem_free(s->target->split);
+    s->target->split = NULL;
     crm_report_terminal(s, &out);
     has(&out, "2 folds x 1 repeat; 2 classes\n\naccuracy (higher is better)\n");
     has(&out, "hybrid  0.8125  [0.7500, 0.8750]     -        -        -       -  -\n");
     T_CHECK(out.text && strstr(out.text, "Satisfaction") == NULL);
     crm_report_markdown(s, &out);
+    T_CHECK(out.text && strstr(out.text, "n2/n1 = 0") == NULL);
     crm_report_svg(s, &out);
     crm_report_terminal(&none, &out);
     crm_report_markdown(&none, &out);

@@ -45,6 +45,7 @@ void crm_summary_free(crm_summary **sp)
         crm_sum_target *t = &s->target[i];
         crm_mem_free(t->name);
         crm_mem_free(t->level);
+        crm_mem_free(t->split);
         free_texts(t->class_name, t->n_classes);
         free_texts(t->note, t->n_notes);
         free_models(t->model, t->n_models);

@@ -85,6 +85,22 @@ static crm_status get_real(const node *up, const char *key, double *out)
     return real_of(&n, out);
 }
 
+/* Keys that a file of an earlier release lacks: NULL, NaN. */
+static crm_status get_new_text(const node *up, const char *key, char **out)
+{
+    const node n = child(up, key);
+
+    return !n.v || json_is_null(n.v) ? CRM_OK : text_of(&n, out);
+}
+
+static crm_status get_new_real(const node *up, const char *key, double *out)
+{
+    const node n = child(up, key);
+
+    *out = (double)NAN;
+    return n.v ? real_of(&n, out) : CRM_OK;
+}
+
 static crm_status count_of(const node *n, int64_t max, int64_t *out)
 {
     json_int_t v = json_integer_value(n->v);
@@ -315,6 +331,9 @@ static crm_status read_target(const node *n, crm_sum_target *t)
     CRM_TRY(get_count(n, "rows", &t->rows));
     CRM_TRY(get_int(n, "folds", &t->folds));
     CRM_TRY(get_int(n, "repeats", &t->repeats));
+    CRM_TRY(get_new_text(n, "split", &t->split));
+    CRM_TRY(get_new_real(n, "test_over_train", &t->test_over_train));
+    CRM_TRY(get_new_real(n, "alpha", &t->alpha));
     CRM_TRY(get_texts(n, "classes", &t->class_name, &t->n_classes));
     CRM_TRY(read_models(n, t));
     CRM_TRY(read_comparisons(n, t));

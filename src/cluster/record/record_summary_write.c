@@ -137,6 +137,9 @@ static json_t *target(const crm_sum_target *t)
     set(o, "rows", json_integer(t->rows));
     set(o, "folds", json_integer(t->folds));
     set(o, "repeats", json_integer(t->repeats));
+    set(o, "split", t->split ? json_string(t->split) : json_null());
+    set(o, "test_over_train", crm_record_json_real(t->test_over_train));
+    set(o, "alpha", crm_record_json_real(t->alpha));
     set(o, "classes", texts(t->class_name, t->n_classes));
     set(o, "models", models(t));
     set(o, "comparisons", comparisons(t));

@@ -7,8 +7,6 @@
 #include "crmpi/stats.h"
 #include "eval_impl.h"
 
-double crm_study_ratio(const study *s);
-
 static const crm_metric COMPARED[] = {CRM_METRIC_ACCURACY, CRM_METRIC_F1, CRM_METRIC_F1_MACRO,
                                       CRM_METRIC_AUC, CRM_METRIC_LOG_LOSS};
 enum { N_COMPARED = sizeof COMPARED / sizeof *COMPARED };

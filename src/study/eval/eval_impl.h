@@ -57,6 +57,9 @@ void crm_result_free(result *r);
 
 /** Summary of the study from all results; rank 0. */
 CRM_CHECKED crm_study_summary(const study *s, const result *r, crm_summary **out);
+/** n2/n1 of the corrected test, test rows over training rows of a split: 1/(k - 1) for k folds; for
+ * a hold-out or folds from a file, of the mean sizes. */
+double crm_study_ratio(const study *s);
 CRM_CHECKED crm_study_compare(const study *s, crm_sum_target *t);
 CRM_CHECKED crm_study_lift(const crm_data *d, crm_sum_lift *out);
 /** predictions.h5; collective, r on rank 0 only. */

@@ -1,9 +1,10 @@
 /* eval_opts.c - options eval.*. */
 #include "crmpi/eval.h"
 
-static const char *const split_names[] = {"stratified", "plain", "grouped",
-                                          "holdout",    "file",  NULL};
-_Static_assert(sizeof split_names / sizeof *split_names == CRM_SPLIT_COUNT + 1, "names");
+const char *const crm_eval_split_names[] = {"stratified", "plain", "grouped",
+                                            "holdout",    "file",  NULL};
+_Static_assert(sizeof crm_eval_split_names / sizeof *crm_eval_split_names == CRM_SPLIT_COUNT + 1,
+               "names");
 /* Names that a registry may offer; a variant adds "-suffix". */
 #define S crm_eval_cfg
 const crm_opt crm_eval_opts[] = {
@@ -12,7 +13,7 @@ const crm_opt crm_eval_opts[] = {
     CRM_OPT_S(S, target, "eval.target", "", 0,
               "Target to learn; empty takes the first of the data set."),
     CRM_OPT_E(
-        S, split, "eval.split", "stratified", split_names, 0,
+        S, split, "eval.split", "stratified", crm_eval_split_names, 0,
         "How test parts are made: k folds stratified by class, plain, or grouped by a column; "
         "one hold-out; folds from a file."),
     CRM_OPT_I(S, folds, "eval.folds", 5, 2, 1000, "folds", 0, "Folds of each repeat."),

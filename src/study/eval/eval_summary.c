@@ -15,9 +15,6 @@ static crm_status copy_text(const char *s, char **out)
     return CRM_OK;
 }
 
-/* Test part over training part of a split: 1/(k - 1) for k folds; for a hold-out or folds from a
- * file, of the mean sizes. */
-double crm_study_ratio(const study *s);
 double crm_study_ratio(const study *s)
 {
     int64_t tested = 0, all = s->folds->repeats * s->view->n;
@@ -159,6 +156,9 @@ static crm_status fill_target(const study *s, const result *r, crm_sum_target *t
     t->rows = s->view->n;
     t->folds = s->folds->folds;
     t->repeats = s->folds->repeats;
+    CRM_TRY(copy_text(crm_eval_split_names[s->e->cfg->split], &t->split));
+    t->test_over_train = crm_study_ratio(s);
+    t->alpha = s->e->cfg->alpha;
     CRM_NEW(t->class_name, target->n_classes);
     t->n_classes = target->n_classes;
     for (int c = 0; c < t->n_classes; c++)

@@ -1,4 +1,6 @@
 /* report_methods.c - which tests were made, what they mean, where the files are. */
+#include <string.h>
+
 #include "report_impl.h"
 
 static const char *const tests =
@@ -12,7 +14,7 @@ static const char *const tests =
     "- **corrected p**: corrected resampled t test (Nadeau & Bengio 2003; repeated folds: "
     "Bouckaert & "
     "Frank 2004), t = d / sqrt((1/J + n2/n1) S^2), J - 1 degrees of freedom, n2/n1 = test rows / "
-    "training rows of a split";
+    "training rows of a split.\n";
 
 static const char *const after =
     "- **p after Holm**: the corrected p values of one metric, over all models compared with the "
@@ -32,8 +34,8 @@ static const char *const heuristic =
 
 static const char *const verdicts =
     "## Reading the verdicts\n\n"
-    "- **X better**, **X worse**: the p value after Holm is below the significance level "
-    "(`eval.alpha`, 0.05 unless set), and the mean difference is in that direction.\n"
+    "- **X better**, **X worse**: the p value after Holm is below the significance level alpha "
+    "(above), and the mean difference is in that direction.\n"
     "- **no significant difference**: these data do not tell the two models apart. It is a result, "
     "and it does not say that they are equal.\n"
     "- **degenerate**: the difference is the same in all folds, so that the test has no "
@@ -54,14 +56,33 @@ static const char *const files =
     "| `models/` | each model fitted on all rows, for `crmpi predict` |\n"
     "| `run.json` | versions, hosts, times (not reproducible) |\n\n";
 
-/* n2/n1 of k folds; the sizes of a hold-out are not in the summary. */
-static void add_ratio(const crm_summary *s, crm_str *out)
+/* "stratified folds", "folds from a file", "hold-out" */
+static void add_split(const char *split, crm_str *out)
 {
+    if (strcmp(split, "holdout") == 0) {
+        crm_str_addf(out, "hold-out");
+    } else if (strcmp(split, "file") == 0) {
+        crm_str_addf(out, "folds from a file");
+    } else {
+        crm_report_escape(split, out);
+        crm_str_addf(out, " folds");
+    }
+}
+
+/* What the tests of each target went by; summaries of older releases do not hold it. */
+static void add_splits(const crm_summary *s, crm_str *out)
+{
+    char number[REPORT_CELL];
+
     for (int i = 0; i < s->n_targets; i++) {
-        int k = s->target[i].folds;
-        if (k < 2) continue;
-        crm_str_addf(out, " (1/(k - 1) = %.4f for %d equal folds)", 1.0 / (k - 1), k);
-        return;
+        const crm_sum_target *t = &s->target[i];
+        if (!t->split) continue;
+        crm_str_addf(out, "Target ");
+        crm_report_escape(t->name, out);
+        crm_str_addf(out, ": ");
+        add_split(t->split, out);
+        crm_str_addf(out, ", n2/n1 = %s", crm_report_score(t->test_over_train, number));
+        crm_str_addf(out, ", significance level alpha = %.6g.\n\n", t->alpha);
     }
 }
 
@@ -74,7 +95,7 @@ static bool has_folds(const crm_summary *s)
 
 void crm_report_methods(const crm_summary *s, crm_str *out)
 {
-    crm_str_addf(out, "## Methods\n\n%s", tests);
-    add_ratio(s, out);
-    crm_str_addf(out, ".\n%s%s%s%s", after, has_folds(s) ? heuristic : "", verdicts, files);
+    crm_str_addf(out, "## Methods\n\n%s%s", tests, after);
+    add_splits(s, out);
+    crm_str_addf(out, "%s%s%s", has_folds(s) ? heuristic : "", verdicts, files);
 }
