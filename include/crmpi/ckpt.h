@@ -25,8 +25,8 @@ typedef struct crm_bag_array {
 } crm_bag_array;
 
 CRM_CHECKED crm_bag_new(crm_bag **out);
-/** Copy an array into the bag; data may be NULL when it has no elements.  CRM_ERR_ARG when the name is taken
- *  (as an array, a text, or a group of either) or not allowed (crm_store_name_fault). */
+/** Copy an array into the bag; data may be NULL when it has no elements.  CRM_ERR_ARG when the name
+ * is taken (as an array, a text, or a group of either) or not allowed (crm_store_name_fault). */
 CRM_CHECKED crm_bag_put(crm_bag *b, const char *name, crm_dtype dtype, int rank, const int64_t *dim,
                         const void *data);
 /** A number is an array of rank 0, a text is a list of one. */
@@ -34,8 +34,8 @@ CRM_CHECKED crm_bag_put_i64(crm_bag *b, const char *name, int64_t v);
 CRM_CHECKED crm_bag_put_f64(crm_bag *b, const char *name, double v);
 CRM_CHECKED crm_bag_put_text(crm_bag *b, const char *name, const char *text);
 CRM_CHECKED crm_bag_put_list(crm_bag *b, const char *name, int64_t n, const char *const *items);
-/** Arrays of the present scope in name order, texts left out; names are seen without the prefix.  NULL when
- *  absent or past the last.  Valid until the next put, push or pop. */
+/** Arrays of the present scope in name order, texts left out; names are seen without the prefix.
+ * NULL when absent or past the last.  Valid until the next put, push or pop. */
 const crm_bag_array *crm_bag_find(const crm_bag *b, const char *name);
 int crm_bag_count(const crm_bag *b);
 const crm_bag_array *crm_bag_at(const crm_bag *b, int i);
@@ -57,7 +57,8 @@ void crm_bag_pop(crm_bag *b);
 CRM_CHECKED crm_bag_digest(const crm_bag *b, const char *only, crm_digest *out);
 /** Write the whole bag (whatever the scope) atomically; kind is stored and checked at reading. */
 CRM_CHECKED crm_bag_write(const crm_bag *b, const char *path, const char *kind);
-/** Read and verify; kind NULL takes any.  CRM_ERR_IO missing, CRM_ERR_FORMAT not ours, other kind, or damaged. */
+/** Read and verify; kind NULL takes any.  CRM_ERR_IO missing, CRM_ERR_FORMAT not ours, other kind,
+ * or damaged. */
 CRM_CHECKED crm_bag_read(const char *path, const char *kind, crm_bag **out);
 void crm_bag_free(crm_bag **b);
 #endif

@@ -17,10 +17,10 @@
 
 typedef struct crm_comm crm_comm;
 
-/** Start MPI (funneled; errors are returned, not fatal) and give the group of all ranks.  Also sets the
- *  floating-point mode of the calling thread (crm_fp_setup).
- *  Checks that the group has as many ranks as Slurm granted tasks to this step
- *  (CRM_ERR_CONFIG, e.g. a program started by srun without --mpi=pmix comes up as N times 1 rank).
+/** Start MPI (funneled; errors are returned, not fatal) and give the group of all ranks.  Also sets
+ * the floating-point mode of the calling thread (crm_fp_setup). Checks that the group has as many
+ * ranks as Slurm granted tasks to this step (CRM_ERR_CONFIG, e.g. a program started by srun without
+ * --mpi=pmix comes up as N times 1 rank).
  */
 CRM_CHECKED crm_comm_start(int *argc, char ***argv, crm_comm **world);
 /** Finalize MPI.  Collective. */
@@ -46,10 +46,12 @@ CRM_CHECKED crm_comm_agree(crm_comm *c, crm_status local);
 /** New group of the ranks with equal color, ordered by rank; a negative color gives *out = NULL.
  *  Collective over c. */
 CRM_CHECKED crm_comm_split(crm_comm *c, int color, crm_comm **out);
-/** Take what is still posted to rank 0 off the wire and end the group.  Collective over it; NULL is fine. */
+/** Take what is still posted to rank 0 off the wire and end the group.  Collective over it; NULL is
+ * fine. */
 void crm_comm_free(crm_comm **c);
-/** Longest single message in bytes (default and most: 1 GiB); longer data go in several.  A small value lets
- *  a test walk that path with little data.  Not collective, but to be equal on all ranks. */
+/** Longest single message in bytes (default and most: 1 GiB); longer data go in several.  A small
+ * value lets a test walk that path with little data.  Not collective, but to be equal on all ranks.
+ */
 void crm_comm_set_chunk(crm_comm *c, size_t bytes);
 
 CRM_CHECKED crm_comm_barrier(crm_comm *c);

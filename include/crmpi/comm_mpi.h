@@ -1,4 +1,5 @@
-/* comm_mpi.h - the MPI communicator of a group, for the rooms that hand it to HDF5 (store, ckpt). */
+/* comm_mpi.h - the MPI communicator of a group, for the rooms that hand it to HDF5 (store, ckpt).
+ */
 #ifndef CRM_COMM_MPI_H
 #define CRM_COMM_MPI_H
 
