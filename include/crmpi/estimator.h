@@ -21,9 +21,16 @@
 
 /* ---- hooks and the context of a fit ---- */
 typedef enum crm_hook_answer { CRM_HOOK_GO, CRM_HOOK_STOP, CRM_HOOK_PAUSE } crm_hook_answer;
+/** Phases of a fit: on all training rows at once; on part of them to find the number of epochs; on
+ * all of them for that number. */
+#define CRM_PHASE_FIT    "fit"
+#define CRM_PHASE_SEARCH "search"
+#define CRM_PHASE_REFIT  "refit"
 /** What a learner tells after each epoch (iteration, tree ...). */
 typedef struct crm_epoch {
-    int64_t epoch, of;    /* from 1 */
+    const char *phase;    /* CRM_PHASE_...; NULL: CRM_PHASE_FIT */
+    int member;           /* net of an ensemble, from 0 */
+    int64_t epoch, of;    /* from 1, in each phase of each member anew */
     double train_loss;    /* NaN when not known */
     double valid_loss;    /* NaN when there is no inner validation part */
     double valid_score;   /* AUC or accuracy of it, NaN likewise */

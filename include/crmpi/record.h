@@ -61,12 +61,14 @@ CRM_CHECKED crm_record_holds(crm_record *r, const char *const *names, bool *all)
 /** RUN/name into out. */
 CRM_CHECKED crm_record_path(const crm_record *r, const char *name, char *out, size_t cap);
 const char *crm_record_dir(const crm_record *r);
-/** Append one line to metrics.jsonl: key/value pairs of real numbers (NaN is written as null),
- * after the texts "event", "unit" and "model".  The first call of a process starts the file anew.
- * Rank 0 writes, other ranks return at once.  CRM_ERR_IO.  Not collective. */
+/** Append one line to metrics.jsonl: pairs of a key and a text, or a real number (NaN is written as
+ * null) when text is NULL, after the texts "event", "unit" and "model".  The first call of a
+ * process starts the file anew. Rank 0 writes, other ranks return at once.  CRM_ERR_IO.  Not
+ * collective. */
 typedef struct crm_record_pair {
     const char *key;
     double value;
+    const char *text;
 } crm_record_pair;
 CRM_CHECKED crm_record_metrics(crm_record *r, const char *event, const char *unit,
                                const char *model, int n, const crm_record_pair *pair);

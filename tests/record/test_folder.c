@@ -336,19 +336,25 @@ static void stale_lease(void)
 
 static void metrics(void)
 {
-    const crm_record_pair pair[] = {{"epoch", 1}, {"loss", 0.1}, {"score", (double)NAN}};
+    const crm_record_pair pair[] = {{.key = "phase", .text = "re\"fit"},
+                                    {.key = "epoch", .value = 1},
+                                    {.key = "loss", .value = 0.1},
+                                    {.key = "score", .value = (double)NAN}};
     crm_record *r = open_run("metrics", CRM_RECORD_NEW);
     char *text;
 
-    T_OK(crm_record_metrics(r, "epoch", "hybrid-r0-f0", "hybrid", 3, pair));
+    T_OK(crm_record_metrics(r, "epoch", "hybrid-r0-f0", "hybrid", 4, pair));
     T_OK(crm_record_metrics(r, "unit", "a\"b", "rule", 0, NULL));
     if (root()) {
         text = content("metrics/metrics.jsonl");
-        T_CHECK(text && strcmp(text, "{\"event\": \"epoch\", \"unit\": \"hybrid-r0-f0\", "
-                                     "\"model\": \"hybrid\", \"epoch\": 1, \"loss\": 0.1, "
-                                     "\"score\": null}\n"
-                                     "{\"event\": \"unit\", \"unit\": \"a\\\"b\", \"model\": "
-                                     "\"rule\"}\n") == 0);
+        T_CHECK(
+            text &&
+            strcmp(text,
+                   "{\"event\": \"epoch\", \"unit\": \"hybrid-r0-f0\", "
+                   "\"model\": \"hybrid\", \"phase\": \"re\\\"fit\", \"epoch\": 1, \"loss\": 0.1, "
+                   "\"score\": null}\n"
+                   "{\"event\": \"unit\", \"unit\": \"a\\\"b\", \"model\": "
+                   "\"rule\"}\n") == 0);
         crm_mem_free(text);
     }
     crm_record_close(&r, false);

@@ -84,6 +84,24 @@ static crm_status predict(crm_pipeline *p, const crm_data *d, outcome *o)
     return CRM_OK;
 }
 
+/* What the hook was told, one letter of the phase and the member for each first epoch, and epochs
+ * in all: "s0r0s1r1" for two members with a search and a refit each. */
+typedef struct heard {
+    char text[64];
+    int epochs[2]; /* of the last search and refit */
+} heard;
+static heard *listening;
+
+static crm_hook_answer hear(void *ctx, const crm_epoch *e)
+{
+    heard *h = ctx;
+    size_t n = strlen(h->text);
+
+    if (e->epoch == 1) snprintf(h->text + n, sizeof h->text - n, "%c%d", e->phase[0], e->member);
+    h->epochs[strcmp(e->phase, CRM_PHASE_REFIT) == 0] = (int)e->epoch;
+    return CRM_HOOK_GO;
+}
+
 static crm_status fit_on(crm_comm *comm, int threads, const char *const *sets, int n, outcome *o)
 {
     crm_hybrid_cfg cfg;
@@ -104,6 +122,7 @@ static crm_status fit_on(crm_comm *comm, int threads, const char *const *sets, i
     CRM_TRY_TO(st, done, crm_pipeline_new(&spec, &p));
     fit.train = v;
     fit.pool = pool;
+    if (listening) fit.hooks = (crm_hooks){.ctx = listening, .on_epoch = hear};
     CRM_TRY_TO(st, done, crm_pipeline_fit(p, &fit));
     CRM_TRY_TO(st, done, crm_pipeline_digest(p, &o->weights));
     st = predict(p, d, o);
@@ -192,12 +211,40 @@ static void sgd_and_weights(void)
             &o);
 }
 
+static void listen(const char *const *sets, int n, heard *h)
+{
+    outcome o;
+
+    *h = (heard){.epochs = {0, 0}};
+    listening = h;
+    T_OK(fit_on(t_comm, 1, sets, n, &o));
+    listening = NULL;
+}
+
+/* Phases and members as the hook is told them; the refit takes the epochs that were best, so no
+ * more than the search had. */
+static void tells_phases(void)
+{
+    heard h;
+
+    listen(SETS("train.epochs=12", "train.lane_rows=4", "train.members=2"), &h);
+    T_CHECK(strcmp(h.text, "s0r0s1r1") == 0);
+    T_CHECK(h.epochs[0] >= 1 && h.epochs[1] >= 1 && h.epochs[1] <= h.epochs[0]);
+    listen(SETS("train.epochs=3", "train.lane_rows=4", "train.refit=false"), &h);
+    T_CHECK(strcmp(h.text, "s0") == 0);
+    listen(SETS("train.epochs=3", "train.validation=0", "train.members=2"), &h);
+    T_CHECK(strcmp(h.text, "f0f1") == 0 && h.epochs[0] == 3);
+}
+
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {
-        {"same bits on all ranks and threads", same_bits}, {"learns an interaction", learns},
-        {"stops with a name", stops_with_a_name},          {"fast mode runs", fast_mode_runs},
-        {"sgd, class weights, residual", sgd_and_weights}, {NULL, NULL}};
+    static const t_case cases[] = {{"same bits on all ranks and threads", same_bits},
+                                   {"learns an interaction", learns},
+                                   {"stops with a name", stops_with_a_name},
+                                   {"fast mode runs", fast_mode_runs},
+                                   {"sgd, class weights, residual", sgd_and_weights},
+                                   {"tells phases and members", tells_phases},
+                                   {NULL, NULL}};
     int bad;
 
     /* a folder per job, named by the launcher's process, the same on all ranks */

@@ -39,7 +39,11 @@ static void add_pair(crm_str *s, const crm_record_pair *p)
 
     crm_str_addf(s, ", ");
     add_text(s, p->key);
-    crm_str_addf(s, ": %s", isfinite(p->value) ? crm_format_f64(p->value, number) : "null");
+    crm_str_addf(s, ": ");
+    if (p->text)
+        add_text(s, p->text);
+    else
+        crm_str_addf(s, "%s", isfinite(p->value) ? crm_format_f64(p->value, number) : "null");
 }
 
 static crm_status write_line(const crm_record *r, const crm_str *s)

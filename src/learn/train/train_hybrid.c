@@ -103,10 +103,12 @@ static crm_status fit_member(trainer *t, const crm_view *inner, const crm_view *
     const crm_train_cfg *cfg = &t->cfg->train;
     int64_t best;
 
+    t->phase = valid ? CRM_PHASE_SEARCH : CRM_PHASE_FIT;
     if (!valid)
         return crm_train_run(t, t->fit->train, NULL, seed, cfg->epochs, cfg->epochs, w, &best);
     CRM_TRY(crm_train_run(t, inner, valid, seed, cfg->epochs, cfg->epochs, w, &best));
     if (!cfg->refit) return CRM_OK;
+    t->phase = CRM_PHASE_REFIT;
     return crm_train_run(t, t->fit->train, NULL, seed, best, cfg->epochs, w, &best);
 }
 
@@ -121,8 +123,10 @@ static crm_status fit_members(trainer *t, hybrid *h)
                             &valid);
     st = crm_comm_agree(t->fit->comm, st);
     if (valid && valid->n == 0) crm_view_free(&valid);
-    for (int64_t i = 0; i < cfg->members && !st; i++)
+    for (int64_t i = 0; i < cfg->members && !st; i++) {
+        t->member = (int)i;
         st = fit_member(t, inner, valid, crm_rng_derive(t->fit->seed, (uint64_t)i, 0, 0), h->w[i]);
+    }
     crm_view_free(&inner);
     crm_view_free(&valid);
     return st;

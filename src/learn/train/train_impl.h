@@ -19,7 +19,9 @@ typedef struct trainer {
     float *class_weight; /* [n_classes] or NULL */
     int n_workers;
     worker *worker;
-    int64_t size; /* of the flat vector */
+    int64_t size;      /* of the flat vector */
+    const char *phase; /* of the net that is trained now, for the hook */
+    int member;
 } trainer;
 
 /** Arrays of one batch, rows of this rank's lanes only. */

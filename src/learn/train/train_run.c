@@ -269,7 +269,9 @@ static crm_hook_answer tell(const run *r, int64_t of, double loss, double valid_
                             double valid_score, double seconds)
 {
     const crm_hooks *h = &r->t->fit->hooks;
-    crm_epoch e = {.epoch = r->epoch,
+    crm_epoch e = {.phase = r->t->phase,
+                   .member = r->t->member,
+                   .epoch = r->epoch,
                    .of = of,
                    .train_loss = loss,
                    .valid_loss = valid_loss,

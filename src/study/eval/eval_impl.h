@@ -4,8 +4,23 @@
 
 #include "crmpi/eval.h"
 
-enum { UNIT_NAME_MAX = 96, HISTORY_FIELDS = 6 };
-#define UNIT_KIND "crmpi-unit"
+enum { UNIT_NAME_MAX = 96 };
+/* A unit's result, a file of a run that was not finished; it is run again when the kind is older.
+ */
+#define UNIT_KIND "crmpi-unit-2"
+
+/* Numbers kept of each epoch; the phase is a place in crm_phase_names. */
+typedef enum history_field {
+    HISTORY_PHASE,
+    HISTORY_MEMBER,
+    HISTORY_EPOCH,
+    HISTORY_TRAIN_LOSS,
+    HISTORY_VALID_LOSS,
+    HISTORY_VALID_SCORE,
+    HISTORY_LR,
+    HISTORY_GRAD_NORM,
+    HISTORY_FIELDS
+} history_field;
 
 typedef struct unit {
     int model, repeat, fold;  /* repeat -1: all rows, no test part */
@@ -52,6 +67,7 @@ typedef struct result {
     crm_bag *bag; /* owns the arrays */
 } result;
 extern const char *const crm_history_names[HISTORY_FIELDS];
+extern const char *const crm_phase_names[]; /* "fit", ..., NULL */
 CRM_CHECKED crm_result_read(const study *s, const unit *u, result *out);
 void crm_result_free(result *r);
 

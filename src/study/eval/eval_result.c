@@ -18,6 +18,14 @@ static crm_status parse_digest(const char *hex, crm_digest *out)
     return CRM_OK;
 }
 
+/* Of one line of the history; NULL when it is none. */
+static const char *phase_name(const double *line)
+{
+    for (int i = 0; crm_phase_names[i]; i++)
+        if (line[HISTORY_PHASE] == i) return crm_phase_names[i];
+    return NULL;
+}
+
 static crm_status take(const study *s, const unit *u, result *r)
 {
     int64_t k = crm_data_target(s->e->data, s->target)->n_classes;
@@ -32,6 +40,9 @@ static crm_status take(const study *s, const unit *u, result *r)
     CRM_TRY(crm_bag_get(r->bag, "history", CRM_F64, -1, &a));
     r->epochs = a->n / HISTORY_FIELDS;
     r->history = a->data;
+    for (int64_t e = 0; e < r->epochs; e++)
+        CRM_CHECK(phase_name(r->history + e * HISTORY_FIELDS), CRM_ERR_FORMAT,
+                  "%s: epoch line %lld has no phase that is known", u->name, (long long)e);
     for (int64_t i = 0; i < r->n; i++)
         CRM_CHECK(r->row[i] >= 0 && r->row[i] < crm_data_rows(s->e->data), CRM_ERR_FORMAT,
                   "%s: row %lld is not in the data set", u->name, (long long)r->row[i]);
@@ -61,8 +72,10 @@ static crm_status unit_metrics(const study *s, const unit *u, const result *r)
     crm_record_pair pair[HISTORY_FIELDS];
 
     for (int64_t e = 0; e < r->epochs; e++) {
+        const double *line = r->history + e * HISTORY_FIELDS;
         for (int f = 0; f < HISTORY_FIELDS; f++)
-            pair[f] = (crm_record_pair){crm_history_names[f], r->history[e * HISTORY_FIELDS + f]};
+            pair[f] = (crm_record_pair){.key = crm_history_names[f], .value = line[f]};
+        pair[HISTORY_PHASE].text = phase_name(line);
         CRM_TRY(crm_record_metrics(s->e->record, "epoch", u->name, model, HISTORY_FIELDS, pair));
     }
     return CRM_OK;

@@ -12,8 +12,17 @@
 #include "crmpi/base_rng.h"
 #include "eval_impl.h"
 
-const char *const crm_history_names[HISTORY_FIELDS] = {"epoch",       "train_loss", "valid_loss",
-                                                       "valid_score", "lr",         "grad_norm"};
+const char *const crm_history_names[HISTORY_FIELDS] = {
+    "phase", "member", "epoch", "train_loss", "valid_loss", "valid_score", "lr", "grad_norm"};
+const char *const crm_phase_names[] = {CRM_PHASE_FIT, CRM_PHASE_SEARCH, CRM_PHASE_REFIT, NULL};
+
+/* One that nobody knows, or none, is taken for a plain fit. */
+static int phase_number(const char *phase)
+{
+    for (int i = 0; phase && crm_phase_names[i]; i++)
+        if (strcmp(crm_phase_names[i], phase) == 0) return i;
+    return 0;
+}
 
 /* History of the epochs of one fit, kept by every rank, written by the first. */
 typedef struct history {
@@ -25,8 +34,9 @@ typedef struct history {
 static crm_hook_answer on_epoch(void *ctx, const crm_epoch *e)
 {
     history *h = ctx;
-    const double v[HISTORY_FIELDS] = {(double)e->epoch, e->train_loss, e->valid_loss,
-                                      e->valid_score,   e->lr,         e->grad_norm};
+    const double v[HISTORY_FIELDS] = {
+        phase_number(e->phase), e->member, (double)e->epoch, e->train_loss, e->valid_loss,
+        e->valid_score,         e->lr,     e->grad_norm};
 
     crm_progress_epoch(h->study, e);
     if (h->n == h->cap) {
