@@ -90,6 +90,14 @@ int crm_data_n_targets(const crm_data *d);
 const crm_target *crm_data_target(const crm_data *d, int i);
 /** CRM_ERR_CONFIG naming the targets there are (nearest first) when name is unknown. */
 CRM_CHECKED crm_data_find_target(const crm_data *d, const char *name, int *index);
+/** Ids of all rows: numbers, or UTF-8 texts byte[first[i]] .. byte[first[i + 1] - 1]; what is not
+ * there is NULL. */
+typedef struct crm_ids {
+    const int64_t *number; /* [rows]     */
+    const int64_t *first;  /* [rows + 1] */
+    const uint8_t *byte;   /* NULL too when all texts are empty */
+} crm_ids;
+crm_ids crm_data_ids(const crm_data *d);
 /** Text id of a row (its number when the data set has no id column); out has cap bytes. */
 const char *crm_data_row_id(const crm_data *d, int64_t row, char *out, size_t cap);
 /** Surveyed satisfaction before and after a measure, [rows] each (NaN = not asked), and whether the

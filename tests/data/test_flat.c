@@ -116,6 +116,7 @@ static void blocks(void)
     const int32_t *cat, *treated;
     const crm_schema *s;
     char id[16];
+    crm_ids ids;
     int index = -1;
 
     if (!d) return;
@@ -132,6 +133,8 @@ static void blocks(void)
     T_OK(crm_data_find_target(d, "t", &index));
     T_EQ_I(index, 0);
     T_FAILS(crm_data_find_target(d, "u", &index), CRM_ERR_CONFIG, "'u' is not a target of");
+    ids = crm_data_ids(d);
+    T_CHECK(!ids.number && ids.first && ids.first[3] == 6 && memcmp(ids.byte, "abcxyz", 6) == 0);
     T_CHECK(strcmp(crm_data_row_id(d, 0, id, sizeof id), "ab") == 0);
     T_CHECK(strcmp(crm_data_row_id(d, 2, id, sizeof id), "xyz") == 0);
     T_CHECK(strcmp(crm_data_row_id(d, 2, id, 3), "xy") == 0);
@@ -186,6 +189,7 @@ static void no_blocks(void)
     T_CHECK(!crm_data_monthly(d) && !crm_data_events(d) && !crm_data_documents(d));
     T_CHECK(!crm_data_survey(d, &after, &treated));
     T_CHECK(strcmp(crm_data_row_id(d, 1, id, sizeof id), "1") == 0);
+    T_CHECK(!crm_data_ids(d).number && !crm_data_ids(d).first);
     T_OK(crm_flat_new(d, &f));
     T_CHECK(f && crm_flat_schema(f)->n_num == 0 && crm_flat_schema(f)->n_cat == 0);
     crm_flat_fill(f, &(crm_block){.n = 2, .row = (const int64_t[]){0, 1}});

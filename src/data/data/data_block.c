@@ -67,6 +67,11 @@ const float *crm_data_survey(const crm_data *d, const float **after, const int32
     return d->survey_after ? d->survey_before : NULL;
 }
 
+crm_ids crm_data_ids(const crm_data *d)
+{
+    return (crm_ids){.number = d->id_number, .first = d->id_first, .byte = d->id_byte};
+}
+
 const char *crm_data_row_id(const crm_data *d, int64_t row, char *out, size_t cap)
 {
     int64_t n;

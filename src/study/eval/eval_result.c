@@ -1,11 +1,9 @@
-/* eval_result.c - results of units read back, metrics.jsonl, predictions.h5. */
-#include <math.h>
+/* eval_result.c - results of units read back, metrics.jsonl. */
 #include <stdio.h>
 #include <string.h>
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
-#include "crmpi/store.h"
 #include "eval_impl.h"
 
 static crm_status parse_digest(const char *hex, crm_digest *out)
@@ -86,116 +84,4 @@ crm_status crm_study_metrics(const study *s, const result *r)
     for (int i = 0; i < s->n_units; i++)
         CRM_TRY(unit_metrics(s, &s->unit[i], &r[i]));
     return CRM_OK;
-}
-
-/* Position of each data set row in the view. */
-static crm_status positions(const study *s, int64_t **out)
-{
-    CRM_NEW(*out, crm_data_rows(s->e->data));
-    for (int64_t i = 0; i < s->view->n; i++)
-        (*out)[s->view->row[i]] = i;
-    return CRM_OK;
-}
-
-/* proba[repeats][n][k] of a model, NaN for rows in no test part; rank 0. */
-static crm_status collect(const study *s, const result *r, int model, double **out)
-{
-    int64_t k = crm_data_target(s->e->data, s->target)->n_classes, n = s->view->n, *at;
-    double *p = NULL;
-    crm_status st = CRM_OK;
-
-    CRM_TRY(positions(s, &at));
-    CRM_NEW_TO(st, done, p, s->folds->repeats * n * k);
-    for (int64_t i = 0; i < s->folds->repeats * n * k; i++)
-        p[i] = (double)NAN;
-    for (int i = 0; i < s->n_units; i++) {
-        const unit *u = &s->unit[i];
-        if (u->model != model || u->repeat < 0) continue;
-        for (int64_t j = 0; j < r[i].n; j++)
-            memcpy(p + ((int64_t)u->repeat * n + at[r[i].row[j]]) * k, r[i].proba + j * k,
-                   (size_t)k * sizeof *p);
-    }
-    *out = p;
-done:
-    crm_mem_free(at);
-    return st;
-}
-
-/* Rows [0, n) from rank 0, none from the others. */
-static crm_status put(const study *s, crm_store_writer *w, const char *name, int64_t n,
-                      const void *data)
-{
-    return crm_store_write(w, name, 0, crm_comm_rank(s->e->world) == 0 ? n : 0, data);
-}
-
-static crm_status define_all(const study *s, crm_store_writer *w)
-{
-    const crm_target *t = crm_data_target(s->e->data, s->target);
-    int64_t n = s->view->n, reps = s->folds->repeats;
-    char name[CRM_STORE_NAME_MAX];
-
-    CRM_TRY(crm_store_attr_text(w, "", "target", t->name));
-    CRM_TRY(crm_store_attr_list(w, "", "classes", t->n_classes, t->class_name));
-    CRM_TRY(crm_store_define(w, "row", CRM_I64, 1, &n, (const char *[]){"row"}));
-    CRM_TRY(crm_store_define(w, "label", CRM_I32, 1, &n, (const char *[]){"row"}));
-    CRM_TRY(crm_store_define(w, "fold", CRM_I32, 2, (int64_t[]){reps, n},
-                             (const char *[]){"repeat", "row"}));
-    for (int m = 0; m < s->e->n_models; m++) {
-        snprintf(name, sizeof name, "proba/%.64s", s->e->spec[m]->name);
-        CRM_TRY(crm_store_define(w, name, CRM_F64, 3, (int64_t[]){reps, n, t->n_classes},
-                                 (const char *[]){"repeat", "row", "class"}));
-    }
-    return CRM_OK;
-}
-
-static crm_status put_labels(const study *s, crm_store_writer *w)
-{
-    const crm_target *t = crm_data_target(s->e->data, s->target);
-    int32_t *label;
-    crm_status st;
-
-    CRM_NEW(label, s->view->n);
-    for (int64_t i = 0; i < s->view->n; i++)
-        label[i] = t->label[s->view->row[i]];
-    st = put(s, w, "label", s->view->n, label);
-    crm_mem_free(label);
-    return st;
-}
-
-static crm_status put_all(const study *s, const result *r, crm_store_writer *w)
-{
-    bool root = crm_comm_rank(s->e->world) == 0;
-    char name[CRM_STORE_NAME_MAX];
-
-    CRM_TRY(define_all(s, w));
-    CRM_TRY(put(s, w, "row", s->view->n, s->view->row));
-    CRM_TRY(put_labels(s, w));
-    CRM_TRY(put(s, w, "fold", s->folds->repeats, s->folds->fold));
-    for (int m = 0; m < s->e->n_models; m++) {
-        double *p = NULL;
-        crm_status st = root ? collect(s, r, m, &p) : CRM_OK;
-        st = crm_comm_agree(s->e->world, st);
-        snprintf(name, sizeof name, "proba/%.64s", s->e->spec[m]->name);
-        if (!st) st = put(s, w, name, s->folds->repeats, p);
-        crm_mem_free(p);
-        if (st) return st;
-    }
-    return CRM_OK;
-}
-
-crm_status crm_study_predictions(const study *s, const result *r)
-{
-    crm_store_writer *w = NULL;
-    char path[CRM_PATH_MAX];
-    crm_digest d;
-    crm_status st;
-
-    CRM_TRY(crm_record_path(s->e->record, "predictions.h5", path, sizeof path));
-    CRM_TRY(crm_store_create(s->e->world, path, "crmpi-predictions", &w));
-    st = put_all(s, r, w);
-    if (st) {
-        crm_store_abandon(&w);
-        return st;
-    }
-    return crm_store_commit(&w, &d);
 }
