@@ -35,6 +35,15 @@ typedef struct crm_eval_cfg {
 } crm_eval_cfg;
 extern const crm_opt crm_eval_opts[];
 
+/** Whether the progress line is drawn: when stderr, of this process or of the mpirun above it, is a
+ * terminal; always; never. */
+typedef enum crm_progress_mode {
+    CRM_PROGRESS_AUTO,
+    CRM_PROGRESS_ON,
+    CRM_PROGRESS_OFF,
+    CRM_PROGRESS_COUNT
+} crm_progress_mode;
+
 typedef struct crm_eval {
     crm_comm *world;
     crm_pool *pool;
@@ -42,8 +51,8 @@ typedef struct crm_eval {
     const crm_data *data;
     const crm_model_spec *const *spec; /* [n_models], in the order of cfg->models */
     int n_models;
-    bool fit_only;     /* no test parts: fit each model on all rows, no summary */
     int64_t max_group; /* most ranks that can share a fit (lanes) */
+    crm_progress_mode progress;
     crm_record *record;
 } crm_eval;
 
@@ -52,6 +61,19 @@ typedef struct crm_eval {
  * (crm_summary_free).
  *  @return what a fit or a file returned; CRM_ERR_FORMAT when the folds cannot be made. */
 CRM_CHECKED crm_eval_crossval(const crm_eval *e, crm_summary **out);
+
+/** What the fit of a model on all rows came to. */
+typedef struct crm_eval_fit {
+    int64_t epochs;    /* of all phases and members; 0: the model has none */
+    double train_loss; /* of the last epoch, NaN when not known */
+    double seconds;    /* NaN: fitted before this call */
+    crm_digest weights;
+} crm_eval_fit;
+/** Fit each model on all rows with a label, without test parts, unless its result is there.  Writes
+ * models/ and metrics.jsonl.  Collective over e->world.
+ *  @param[out] fit  [e->n_models], rank 0 only; the caller's
+ *  @return what a fit or a file returned. */
+CRM_CHECKED crm_eval_train(const crm_eval *e, crm_eval_fit *fit);
 
 /** Kind of the bag in RUN/models/<name>.h5. */
 #define CRM_MODEL_KIND "crmpi-model"

@@ -6,6 +6,8 @@
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
 
+static const char *const progress_names[] = {"auto", "on", "off", NULL};
+_Static_assert(sizeof progress_names / sizeof *progress_names == CRM_PROGRESS_COUNT + 1, "names");
 static const char *const device_names[] = {"auto", "cpu", "cuda", NULL};
 
 #define S app_cfg
@@ -18,6 +20,8 @@ const crm_opt app_opts[] = {
               "Device that nets are trained on; auto takes a GPU when there is one."),
     CRM_OPT_E(S, log_level, "log.level", "info", crm_log_level_names, CRM_OPT_LAYOUT,
               "What is written to stderr; quiet, error and warn switch the progress line off."),
+    CRM_OPT_E(S, progress, "log.progress", "auto", progress_names, CRM_OPT_LAYOUT,
+              "The progress line on stderr; auto draws it on a terminal (under srun say on)."),
     {.key = NULL},
 };
 

@@ -19,7 +19,7 @@
 /** Options of the program itself. */
 typedef struct app_cfg {
     const char *data_path, *data_store;
-    int device, log_level;
+    int device, log_level, progress;
 } app_cfg;
 extern const crm_opt app_opts[];
 typedef enum app_device { APP_DEVICE_AUTO, APP_DEVICE_CPU, APP_DEVICE_CUDA } app_device;

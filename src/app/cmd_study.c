@@ -1,7 +1,10 @@
 /* cmd_study.c - crossval, train, report: a study in its run folder. */
+#include <math.h>
+
 #include "app_impl.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/device.h"
 #include "crmpi/record_summary.h"
 #include "crmpi/report.h"
 
@@ -41,20 +44,45 @@ static crm_status open_run(app *a, crm_record_state *state, crm_record **run)
     return st;
 }
 
-static crm_status note(const app *a, const crm_data *d, const crm_summary *s, crm_record *run)
+static crm_status note_digest(crm_record *run, const char *what, crm_digest d)
 {
-    char hex[CRM_DIGEST_HEX];
+    char path[128], hex[CRM_DIGEST_HEX];
 
+    snprintf(path, sizeof path, "digests.%s", what);
+    return crm_record_note_text(run, path, crm_digest_hex(d, hex));
+}
+
+static crm_status note_device(crm_record *run)
+{
+    crm_device *d;
+    crm_status st;
+
+    CRM_TRY(crm_device_cpu(CRM_CPU_BEST, &d));
+    st = crm_record_note_text(run, "device", crm_device_name(d));
+    crm_device_free(&d);
+    return st;
+}
+
+/* What a result came from. */
+static crm_status note_origin(const app *a, const crm_data *d, crm_record *run)
+{
     CRM_TRY(crm_record_note_options(run, a->opts));
     CRM_TRY(crm_record_note_text(run, "data.path", crm_data_path(d)));
     CRM_TRY(crm_record_note_i64(run, "data.rows", crm_data_rows(d)));
     CRM_TRY(crm_record_note_i64(run, "threads", crm_pool_size(a->pool)));
-    CRM_TRY(crm_record_note_text(run, "digests.data", crm_digest_hex(crm_data_digest(d), hex)));
-    if (!s) return CRM_OK;
-    CRM_TRY(crm_record_note_text(run, "digests.folds", crm_digest_hex(s->folds, hex)));
-    CRM_TRY(crm_record_note_text(run, "digests.weights", crm_digest_hex(s->weights, hex)));
-    CRM_TRY(crm_record_note_text(run, "digests.predictions", crm_digest_hex(s->predictions, hex)));
-    return crm_record_note_text(run, "digests.summary", crm_digest_hex(s->summary, hex));
+    CRM_TRY(crm_record_note_i64(run, "seeds.eval", a->eval.seed));
+    CRM_TRY(note_device(run));
+    if (crm_data_source_digest(d)[0])
+        CRM_TRY(crm_record_note_text(run, "digests.source", crm_data_source_digest(d)));
+    return note_digest(run, "data", crm_data_digest(d));
+}
+
+static crm_status note_summary(const crm_summary *s, crm_record *run)
+{
+    CRM_TRY(note_digest(run, "folds", s->folds));
+    CRM_TRY(note_digest(run, "weights", s->weights));
+    CRM_TRY(note_digest(run, "predictions", s->predictions));
+    return note_digest(run, "summary", s->summary);
 }
 
 /* Texts made from RUN/summary.json. */
@@ -100,6 +128,55 @@ static crm_status write_report(app *a, crm_record *run)
     return st;
 }
 
+static crm_status crossval(app *a, const crm_eval *e)
+{
+    crm_summary *summary = NULL;
+    crm_status st = crm_eval_crossval(e, &summary);
+
+    if (!st) st = write_report(a, e->record);
+    if (!st)
+        st = crm_comm_agree(a->world, app_is_root(a) ? note_summary(summary, e->record) : CRM_OK);
+    crm_summary_free(&summary);
+    return st;
+}
+
+/* "hybrid: runs/a/models/hybrid.h5, 40 epochs, train loss 0.2312, 1.4 s" */
+static void print_fit(const crm_record *run, const char *model, const crm_eval_fit *f)
+{
+    printf("%s: %s/models/%s.h5", model, crm_record_dir(run), model);
+    if (f->epochs > 0) printf(", %lld epoch%s", (long long)f->epochs, f->epochs == 1 ? "" : "s");
+    if (isfinite(f->train_loss)) printf(", train loss %.4f", f->train_loss);
+    if (isfinite(f->seconds))
+        printf(", %.1f s\n", f->seconds);
+    else
+        printf(", fitted before\n");
+}
+
+static crm_status tell_fits(const crm_eval *e, const crm_eval_fit *fit)
+{
+    char what[96];
+
+    for (int i = 0; i < e->n_models; i++) {
+        snprintf(what, sizeof what, "models.%.64s", e->spec[i]->name);
+        CRM_TRY(note_digest(e->record, what, fit[i].weights));
+        print_fit(e->record, e->spec[i]->name, &fit[i]);
+    }
+    return CRM_OK;
+}
+
+static crm_status train(app *a, const crm_eval *e)
+{
+    crm_eval_fit *fit = crm_mem_new((size_t)e->n_models, sizeof *fit);
+    crm_status st = CRM_OK;
+
+    if (!fit) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: train");
+    st = crm_comm_agree(a->world, st);
+    if (!st) st = crm_eval_train(e, fit);
+    if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? tell_fits(e, fit) : CRM_OK);
+    crm_mem_free(fit);
+    return st;
+}
+
 /* The study itself, in an open run folder. */
 static crm_status work(app *a, const crm_data *d, crm_record *run, bool fit_only)
 {
@@ -108,19 +185,16 @@ static crm_status work(app *a, const crm_data *d, crm_record *run, bool fit_only
                   .cfg = &a->eval,
                   .data = d,
                   .max_group = app_models_max_group(a),
-                  .fit_only = fit_only,
+                  .progress = (crm_progress_mode)a->cfg.progress,
                   .record = run};
     const crm_model_spec **spec = NULL;
-    crm_summary *summary = NULL;
     crm_status st = crm_comm_agree(a->world, app_models_select(a, &spec, &e.n_models));
 
     e.spec = spec;
-    if (!st) st = crm_eval_crossval(&e, &summary);
-    if (!st && !fit_only) st = write_report(a, run);
-    if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? note(a, d, summary, run) : CRM_OK);
+    if (!st) st = fit_only ? train(a, &e) : crossval(a, &e);
+    if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? note_origin(a, d, run) : CRM_OK);
     if (!st) st = crm_record_note_ranks(run);
     if (!st) st = crm_record_flush(run);
-    crm_summary_free(&summary);
     crm_mem_free(spec);
     return st;
 }

@@ -293,6 +293,7 @@ static bool progress(void *ctx, const crm_min_result *at, const double *w)
                    .rows = p->fit->train->n};
 
     (void)w;
+    p->begun = crm_clock_now();
     if (hooks->on_epoch) p->answer = hooks->on_epoch(hooks->ctx, &e);
     return p->answer == CRM_HOOK_GO;
 }

@@ -1,4 +1,6 @@
-/* eval_crossval.c - the study from plan to summary. */
+/* eval_crossval.c - the study from plan to summary, or to the models alone. */
+#include <math.h>
+
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
 #include "eval_impl.h"
@@ -10,6 +12,7 @@ static void study_free(study *s)
     crm_view_free(&s->view);
     crm_folds_free(&s->folds);
     crm_mem_free(s->unit);
+    crm_mem_free(s->nanoseconds);
 }
 
 static crm_status read_results(const study *s, result *r)
@@ -17,6 +20,14 @@ static crm_status read_results(const study *s, result *r)
     for (int i = 0; i < s->n_units; i++)
         CRM_TRY(crm_result_read(s, &s->unit[i], &r[i]));
     return CRM_OK;
+}
+
+static void free_results(const study *s, result **r)
+{
+    for (int i = 0; *r && i < s->n_units; i++)
+        crm_result_free(&(*r)[i]);
+    crm_mem_free(*r);
+    *r = NULL;
 }
 
 /* Rank 0: results to summary.json. */
@@ -42,11 +53,16 @@ agree:
     st = crm_comm_agree(s->e->world, st);
     if (!st) st = crm_study_predictions(s, r);
     if (!st) st = crm_record_write(s->e->record, "summary.json", text, len);
-    for (int i = 0; r && i < s->n_units; i++)
-        crm_result_free(&r[i]);
-    crm_mem_free(r);
+    free_results(s, &r);
     crm_mem_free(text);
     return st;
+}
+
+static crm_status run_study(study *s)
+{
+    CRM_TRY(crm_study_plan(s));
+    CRM_TRY(crm_comm_agree(s->e->world, crm_progress_new(s)));
+    return crm_study_run(s);
 }
 
 crm_status crm_eval_crossval(const crm_eval *e, crm_summary **out)
@@ -55,11 +71,47 @@ crm_status crm_eval_crossval(const crm_eval *e, crm_summary **out)
     crm_status st;
 
     *out = NULL;
-    st = crm_study_plan(&s);
-    if (!st) st = crm_comm_agree(e->world, crm_progress_new(&s));
-    if (!st) st = crm_study_run(&s);
-    if (!st && !e->fit_only) st = finish(&s, out);
+    st = run_study(&s);
+    if (!st) st = finish(&s, out);
     if (st) crm_summary_free(out);
+    study_free(&s);
+    return st;
+}
+
+static void describe_fit(const result *r, int64_t nanoseconds, crm_eval_fit *out)
+{
+    const double *last = r->history + (r->epochs - 1) * HISTORY_FIELDS;
+
+    *out = (crm_eval_fit){.epochs = r->epochs,
+                          .train_loss = r->epochs > 0 ? last[HISTORY_TRAIN_LOSS] : (double)NAN,
+                          .seconds = nanoseconds > 0 ? (double)nanoseconds / 1e9 : (double)NAN,
+                          .weights = r->weights};
+}
+
+/* Rank 0: the units are one for each model, in their order. */
+static crm_status describe_fits(const study *s, crm_eval_fit *fit)
+{
+    result *r;
+    crm_status st;
+
+    CRM_NEW(r, s->n_units);
+    st = read_results(s, r);
+    for (int i = 0; i < s->n_units && !st; i++)
+        describe_fit(&r[i], s->nanoseconds[i], &fit[i]);
+    if (!st) st = crm_study_metrics(s, r);
+    free_results(s, &r);
+    return st;
+}
+
+crm_status crm_eval_train(const crm_eval *e, crm_eval_fit *fit)
+{
+    study s = {.e = e, .fit_only = true};
+    crm_status st = run_study(&s);
+
+    if (!st) st = crm_comm_max_i64(e->world, s.nanoseconds, s.n_units);
+    if (!st)
+        st = crm_comm_agree(e->world,
+                            crm_comm_rank(e->world) == 0 ? describe_fits(&s, fit) : CRM_OK);
     study_free(&s);
     return st;
 }

@@ -31,6 +31,7 @@ typedef struct unit {
 /** The study on this rank. */
 typedef struct study {
     const crm_eval *e;
+    bool fit_only; /* no folds: fits on all rows only */
     int target;
     crm_view *view; /* labelled rows */
     crm_folds *folds;
@@ -38,6 +39,7 @@ typedef struct study {
     unit *unit; /* unit order: repeats, folds, models; then the fits on all rows */
     crm_comm *group;
     int group_id, n_groups;
+    int64_t *nanoseconds; /* [n_units] that a fit took; 0: not run by this rank */
     struct progress *progress;
 } study;
 

@@ -72,11 +72,12 @@ static crm_status make_units(study *s)
     int folds = s->folds ? s->folds->folds : 0;
 
     CRM_NEW(s->unit, (repeats * folds + 1) * n);
+    CRM_NEW(s->nanoseconds, (repeats * folds + 1) * n);
     for (int r = 0; r < repeats; r++)
         for (int f = 0; f < folds; f++)
             for (int m = 0; m < n; m++)
                 add_unit(s, m, r, f);
-    for (int m = 0; m < n && (s->e->cfg->final || s->e->fit_only); m++)
+    for (int m = 0; m < n && (s->e->cfg->final || s->fit_only); m++)
         add_unit(s, m, -1, -1);
     return CRM_OK;
 }
@@ -178,7 +179,7 @@ static crm_status plan_local(study *s)
               "eval.target: '%s' is a label of documents; a label of customers is needed",
               crm_data_target(s->e->data, s->target)->name);
     CRM_TRY(crm_view_labelled(s->e->data, s->target, &s->view));
-    if (!s->e->fit_only) CRM_TRY(make_folds(s));
+    if (!s->fit_only) CRM_TRY(make_folds(s));
     return make_units(s);
 }
 

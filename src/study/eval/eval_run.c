@@ -146,6 +146,7 @@ static crm_status run_unit(study *s, const unit *u)
                    .seed = crm_rng_derive((uint64_t)s->e->cfg->seed, (uint64_t)(u->repeat + 1),
                                           (uint64_t)(u->fold + 1), 0),
                    .hooks = {.ctx = &h, .on_epoch = on_epoch}};
+    double start = crm_clock_now();
     crm_status st = unit_views(s, u, &train, &test);
 
     if (!st) st = crm_pipeline_new(s->e->spec[u->model], &p);
@@ -153,6 +154,7 @@ static crm_status run_unit(study *s, const unit *u)
     fit.train = train;
     crm_progress_begin(s, u);
     if (!st) st = crm_pipeline_fit(p, &fit);
+    s->nanoseconds[u - s->unit] = (int64_t)((crm_clock_now() - start) * 1e9);
     if (!st && test) st = predict_test(s, p, test, &proba);
     if (!st) st = crm_comm_agree(s->group, write_results(s, u, p, test, proba, &h));
     if (!st) crm_progress_done(s);
