@@ -3,7 +3,6 @@
 
 #include "comm_impl.h"
 #include "crmpi/base_mem.h"
-#include "crmpi/comm_mpi.h"
 
 enum { CHUNK = 1 << 30 };
 
@@ -25,11 +24,6 @@ int crm_comm_node_size(const crm_comm *c)
 int crm_comm_node_rank(const crm_comm *c)
 {
     return c->node_rank;
-}
-
-MPI_Comm crm_comm_mpi(const crm_comm *c)
-{
-    return c->mpi;
 }
 
 void crm_comm_set_chunk(crm_comm *c, size_t bytes)

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "comm_impl.h"
-#include "crmpi/comm_mpi.h"
 
 crm_status crm_comm_check(int mpi_result, const char *call)
 {
