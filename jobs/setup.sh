@@ -2,14 +2,15 @@
 # setup.sh - install what building needs on Debian 12, as root or through sudo.  What is there stays as it is.
 #
 #   jobs/setup.sh            compiler, CMake, MPI, HDF5 and the other libraries
-#   jobs/setup.sh --tests    and what the tests use: clang, clang-format, shellcheck, Python with h5py and xarray
+#   jobs/setup.sh --tests    and what the tests use: clang, clang-format, shellcheck, Python with h5py, xarray, xxhash
 #
 # A run that finds everything installed needs no right and no network.
 set -euo pipefail
 
 packages=(build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev hdf5-tools
     libyaml-dev libjansson-dev libxxhash-dev librandom123-dev)
-test_packages=(clang clang-format-14 libclang-rt-14-dev shellcheck python3 python3-h5py python3-xarray python3-h5netcdf)
+test_packages=(clang clang-format-14 libclang-rt-14-dev shellcheck python3 python3-h5py python3-xarray python3-h5netcdf
+    python3-netcdf4 python3-xxhash)
 
 usage() {
     sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
