@@ -118,7 +118,7 @@ bool crm_matrix_kept(const crm_matrix *t, int64_t first, const float **num, cons
 void crm_matrix_free(crm_matrix **t);
 
 /* ---- schemas in bags ---- */
-/** Names of columns and levels under "num", "cat" and "levels<k>". */
+/** Names of columns and levels under "num", "cat" and "levels<k>" (empty: levels without names). */
 CRM_CHECKED crm_schema_save(const crm_schema *s, crm_bag *b);
 CRM_CHECKED crm_schema_load(crm_bag *b, crm_columns *out);
 

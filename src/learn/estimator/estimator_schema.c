@@ -15,28 +15,26 @@ crm_status crm_schema_save(const crm_schema *s, crm_bag *b)
         const char *const *level = s->level ? s->level[i] : NULL;
         snprintf(name, sizeof name, "n_levels%d", i);
         CRM_TRY(crm_bag_put_i64(b, name, s->n_levels[i]));
-        if (!level) continue;
         snprintf(name, sizeof name, "levels%d", i);
-        CRM_TRY(crm_bag_put_list(b, name, s->n_levels[i], level));
+        CRM_TRY(crm_bag_put_list(b, name, level ? s->n_levels[i] : 0, level));
     }
     return CRM_OK;
 }
 
 static crm_status load_cat(crm_bag *b, int64_t i, const char *column, crm_columns *out)
 {
-    const char *const *level = NULL;
+    const char *const *level;
     char name[32];
     int64_t n, have;
 
     snprintf(name, sizeof name, "n_levels%d", (int)i);
     CRM_TRY(crm_bag_get_i64(b, name, &n));
     snprintf(name, sizeof name, "levels%d", (int)i);
-    if (crm_bag_find(b, name)) {
-        CRM_TRY(crm_bag_get_list(b, name, &have, &level));
-        CRM_CHECK(have == n, CRM_ERR_FORMAT, "model file: %s has %lld names, %lld are needed", name,
-                  (long long)have, (long long)n);
-    }
-    crm_columns_add_cat(out, column, n, level);
+    CRM_TRY(crm_bag_get_list(b, name, &have, &level));
+    CRM_CHECK(have == n || have == 0, CRM_ERR_FORMAT,
+              "model file: %s has %lld names, %lld are needed", name, (long long)have,
+              (long long)n);
+    crm_columns_add_cat(out, column, n, have > 0 ? level : NULL);
     return CRM_OK;
 }
 
