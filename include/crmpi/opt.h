@@ -90,8 +90,8 @@ CRM_CHECKED crm_opt_set_new(crm_opt_set **out);
  *  CRM_ERR_NOMEM.  After a failure the set can only be freed.  Not collective, like all here. */
 CRM_CHECKED crm_opt_set_add(crm_opt_set *s, const crm_opt *table, void *cfg);
 /** Read the YAML file (NULL: none), then the n assignments "key=value" in order (--set; a list is
- *  comma-separated, "\," is a comma inside an item and "\\" a backslash).  Values are written into
- *  the bound structs only when all is right.
+ *  comma-separated, as "a,b" or "[a, b]"; "\\," is a comma inside an item and "\\" a
+ *  backslash).  Values are written into the bound structs only when all is right.
  *  YAML: one mapping, nested or dotted keys; at most 1 MiB and depth 32; no aliases, anchors or
  *  tags; duplicate and unknown keys are errors with the nearest key named.
  *  @return CRM_OK; CRM_ERR_CONFIG, and crm_err_text() has one line per error, all of them:

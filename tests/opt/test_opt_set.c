@@ -147,6 +147,14 @@ static void assignments(void)
     T_CHECK(s.train.tags.n == 4 && strcmp(s.train.tags.item[2], "\\") == 0);
     T_CHECK(s.train.tags.n == 4 && strcmp(s.train.tags.item[3], "\\N") == 0);
     T_CHECK(s.train.refit);
+    T_OK(sample_load(&s, "", "eval.tags=[x, y ]"));
+    T_EQ_I(s.train.tags.n, 2);
+    T_CHECK(s.train.tags.n == 2 && strcmp(s.train.tags.item[0], "x") == 0);
+    T_CHECK(s.train.tags.n == 2 && strcmp(s.train.tags.item[1], "y") == 0);
+    T_OK(sample_load(&s, "", "eval.tags=[]"));
+    T_EQ_I(s.train.tags.n, 0);
+    T_OK(sample_load(&s, "", "eval.tags=[x],[y]")); /* brackets of the items */
+    T_CHECK(s.train.tags.n == 2 && strcmp(s.train.tags.item[1], "[y]") == 0);
     T_OK(sample_load(&s, "", "data.path="));
     T_CHECK(strcmp(s.run.path, "") == 0);
     T_OK(sample_load(&s, "", "eval.tags="));

@@ -214,8 +214,18 @@ static const char *take_item(const char *p, const char *end, crm_str *item)
     return p;
 }
 
-static bool parse_list(const crm_opt *o, opt_text t, opt_value *v, crm_str *why)
+/* "[a, b]" without its brackets, as it is written in YAML; brackets that belong to items stay. */
+static opt_text without_brackets(opt_text t)
 {
+    if (t.len < 2 || t.p[0] != '[' || t.p[t.len - 1] != ']') return t;
+    for (size_t i = 1; i + 1 < t.len; i++)
+        if (t.p[i] == '[' || t.p[i] == ']') return t;
+    return trim(t.p + 1, t.len - 2);
+}
+
+static bool parse_list(const crm_opt *o, opt_text given, opt_value *v, crm_str *why)
+{
+    opt_text t = given.style == OPT_ARG ? without_brackets(given) : given;
     const char *p = t.p, *end = t.p + t.len;
     opt_items items = {0};
     bool good = true;
