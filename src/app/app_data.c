@@ -47,6 +47,19 @@ static crm_status store_name(const app *a, char *out, size_t cap)
     return CRM_OK;
 }
 
+crm_status app_may_replace(const app *a, const char *key, const char *path)
+{
+    crm_status st = CRM_OK;
+
+    if (app_is_root(a) && crm_path_is_file(path) && !crm_store_is_hdf5(path))
+        CRM_SET(
+            st, CRM_ERR_CONFIG,
+            "%s: %s is there and is not an HDF5 file, a data set would replace it; name another "
+            "file, or remove this one",
+            key, path);
+    return crm_comm_agree(a->world, st);
+}
+
 crm_status app_store_path(const app *a, char *out, size_t cap)
 {
     char dir[CRM_PATH_MAX];
@@ -56,7 +69,8 @@ crm_status app_store_path(const app *a, char *out, size_t cap)
         st = crm_path_dir(out, dir, sizeof dir);
         if (!st) st = crm_path_mkdirs(dir);
     }
-    return crm_comm_agree(a->world, st);
+    CRM_TRY(crm_comm_agree(a->world, st));
+    return app_may_replace(a, a->cfg.data_store[0] ? "data.store" : "data set beside --out", out);
 }
 
 /* Digest of the CSV, taken once. */

@@ -23,6 +23,7 @@ crm_status cmd_synth(app *a)
 
     CRM_CHECK(a->cfg.data_path[0], CRM_ERR_CONFIG,
               "data.path is not set: the file that synth writes");
+    CRM_TRY(app_may_replace(a, "data.path", a->cfg.data_path));
     CRM_TRY(crm_synth_write(a->world, &a->synth, a->cfg.data_path, &info));
     snprintf(label, sizeof label, "%s", a->cfg.data_path);
     print_line(a, label, a->cfg.data_path, info.customers, info.digest, crm_clock_now() - start);

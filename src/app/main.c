@@ -1,5 +1,6 @@
 /* main.c - start MPI, read arguments and options, run one command, end every rank with the same
  * code. */
+#include <errno.h>
 #include <string.h>
 
 #include "app_impl.h"
@@ -90,6 +91,16 @@ static crm_status run(app *a, int argc, char **argv)
     return run_command(a, c);
 }
 
+/* What was printed may not have arrived: a full disk shows when the buffer is emptied. */
+static crm_status end_output(const app *a)
+{
+    crm_status st = CRM_OK;
+
+    if (app_is_root(a) && (fflush(stdout) != 0 || ferror(stdout)))
+        CRM_SET(st, CRM_ERR_IO, "standard output cannot be written: %s", strerror(errno));
+    return crm_comm_agree(a->world, st);
+}
+
 static void report_error(const app *a)
 {
     if (!app_is_root(a)) return;
@@ -109,6 +120,7 @@ int main(int argc, char **argv)
     }
     crm_fp_setup();
     st = run(&a, argc, argv);
+    if (!st) st = end_output(&a);
     if (st) report_error(&a);
     app_models_free(&a);
     crm_opt_set_free(&a.opts);

@@ -83,6 +83,13 @@ mkdir foreign && echo hello >foreign/notes.txt
 fails "--out that is another folder" 2 "foreign" crossval base.yaml --out foreign --set data.path=whole.h5
 check "what was in it stays" grep -q hello foreign/notes.txt
 fails "--out of another config" 2 "run" crossval base.yaml --out run --set data.path=good.csv --set eval.seed=9
+cp good.csv precious.csv
+fails "synth over a CSV" 2 "data.path: precious.csv.*not an HDF5 file" synth --set data.path=precious.csv --set synth.customers=20
+fails "import over a text file" 2 "data.store: precious.csv.*not an HDF5 file" import base.yaml --set data.path=good.csv --set data.store=precious.csv
+check "the file that was there stays" cmp good.csv precious.csv
+rc=0
+"$CRMPI" describe whole.h5 >/dev/full 2>stderr || rc=$?
+check "output that cannot be written" test "$rc" = 3
 fails "no --out" 2 "--out" crossval base.yaml --set data.path=whole.h5
 fails "unknown command" 2 "crossvall.*crossval" crossvall base.yaml
 fails "unknown option" 2 "eval.fold.*eval.folds" crossval base.yaml --out out --set eval.fold=3
