@@ -1,6 +1,7 @@
 /* main.c - start MPI, read arguments and options, run one command, end every rank with the same
  * code. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "app_impl.h"
@@ -119,6 +120,9 @@ int main(int argc, char **argv)
         return crm_status_exit_code(st);
     }
     crm_fp_setup();
+    signal(
+        SIGPIPE,
+        SIG_IGN); /* a reader that goes away is an error like a full disk, and clean-up happens */
     st = run(&a, argc, argv);
     if (!st) st = end_output(&a);
     if (st) report_error(&a);
