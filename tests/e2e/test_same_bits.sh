@@ -48,8 +48,9 @@ for path in avx2 portable; do
     skip "instruction set $path" "this CPU has no $path"
   fi
 done
-if [ -x "${CRM_CLANG_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi" ]; then
-  CRMPI=${CRM_CLANG_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi same "built by clang -O2" clang 2
+clang=${CRM_CLANG_BUILD_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi
+if [ -x "$clang" ]; then
+  CRMPI=$clang same "built by clang -O2" clang 2
 else
   skip "built by clang -O2" "no build in build/clang"
 fi
@@ -67,4 +68,24 @@ for n in 1 2 3 4; do
   ranks "$n" synth --set "data.path=$TMP/synth$n.h5" --set synth.customers=2000 --set synth.seed=3 >/dev/null 2>"$TMP/err" || cat "$TMP/err" >&2
   [ "$n" = 1 ] || check "synth on $n ranks writes the same bytes" cmp "$TMP/synth1.h5" "$TMP/synth$n.h5"
 done
+
+# every block: the quickstart's configuration on few generated customers
+blocks() { # NAME RANKS THREADS
+  ranks "$2" crossval "$CRM_SOURCE_DIR/configs/quickstart.yaml" --set "data.path=$TMP/synth1.h5" --set train.epochs=3 \
+    --set eval.folds=3 --set "train.threads=$3" --out "$TMP/$1" >/dev/null 2>"$TMP/err" || cat "$TMP/err" >&2
+}
+blocks b1 1 1
+[ "$(digests "$TMP/b1" | wc -c)" -gt 150 ] || not_ok "digests of the quickstart's configuration are there"
+for n in 2 3 4; do
+  blocks "b$n" "$n" $((n % 2 + 1))
+  check "the quickstart's configuration on $n ranks of $((n % 2 + 1)) threads" cmp "$TMP/b1/summary.json" "$TMP/b$n/summary.json"
+done
+if [ -x "$clang" ]; then
+  CRMPI=$clang ranks 2 synth --set "data.path=$TMP/synthc.h5" --set synth.customers=2000 --set synth.seed=3 >/dev/null 2>&1
+  check "synth built by clang -O2" cmp "$TMP/synth1.h5" "$TMP/synthc.h5"
+  CRMPI=$clang blocks bc 3 1
+  check "the quickstart's configuration built by clang -O2" cmp "$TMP/b1/summary.json" "$TMP/bc/summary.json"
+else
+  skip "synth and the quickstart's configuration built by clang -O2" "no build in build/clang"
+fi
 exit "$failed"

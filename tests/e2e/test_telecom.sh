@@ -21,7 +21,7 @@ for n in 1 2 3 4; do
 done
 ranks 2 crossval "$config" --set data.path=telecom_churn.csv --set train.threads=2 --out run2t >/dev/null 2>&1
 check "summary with 2 threads" cmp run1/summary.json run2t/summary.json
-clang=${CRM_CLANG_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi
+clang=${CRM_CLANG_BUILD_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi
 if [ -x "$clang" ]; then
   CRMPI=$clang ranks 3 crossval "$config" --set data.path=telecom_churn.csv --out runc >/dev/null 2>&1
   check "summary of the build by clang" cmp run1/summary.json runc/summary.json
