@@ -53,6 +53,7 @@ typedef struct crm_eval {
     int n_models;
     int64_t max_group; /* most ranks that can share a fit (lanes) */
     crm_progress_mode progress;
+    const char *note; /* one more note of the summary, NULL: none */
     crm_record *record;
 } crm_eval;
 

@@ -72,6 +72,8 @@ void app_models_free(app *a);
 CRM_CHECKED app_models_select(app *a, const crm_model_spec ***spec, int *n);
 CRM_CHECKED app_models_find(app *a, const char *name, const crm_model_spec **spec);
 int64_t app_models_max_group(const app *a);
+/** True when eval.models has a net and train.reduce is fast. */
+bool app_models_fast(const app *a);
 
 /* app_data.c */
 /** Digest of what data.path holds: of the content of a data set, or of a CSV with the options that

@@ -1,7 +1,9 @@
 /* cmd_study.c - crossval, train, report: a study in its run folder. */
 #include <math.h>
+#include <string.h>
 
 #include "app_impl.h"
+#include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
 #include "crmpi/device.h"
@@ -177,25 +179,62 @@ static crm_status train(app *a, const crm_eval *e)
     return st;
 }
 
+/* Models of the study. */
+typedef struct models {
+    const crm_model_spec **spec; /* [n] */
+    int n;
+} models;
+
+/* Configuration that only a model can judge, before any data is touched; the error names where it
+ * was set. */
+static crm_status check_model(app *a, const crm_model_spec *spec)
+{
+    crm_pipeline *p = NULL;
+    char key[64];
+    const char *text, *colon, *rest;
+    crm_status st = crm_pipeline_new(spec, &p);
+
+    crm_pipeline_free(&p);
+    if (st != CRM_ERR_CONFIG) return st;
+    text = crm_err_text();
+    colon = strchr(text, ':');
+    if (!colon || colon - text >= (int)sizeof key) return st;
+    snprintf(key, sizeof key, "%.*s", (int)(colon - text), text);
+    rest = strstr(colon, "', "); /* the value is told by reject */
+    return crm_opt_set_reject(a->opts, key, "%s", rest ? rest + 3 : colon + 2);
+}
+
+static crm_status select_models(app *a, models *m)
+{
+    crm_status st = app_models_select(a, &m->spec, &m->n);
+
+    for (int i = 0; i < m->n && !st; i++)
+        st = check_model(a, m->spec[i]);
+    return crm_comm_agree(a->world, st);
+}
+
 /* The study itself, in an open run folder. */
-static crm_status work(app *a, const crm_data *d, crm_record *run, bool fit_only)
+static crm_status work(app *a, const crm_data *d, crm_record *run, const models *m, bool fit_only)
 {
     crm_eval e = {.world = a->world,
                   .pool = a->pool,
                   .cfg = &a->eval,
                   .data = d,
+                  .spec = m->spec,
+                  .n_models = m->n,
                   .max_group = app_models_max_group(a),
                   .progress = (crm_progress_mode)a->cfg.progress,
                   .record = run};
-    const crm_model_spec **spec = NULL;
-    crm_status st = crm_comm_agree(a->world, app_models_select(a, &spec, &e.n_models));
+    crm_status st;
 
-    e.spec = spec;
-    if (!st) st = fit_only ? train(a, &e) : crossval(a, &e);
+    if (app_models_fast(a)) {
+        e.note = "train.reduce is fast: results depend on the number of ranks and threads.";
+        crm_log_line(CRM_LOG_WARN, a->args.command, "%s", e.note);
+    }
+    st = fit_only ? train(a, &e) : crossval(a, &e);
     if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? note_origin(a, d, run) : CRM_OK);
     if (!st) st = crm_record_note_ranks(run);
     if (!st) st = crm_record_flush(run);
-    crm_mem_free(spec);
     return st;
 }
 
@@ -213,26 +252,42 @@ static crm_status finished(app *a, const crm_record *run)
     return crm_comm_agree(a->world, st);
 }
 
-/* Finished, and every file that comes after summary.json is there as well. */
-static crm_status is_complete(crm_record *run, crm_record_state state, bool *complete)
+static crm_status holds_models(const app *a, crm_record *run, const models *m, bool *all)
 {
-    static const char *const files[] = {"report.md", "report.svg", "run.json", NULL};
+    char name[96];
+
+    for (int i = 0; i < m->n && a->eval.final && *all; i++) {
+        snprintf(name, sizeof name, "models/%.64s.h5", m->spec[i]->name);
+        CRM_TRY(crm_record_holds(run, (const char *const[]){name, NULL}, all));
+    }
+    return CRM_OK;
+}
+
+/* Finished, and every file is there that a finished run has. */
+static crm_status is_complete(const app *a, crm_record *run, crm_record_state state,
+                              const models *m, bool *complete)
+{
+    static const char *const files[] = {"report.md", "report.svg", "run.json", "predictions.h5",
+                                        NULL};
 
     *complete = false;
-    return state == CRM_RECORD_FINISHED ? crm_record_holds(run, files, complete) : CRM_OK;
+    if (state != CRM_RECORD_FINISHED) return CRM_OK;
+    CRM_TRY(crm_record_holds(run, files, complete));
+    return holds_models(a, run, m, complete);
 }
 
 /* The folder is locked before the data set beside it is made. */
-static crm_status in_run(app *a, crm_record *run, crm_record_state state, bool fit_only)
+static crm_status in_run(app *a, crm_record *run, crm_record_state state, const models *m,
+                         bool fit_only)
 {
     crm_data *d = NULL;
     bool complete;
     crm_status st;
 
-    CRM_TRY(is_complete(run, state, &complete));
+    CRM_TRY(is_complete(a, run, state, m, &complete));
     if (complete) return finished(a, run);
     st = app_open_data(a, &d);
-    if (!st) st = work(a, d, run, fit_only);
+    if (!st) st = work(a, d, run, m, fit_only);
     crm_data_close(&d);
     return st;
 }
@@ -241,13 +296,16 @@ static crm_status study(app *a, bool fit_only)
 {
     crm_record_state state = CRM_RECORD_NEW;
     crm_record *run = NULL;
+    models m = {0};
     crm_status st;
 
     CRM_CHECK(a->args.out, CRM_ERR_CONFIG, "%s needs a run folder: --out DIR", a->args.command);
-    CRM_TRY(open_run(a, &state, &run));
-    st = in_run(a, run, state, fit_only);
+    st = select_models(a, &m);
+    if (!st) st = open_run(a, &state, &run);
+    if (!st) st = in_run(a, run, state, &m, fit_only);
     if (!st && app_is_root(a)) printf("run folder: %s\n", crm_record_dir(run));
     crm_record_close(&run, st != CRM_OK);
+    crm_mem_free(m.spec);
     return st;
 }
 

@@ -121,6 +121,21 @@ void app_models_free(app *a)
     a->models = NULL;
 }
 
+/* Names that later versions give to their models; a variant of a model adds "-suffix". */
+static bool is_reserved(const char *name)
+{
+    static const char *const later[] = {"naive_bayes", "knn",      "svm", "tree",
+                                        "forest",      "boosting", "mlp"};
+
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strcmp(name, later[i]) == 0) return true;
+    for (int i = 0; i < N_MODELS; i++) {
+        size_t n = strlen(MODELS[i].name);
+        if (strncmp(name, MODELS[i].name, n) == 0 && name[n] == '-') return true;
+    }
+    return false;
+}
+
 crm_status app_models_find(app *a, const char *name, const crm_model_spec **spec)
 {
     const char *names[N_MODELS];
@@ -137,8 +152,11 @@ crm_status app_models_find(app *a, const char *name, const crm_model_spec **spec
         crm_str_addf(&all, "%s%s", i ? ", " : "", MODELS[i].name);
     }
     near = crm_nearest(name, names, N_MODELS);
-    CRM_SET(st, CRM_ERR_CONFIG, "'%s' is not a model%s%s%s; there are: %s", name,
-            near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "", all.text);
+    if (is_reserved(name))
+        CRM_SET(st, CRM_ERR_CONFIG, "'%s' is not in this version; there are: %s", name, all.text);
+    else
+        CRM_SET(st, CRM_ERR_CONFIG, "'%s' is not a model%s%s%s; there are: %s", name,
+                near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "", all.text);
     crm_str_free(&all);
     return st;
 }
@@ -149,7 +167,7 @@ static crm_status select_all(app *a, const crm_model_spec **spec)
 
     for (int i = 0; i < list->n; i++) {
         if (app_models_find(a, list->item[i], &spec[i]))
-            return crm_opt_set_reject(a->opts, "eval.models", "%s", crm_err_text());
+            return crm_opt_set_reject(a->opts, "eval.models", "where %s", crm_err_text());
         for (int j = 0; j < i; j++)
             if (spec[j] == spec[i])
                 return crm_opt_set_reject(a->opts, "eval.models", "'%s' stands twice",
@@ -179,4 +197,14 @@ int64_t app_models_max_group(const app *a)
     const crm_hybrid_cfg *cfg = a->models->estimator_cfg[estimator_index(&crm_hybrid_class)];
 
     return cfg->train.lanes;
+}
+
+bool app_models_fast(const app *a)
+{
+    const crm_hybrid_cfg *cfg = a->models->estimator_cfg[estimator_index(&crm_hybrid_class)];
+
+    for (int i = 0; i < a->eval.models.n; i++)
+        if (strcmp(a->eval.models.item[i], "hybrid") == 0)
+            return cfg->train.reduce == CRM_REDUCE_FAST;
+    return false;
 }

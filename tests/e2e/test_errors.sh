@@ -95,6 +95,10 @@ fails "unknown command" 2 "crossvall.*crossval" crossvall base.yaml
 fails "unknown option" 2 "eval.fold.*eval.folds" crossval base.yaml --out out --set eval.fold=3
 fails "value out of range" 2 "train.lanes.*7.*power of two|train.lanes=7" crossval base.yaml --out out --set train.lanes=7
 fails "unknown model" 2 "logistik.*logistic" crossval base.yaml --out out --set data.path=whole.h5 --set eval.models=logistik
+fails "a model of later versions" 2 "'knn' is not in this version" crossval base.yaml --out out --set data.path=good.csv --set eval.models=rule,knn
+check "refused before the import" test ! -e out.h5
+fails "a width that is no number" 2 "model.hidden=abc.*allowed: integers" crossval base.yaml --out out --set data.path=good.csv --set eval.models=hybrid --set model.hidden=abc
+check "refused before the import, too" test ! -e out.h5
 fails "missing config" 3 "nowhere.yaml" crossval nowhere.yaml --out out
 fails "device that is not there" 5 "cuda" crossval base.yaml --out out --set data.path=whole.h5 --set device=cuda
 fails "predict from a folder that is no run" 3 "foreign" predict foreign --set data.path=good.csv

@@ -59,6 +59,8 @@ study seed 1 --set eval.seed=5
 if [ "$(digests "$TMP/seed")" != "$want" ]; then ok "another seed differs"; else not_ok "another seed differs"; fi
 if study fast 3 --set train.reduce=fast --set eval.group_ranks=3 && [ "$(digests "$TMP/fast")" != "$want" ]; then
   ok "train.reduce=fast differs"
+  check "and the report says so" grep -q "results depend on the number of ranks" "$TMP/fast/report.md"
+  check "and the log" grep -q "results depend on the number of ranks" "$TMP/fast.err"
 else
   not_ok "train.reduce=fast differs"
 fi

@@ -17,7 +17,7 @@ static void set_test(const crm_ttest *t, crm_sum_test *out)
 
     out->t = ok ? t->t : (double)NAN;
     out->df = t->n > 1 ? t->df : (double)NAN;
-    out->p = t->p;
+    out->p = t->state == CRM_STATS_UNDEFINED ? (double)NAN : t->p;
     out->p_holm = (double)NAN;
     out->ci[0] = ok ? t->ci95.lo : (double)NAN;
     out->ci[1] = ok ? t->ci95.hi : (double)NAN;
@@ -52,7 +52,8 @@ static crm_status family(const study *s, crm_sum_target *t, crm_metric metric, i
         crm_verdict v = crm_stats_verdict(&corrected[i - 1], holm[i - 1], s->e->cfg->alpha,
                                           crm_metric_direction(metric));
         t->n_comparisons++;
-        c[i - 1].corrected.p_holm = holm[i - 1];
+        c[i - 1].corrected.p_holm =
+            corrected[i - 1].state == CRM_STATS_UNDEFINED ? (double)NAN : holm[i - 1];
         CRM_TRY(text(t->model[0].name, &c[i - 1].a));
         CRM_TRY(text(t->model[i].name, &c[i - 1].b));
         CRM_TRY(text(crm_metric_names[metric], &c[i - 1].metric));

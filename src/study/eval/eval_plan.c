@@ -107,6 +107,11 @@ static crm_status find_done(study *s, int64_t *done)
         crm_bag *bag = NULL;
         CRM_TRY(crm_unit_path(s, &s->unit[i], path, sizeof path));
         if (!crm_path_exists(path)) continue;
+        if (s->unit[i].repeat < 0) { /* its model is a file of its own */
+            CRM_TRY(crm_model_path(s, s->unit[i].model, path, sizeof path));
+            if (!crm_path_exists(path)) continue;
+            CRM_TRY(crm_unit_path(s, &s->unit[i], path, sizeof path));
+        }
         if (crm_bag_read(path, UNIT_KIND, &bag) == CRM_OK)
             done[i] = 1;
         else

@@ -2,11 +2,12 @@
  *
  * A group that fails leaves a mark in the run folder, so that the other groups stop before their
  * next unit. */
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
 #include "crmpi/base_rng.h"
@@ -213,13 +214,16 @@ static void wait_for_others(study *s)
     }
 }
 
+/* Without a word and without touching the error that is under way: when it fails, the others end
+ * their units first. */
 static void leave_mark(const study *s)
 {
     char mark[CRM_PATH_MAX];
+    int fd, n = snprintf(mark, sizeof mark, "%s/.failed", crm_record_dir(s->e->record));
 
-    if (crm_record_path(s->e->record, ".failed", mark, sizeof mark) ||
-        crm_path_write_atomic(mark, "", 0))
-        crm_log_line(CRM_LOG_WARN, "crossval", "the other groups end their units first");
+    if (n < 0 || n >= (int)sizeof mark) return;
+    fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd >= 0) close(fd);
 }
 
 crm_status crm_study_run(study *s)

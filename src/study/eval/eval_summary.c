@@ -127,6 +127,7 @@ static crm_status add_notes(const study *s, crm_sum_target *t)
 {
     char text[256];
 
+    if (s->e->note) CRM_TRY(add_note(t, s->e->note));
     if (s->folds->folds > 1)
         CRM_TRY(add_note(t, "For k-fold cross-validation the corrected resampled t-test is a "
                             "heuristic (its derivation assumes random subsampling); the naive test "
