@@ -94,7 +94,7 @@ static void print_commands(void)
     printf("\n  crmpi <command> --help               options and their defaults\n");
     printf("  crmpi --version\n\n");
     printf("Exit codes: 0 done; 2 usage or config; 3 data or files; 4 numeric; 5 communication,\n"
-           "device or memory; 75 stopped at a checkpoint, run again; 70 a bug of crmpi.\n");
+           "device or memory; 75 stopped, run again (reserved); 70 a bug of crmpi.\n");
 }
 
 void app_print_help(const app *a, const app_command *c)

@@ -28,7 +28,7 @@ const crm_opt crm_eval_opts[] = {
               "-1 for never tested."),
     CRM_OPT_S(S, group, "eval.group", "", 0,
               "Categorical column for eval.split = grouped: rows with the same level stay "
-              "together."),
+              "together; the column stays an input of the models."),
     CRM_OPT_R(S, alpha, "eval.alpha", 0.05, 1e-6, 0.5, "1", 0,
               "Significance level of the verdicts (Holm-adjusted corrected p)."),
     CRM_OPT_B(S, final, "eval.final", 1, 0, "Fit each model on all rows at the end, for predict."),
