@@ -25,8 +25,8 @@
 #include "crmpi/opt.h"
 
 typedef enum crm_record_lock {
-    CRM_RECORD_LOCK_AUTO,  /* flock; a lease file where there is none         */
-    CRM_RECORD_LOCK_LEASE, /* always the file: flock that ends at the node    */
+    CRM_RECORD_LOCK_AUTO,  /* flock; a lease file where there is none; heeds a lease */
+    CRM_RECORD_LOCK_LEASE, /* the file always: flock may end at the node             */
     CRM_RECORD_LOCK_COUNT
 } crm_record_lock;
 typedef struct crm_record_cfg {

@@ -331,6 +331,52 @@ static void stale_lease(void)
     contains("stale/.lease", "elsewhere");
 }
 
+/* Each kind of lock keeps the other kind out, in both orders, and names who is there. */
+static void kinds_of_lock_exclude_each_other(void)
+{
+    const crm_record_cfg cfg[2] = {{.lock = CRM_RECORD_LOCK_AUTO}, {.lock = CRM_RECORD_LOCK_LEASE}};
+    const crm_record_cfg patient = {.lock = CRM_RECORD_LOCK_LEASE, .lock_wait = 20};
+    crm_record_state state;
+    crm_record *r = NULL;
+    char pid[64] = "";
+    pid_t child = 0;
+
+    if (root()) snprintf(pid, sizeof pid, ", pid %ld, job", (long)getpid());
+    T_OK(crm_comm_bcast(t_comm, 0, pid, sizeof pid));
+    for (int first = 0; first < 2; first++) {
+        T_OK(
+            crm_record_open(t_comm, &cfg[first], at("kinds"), "crossval", config, one, &state, &r));
+        refused_as("kinds", &cfg[1 - first], "crossval", config, one, CRM_ERR_CONFIG, pid);
+        exists("kinds/.lease", first == 1); /* the loser took nothing away and left nothing */
+        crm_record_close(&r, false);
+        exists("kinds/.lease", false);
+    }
+    if (root()) child = hold(at("kinds/.lock"), 300);
+    T_OK(crm_comm_barrier(t_comm));
+    T_OK(crm_record_open(t_comm, &patient, at("kinds"), "crossval", config, one, &state, &r));
+    crm_record_close(&r, false);
+    end(child);
+}
+
+/* A lease without flock, as from another node: auto heeds it unless its process is gone. */
+static void auto_heeds_a_lease(void)
+{
+    char text[400], host[256] = "";
+    crm_record *r = open_run("heed", CRM_RECORD_NEW);
+
+    crm_record_close(&r, false);
+    put("heed/.lease", "host elsewhere, pid 1, job 5, since 2026\n");
+    refused("heed", CRM_ERR_CONFIG, "is in use by host elsewhere, pid 1, job 5");
+    refused("heed", CRM_ERR_CONFIG, "when that job is gone remove .lease");
+    contains("heed/.lease", "elsewhere");
+    T_CHECK(gethostname(host, sizeof host) == 0);
+    snprintf(text, sizeof text, "host %s, pid %ld, job none, since 2026\n", host, dead_process());
+    put("heed/.lease", text);
+    r = open_run("heed", CRM_RECORD_STARTED);
+    exists("heed/.lease", false);
+    crm_record_close(&r, false);
+}
+
 /* ---- files -------------------------------------------------------------------------------------
  */
 
@@ -442,23 +488,26 @@ static void remove_base(void)
 
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {{"make the folder of the test", make_base},
-                                   {"new, started, finished", states},
-                                   {"an empty folder is new", empty_folder_is_new},
-                                   {"another run is refused", another_run_is_refused},
-                                   {"files of others are kept", files_of_others_are_kept},
-                                   {"folders that cannot be made", not_writable},
-                                   {"failure removes what is new", failure_removes_what_is_new},
-                                   {"lock of another process", lock_of_another_process},
-                                   {"waits for the lock", waits_for_the_lock},
-                                   {"the holder is named", holder_is_named},
-                                   {"stale lease", stale_lease},
-                                   {"metrics", metrics},
-                                   {"notes", notes},
-                                   {"writes that fail", write_fails_everywhere},
-                                   {"read the configuration", read_config},
-                                   {"remove the folder of the test", remove_base},
-                                   {NULL, NULL}};
+    static const t_case cases[] = {
+        {"make the folder of the test", make_base},
+        {"new, started, finished", states},
+        {"an empty folder is new", empty_folder_is_new},
+        {"another run is refused", another_run_is_refused},
+        {"files of others are kept", files_of_others_are_kept},
+        {"folders that cannot be made", not_writable},
+        {"failure removes what is new", failure_removes_what_is_new},
+        {"lock of another process", lock_of_another_process},
+        {"waits for the lock", waits_for_the_lock},
+        {"the holder is named", holder_is_named},
+        {"stale lease", stale_lease},
+        {"kinds of lock exclude each other", kinds_of_lock_exclude_each_other},
+        {"auto heeds a lease", auto_heeds_a_lease},
+        {"metrics", metrics},
+        {"notes", notes},
+        {"writes that fail", write_fails_everywhere},
+        {"read the configuration", read_config},
+        {"remove the folder of the test", remove_base},
+        {NULL, NULL}};
 
     return t_main_mpi(argc, argv, cases);
 }

@@ -3,7 +3,8 @@
  * RUN/.lock is held with flock, which the kernel drops with the process however it ends; the file
  * names its holder for the loser's message.  Where flock is not offered a lease file made with
  * O_EXCL stands for it; it outlives a killed process, so a lease of this host whose process is gone
- * is taken over. */
+ * is taken over.  Every job takes flock first where it works and then looks for a lease, whether it
+ * makes one itself or not, so that record.lock=auto and record.lock=lease exclude each other. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -119,22 +120,58 @@ static void break_lease(const char *path, const char *holder)
     unlink(aside);
 }
 
-static attempt try_lease(const char *path)
+/* True when nobody holds the lease any more; one whose process is gone is moved away. */
+static bool lease_is_free(const char *path)
 {
     char holder[HOLDER_MAX];
+
+    if (!crm_path_exists(path)) return true;
+    read_holder(path, holder);
+    if (!is_stale(holder)) return false;
+    break_lease(path, holder);
+    return !crm_path_exists(path);
+}
+
+static attempt make_lease(const char *path)
+{
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     bool good;
 
-    if (fd >= 0) {
-        good = write_holder(fd) && fsync(fd) == 0;
-        if (close(fd) == 0 && good) return TAKEN;
-        unlink(path);
-        return BROKEN;
+    if (fd < 0) return errno == EEXIST ? BUSY : errno == ENOENT ? GONE : BROKEN;
+    good = write_holder(fd) && fsync(fd) == 0;
+    if (close(fd) == 0 && good) return TAKEN;
+    unlink(path);
+    return BROKEN;
+}
+
+static void drop_flock(record_lock *l)
+{
+    int error = errno;
+
+    if (l->fd >= 0) {
+        if (ftruncate(l->fd, 0) != 0) errno = 0; /* the name of a holder who is gone: no harm */
+        close(l->fd);
     }
-    if (errno != EEXIST) return errno == ENOENT ? GONE : BROKEN;
-    read_holder(path, holder);
-    if (is_stale(holder)) break_lease(path, holder);
-    return BUSY;
+    l->fd = -1;
+    errno = error;
+}
+
+/* One attempt at both; *file is what its outcome is about.  A job that makes a lease in any case
+ * goes on without a flock that does not work. */
+static attempt try_both(record_lock *l, const char *lock, const char *lease, bool always_lease,
+                        const char **file)
+{
+    attempt a = try_flock(lock, &l->fd);
+
+    *file = lock;
+    if (a == BROKEN && always_lease) a = NO_FLOCK;
+    if (a != TAKEN && a != NO_FLOCK) return a;
+    *file = lease;
+    always_lease = always_lease || a == NO_FLOCK;
+    a = !lease_is_free(lease) ? BUSY : always_lease ? make_lease(lease) : TAKEN;
+    l->lease = always_lease && a == TAKEN;
+    if (a != TAKEN) drop_flock(l);
+    return a;
 }
 
 static crm_status fail_busy(const char *dir, const char *path, double wait)
@@ -156,8 +193,8 @@ crm_status crm_record_lock_take(const char *dir, const crm_record_cfg *cfg, reco
     const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
     char lock[CRM_PATH_MAX], lease[CRM_PATH_MAX];
     double end = crm_clock_now() + cfg->lock_wait;
-    bool use_lease = cfg->lock == CRM_RECORD_LOCK_LEASE;
-    attempt a = BUSY;
+    const char *file;
+    attempt a;
 
     *out = (record_lock){.fd = -1};
     CRM_TRY(crm_path_join("", dir, out->dir, sizeof out->dir));
@@ -165,17 +202,11 @@ crm_status crm_record_lock_take(const char *dir, const crm_record_cfg *cfg, reco
     CRM_TRY(crm_path_join(dir, RECORD_LEASE_FILE, lease, sizeof lease));
     for (;;) {
         CRM_TRY(crm_path_mkdirs(dir));
-        a = use_lease ? try_lease(lease) : try_flock(lock, &out->fd);
-        out->lease = use_lease && a == TAKEN;
+        a = try_both(out, lock, lease, cfg->lock == CRM_RECORD_LOCK_LEASE, &file);
         if (a == TAKEN) return CRM_OK;
-        CRM_CHECK(a != BROKEN, CRM_ERR_IO, "%s: cannot be written: %s", use_lease ? lease : lock,
-                  strerror(errno));
-        if (a == NO_FLOCK)
-            use_lease = true;
-        else if (crm_clock_now() >= end)
-            return fail_busy(dir, use_lease ? lease : lock, cfg->lock_wait);
-        else
-            nanosleep(&pause, NULL);
+        CRM_CHECK(a != BROKEN, CRM_ERR_IO, "%s: cannot be written: %s", file, strerror(errno));
+        if (crm_clock_now() >= end) return fail_busy(dir, file, cfg->lock_wait);
+        nanosleep(&pause, NULL);
     }
 }
 
@@ -187,9 +218,6 @@ void crm_record_lock_drop(record_lock *l)
         snprintf(path, sizeof path, "%s/" RECORD_LEASE_FILE, l->dir);
         unlink(path);
     }
-    if (l->fd >= 0) {
-        if (ftruncate(l->fd, 0) != 0) errno = 0; /* the name of a holder who is gone: no harm */
-        close(l->fd);
-    }
+    drop_flock(l);
     *l = (record_lock){.fd = -1};
 }
