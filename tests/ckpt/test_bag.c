@@ -325,7 +325,7 @@ static void reading_wrong(void)
 
     T_OK(crm_bag_write(b, in_dir("m.h5"), "model"));
     T_FAILS(crm_bag_read(in_dir("m.h5"), "vectors", &r), CRM_ERR_FORMAT,
-            "kind \"model\", \"vectors\" is needed");
+            "kind 'model'; a 'vectors' is needed");
     T_FAILS(crm_bag_read(in_dir("absent.h5"), "model", &r), CRM_ERR_IO, "No such file");
     T_FAILS(crm_bag_read(dir, "model", &r), CRM_ERR_IO, "is a folder");
     put_file(in_dir("text"), "hello", 5);

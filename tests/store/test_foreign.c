@@ -195,7 +195,7 @@ static void not_hdf5(void)
         T_CHECK(!crm_store_is_hdf5(sample_path("fifo")));
     }
     T_FAILS(crm_store_open(sample_path("sample.h5"), "model", &s), CRM_ERR_FORMAT,
-            "is a crmpi file of kind \"sample\", \"model\" is needed");
+            "is an HDF5 file of kind 'sample'; a 'model' is needed");
     T_CHECK(s == NULL);
 }
 
@@ -221,8 +221,11 @@ static void other_kinds_of_hdf5(void)
     crm_store *s;
 
     other_hdf5(sample_path("other.h5"), false);
-    T_FAILS(crm_store_open(sample_path("other.h5"), "data set", &s), CRM_ERR_FORMAT,
-            "is an HDF5 file but not a crmpi data set (no crmpi_kind)");
+    T_FAILS(crm_store_open(sample_path("other.h5"), "crmpi-dataset", &s), CRM_ERR_FORMAT,
+            "is an HDF5 file, but not one of crmpi's (it has no crmpi_kind); a 'crmpi-dataset' is "
+            "needed");
+    T_FAILS(crm_store_open(sample_path("other.h5"), NULL, &s), CRM_ERR_FORMAT,
+            "is an HDF5 file, but not one of crmpi's (it has no crmpi_kind)");
     other_hdf5(sample_path("marked.h5"), true);
     T_FAILS(crm_store_open(sample_path("marked.h5"), "sample", &s), CRM_ERR_FORMAT,
             "is damaged: no attribute crmpi_heap");

@@ -319,7 +319,7 @@ static crm_status check_kind(const crm_store *s, const char *kind)
 
     CRM_CHECK(have, CRM_ERR_FORMAT, "%s: is damaged: " STORE_KIND_KEY " is no text", s->path);
     CRM_CHECK(!kind || strcmp(have, kind) == 0, CRM_ERR_FORMAT,
-              "%s: is a crmpi file of kind \"%s\", \"%s\" is needed", s->path, have, kind);
+              "%s: is an HDF5 file of kind '%s'; a '%s' is needed", s->path, have, kind);
     CRM_CHECK(format == STORE_FORMAT, CRM_ERR_FORMAT,
               "%s: has format version %lld, this program reads version %d", s->path,
               (long long)format, (int)STORE_FORMAT);
@@ -331,8 +331,8 @@ crm_status store_scan(crm_store *s, hid_t file, const char *kind)
     scan c = {.s = s};
 
     CRM_CHECK(H5Aexists(file, STORE_KIND_KEY) > 0, CRM_ERR_FORMAT,
-              "%s: is an HDF5 file but not a crmpi %s (no %s)", s->path, kind ? kind : "file",
-              STORE_KIND_KEY);
+              "%s: is an HDF5 file, but not one of crmpi's (it has no " STORE_KIND_KEY ")%s%s%s",
+              s->path, kind ? "; a '" : "", kind ? kind : "", kind ? "' is needed" : "");
     CRM_TRY(check_heaps(s, file));
     CRM_TRY(scan_attrs(&c, file));
     CRM_TRY(check_kind(s, kind));
