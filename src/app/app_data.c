@@ -47,16 +47,30 @@ static crm_status store_name(const app *a, char *out, size_t cap)
     return CRM_OK;
 }
 
+/* NULL when a data set may take the place of this file, else what the file is. */
+static const char *why_not_replace(const char *path)
+{
+    crm_store *s = NULL;
+    crm_status st;
+
+    if (!crm_path_is_file(path)) return NULL;
+    if (!crm_store_is_hdf5(path)) return "not an HDF5 file";
+    st = crm_store_open(path, "crmpi-dataset", &s);
+    crm_store_close(&s);
+    crm_err_clear();
+    return st ? "not a data set of crmpi, or a damaged one" : NULL;
+}
+
 crm_status app_may_replace(const app *a, const char *key, const char *path)
 {
+    const char *why = app_is_root(a) ? why_not_replace(path) : NULL;
     crm_status st = CRM_OK;
 
-    if (app_is_root(a) && crm_path_is_file(path) && !crm_store_is_hdf5(path))
-        CRM_SET(
-            st, CRM_ERR_CONFIG,
-            "%s: %s is there and is not an HDF5 file, a data set would replace it; name another "
-            "file, or remove this one",
-            key, path);
+    if (why)
+        CRM_SET(st, CRM_ERR_CONFIG,
+                "%s: %s is there and is %s, a data set would replace it; name another file, or "
+                "remove this one",
+                key, path, why);
     return crm_comm_agree(a->world, st);
 }
 

@@ -82,8 +82,8 @@ CRM_CHECKED app_data_digest(app *a, crm_digest *out);
 /** Data set for a training command: data.path itself when it is one, else imported into data.store
  * unless that is fresh.  Collective. */
 CRM_CHECKED app_open_data(app *a, crm_data **out);
-/** CRM_ERR_CONFIG when a data set written to path would replace a file that cannot be one, such as
- * a customer's CSV.  key names the option in the message.  Collective. */
+/** CRM_ERR_CONFIG when a data set written to path would replace a file that is none, such as a
+ * customer's CSV or a run's predictions.  key names the option in the message.  Collective. */
 CRM_CHECKED app_may_replace(const app *a, const char *key, const char *path);
 /** Where import writes: data.store, else OUT.h5, else the CSV's name with .h5.  Collective. */
 CRM_CHECKED app_store_path(const app *a, char *out, size_t cap);

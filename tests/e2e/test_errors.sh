@@ -87,6 +87,14 @@ cp good.csv precious.csv
 fails "synth over a CSV" 2 "data.path: precious.csv.*not an HDF5 file" synth --set data.path=precious.csv --set synth.customers=20
 fails "import over a text file" 2 "data.store: precious.csv.*not an HDF5 file" import base.yaml --set data.path=good.csv --set data.store=precious.csv
 check "the file that was there stays" cmp good.csv precious.csv
+cp run/predictions.h5 precious.h5
+fails "synth over another HDF5 file" 2 "data.path: precious.h5.*not a data set" synth --set data.path=precious.h5 --set synth.customers=20
+fails "import over another HDF5 file" 2 "data.store: precious.h5.*not a data set" import base.yaml --set data.path=good.csv --set data.store=precious.h5
+fails "a run whose data set would replace one" 2 "data.store: precious.h5.*not a data set" crossval base.yaml --out out --set data.path=good.csv --set data.store=precious.h5
+check "the HDF5 file that was there stays" cmp run/predictions.h5 precious.h5
+cp whole.h5 again.h5
+"$CRMPI" synth --set data.path=again.h5 --set synth.customers=20 >/dev/null 2>&1
+check "synth over a data set" test $? = 0
 rc=0
 "$CRMPI" describe whole.h5 >/dev/full 2>stderr || rc=$?
 check "output that cannot be written" test "$rc" = 3
