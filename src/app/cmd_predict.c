@@ -21,6 +21,33 @@ typedef struct prediction {
     crm_pipeline *pipeline;
 } prediction;
 
+/* CRM_ERR_IO that names the models of the run that are fitted. */
+static crm_status no_such_model(const app *a, const char *path, const char *model)
+{
+    const crm_opt_list *all = &a->eval.models;
+    crm_str there = {0};
+    crm_status st = CRM_OK;
+
+    for (int i = 0; i < all->n && !st; i++) {
+        char file[CRM_PATH_MAX], name[128];
+        snprintf(name, sizeof name, "models/%.64s.h5", all->item[i]);
+        st = crm_path_join(a->args.operand, name, file, sizeof file);
+        if (!st && crm_path_is_file(file))
+            crm_str_addf(&there, "%s%s", there.len ? ", " : "", all->item[i]);
+    }
+    if (!st && there.len && !there.failed)
+        CRM_SET(st, CRM_ERR_IO,
+                "%s: the run has no fitted model '%s'; it has: %s (choose one with --model)", path,
+                model, there.text);
+    else if (!st)
+        CRM_SET(st, CRM_ERR_IO,
+                "%s: the run has no fitted model '%s' nor another: is it finished, or was its "
+                "eval.final false? train or crossval with eval.final true fits them",
+                path, model);
+    crm_str_free(&there);
+    return st;
+}
+
 static crm_status read_model(app *a, prediction *p)
 {
     const char *model = a->args.model ? a->args.model : a->eval.models.item[0];
@@ -31,6 +58,7 @@ static crm_status read_model(app *a, prediction *p)
     CRM_TRY(app_models_find(a, model, &spec));
     snprintf(name, sizeof name, "models/%.64s.h5", model);
     CRM_TRY(crm_path_join(a->args.operand, name, path, sizeof path));
+    if (!crm_path_exists(path)) return no_such_model(a, path, model);
     CRM_TRY(crm_bag_read(path, CRM_MODEL_KIND, &p->bag));
     CRM_TRY(crm_bag_get_list(p->bag, "classes", &p->n_classes, &p->class_name));
     CRM_TRY(crm_columns_new(&p->columns));

@@ -327,11 +327,28 @@ static crm_status write_beside(const char *dir, const char *name, const crm_str 
     return crm_path_write_atomic(path, text->text, text->len);
 }
 
+/* A run folder without summary.json is told apart from a folder that is no run. */
+static crm_status need_summary(const char *dir)
+{
+    char path[CRM_PATH_MAX], *yaml;
+    size_t len;
+
+    CRM_TRY(crm_path_join(dir, "summary.json", path, sizeof path));
+    if (crm_path_exists(path)) return CRM_OK;
+    CRM_TRY(crm_record_read_config(dir, &yaml, &len));
+    crm_mem_free(yaml);
+    CRM_FAIL(CRM_ERR_IO,
+             "%s: No such file: the run is not finished (the same crossval goes on with it), or it "
+             "is one of train, which has no summary",
+             path);
+}
+
 static crm_status report(const char *dir)
 {
     rendering r = {0};
-    crm_status st = render(dir, &r);
+    crm_status st = need_summary(dir);
 
+    if (!st) st = render(dir, &r);
     if (!st) st = write_beside(dir, "report.md", &r.markdown);
     if (!st) st = write_beside(dir, "report.svg", &r.svg);
     if (!st) fputs(r.terminal.text, stdout);

@@ -111,6 +111,17 @@ fails "missing config" 3 "nowhere.yaml" crossval nowhere.yaml --out out
 fails "device that is not there" 5 "cuda" crossval base.yaml --out out --set data.path=whole.h5 --set device=cuda
 fails "predict from a folder that is no run" 3 "foreign" predict foreign --set data.path=good.csv
 fails "predict a model that was not fitted" 3 "hybrid.h5" predict run --model hybrid --set data.path=good.csv
+fails "the models that were fitted are named" 3 "no fitted model 'hybrid'; it has: logistic, rule" predict run --model hybrid --set data.path=good.csv
+"$CRMPI" crossval base.yaml --set data.path=good.csv --set eval.final=false --out bare >/dev/null 2>&1
+fails "predict from a run without models" 3 "bare/models/logistic.h5.*is it finished.*eval.final" predict bare --set data.path=good.csv
+sed 's/"rows": 60/"rows": 61/' run/summary.json >bare/summary.json
+check "a number in summary.json was changed" test "$(cmp -s run/summary.json bare/summary.json; echo $?)" = 1
+rm bare/report.md
+fails "report of a summary that was edited" 3 "bare/summary.json: digests.summary: .*changed or damaged" report bare
+check "no report is made of it" test ! -e bare/report.md
+rm bare/summary.json
+fails "report of a run that is not finished" 3 "bare/summary.json.*not finished" report bare
+fails "report of a folder that is no run" 3 "foreign: is not a run folder" report foreign
 cut -d, -f1,2,4- good.csv >narrow.csv
 fails "predict with a column missing" 3 "spend" predict run --set data.path=narrow.csv
 
