@@ -73,14 +73,27 @@ crm_status app_configure(app *a, const char *name, const char *yaml, size_t len)
     return crm_comm_agree(a->world, st);
 }
 
-crm_status app_read_config(app *a, const char *path, char **yaml, size_t *len)
+/* Rank 0's part: a file too large for a configuration is the wrong file, not a damaged one. */
+static crm_status read_text(const char *path, char **yaml, size_t *len)
 {
     enum { LIMIT = 1 << 20 };
+    int64_t bytes;
+
+    CRM_TRY(crm_path_file_size(path, &bytes));
+    CRM_CHECK(bytes <= LIMIT, CRM_ERR_CONFIG,
+              "%s: %lld bytes, a config file has at most %d; is it the right file? data are named "
+              "by data.path",
+              path, (long long)bytes, (int)LIMIT);
+    return crm_path_read(path, LIMIT, yaml, len);
+}
+
+crm_status app_read_config(app *a, const char *path, char **yaml, size_t *len)
+{
     int64_t n = 0;
     crm_status st = CRM_OK;
 
     *yaml = NULL;
-    if (app_is_root(a)) st = crm_path_read(path, LIMIT, yaml, len);
+    if (app_is_root(a)) st = read_text(path, yaml, len);
     CRM_TRY(crm_comm_agree(a->world, st));
     if (app_is_root(a)) n = (int64_t)*len;
     CRM_TRY(crm_comm_bcast(a->world, 0, &n, sizeof n));

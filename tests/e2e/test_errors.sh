@@ -125,6 +125,10 @@ fails "report of a folder that is no run" 3 "foreign: is not a run folder" repor
 cut -d, -f1,2,4- good.csv >narrow.csv
 fails "predict with a column missing" 3 "spend" predict run --set data.path=narrow.csv
 
+head -c 1048577 /dev/zero | tr '\0' '#' >large.yaml
+fails "config file above 1 MiB" 2 "large.yaml: 1048577 bytes, a config file has at most 1048576" crossval large.yaml --out out
+head -c 1048576 large.yaml >limit.yaml
+fails "config file of 1 MiB is read" 2 "data.path is not set" crossval limit.yaml --out out
 printf 'nonsense: [1\n' >syntax.yaml
 fails "YAML syntax" 2 "syntax.yaml:[0-9]+:[0-9]+" crossval syntax.yaml --out out
 printf 'train: {epochs: 0, lanes: x}\neval: {foldz: 3}\n' >three.yaml
