@@ -14,9 +14,10 @@ static const char *const device_names[] = {"auto", "cpu", "cuda", NULL};
 const crm_opt app_opts[] = {
     CRM_OPT_S(S, data_path, "data.path", "", CRM_OPT_LAYOUT,
               "What a command reads: a CSV, or a data set (HDF5); synth writes it there."),
-    CRM_OPT_S(S, data_store, "data.store", "", CRM_OPT_LAYOUT,
-              "Where import writes the data set; empty: beside --out, as OUT.h5; without --out, into "
-              "the current folder, as the name of the CSV with .h5."),
+    CRM_OPT_S(
+        S, data_store, "data.store", "", CRM_OPT_LAYOUT,
+        "Where import writes the data set; empty: beside --out, as OUT.h5; without --out, into "
+        "the current folder, as the name of the CSV with .h5."),
     CRM_OPT_E(S, device, "device", "auto", device_names, CRM_OPT_LAYOUT,
               "Device that nets are trained on; auto takes a GPU when there is one."),
     CRM_OPT_E(S, log_level, "log.level", "info", crm_log_level_names, CRM_OPT_LAYOUT,
