@@ -266,6 +266,26 @@ static void refuses_damage(void)
     crm_data_close(&d);
 }
 
+/* Given: no trace of a choice in the bag.  Too small: refused. */
+static void takes_c_as_given(void)
+{
+    crm_data *d = open_sample(2, COLS);
+    crm_logistic_cfg tiny = plain_cfg;
+    const crm_bag_array *a;
+    crm_estimator *e;
+    crm_bag *b;
+    fitted f;
+
+    T_OK(fit_rows(&crm_logistic_class, &plain_cfg, d, ROWS, t_comm, NULL, false, &f));
+    bag_of(f.e, &b);
+    T_FAILS(crm_bag_get(b, "c", CRM_F64, 1, &a), CRM_ERR_FORMAT, "");
+    crm_bag_free(&b);
+    drop(&f);
+    tiny.c = 1e-13;
+    T_FAILS(crm_logistic_class.make(&tiny, &e), CRM_ERR_CONFIG, "logistic.c = 1e-13");
+    crm_data_close(&d);
+}
+
 static void has_options(void)
 {
     crm_logistic_cfg cfg;
@@ -288,6 +308,7 @@ int main(int argc, char **argv)
                                    {"refuses missing numbers", refuses_missing_numbers},
                                    {"tells its progress", tells_its_progress},
                                    {"refuses damage", refuses_damage},
+                                   {"takes c as given", takes_c_as_given},
                                    {"has options", has_options},
                                    {"ends", sd_end},
                                    {NULL, NULL}};

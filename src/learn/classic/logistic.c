@@ -6,12 +6,16 @@
 
 static crm_status logistic_make(const void *cfg, crm_estimator **out)
 {
+    double c = ((const crm_logistic_cfg *)cfg)->c;
     logistic *h;
 
     *out = NULL;
+    CRM_CHECK(c == 0 || c >= CRM_LOGISTIC_C_MIN, CRM_ERR_CONFIG,
+              "logistic.c = %g; give 0 to have it chosen, else at least %g", c, CRM_LOGISTIC_C_MIN);
     CRM_NEW(h, 1);
     h->base.class = &crm_logistic_class;
     h->cfg = cfg;
+    h->c = c > 0 ? c : LOGISTIC_C_FALLBACK;
     *out = &h->base;
     return CRM_OK;
 }
@@ -36,18 +40,26 @@ static crm_status shape(logistic *h, const crm_source *in, int n_classes, int64_
     return CRM_OK;
 }
 
+int64_t logistic_count(const crm_view *v, const crm_target *t, int64_t *count)
+{
+    int64_t m = 0;
+
+    for (int64_t i = 0; i < v->n; i++) {
+        int32_t y = t->label[v->row[i]];
+        if (y >= 0) m += count[y]++ == 0;
+    }
+    return m;
+}
+
 /* Training rows of each class; all ranks have all labels. */
 static crm_status count_classes(logistic *h, const crm_fit *fit, const crm_source *in,
                                 int64_t **count)
 {
     const crm_target *t = crm_data_target(fit->train->data, fit->target);
-    int64_t m = 0;
+    int64_t m;
 
     CRM_NEW(*count, t->n_classes);
-    for (int64_t i = 0; i < fit->train->n; i++) {
-        int32_t y = t->label[fit->train->row[i]];
-        if (y >= 0) m += (*count)[y]++ == 0;
-    }
+    m = logistic_count(fit->train, t, *count);
     CRM_CHECK(m > 0, CRM_ERR_FORMAT, "no training row has a label of target '%s'", t->name);
     CRM_TRY(shape(h, in, t->n_classes, m));
     m = 0;
@@ -56,13 +68,29 @@ static crm_status count_classes(logistic *h, const crm_fit *fit, const crm_sourc
     return CRM_OK;
 }
 
+/* On all training rows, from the weights that are there. */
+static crm_status minimise(logistic *h, const crm_fit *fit, const crm_source *in,
+                           const int64_t *count)
+{
+    logistic_problem *p = NULL;
+    bool chosen = false;
+    crm_status st = CRM_OK;
+
+    if (h->cfg->c == 0) CRM_TRY(logistic_choose(h, fit, in, &chosen));
+    CRM_TRY_TO(st, done, logistic_problem_new(h, fit, in, count, h->cfg->cache_bytes, &p));
+    st = logistic_problem_solve(p, h->c, chosen ? CRM_PHASE_REFIT : CRM_PHASE_FIT, 1, h->w);
+done:
+    logistic_problem_free(&p);
+    return st;
+}
+
 static crm_status logistic_fit(crm_estimator *e, const crm_fit *fit, const crm_source *in)
 {
     logistic *h = (logistic *)e;
     int64_t *count = NULL;
     crm_status st = crm_comm_agree(fit->comm, count_classes(h, fit, in, &count));
 
-    if (!st && h->vectors) st = logistic_minimise(h, fit, in, count);
+    if (!st && h->vectors) st = minimise(h, fit, in, count);
     crm_mem_free(count);
     return st;
 }
@@ -124,6 +152,7 @@ static void join(logistic *h, const double *weight, const double *intercept)
 static crm_status put_weights(const logistic *h, crm_bag *b, const double *weight,
                               const double *intercept)
 {
+    if (h->cfg->c == 0) CRM_TRY(crm_bag_put(b, "c", CRM_F64, 1, (int64_t[]){1}, &h->c));
     CRM_TRY(crm_bag_put(b, "class", CRM_I32, 1, (int64_t[]){h->m}, h->seen));
     CRM_TRY(crm_bag_put(b, "weight", CRM_F64, 2, (int64_t[]){h->vectors, h->d}, weight));
     return crm_bag_put(b, "intercept", CRM_F64, 1, (int64_t[]){h->vectors}, intercept);
@@ -152,6 +181,17 @@ static crm_status check_classes(const logistic *h)
     return CRM_OK;
 }
 
+/* A C that was given stands in the config already. */
+static crm_status load_c(logistic *h, crm_bag *b)
+{
+    const crm_bag_array *c;
+
+    if (h->cfg->c > 0) return CRM_OK;
+    CRM_TRY(crm_bag_get(b, "c", CRM_F64, 1, &c));
+    h->c = *(const double *)c->data;
+    return CRM_OK;
+}
+
 static crm_status logistic_load(crm_estimator *e, const crm_source *in, int n_classes, crm_bag *b)
 {
     logistic *h = (logistic *)e;
@@ -168,7 +208,7 @@ static crm_status logistic_load(crm_estimator *e, const crm_source *in, int n_cl
     CRM_TRY(crm_bag_get(b, "weight", CRM_F64, h->vectors * h->d, &weight));
     CRM_TRY(crm_bag_get(b, "intercept", CRM_F64, h->vectors, &intercept));
     join(h, weight->data, intercept->data);
-    return CRM_OK;
+    return load_c(h, b);
 }
 
 static const crm_cfg_part parts[] = {{crm_logistic_opts, 0}, {NULL, 0}};

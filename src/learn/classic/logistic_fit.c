@@ -29,12 +29,12 @@ typedef struct bench {
     double *z;
 } bench;
 
-typedef struct problem problem;
+typedef logistic_problem problem;
 /* Adds a row of class slot y to out; z is working memory. */
 typedef void (*row_fn)(const problem *p, const float *x, int64_t row, int y, double *z,
                        double *out);
 
-struct problem {
+struct logistic_problem {
     const logistic *h;
     const crm_fit *fit;
     const int32_t *label;
@@ -55,6 +55,9 @@ struct problem {
     double *unit;    /* [width - 1] 1 / sqrt(h) */
     double total;    /* sum of s over the training rows */
     double begun;    /* clock */
+    double c;        /* of the fit under way */
+    const char *phase;
+    int64_t before, of; /* iterations of the fits before, of all at most */
     crm_hook_answer answer;
 };
 
@@ -136,6 +139,17 @@ static void add_row(const problem *p, const float *x, int64_t row, int y, double
     logistic_scores(h->vectors, h->d, p->at, x, z);
     out[0] += p->weight[y] * row_loss(h->m, y, z);
     add_outer(p, x, p->weight[y], z, out);
+}
+
+/* The loss alone, and the weight that it has. */
+static void add_loss(const problem *p, const float *x, int64_t row, int y, double *z, double *out)
+{
+    const logistic *h = p->h;
+
+    (void)row;
+    logistic_scores(h->vectors, h->d, p->at, x, z);
+    out[0] += p->weight[y] * row_loss(h->m, y, z);
+    out[1] += p->weight[y];
 }
 
 /* Scores z of a row along a direction -> (second derivatives of its loss) z.  keep: p (1 - p) of
@@ -223,7 +237,7 @@ static crm_status find_units(problem *p)
     p->add = add_squares;
     CRM_TRY(crm_tree_sum(p->tree, add_leaf, p, p->sum));
     for (int64_t i = 0; i < p->width - 1; i++)
-        p->unit[i] = 1 / sqrt((i % n < p->h->d) + 0.25 * p->h->cfg->c * p->sum[i % n]);
+        p->unit[i] = 1 / sqrt((i % n < p->h->d) + 0.25 * p->c * p->sum[i % n]);
     p->add = add_row;
     return CRM_OK;
 }
@@ -239,7 +253,7 @@ static crm_status objective(void *ctx, const double *v, double *value, double *g
 {
     problem *p = ctx;
     const logistic *h = p->h;
-    double c = h->cfg->c, penalty = 0;
+    double c = p->c, penalty = 0;
 
     to_weights(p, v, p->at);
     p->add = add_row;
@@ -265,7 +279,7 @@ static crm_status keep_rows(problem *p, const double *x)
 static crm_status product(void *ctx, const double *x, const double *v, double *hv)
 {
     problem *p = ctx;
-    double c = p->h->cfg->c;
+    double c = p->c;
 
     to_weights(p, v, p->along);
     if (memcmp(p->kept_at, x, (size_t)(p->width - 1) * sizeof *x) != 0) CRM_TRY(keep_rows(p, x));
@@ -282,9 +296,10 @@ static bool progress(void *ctx, const crm_min_result *at, const double *w)
 {
     problem *p = ctx;
     const crm_hooks *hooks = &p->fit->hooks;
-    crm_epoch e = {.epoch = at->iterations,
-                   .of = p->h->cfg->max_iter,
-                   .train_loss = at->value / (p->h->cfg->c * p->total),
+    crm_epoch e = {.phase = p->phase,
+                   .epoch = p->before + at->iterations,
+                   .of = p->of,
+                   .train_loss = at->value / (p->c * p->total),
                    .valid_loss = NAN,
                    .valid_score = NAN,
                    .lr = NAN,
@@ -311,8 +326,11 @@ static crm_status bench_new(problem *p, const crm_schema *s)
     return CRM_OK;
 }
 
-static void problem_free(problem *p)
+void logistic_problem_free(problem **at)
 {
+    problem *p = *at;
+
+    if (!p) return;
     for (int i = 0; p->bench && i < p->n_bench; i++) {
         crm_mem_free(p->bench[i].num);
         crm_mem_free(p->bench[i].cat);
@@ -330,6 +348,8 @@ static void problem_free(problem *p)
     crm_mem_free(p->unit);
     crm_matrix_free(&p->matrix);
     crm_tree_free(&p->tree);
+    crm_mem_free(p);
+    *at = NULL;
 }
 
 static crm_status weigh(problem *p, const int64_t *count)
@@ -351,58 +371,94 @@ static crm_status weigh(problem *p, const int64_t *count)
     return CRM_OK;
 }
 
-static crm_status problem_make(problem *p, const crm_source *in, const int64_t *count)
+static crm_status problem_fill(problem *p, const crm_source *in, const int64_t *count,
+                               int64_t cache_bytes)
 {
     CRM_CHECK(p->h->vectors <= MAX_VECTORS, CRM_ERR_ARG, "%d classes, at most %d", p->h->vectors,
               MAX_VECTORS);
-    p->width = 1 + p->h->vectors * (p->h->d + 1);
     CRM_NEW(p->sum, p->width);
     CRM_NEW(p->at, p->width);
     CRM_NEW(p->along, p->width);
     CRM_NEW(p->kept_at, p->width);
-    p->kept_at[0] = (double)NAN; /* equals no point */
     CRM_NEW(p->keep, p->own.n * p->h->vectors);
     CRM_NEW(p->unit, p->width);
     CRM_TRY(weigh(p, count));
     CRM_TRY(bench_new(p, crm_source_schema(in)));
-    return crm_matrix_new(in, &p->own, p->fit->pool, (size_t)p->h->cfg->cache_bytes, &p->matrix);
+    return crm_matrix_new(in, &p->own, p->fit->pool, (size_t)cache_bytes, &p->matrix);
 }
 
-static crm_status run(problem *p, logistic *h)
+static crm_status problem_make(const logistic *h, const crm_fit *fit, const crm_source *in,
+                               const int64_t *count, int64_t cache_bytes, problem **out)
 {
+    problem *p;
+
+    CRM_NEW(p, 1);
+    *out = p;
+    p->h = h;
+    p->fit = fit;
+    p->own = crm_rows_own(fit);
+    p->width = 1 + h->vectors * (h->d + 1);
+    p->label = crm_data_target(fit->train->data, fit->target)->label;
+    return problem_fill(p, in, count, cache_bytes);
+}
+
+crm_status logistic_problem_new(const logistic *h, const crm_fit *fit, const crm_source *in,
+                                const int64_t *count, int64_t cache_bytes, problem **out)
+{
+    *out = NULL;
+    CRM_TRY(crm_comm_agree(fit->comm, problem_make(h, fit, in, count, cache_bytes, out)));
+    return crm_tree_new(fit->comm, fit->pool, crm_leaf_count(fit->train->n), (*out)->width, CRM_F64,
+                        &(*out)->tree);
+}
+
+crm_status logistic_problem_loss(problem *p, const double *w, double *loss)
+{
+    memcpy(p->at, w, (size_t)(p->width - 1) * sizeof *w);
+    p->add = add_loss;
+    CRM_TRY(crm_tree_sum(p->tree, add_leaf, p, p->sum));
+    *loss = p->sum[0] / p->sum[1];
+    return CRM_OK;
+}
+
+/* A fit of the search serves to judge a C only: where it ends is no cause for a warning. */
+static void tell_end(const problem *p, const crm_min_result *res)
+{
+    bool search = p->phase && strcmp(p->phase, CRM_PHASE_SEARCH) == 0;
+
+    if (res->reason == CRM_MIN_ITERATIONS && crm_comm_rank(p->fit->comm) == 0)
+        crm_log_line(search ? CRM_LOG_DEBUG : CRM_LOG_WARN, "logistic",
+                     "not converged after %lld iterations (logistic.max_iter), gradient norm %.3g",
+                     (long long)res->iterations, res->grad_norm);
+}
+
+crm_status logistic_problem_solve(problem *p, double c, const char *phase, int fits, double *w)
+{
+    const logistic *h = p->h;
     crm_min_cfg cfg = crm_min_defaults();
     crm_min_result res;
 
     cfg.max_iter = h->cfg->max_iter;
     cfg.grad_tol = h->cfg->tol;
     cfg.progress = progress;
+    p->c = c;
+    p->phase = phase;
+    p->of = fits * cfg.max_iter;
+    p->kept_at[0] = (double)NAN; /* equals no point: the variables have other units now */
     p->begun = crm_clock_now();
     CRM_TRY(find_units(p));
-    CRM_TRY(crm_tron(&cfg, p->width - 1, objective, product, p, h->w, &res));
     for (int64_t i = 0; i < p->width - 1; i++)
-        h->w[i] *= p->unit[i];
-    if (res.reason == CRM_MIN_ITERATIONS && crm_comm_rank(p->fit->comm) == 0)
-        crm_log_line(CRM_LOG_WARN, "logistic",
-                     "not converged after %lld iterations (logistic.max_iter), gradient norm %.3g",
-                     (long long)res.iterations, res.grad_norm);
+        w[i] /= p->unit[i];
+    CRM_TRY(crm_tron(&cfg, p->width - 1, objective, product, p, w, &res));
+    for (int64_t i = 0; i < p->width - 1; i++)
+        w[i] *= p->unit[i];
+    p->before += res.iterations;
+    tell_end(p, &res);
     CRM_CHECK(p->answer != CRM_HOOK_PAUSE, CRM_ERR_STOPPED,
-              "logistic regression stopped after %lld iterations", (long long)res.iterations);
+              "logistic regression stopped after %lld iterations", (long long)p->before);
     return CRM_OK;
 }
 
-crm_status logistic_minimise(logistic *h, const crm_fit *fit, const crm_source *in,
-                             const int64_t *count)
+bool logistic_problem_stopped(const problem *p)
 {
-    problem p = {.h = h, .fit = fit, .own = crm_rows_own(fit)};
-    crm_status st;
-
-    p.label = crm_data_target(fit->train->data, fit->target)->label;
-    CRM_TRY_TO(st, done, crm_comm_agree(fit->comm, problem_make(&p, in, count)));
-    CRM_TRY_TO(st, done,
-               crm_tree_new(fit->comm, fit->pool, crm_leaf_count(fit->train->n), p.width, CRM_F64,
-                            &p.tree));
-    st = run(&p, h);
-done:
-    problem_free(&p);
-    return st;
+    return p->answer != CRM_HOOK_GO;
 }
