@@ -2,6 +2,7 @@
  * code. */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app_impl.h"
@@ -102,9 +103,17 @@ static crm_status end_output(const app *a)
     return crm_comm_agree(a->world, st);
 }
 
+/* Without a group every process is alone; of the tasks of a Slurm step the first one speaks. */
+static bool speaks(const app *a)
+{
+    const char *task = getenv("SLURM_PROCID");
+
+    return a->world ? app_is_root(a) : !task || strcmp(task, "0") == 0;
+}
+
 static void report_error(const app *a)
 {
-    if (!app_is_root(a)) return;
+    if (!speaks(a)) return;
     fflush(stdout);
     if (crm_log_get_level() >= CRM_LOG_DEBUG) crm_err_print(0);
     fprintf(stderr, "crmpi: error: %s\n", crm_err_text());

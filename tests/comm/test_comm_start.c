@@ -88,8 +88,11 @@ static void one_task_is_fine(void)
 
 static void wrong_pmi_is_told(void)
 {
-    EXPECT(CRM_ERR_CONFIG, "MPI has 1 rank, but Slurm started 4 tasks", "SLURM_STEP_ID=0",
+    EXPECT(CRM_ERR_CONFIG, "Slurm granted 4 tasks to this step", "SLURM_STEP_ID=0",
            "SLURM_PROCID=2", "SLURM_STEP_NUM_TASKS=4");
+    /* with PMIx the sizes themselves are compared */
+    EXPECT(CRM_ERR_CONFIG, "MPI has 1 rank, but Slurm started 4 tasks", "SLURM_STEP_ID=0",
+           "SLURM_PROCID=2", "SLURM_STEP_NUM_TASKS=4", "PMIX_RANK=0");
     EXPECT(CRM_ERR_CONFIG, "srun --mpi=pmix", "SLURM_STEP_ID=0", "SLURM_PROCID=2",
            "SLURM_NTASKS=3");
     EXPECT(CRM_ERR_CONFIG, "mpirun", "SLURM_STEP_ID=0", "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=2",

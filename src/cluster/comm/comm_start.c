@@ -45,6 +45,21 @@ static crm_status make_world(int provided, int64_t granted, crm_comm **world)
     return st;
 }
 
+/* Open MPI ends a task of srun by itself, in many words, when Slurm has set up no PMIx for it; said
+ * here in one sentence before it can. */
+static crm_status check_launcher(int64_t granted)
+{
+#ifdef OMPI_MAJOR_VERSION
+    CRM_CHECK(granted <= 1 || getenv("PMIX_RANK"), CRM_ERR_CONFIG,
+              "Slurm granted %lld tasks to this step, but started them without PMIx, so that each "
+              "would be 1 MPI "
+              "rank alone; start with srun --mpi=pmix, or with mpirun inside sbatch",
+              (long long)granted);
+#endif
+    (void)granted;
+    return CRM_OK;
+}
+
 crm_status crm_comm_start(int *argc, char ***argv, crm_comm **world)
 {
     int64_t granted = crm_comm_slurm_tasks(); /* before MPI adds to the environment */
@@ -54,6 +69,7 @@ crm_status crm_comm_start(int *argc, char ***argv, crm_comm **world)
     *world = NULL;
     crm_fp_setup();
     crm_comm_prepare();
+    CRM_TRY(check_launcher(granted));
     CRM_TRY(crm_comm_check(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided),
                            "MPI_Init_thread"));
     st = make_world(provided, granted, world);
