@@ -25,9 +25,6 @@ typedef struct crm_comm crm_comm;
 CRM_CHECKED crm_comm_start(int *argc, char ***argv, crm_comm **world);
 /** Finalize MPI.  Collective. */
 void crm_comm_stop(crm_comm **world);
-/** End every process of the job at once with an exit code; for app only, when agreement is
- * impossible. */
-void crm_comm_abort(crm_comm *world, int exit_code);
 
 int crm_comm_rank(const crm_comm *c);
 int crm_comm_size(const crm_comm *c);

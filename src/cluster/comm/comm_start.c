@@ -84,13 +84,6 @@ void crm_comm_stop(crm_comm **world)
     MPI_Finalize();
 }
 
-void crm_comm_abort(crm_comm *world, int exit_code)
-{
-    fflush(NULL);
-    if (world) MPI_Abort(world->mpi, exit_code);
-    _exit(exit_code);
-}
-
 const char *crm_comm_library(void)
 {
     static char text[MPI_MAX_LIBRARY_VERSION_STRING + 1];
