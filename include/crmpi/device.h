@@ -4,10 +4,14 @@
  * chain of operations, whatever the number of rows, their position, the blocking or the instruction
  * set.
  *
- * Lanes.  A batch has n = lanes * lane_rows rows; rows [l * lane_rows, (l + 1) * lane_rows) are
- * lane l. Row-wise kernels ignore lanes.  Column sums (gradients of weights) give one result per
- * lane, each summed over the rows of its lane in order, in chains of at most CRM_CHAIN rows that
- * are then added in order.  */
+ * Lanes.  Rows of a batch belong to lanes, side by side: equal lanes of `rows` rows, or rows
+ * [first[l], first[l + 1]) where rows are ragged (events, documents).  Row-wise kernels ignore
+ * lanes.  Column sums (gradients of weights) give one result per lane, each summed over the rows of
+ * its lane in order, in chains of at most CRM_CHAIN rows that are then added in order.
+ *
+ * Ragged rows.  Events of customers, tokens of documents: all of them are the rows of one matrix.
+ * Segments say which rows belong to which customer; packed sequences say where step t of each
+ * sequence stands, so that a recurrent net works on whole rows and never on padding.  */
 #ifndef CRM_DEVICE_H
 #define CRM_DEVICE_H
 
@@ -18,7 +22,7 @@
 #include "crmpi/base_dtype.h"
 #include "crmpi/base_status.h"
 
-enum { CRM_DEVICE_ABI = 1, CRM_MAX_RANK = 5, CRM_CHAIN = 256, CRM_BLOCK = 4096 };
+enum { CRM_DEVICE_ABI = 2, CRM_MAX_RANK = 5, CRM_CHAIN = 256, CRM_BLOCK = 4096 };
 
 /** Describes memory of a device, does not own it.  Row-major; dim[0] rows are ld elements apart
  *  (ld = product of the other dims when dense; a column range of a wider matrix has a larger ld).
@@ -39,10 +43,34 @@ crm_tensor crm_tensor_columns(const crm_tensor *x, int64_t first, int64_t d);
 /** Per-lane results of column sums: lane l is written at element l * stride of the tensor it
  * belongs to. */
 typedef struct crm_lanes {
-    int64_t n;      /* lanes in this batch (1 on a CPU worker)             */
-    int64_t rows;   /* rows of each lane                                   */
-    int64_t stride; /* elements between the results of two lanes           */
+    int64_t n;            /* lanes in this batch (1 on a CPU worker)                        */
+    int64_t rows;         /* rows of each lane; not read when first is given                */
+    int64_t stride;       /* elements between the results of two lanes                      */
+    const int64_t *first; /* [n + 1] rows of ragged lanes, host memory; NULL: equal lanes   */
 } crm_lanes;
+
+/** Rows of each of n parents: row[first[i] .. first[i + 1]), in order; row NULL: those numbers
+ * themselves.  A parent may have none; each row belongs to one parent at most. */
+typedef struct crm_segments {
+    int64_t n;
+    const int64_t *first; /* [n + 1] device memory */
+    const int32_t *row;   /* [first[n]] device memory or NULL */
+} crm_segments;
+
+/** Sequences of one lane as rows, time-major and longest first (ties in order of the parents): rows
+ * [first[t], first[t + 1]) are step t of the first[t + 1] - first[t] longest sequences, in the same
+ * order at every t.  Host memory. */
+typedef struct crm_packed {
+    int64_t steps;        /* of the longest; 0: no rows */
+    const int64_t *first; /* [steps + 1]; first[0]: first row of the lane */
+} crm_packed;
+
+typedef enum crm_pool_kind {
+    CRM_POOL_MAX,
+    CRM_POOL_MEAN,
+    CRM_POOL_LAST, /* last row of the segment */
+    CRM_POOL_KIND_COUNT
+} crm_pool_kind;
 
 typedef enum crm_act {
     CRM_ACT_NONE,
@@ -56,6 +84,54 @@ typedef enum crm_act {
 /** "none", "relu", ...; NULL-terminated, for option tables. */
 extern const char *const crm_act_names[];
 
+/* ---- recurrent nets ---- */
+typedef enum crm_rnn_kind { CRM_RNN_GRU, CRM_RNN_LSTM, CRM_RNN_KIND_COUNT } crm_rnn_kind;
+/** "gru", "lstm"; NULL-terminated. */
+extern const char *const crm_rnn_kind_names[];
+/** Gates (3 for GRU: r, z, n; 4 for LSTM: i, f, g, o), and the floats per row and unit that forward
+ * keeps for backward. */
+int crm_rnn_gates(crm_rnn_kind kind);
+int crm_rnn_keep(crm_rnn_kind kind);
+
+/** One direction of one layer; weights as in PyTorch's nn.GRU and nn.LSTM.  With G gates, H units,
+ * I inputs.  In the backward pass the same struct of gradients (of lane 0) is given too. */
+typedef struct crm_rnn_weights {
+    crm_tensor wi, wh; /* [G H][I], [G H][H] */
+    crm_tensor bi, bh; /* [G H] each         */
+} crm_rnn_weights;
+typedef struct crm_rnn {
+    crm_rnn_kind kind;
+    bool reverse;             /* from the last step of each sequence to the first */
+    const crm_packed *packed; /* [lanes] */
+} crm_rnn;
+
+/* ---- convolutions ---- */
+/** Over the steps of n samples with `steps` rows each; zeros beyond both ends.  Output rows a
+ * sample: steps + 2 pad - kernel + 1. */
+typedef struct crm_conv {
+    int64_t steps, kernel, pad;
+    crm_act act; /* NONE, RELU, TANH, SIGMOID */
+} crm_conv;
+
+enum { CRM_TEXT_KERNELS = 8 };
+/** Embedding, convolutions of several widths over the tokens, maximum over positions, activation.
+ * A document counts as padded with zero vectors to `length` tokens, so a window that holds no token
+ * takes part as 0; no work is done on padding. */
+typedef struct crm_text_conv {
+    int n_kernels;
+    int64_t kernel[CRM_TEXT_KERNELS]; /* widths, 1..length                                     */
+    int64_t length;                   /* no document has more tokens                           */
+    crm_act act;                      /* NONE, RELU, TANH, SIGMOID: monotone, so after the max */
+    int64_t n_docs;
+    const int64_t *first; /* [n_docs + 1] tokens of each document, device memory   */
+    const int32_t *token; /* rows of the table; 0 and what is outside: zero vector */
+} crm_text_conv;
+/** w[k] [filters][width of table][kernel[k]], b[k] [filters] for each kernel: PyTorch's Conv1d. */
+typedef struct crm_text_weights {
+    crm_tensor table; /* [v][e]; row 0 is not read and gets no gradient */
+    crm_tensor w[CRM_TEXT_KERNELS], b[CRM_TEXT_KERNELS];
+} crm_text_weights;
+
 /** Where the random numbers of a dropout layer come from: (seed, layer, epoch, row id, unit). */
 typedef struct crm_dropout {
     double rate; /* 0 <= rate < 1; kept values are scaled by 1 / (1 - rate) */
@@ -67,6 +143,8 @@ typedef struct crm_dropout {
 /** Labels and weights of one head. */
 typedef struct crm_loss {
     const int32_t *label; /* [n]; negative: masked, contributes nothing                       */
+    const float *value;   /* of Huber and Poisson: [n][k]; NaN: masked                        */
+    double delta;         /* Huber: where it turns linear, > 0                                */
     const float *class_weight; /* [k] or NULL (all 1); device memory */
     double scale; /* of gradient and loss: 1 / (sum of weights of the global batch)   */
 } crm_loss;
@@ -100,6 +178,19 @@ typedef enum crm_op {
     CRM_OP_SIGMOID,
     CRM_OP_CE_LOSS,
     CRM_OP_BCE_LOSS,
+    CRM_OP_HUBER_LOSS,
+    CRM_OP_POISSON_LOSS,
+    CRM_OP_POOL,
+    CRM_OP_POOL_BWD,
+    CRM_OP_ATTEND,
+    CRM_OP_ATTEND_BWD,
+    CRM_OP_CONV,
+    CRM_OP_CONV_BWD_X,
+    CRM_OP_CONV_BWD_W,
+    CRM_OP_TEXT_CONV,
+    CRM_OP_TEXT_CONV_BWD,
+    CRM_OP_RNN,
+    CRM_OP_RNN_BWD,
     CRM_OP_SUM_SQUARES,
     CRM_OP_ADAM,
     CRM_OP_SGD,
@@ -178,6 +269,76 @@ CRM_CHECKED crm_op_ce_loss(crm_device *d, const crm_tensor *logits, const crm_lo
 /** Binary cross-entropy with logits[n][1], labels 0/1, class_weight[2]. */
 CRM_CHECKED crm_op_bce_loss(crm_device *d, const crm_tensor *logits, const crm_loss *p,
                             const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits);
+/** Losses of numbers, predictions z[n][k], values [n][k] (NaN: masked).  Huber (1964) with delta:
+ *  r = z - y; r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2).  Poisson, z is the
+ * logarithm of the rate: exp(z) - y z (the term in y alone is left out).  loss and dz as in
+ * ce_loss; no class weights. */
+CRM_CHECKED crm_op_huber_loss(crm_device *d, const crm_tensor *z, const crm_loss *p,
+                              const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dz);
+CRM_CHECKED crm_op_poisson_loss(crm_device *d, const crm_tensor *z, const crm_loss *p,
+                                const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dz);
+
+/** y[s->n][d] = maximum, mean or last of the rows of x[e][d] that belong to each segment; 0 for an
+ *  empty one.  arg i32 [s->n][d] (MAX only, else NULL): row of x, the first of equals; -1: none.
+ *  Mean: chains of rows in order, then one division. */
+CRM_CHECKED crm_op_pool(crm_device *d, crm_pool_kind kind, const crm_segments *s,
+                        const crm_tensor *x, crm_tensor *y, crm_tensor *arg);
+/** dx[e][d] (all of it written; 0 where nothing comes from) from dy[s->n][d]. */
+CRM_CHECKED crm_op_pool_bwd(crm_device *d, crm_pool_kind kind, const crm_segments *s,
+                            const crm_tensor *dy, const crm_tensor *arg, crm_tensor *dx);
+/** Attention pooling: weight[e][1] = softmax of score[e][1] within each segment; y[s->n][d] = sum
+ * of weight x over its rows in order; 0 for an empty one. */
+CRM_CHECKED crm_op_attend(crm_device *d, const crm_segments *s, const crm_tensor *score,
+                          const crm_tensor *x, crm_tensor *weight, crm_tensor *y);
+/** dscore[e][1] and dx[e][d] from dy[s->n][d]; rows of no segment get 0. */
+CRM_CHECKED crm_op_attend_bwd(crm_device *d, const crm_segments *s, const crm_tensor *weight,
+                              const crm_tensor *x, const crm_tensor *dy, crm_tensor *dscore,
+                              crm_tensor *dx);
+
+/** y[n steps'][o] = act(sum over taps j, then channels c, of x[.. t + j - pad][c] w[o][c][j] +
+ * b[o]): one chain over (j, c) cut at CRM_CHAIN.  x[n steps][c] has the steps of a sample side by
+ * side; w is f32 of rank 3, PyTorch's Conv1d. */
+CRM_CHECKED crm_op_conv(crm_device *d, const crm_conv *p, const crm_tensor *x, const crm_tensor *w,
+                        const crm_tensor *b, crm_tensor *y);
+/** Gradients from dy[n steps'][o], that of the sum (crm_op_act_bwd comes first).  Rows summed over
+ * in order, cut at CRM_CHAIN rows of the lane (dw), taps then filters (dx).  Zeros of dy are
+ * skipped where there are many (after a maximum over time): same bits. */
+CRM_CHECKED crm_op_conv_bwd_x(crm_device *d, const crm_conv *p, const crm_tensor *dy,
+                              const crm_tensor *w, crm_tensor *dx);
+/** lanes are of samples: lane l has rows lanes->rows * steps of x. */
+CRM_CHECKED crm_op_conv_bwd_w(crm_device *d, const crm_conv *p, const crm_tensor *x,
+                              const crm_tensor *dy, const crm_lanes *lanes, crm_tensor *dw,
+                              crm_tensor *db);
+
+/** y[n_docs][n_kernels filters] = act(max over positions p of sum over taps j of chain over c of
+ *  table[token[p + j]][c] w[f][c][j], + b[f]); kernel k writes columns [k filters, ...).  arg i32
+ * of y's shape: position p in the document (the first of equals; its length for a window without
+ *  tokens).  The chains of one token and tap are worked out once for equal tokens of a piece of the
+ *  batch where that pays: same bits. */
+CRM_CHECKED crm_op_text_conv(crm_device *d, const crm_text_conv *p, const crm_text_weights *w,
+                             crm_tensor *y, crm_tensor *arg);
+/** From dy[n_docs][n_kernels filters], the gradient before the activation (crm_op_act_bwd comes
+ *  first): dw, db per lane of documents, summed over documents in order, cut at CRM_CHAIN
+ * documents; dtable (zeroed by the caller; NULL: the table is not learnt) as crm_op_embed_bwd of
+ * the gradients of the token vectors, which are summed over kernels, filters, taps in order. */
+CRM_CHECKED crm_op_text_conv_bwd(crm_device *d, const crm_text_conv *p, const crm_text_weights *w,
+                                 const crm_tensor *arg, const crm_tensor *dy,
+                                 const crm_lanes *lanes, crm_text_weights *dw, bool learn_table);
+
+/** h[e][H] = hidden state after each row's step from x[e][I], from zero states.  GRU (Cho et al.
+ *  2014, PyTorch's form): r, z = sigmoid(wi x + bi + wh h + bh), n = tanh(wi x + bi + r (wh h +
+ * bh)), h' = (1 - z) n + z h.  LSTM (Hochreiter & Schmidhuber 1997): i, f, o sigmoid, g tanh, c' =
+ * f c + i g, h' = o tanh(c').  keep [e][crm_rnn_keep H] is for backward; NULL: none follows. */
+CRM_CHECKED crm_op_rnn(crm_device *d, const crm_rnn *p, const crm_rnn_weights *w,
+                       const crm_lanes *lanes, const crm_tensor *x, crm_tensor *h,
+                       crm_tensor *keep);
+/** Back through time from dh[e][H], the gradient of h from outside.  dx[e][I] may be NULL.
+ * Gradients of weights per lane, summed over its rows in order (wh: rows that have an earlier
+ * step), cut at CRM_CHAIN.  keep is used up. */
+CRM_CHECKED crm_op_rnn_bwd(crm_device *d, const crm_rnn *p, const crm_rnn_weights *w,
+                           const crm_lanes *lanes, const crm_tensor *x, const crm_tensor *h,
+                           crm_tensor *keep, const crm_tensor *dh, crm_tensor *dx,
+                           crm_rnn_weights *dw);
 /** out f64 [ceil(n / CRM_BLOCK)] = sum of squares of each block, in double, in order. */
 CRM_CHECKED crm_op_sum_squares(crm_device *d, const crm_tensor *x, crm_tensor *out);
 /** One step of AdamW (Loshchilov & Hutter 2019; eps outside the root after bias correction), in

@@ -359,7 +359,9 @@ static void loss_setup(fixture *f)
 static crm_status loss_call(crm_device *d, fixture *f)
 {
     crm_tensor z = view(f, 0), loss = view(f, 3), dz = view(f, 4);
-    crm_loss p = {raw(f, 1), f->variant & NO_WEIGHTS ? NULL : raw(f, 2), SCALE};
+    crm_loss p = {.label = raw(f, 1),
+                  .class_weight = f->variant & NO_WEIGHTS ? NULL : raw(f, 2),
+                  .scale = SCALE};
     crm_tensor *to = f->variant & LOSS_ONLY ? NULL : &dz;
 
     return f->variant & BINARY ? crm_op_bce_loss(d, &z, &p, &f->lanes, &loss, to)

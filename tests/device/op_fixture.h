@@ -212,7 +212,7 @@ static inline void all_rows(fixture *f)
 {
     f->row0 = 0;
     f->rows = f->n;
-    f->lanes = (crm_lanes){f->s.lanes, f->s.lane_rows, f->lanes.stride};
+    f->lanes = (crm_lanes){.n = f->s.lanes, .rows = f->s.lane_rows, .stride = f->lanes.stride};
     f->bad_array = -1;
     f->bad = NOTHING;
 }
@@ -222,7 +222,7 @@ static inline void slice(fixture *f, int64_t first, int64_t rows)
     all_rows(f);
     f->row0 = first;
     f->rows = rows;
-    f->lanes = (crm_lanes){1, rows, f->lanes.stride};
+    f->lanes = (crm_lanes){.n = 1, .rows = rows, .stride = f->lanes.stride};
 }
 
 /* One run on fresh copies of the images; the results are in got. */

@@ -123,7 +123,7 @@ static void order_of_operations(void)
           *y = crm_mem_new(ROWS * OUT_D, 4), *g = crm_mem_new(OUT_D * IN_D, 4), b[OUT_D], db[OUT_D];
     const float one = 1;
     crm_rng r = crm_rng_at(3, CRM_RNG_TEST, 0, 0);
-    crm_lanes lanes = {1, ROWS, 0};
+    crm_lanes lanes = {.n = 1, .rows = ROWS};
     crm_tensor tx = mat(x, ROWS, IN_D), tw = mat(w, OUT_D, IN_D), ty = mat(y, ROWS, OUT_D),
                tg = mat(g, OUT_D, IN_D), tb = crm_tensor_1d(b, CRM_F32, OUT_D),
                tdb = crm_tensor_1d(db, CRM_F32, OUT_D);
@@ -255,8 +255,8 @@ static void losses_by_hand(void)
     float z[8] = {0, 0, 100, -100, 7, 7, NAN, NAN}, dz[8], wrong[4] = {100, -100, 0, 1};
     int32_t label[4] = {0, 1, -1, -5}, binary[4] = {0, 1, -1, 1}, bad[4] = {0, 2, 0, 0};
     double loss[2];
-    crm_loss p = {label, NULL, 0.5};
-    crm_lanes lanes = {2, 2, 0};
+    crm_loss p = {.label = label, .scale = 0.5};
+    crm_lanes lanes = {.n = 2, .rows = 2};
     crm_tensor tz = mat(z, 4, 2), tdz = mat(dz, 4, 2), t1 = mat(wrong, 4, 1),
                tl = crm_tensor_1d(loss, CRM_F64, 2);
 
@@ -316,7 +316,7 @@ static void embedding_gradient(void)
     crm_device *d = open_best();
     int32_t code[6] = {2, 0, 1, 2, 1, 9};
     float dy[6] = {-0.0f, -2, -1.5e-38f, -0.0f, 1.2e-38f, 5}, table[4] = {0, 0, 0, 42};
-    crm_lanes lanes = {1, 6, 0}, two = {2, 3, 3};
+    crm_lanes lanes = {.n = 1, .rows = 6}, two = {.n = 2, .rows = 3, .stride = 3};
     crm_tensor tc = crm_tensor_1d(code, CRM_I32, 6), ty = mat(dy, 6, 1), tt = mat(table, 4, 1);
 
     T_OK(crm_op_embed_bwd(d, &tc, &ty, &lanes, &tt));

@@ -68,10 +68,10 @@ static crm_status cpu_linear_bwd_x(void *state, const crm_tensor *dy, const crm_
 static crm_status lane_bwd_w(cpu_state *s, const crm_tensor *x, const crm_tensor *dy,
                              const crm_lanes *lanes, int64_t lane, crm_tensor *dw, crm_tensor *db)
 {
-    int64_t r = lane * lanes->rows, at = lane * lanes->stride;
+    int64_t r = crm_lane_first(lanes, lane), at = lane * lanes->stride;
     crm_cpu_gemm g = {.m = dy->dim[1],
                       .n = x->dim[1],
-                      .k = lanes->rows,
+                      .k = crm_lane_first(lanes, lane + 1) - r,
                       .a = {row(dy, r), 1, dy->ld},
                       .b = {row(x, r), 1, x->ld},
                       .c = (float *)dw->data + at,
@@ -95,7 +95,7 @@ static crm_status cpu_linear_bwd_w(void *state, const crm_tensor *x, const crm_t
                                    const crm_lanes *lanes, crm_tensor *dw, crm_tensor *db)
 {
     for (int64_t l = 0; l < lanes->n; l++)
-        if (lanes->rows == 0)
+        if (crm_lane_first(lanes, l + 1) == crm_lane_first(lanes, l))
             lane_zero(lanes, l, dw, db);
         else
             CRM_TRY(lane_bwd_w(state, x, dy, lanes, l, dw, db));
@@ -225,7 +225,8 @@ static crm_status cpu_embed_bwd(void *state, const crm_tensor *code, const crm_t
         crm_tensor table = *dtable;
 
         table.data = (float *)dtable->data + l * lanes->stride;
-        lane_embed_bwd(code, dy, l * lanes->rows, lanes->rows, &table);
+        lane_embed_bwd(code, dy, crm_lane_first(lanes, l),
+                       crm_lane_first(lanes, l + 1) - crm_lane_first(lanes, l), &table);
     }
     return CRM_OK;
 }
@@ -348,9 +349,16 @@ static crm_status cpu_sync(void *state)
     return CRM_OK;
 }
 
+#define MISSING                                                                                    \
+    (CRM_OFFER(CRM_OP_HUBER_LOSS) | CRM_OFFER(CRM_OP_POISSON_LOSS) | CRM_OFFER(CRM_OP_POOL) |      \
+     CRM_OFFER(CRM_OP_POOL_BWD) | CRM_OFFER(CRM_OP_ATTEND) | CRM_OFFER(CRM_OP_ATTEND_BWD) |        \
+     CRM_OFFER(CRM_OP_CONV) | CRM_OFFER(CRM_OP_CONV_BWD_X) | CRM_OFFER(CRM_OP_CONV_BWD_W) |        \
+     CRM_OFFER(CRM_OP_TEXT_CONV) | CRM_OFFER(CRM_OP_TEXT_CONV_BWD) | CRM_OFFER(CRM_OP_RNN) |       \
+     CRM_OFFER(CRM_OP_RNN_BWD))
+
 static const crm_device_ops cpu_ops = {
     .abi = CRM_DEVICE_ABI,
-    .offered = CRM_OFFER(CRM_OP_COUNT) - 1,
+    .offered = (CRM_OFFER(CRM_OP_COUNT) - 1) & ~MISSING,
     .close = cpu_close,
     .buf_new = cpu_buf_new,
     .buf_free = cpu_buf_free,

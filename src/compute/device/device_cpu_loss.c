@@ -76,12 +76,12 @@ static crm_status valid_labels(const crm_loss *p, int64_t n, int64_t classes)
 
 /* Sum of weight * loss over the valid rows of a lane, in order. */
 static double lane_loss(const crm_cpu_kernels *kern, row_loss_fn fn, const crm_tensor *logits,
-                        const crm_loss *p, int64_t first, int64_t rows, crm_tensor *dlogits)
+                        const crm_loss *p, int64_t first, int64_t end, crm_tensor *dlogits)
 {
     int64_t k = logits->dim[1];
     double sum = 0;
 
-    for (int64_t r = first; r < first + rows; r++) {
+    for (int64_t r = first; r < end; r++) {
         float *dz = dlogits ? row(dlogits, r) : NULL;
         int32_t label = p->label[r];
         double weight = 1;
@@ -103,7 +103,8 @@ static crm_status losses(cpu_state *s, row_loss_fn fn, int64_t classes, const cr
     CRM_TRY(valid_labels(p, logits->dim[0], classes));
     for (int64_t l = 0; l < lanes->n; l++)
         ((double *)loss->data)[l] =
-            p->scale * lane_loss(s->k, fn, logits, p, l * lanes->rows, lanes->rows, dlogits);
+            p->scale * lane_loss(s->k, fn, logits, p, crm_lane_first(lanes, l),
+                                 crm_lane_first(lanes, l + 1), dlogits);
     return CRM_OK;
 }
 

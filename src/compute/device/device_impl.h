@@ -12,13 +12,13 @@ enum { CRM_DEVICE_NAME_MAX = 64 };
 
 /* Bit of an operation in crm_device_ops.offered; the pointer of an operation not offered is NULL.
  */
-#define CRM_OFFER(op) (UINT32_C(1) << (op))
-_Static_assert(CRM_OP_COUNT <= 32, "crm_device_ops.offered holds 32 operations");
+#define CRM_OFFER(op) (UINT64_C(1) << (op))
+_Static_assert(CRM_OP_COUNT <= 64, "crm_device_ops.offered holds 64 operations");
 
 /* state is what the device keeps behind a handle. */
 typedef struct crm_device_ops {
     int abi;          /* CRM_DEVICE_ABI of the build that filled the table */
-    uint32_t offered; /* CRM_OFFER(op) of each operation that works        */
+    uint64_t offered; /* CRM_OFFER(op) of each operation that works        */
 
     void (*close)(void *state);
     crm_status (*buf_new)(void *state, size_t bytes, void **out);
@@ -48,6 +48,37 @@ typedef struct crm_device_ops {
                           const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits);
     crm_status (*bce_loss)(void *state, const crm_tensor *logits, const crm_loss *p,
                            const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits);
+    crm_status (*huber_loss)(void *state, const crm_tensor *z, const crm_loss *p,
+                             const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dz);
+    crm_status (*poisson_loss)(void *state, const crm_tensor *z, const crm_loss *p,
+                               const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dz);
+    crm_status (*pool)(void *state, crm_pool_kind kind, const crm_segments *s, const crm_tensor *x,
+                       crm_tensor *y, crm_tensor *arg);
+    crm_status (*pool_bwd)(void *state, crm_pool_kind kind, const crm_segments *s,
+                           const crm_tensor *dy, const crm_tensor *arg, crm_tensor *dx);
+    crm_status (*attend)(void *state, const crm_segments *s, const crm_tensor *score,
+                         const crm_tensor *x, crm_tensor *weight, crm_tensor *y);
+    crm_status (*attend_bwd)(void *state, const crm_segments *s, const crm_tensor *weight,
+                             const crm_tensor *x, const crm_tensor *dy, crm_tensor *dscore,
+                             crm_tensor *dx);
+    crm_status (*conv)(void *state, const crm_conv *p, const crm_tensor *x, const crm_tensor *w,
+                       const crm_tensor *b, crm_tensor *y);
+    crm_status (*conv_bwd_x)(void *state, const crm_conv *p, const crm_tensor *dy,
+                             const crm_tensor *w, crm_tensor *dx);
+    crm_status (*conv_bwd_w)(void *state, const crm_conv *p, const crm_tensor *x,
+                             const crm_tensor *dy, const crm_lanes *lanes, crm_tensor *dw,
+                             crm_tensor *db);
+    crm_status (*text_conv)(void *state, const crm_text_conv *p, const crm_text_weights *w,
+                            crm_tensor *y, crm_tensor *arg);
+    crm_status (*text_conv_bwd)(void *state, const crm_text_conv *p, const crm_text_weights *w,
+                                const crm_tensor *arg, const crm_tensor *dy, const crm_lanes *lanes,
+                                crm_text_weights *dw, bool learn_table);
+    crm_status (*rnn)(void *state, const crm_rnn *p, const crm_rnn_weights *w,
+                      const crm_lanes *lanes, const crm_tensor *x, crm_tensor *h, crm_tensor *keep);
+    crm_status (*rnn_bwd)(void *state, const crm_rnn *p, const crm_rnn_weights *w,
+                          const crm_lanes *lanes, const crm_tensor *x, const crm_tensor *h,
+                          crm_tensor *keep, const crm_tensor *dh, crm_tensor *dx,
+                          crm_rnn_weights *dw);
     crm_status (*sum_squares)(void *state, const crm_tensor *x, crm_tensor *out);
     crm_status (*adam)(void *state, const crm_adam *p, const crm_tensor *g, crm_tensor *w,
                        crm_tensor *m, crm_tensor *v);
@@ -60,6 +91,24 @@ struct crm_device {
     void *state;
     char name[CRM_DEVICE_NAME_MAX];
 };
+
+/* Extent that nothing fixes, for the checks below. */
+enum { CRM_OPS_ANY = -1 };
+/* Checks that all operations share (ops.c); errors name the tensor. */
+CRM_CHECKED crm_ops_offered(const crm_device *d, crm_op op);
+/* t is f32 [n][d]; dense [n] of a type; rank 3 f32 dense [a][b][c]. */
+CRM_CHECKED crm_ops_matrix(const char *name, const crm_tensor *t, int64_t n, int64_t d);
+CRM_CHECKED crm_ops_vector(const char *name, const crm_tensor *t, crm_dtype dtype, int64_t n);
+CRM_CHECKED crm_ops_cube(const char *name, const crm_tensor *t, int64_t a, int64_t b, int64_t c);
+/* Lanes make up n rows; results [n][d], rows ld apart, of two lanes do not overlap. */
+CRM_CHECKED crm_ops_lanes_cover(const crm_lanes *lanes, int64_t n);
+CRM_CHECKED crm_ops_lanes_apart(const crm_lanes *lanes, int64_t n, int64_t d, int64_t ld);
+
+/* Rows of lane l. */
+static inline int64_t crm_lane_first(const crm_lanes *lanes, int64_t l)
+{
+    return lanes->first ? lanes->first[l] : l * lanes->rows;
+}
 
 /* A handle round a table and its state.  On failure (CRM_ERR_DEVICE: another ABI; CRM_ERR_NOMEM)
  * the state stays the caller's. */
