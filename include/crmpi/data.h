@@ -156,11 +156,20 @@ void crm_folds_free(crm_folds **f);
 
 /* ---- flat view: the same information as one table, for classical models ---- */
 typedef struct crm_flat crm_flat;
+/** Parts of it: columns of the profile, aggregates of the months, of the events, of the documents.
+ */
+enum {
+    CRM_FLAT_PROFILE = 1,
+    CRM_FLAT_MONTHLY = 2,
+    CRM_FLAT_EVENTS = 4,
+    CRM_FLAT_DOCUMENTS = 8,
+    CRM_FLAT_ALL = 15
+};
 /** Numeric columns: profile; each month of each channel, its sum, trend (least-squares slope) and
  * mean of the last three months; events: count, recency, one count per category (when there are at
  * most 64), sum, mean and last of each number; documents: recency, documents and tokens of each
  * kind.  Categorical: the profile's. */
-CRM_CHECKED crm_flat_new(const crm_data *d, crm_flat **out);
+CRM_CHECKED crm_flat_new(const crm_data *d, unsigned parts, crm_flat **out);
 const crm_schema *crm_flat_schema(const crm_flat *f);
 /** Fill block->num and block->cat (caller's memory) for block->n rows block->row.  Thread-safe. */
 void crm_flat_fill(const crm_flat *f, crm_block *block);

@@ -55,6 +55,8 @@ typedef struct crm_fit {
     int target;            /* of the data set */
     uint64_t seed;
     crm_hooks hooks;
+    const crm_bag *init; /* initial parameters by name; NULL: none.  Estimators without `weights`
+                            refuse it */
 } crm_fit;
 
 /** Option tables of a class, each bound at an offset of its config struct; ends with {NULL, 0}. */
@@ -89,11 +91,13 @@ struct crm_transform {
 };
 
 /* ---- source: flat view followed by fitted transforms ---- */
-CRM_CHECKED crm_source_new(const crm_data *d, crm_source **out);
+/** parts: CRM_FLAT_...; columns of other parts are left out. */
+CRM_CHECKED crm_source_new(const crm_data *d, unsigned parts, crm_source **out);
 /** As new, for data other than what want was taken from: columns are found by name and category
  * codes by the names of their levels; levels that want does not know become missing. CRM_ERR_FORMAT
  * names the first column that d lacks.  want must outlive the source. */
-CRM_CHECKED crm_source_new_like(const crm_data *d, const crm_schema *want, crm_source **out);
+CRM_CHECKED crm_source_new_like(const crm_data *d, unsigned parts, const crm_schema *want,
+                                crm_source **out);
 /** Append a fitted transform (borrowed). */
 CRM_CHECKED crm_source_add(crm_source *s, const crm_transform *t);
 const crm_data *crm_source_data(const crm_source *s);
@@ -140,6 +144,14 @@ typedef struct crm_estimator_class {
      * target. */
     crm_status (*load)(crm_estimator *e, const crm_source *in, int n_classes, crm_bag *b);
     void (*free)(crm_estimator *e);
+    /* Optional, NULL when a class has no such thing: */
+    /** Replace the parameters of a fitted estimator by those of a bag, by name; all must be there
+     *  with equal shapes, and no others.  CRM_ERR_FORMAT names the first that is not. */
+    crm_status (*weights)(crm_estimator *e, const crm_bag *b);
+    /** The learnt vector of each row: its width, and out [n][width]. */
+    int64_t (*embed_width)(const crm_estimator *e);
+    crm_status (*embed)(crm_estimator *e, const crm_source *in, const int64_t *row, int64_t n,
+                        float *out);
 } crm_estimator_class;
 struct crm_estimator {
     const crm_estimator_class *class;
@@ -157,7 +169,8 @@ typedef struct crm_model_spec {
     const void *transform_cfg[CRM_PIPELINE_MAX];
     const crm_estimator_class *estimator;
     const void *estimator_cfg;
-    double cost; /* relative time of a fit, for scheduling only */
+    double cost;    /* relative time of a fit, for scheduling only */
+    unsigned parts; /* CRM_FLAT_... of the flat view that the model sees as columns */
 } crm_model_spec;
 
 CRM_CHECKED crm_pipeline_new(const crm_model_spec *spec, crm_pipeline **out);
@@ -166,6 +179,10 @@ CRM_CHECKED crm_pipeline_fit(crm_pipeline *p, const crm_fit *fit);
 /** proba[n][k] of rows of the view's data.  Not collective. */
 CRM_CHECKED crm_pipeline_predict(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,
                                  double *proba);
+/** As the estimator's functions of these names; CRM_ERR_CONFIG when it has none. */
+CRM_CHECKED crm_pipeline_weights(crm_pipeline *p, const crm_bag *b);
+CRM_CHECKED crm_pipeline_embed(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,
+                               int64_t *width, float **out);
 /** All fitted state under "transform<i>/..." and "estimator/...", plus names and the columns
  * expected. */
 CRM_CHECKED crm_pipeline_save(const crm_pipeline *p, crm_bag *b);

@@ -1,12 +1,18 @@
 /* model.h - the hybrid net from a config: branches -> fusion -> heads (room model).
  *
- *     profile [n][F], codes [n][K] -> branch "profile" --\
- *     (further branches)            -> ...              --+-> fused vector -> fusion -> heads
+ *     months    [n][M][C]        -> conv, conv ... -> pool over months             --\
+ *     profile   [n][F], [n][K]   -> embeddings -> dense layers                     --+
+ *     events    ragged           -> embedding, numbers -> GRU or LSTM -> pool       -+-> fused
+ * vector documents ragged, ragged   -> embedding -> CNN or GRU -> pool over documents  -/   ->
+ * fusion
+ *                                                                                        -> heads
  *
- * Each branch writes its columns of the fused vector; the list of branches is a table.  A model is
- * a graph and an arena for one worker thread and one device handle; parameters are passed in, so
- * that all workers of a process share one flat vector.  Every instance made from equal arguments
- * has the same parameters at the same offsets.  Nothing here is collective. */
+ * Each branch writes its columns of the fused vector; the list of branches is a table; a branch is
+ * there when its block is there and its option does not switch it off.  Heads read the fusion (or,
+ * those of documents, the vector of each document).  A model is a graph and an arena for one worker
+ * thread and one device handle; parameters are passed in, so that all workers of a process share
+ * one flat vector.  Every instance made from equal arguments has the same parameters at the same
+ * offsets.  Nothing here is collective. */
 #ifndef CRM_MODEL_H
 #define CRM_MODEL_H
 
@@ -19,14 +25,55 @@
 #include "crmpi/nn.h"
 #include "crmpi/opt.h"
 
+typedef enum crm_model_text {
+    CRM_TEXT_NONE,
+    CRM_TEXT_CNN,
+    CRM_TEXT_GRU,
+    CRM_TEXT_COUNT
+} crm_model_text;
+typedef enum crm_model_rnn { CRM_MODEL_NO_RNN, CRM_MODEL_GRU, CRM_MODEL_LSTM } crm_model_rnn;
+typedef enum crm_model_pool {
+    CRM_MODEL_MAX,
+    CRM_MODEL_MEAN,
+    CRM_MODEL_LAST,
+    CRM_MODEL_ATTENTION
+} crm_model_pool;
+typedef enum crm_model_columns {
+    CRM_COLUMNS_FLAT, /* the flat view: what classical models see */
+    CRM_COLUMNS_OWN,  /* the columns of the profile block only    */
+    CRM_COLUMNS_NONE
+} crm_model_columns;
+
 typedef struct crm_model_cfg {
-    int64_t embed_dim;    /* of a categorical column; 0: min(16, (levels + 1) / 2)      */
-    crm_opt_list hidden;  /* widths of the dense layers of the profile branch            */
-    int activation;       /* crm_act                                                     */
-    double dropout;       /* after each hidden layer and after fusion                    */
-    double embed_dropout; /* on the profile branch's input: numbers and embeddings      */
-    bool residual;        /* hidden layers of equal width add their input                */
-    int64_t fusion;       /* width of the layer on the fused vector; 0: none             */
+    int columns;           /* crm_model_columns: what the profile branch reads           */
+    int64_t embed_dim;     /* of a categorical column; 0: min(16, (levels + 1) / 2)      */
+    crm_opt_list hidden;   /* widths of the dense layers of the profile branch            */
+    int activation;        /* crm_act                                                     */
+    double dropout;        /* after each hidden layer and after fusion                    */
+    double embed_dropout;  /* on the profile branch's input: numbers and embeddings      */
+    double branch_dropout; /* on the fused vector                                        */
+    bool residual;         /* hidden layers of equal width add their input                */
+    int64_t fusion;        /* width of the layer on the fused vector; 0: none             */
+    crm_opt_list months;   /* channels of the convolutions over months; empty: no branch  */
+    int64_t months_kernel;
+    int months_pool; /* crm_model_pool without attention                            */
+    int rnn;         /* crm_model_rnn                                               */
+    int64_t rnn_units, rnn_layers;
+    bool rnn_both;        /* both directions: units of each                              */
+    int rnn_pool;         /* crm_model_pool                                              */
+    int64_t event_dim;    /* width of the embedding of the category of an event          */
+    int64_t event_steps;  /* the last so many events of a customer are seen              */
+    bool event_time;      /* the time before the end of the window is one more number    */
+    int text;             /* crm_model_text                                              */
+    int64_t text_dim;     /* width of a word vector                                      */
+    int64_t text_filters; /* of each kernel; units of the GRU, each direction            */
+    crm_opt_list text_kernels;
+    int text_pool;       /* crm_model_pool: over tokens, of the GRU (CNN: maximum)      */
+    int64_t text_length; /* the first so many tokens of a document are seen             */
+    int64_t documents;   /* the last so many documents of a customer are seen           */
+    int documents_pool;  /* crm_model_pool without last                                 */
+    crm_opt_list heads;  /* further targets to learn: "name", "name:weight",
+                            "name:weight:loss" (loss: huber or poisson, for numbers)    */
 } crm_model_cfg;
 extern const crm_opt crm_model_opts[];
 /** Widths in cfg->hidden are integers 1..65536, at most 16 of them.
@@ -36,28 +83,50 @@ CRM_CHECKED crm_model_cfg_check(const crm_model_cfg *cfg);
 /** What a sample consists of.  Absent blocks are 0. */
 typedef struct crm_model_inputs {
     int64_t n_num, n_cat;
-    const int64_t *n_levels; /* [n_cat] */
+    const int64_t *n_levels;      /* [n_cat]                                                     */
+    int64_t months, channels;     /* monthly block                                               */
+    int64_t categories, numbers;  /* events: codes and numbers of each (the time is one of them) */
+    int64_t words;                /* documents: rows of the word table, row 0 is "no word"       */
+    int64_t max_events;           /* most events of one sample in a batch                        */
+    int64_t max_docs, max_tokens; /* most documents of one sample, most tokens of one document   */
 } crm_model_inputs;
 
 typedef struct crm_model_head {
     const char *name;
-    int n_classes;             /* 2: one logit, binary cross-entropy; more: as many logits     */
-    double weight;             /* of its loss in the sum                                       */
-    const float *class_weight; /* [n_classes] or NULL; host, copied                            */
+    crm_head_kind kind;
+    bool documents;            /* a row for each document, not for each sample                   */
+    int n_classes;             /* 2: one logit, binary cross-entropy; more: as many logits;
+                                  heads of numbers: how many                                     */
+    double weight;             /* of its loss in the sum                                         */
+    const float *class_weight; /* [n_classes] or NULL; host, copied                              */
+    double delta;              /* of Huber                                                       */
 } crm_model_head;
 
+/** Labels of one head for the rows of a batch: one of the two is given. */
+typedef struct crm_model_label {
+    const int32_t *class; /* [rows]; -1: none                */
+    const float *value;   /* [rows][n_classes]; NaN: none    */
+} crm_model_label;
+
 /** Rows of one call: n = lanes * lane_rows; row r belongs to lane r / lane_rows.  Arrays are device
- *  memory (host memory on the CPU); scale is host memory.  Padding rows have label -1, codes -1,
- *  zeros. */
+ *  memory (host memory on the CPU); scale and the first-arrays are host memory.  Padding rows have
+ *  label -1, codes -1, zeros, no events and no documents. */
 typedef struct crm_model_batch {
     int64_t lanes, lane_rows;
-    const float *num;            /* [n][n_num], scaled, no NaN                                  */
-    const int32_t *cat;          /* [n][n_cat], -1: missing                                     */
-    const int32_t *const *label; /* [heads][n]; NULL for predict                                */
-    const double *scale;         /* [heads] 1 / (sum of weights of valid labels, GLOBAL batch)  */
-    const int64_t *row_id;       /* [n]; dropout only                                           */
-    uint64_t seed;               /* dropout only                                                */
-    uint32_t epoch;              /* dropout only                                                */
+    const float *num;           /* [n][n_num], scaled, no NaN                                     */
+    const int32_t *cat;         /* [n][n_cat], -1: missing                                        */
+    const float *monthly;       /* [n][months][channels], scaled, no NaN                          */
+    const int64_t *event_first; /* [n + 1] events of each row, oldest first                       */
+    const int32_t *category;    /* [events], -1: missing                                          */
+    const float *event_value;   /* [events][numbers], scaled, no NaN                              */
+    const int64_t *doc_first;   /* [n + 1] documents of each row, oldest first                    */
+    const int64_t *token_first; /* [documents + 1]                                                */
+    const int32_t *token;       /* [tokens] words, 0: none                                        */
+    const crm_model_label *label; /* [heads]; NULL for predict                                    */
+    const double *scale;   /* [heads] 1 / (sum of weights of valid labels, GLOBAL batch)     */
+    const int64_t *row_id; /* [n]; dropout only                                              */
+    uint64_t seed;         /* dropout only                                                   */
+    uint32_t epoch;        /* dropout only                                                   */
 } crm_model_batch;
 
 typedef struct crm_model crm_model;
@@ -88,10 +157,17 @@ CRM_CHECKED crm_model_forward_backward(crm_model *m, const crm_model_batch *b, c
                                        float *grad, int64_t stride, double *loss);
 /** Loss as above, without dropout and gradients (validation). */
 CRM_CHECKED crm_model_loss(crm_model *m, const crm_model_batch *b, const float *w, double *loss);
-/** proba[head] = [n][n_classes] f64 on the host (caller's); a head of 2 classes has 1 - p and p.
- *  A row's result does not depend on the other rows.  label and scale are not used. */
+/** proba[head] = [n][n_classes] f64 on the host (caller's); a head of 2 classes has 1 - p and p,
+ * one of numbers its predictions (Poisson: rates), one of documents a row for each document; NULL:
+ * not wanted.  A row's result does not depend on the other rows.  label and scale are not used. */
 CRM_CHECKED crm_model_predict(crm_model *m, const crm_model_batch *b, const float *w,
                               double *const *proba);
+/** Elements from here on are tables of which a batch touches few rows. */
+int64_t crm_model_tables(const crm_model *m);
+/** Tell which elements of the gradient of tables a batch can touch: note(ctx, first, n) for ranges
+ * of the flat vector. */
+void crm_model_touched(const crm_model *m, const crm_model_batch *b,
+                       void (*note)(void *ctx, int64_t first, int64_t n), void *ctx);
 /** Width of the vector that the heads see, and that vector itself: out [n][width], host. */
 int64_t crm_model_fused_width(const crm_model *m);
 CRM_CHECKED crm_model_fused(crm_model *m, const crm_model_batch *b, const float *w, float *out);

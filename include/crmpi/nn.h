@@ -4,8 +4,15 @@
  * its place in ONE flat f32 vector.  Gradients and optimiser state use the same layout.  Offsets
  * are multiples of CRM_PARAM_ALIGN elements; the gaps hold zeros and have zero gradient.
  *
- * Net.  A value is a matrix [n][width] of activations in an arena that is sized once for max_rows
- * rows; columns of a value are a value too, so that several layers write one concatenated vector.
+ * Domains.  Rows of a value stand for samples (CRM_SAMPLES), or for the rows of another domain:
+ * events of the samples, their documents, tokens of those.  A domain knows its parent; a pass says
+ * how many rows each has, which of them belong to which row of the parent (segments), and for
+ * recurrent layers where the steps stand (packed).  Layers that work row by row run in any domain;
+ * pooling takes a value to the parent domain.
+ *
+ * Net.  A value is a matrix [n][width] of activations in an arena that is sized once for the most
+ * rows of its domain; columns of a value are a value too, so that several layers write one
+ * concatenated vector.
  * A layer reads values and writes one; its class is a row of functions {forward, backward}.
  * Layers run in the order they were added, backward in reverse.  A value read by several layers
  * gets the sum of their gradients, the last reader first; a layer that reads some columns only is
@@ -41,8 +48,9 @@ typedef struct crm_param {
     int64_t offset;            /* of the first one in the flat vector; after sealing */
     crm_init init;
     double scale;
-    bool decay; /* weight decay applies (not to biases and embeddings)    */
-    bool table; /* rows of an embedding: placed behind all other parameters */
+    bool decay;      /* weight decay applies (not to biases and embeddings)    */
+    bool table;      /* rows of an embedding: placed behind all other parameters */
+    bool zero_first; /* row 0 begins as 0 (and never gets a gradient)          */
 } crm_param;
 
 typedef struct crm_params crm_params;
@@ -70,6 +78,18 @@ void crm_params_free(crm_params **ps);
 typedef struct crm_net crm_net;
 typedef int crm_value; /* number of a value in its net */
 
+typedef int crm_domain;
+enum { CRM_SAMPLES = 0 };
+
+/** Rows of one domain in a pass; device memory but where said. */
+typedef struct crm_rows {
+    int64_t n;
+    const int64_t *first;     /* [lanes + 1] host: rows of each lane                             */
+    crm_segments parts;       /* rows of each row of the parent domain                           */
+    const crm_packed *packed; /* [lanes] host: for recurrent layers, else NULL                   */
+    const int64_t *row_id;    /* [n] for dropout in this domain, else NULL                       */
+} crm_rows;
+
 /** What one pass works on.  Tensors bound to inputs have n = lanes.n * lanes.rows rows. */
 typedef struct crm_pass {
     int64_t n;
@@ -82,15 +102,32 @@ typedef struct crm_pass {
     const int64_t *row_id; /* [n] device memory; needed when training with dropout          */
 } crm_pass;
 
-/** Loss of a head: set before each pass. */
+/** Loss of a head: set before each pass.  n: rows of the domain of its logits. */
 typedef struct crm_head_loss {
-    const int32_t *label; /* [n] device memory; negative: masked                             */
+    const int32_t *label; /* [n] device memory; negative: masked; of class heads              */
+    const float *value;   /* [n][width] device memory; NaN: masked; of heads of numbers       */
     double scale;         /* loss weight / (sum of weights of the valid labels, global batch) */
 } crm_head_loss;
+
+typedef enum crm_head_kind {
+    CRM_HEAD_CLASSES, /* width 1: binary cross-entropy, else cross-entropy */
+    CRM_HEAD_HUBER,   /* numbers, crm_op_huber_loss                        */
+    CRM_HEAD_POISSON, /* logarithms of rates, crm_op_poisson_loss          */
+    CRM_HEAD_KIND_COUNT
+} crm_head_kind;
 
 /** d and params are borrowed; the net adds its parameters to params. */
 CRM_CHECKED crm_net_new(crm_device *d, crm_params *params, int64_t max_rows, int64_t max_lanes,
                         crm_net **out);
+/** Another domain with at most max_rows rows in a pass. */
+CRM_CHECKED crm_net_domain(crm_net *net, const char *name, crm_domain parent, int64_t max_rows,
+                           crm_domain *out);
+/** As crm_net_input and crm_net_value for any domain. */
+CRM_CHECKED crm_net_input_in(crm_net *net, crm_domain domain, crm_dtype dtype, int64_t width,
+                             crm_value *out);
+CRM_CHECKED crm_net_value_in(crm_net *net, crm_domain domain, int64_t width, crm_value *out);
+crm_domain crm_net_domain_of(const crm_net *net, crm_value v);
+
 /** A matrix [n][width] that the caller binds before each pass; no gradient flows into it. */
 CRM_CHECKED crm_net_input(crm_net *net, crm_dtype dtype, int64_t width, crm_value *out);
 /** A value of width columns in the arena. */
@@ -114,6 +151,33 @@ CRM_CHECKED crm_net_dropout(crm_net *net, const char *name, crm_value x, double 
 CRM_CHECKED crm_net_add(crm_net *net, const char *name, crm_value a, crm_value b, crm_value y);
 /** y = x (to place an input into a concatenated value). */
 CRM_CHECKED crm_net_copy(crm_net *net, const char *name, crm_value x, crm_value y);
+/** 1-D convolution over the steps of each sample (crm_op_conv): x and y are of domains whose rows
+ * are steps side by side, p->steps and p->steps + 2 p->pad - p->kernel + 1 for each sample.
+ *  "<name>.weight" [width of y][width of x][kernel]. */
+CRM_CHECKED crm_net_conv(crm_net *net, const char *name, const crm_conv *p, crm_value x,
+                         crm_value y);
+/** Recurrent layer over packed sequences (crm_op_rnn), x and y of one domain; H = width of y.
+ *  Parameters have PyTorch's names: "<name>.weight_ih_l<layer>", "weight_hh_l<layer>",
+ *  "bias_ih_l<layer>", "bias_hh_l<layer>", with "_reverse" behind them for the other direction. */
+CRM_CHECKED crm_net_rnn(crm_net *net, const char *name, crm_rnn_kind kind, int layer, bool reverse,
+                        crm_value x, crm_value y);
+/** y (parent domain of x's) = pool of the rows of x of each segment. */
+CRM_CHECKED crm_net_pool(crm_net *net, const char *name, crm_pool_kind kind, crm_value x,
+                         crm_value y);
+/** Attention pooling (crm_op_attend): score of width 1 in the domain of x; y in the parent domain.
+ */
+CRM_CHECKED crm_net_attend(crm_net *net, const char *name, crm_value score, crm_value x,
+                           crm_value y);
+/** Embedding and text convolution (crm_op_text_conv): token is an i32 input of width 1 in a domain
+ *  whose parts are contiguous (row NULL); y in the parent domain, width n_kernels x filters.
+ *  Parameters "<embed>.weight" [words][dim], "<name><kernel>.weight" [filters][dim][kernel] and
+ *  ".bias".  p gives n_kernels, kernel, length, act. */
+CRM_CHECKED crm_net_text_conv(crm_net *net, const char *embed, const char *name,
+                              const crm_text_conv *p, int64_t words, int64_t dim, crm_value token,
+                              crm_value y);
+/** As crm_net_head for any kind of head; z may be of any domain.  delta: of Huber. */
+CRM_CHECKED crm_net_head_of(crm_net *net, const char *name, crm_head_kind kind, crm_value z,
+                            const float *class_weight, double delta, int *head);
 /** Loss on logits: width 1 binary cross-entropy, else cross-entropy; class_weight (host,
  *  [n_classes], copied) may be NULL.  *head numbers the heads from 0. */
 CRM_CHECKED crm_net_head(crm_net *net, const char *name, crm_value logits,
@@ -125,8 +189,18 @@ void crm_net_bind(crm_net *net, crm_value input, void *data);
 /** Activations of a value, [max_rows][width]; after a forward pass its first n rows are valid. */
 crm_tensor crm_net_tensor(const crm_net *net, crm_value v);
 /** Probabilities of the first n rows of a head after a forward pass into proba [n][width of
- *  logits], device memory. */
+ *  logits], device memory; for heads of numbers the predictions (Poisson: exp of z). */
 CRM_CHECKED crm_net_proba(crm_net *net, int head, int64_t n, float *proba);
+
+/** Sort sequences by length, longest first (ties in order), and lay their steps out time-major for
+ *  crm_packed: for the sequences [0, n) of one lane with rows first[i] .. first[i + 1] in natural
+ *  order, whose packed rows begin at `base`.
+ *  @param[out] step_first  [longest + 1] for crm_packed.first; its last element is the end
+ *  @param[out] packed_of   [rows of the lane] packed row of each row in natural order, or NULL
+ *  @param      scratch     [n] and more: n + longest + 1 elements
+ *  @return steps of the longest sequence.  Host memory; counting sort. */
+int64_t crm_pack_sequences(int64_t n, const int64_t *first, int64_t base, int64_t *step_first,
+                           int32_t *packed_of, int64_t *scratch);
 
 CRM_CHECKED crm_net_forward(crm_net *net, const crm_pass *p);
 /** Losses of all heads after a forward pass; loss[lane * heads + head] (host) = scale * sum of

@@ -88,6 +88,7 @@ static void make_spec(struct app_models *m, int i)
     s->estimator = MODELS[i].estimator;
     s->estimator_cfg = m->estimator_cfg[estimator_index(s->estimator)];
     s->cost = MODELS[i].cost;
+    s->parts = CRM_FLAT_ALL;
     for (int t = 0; t < CRM_PIPELINE_MAX && MODELS[i].transform[t]; t++) {
         s->transform[t] = MODELS[i].transform[t];
         s->transform_cfg[t] = m->transform_cfg[transform_index(s->transform[t])];

@@ -55,7 +55,7 @@ static inline crm_status fit_rows(const crm_estimator_class *class, const void *
     CRM_TRY(crm_view_all(d, &f->view));
     f->view->n = n;
     fit.train = f->view;
-    CRM_TRY(crm_source_new(d, &f->source));
+    CRM_TRY(crm_source_new(d, CRM_FLAT_ALL, &f->source));
     if (!plain) CRM_TRY(fill_missing(f));
     CRM_TRY(class->make(cfg, &f->e));
     return class->fit(f->e, &fit, f->source);

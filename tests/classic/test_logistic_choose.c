@@ -238,7 +238,7 @@ static crm_status fit_hooked(crm_data *d, hook *h)
 
     CRM_TRY(crm_view_all(d, &f.view));
     fit.train = f.view;
-    CRM_TRY(crm_source_new(d, &f.source));
+    CRM_TRY(crm_source_new(d, CRM_FLAT_ALL, &f.source));
     CRM_TRY(crm_logistic_class.make(&chosen_cfg, &f.e));
     st = crm_logistic_class.fit(f.e, &fit, f.source);
     drop(&f);

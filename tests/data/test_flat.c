@@ -153,7 +153,7 @@ static void flat_columns(void)
     crm_flat *f = NULL;
     const crm_schema *s;
 
-    if (d) T_OK(crm_flat_new(d, &f));
+    if (d) T_OK(crm_flat_new(d, CRM_FLAT_ALL, &f));
     if (!f) return;
     s = crm_flat_schema(f);
     T_EQ_I(s->n_num, N_COLUMNS);
@@ -190,7 +190,7 @@ static void no_blocks(void)
     T_CHECK(!crm_data_survey(d, &after, &treated));
     T_CHECK(strcmp(crm_data_row_id(d, 1, id, sizeof id), "1") == 0);
     T_CHECK(!crm_data_ids(d).number && !crm_data_ids(d).first);
-    T_OK(crm_flat_new(d, &f));
+    T_OK(crm_flat_new(d, CRM_FLAT_ALL, &f));
     T_CHECK(f && crm_flat_schema(f)->n_num == 0 && crm_flat_schema(f)->n_cat == 0);
     crm_flat_fill(f, &(crm_block){.n = 2, .row = (const int64_t[]){0, 1}});
     crm_flat_free(&f);

@@ -27,7 +27,7 @@ static crm_status fit_one(const crm_transform_class *class, const void *cfg, crm
     CRM_TRY(crm_view_all(f->data, &f->view));
     f->view->n = n_train;
     fit.train = f->view;
-    CRM_TRY(crm_source_new(f->data, &f->source));
+    CRM_TRY(crm_source_new(f->data, CRM_FLAT_ALL, &f->source));
     CRM_TRY(class->make(cfg, &f->t));
     CRM_TRY(class->fit(f->t, &fit, f->source));
     CRM_TRY(crm_source_add(f->source, f->t));
@@ -297,7 +297,7 @@ static void apply_elsewhere(const fitted *f)
     fitted g = {0};
 
     T_OK(sd_open("other", &s, &g.data));
-    T_OK(crm_source_new(g.data, &g.source));
+    T_OK(crm_source_new(g.data, CRM_FLAT_ALL, &g.source));
     T_OK(crm_source_add(g.source, f->t));
     T_OK(read_all(&g));
     check_text(&g);
@@ -377,7 +377,7 @@ static void finds_quantiles(void)
     T_OK(sd_open_large("large", SD_ROWS, &f.data));
     T_OK(crm_view_all(f.data, &view));
     fit.train = view;
-    T_OK(crm_source_new(f.data, &f.source));
+    T_OK(crm_source_new(f.data, CRM_FLAT_ALL, &f.source));
     T_OK(crm_rows_quantiles(&fit, f.source, NP, p, got, present));
     T_CHECK(crm_data_profile(f.data, &num, &cat)->n_num == SD_NUM);
     for (int c = 0; c < SD_NUM; c++) {
@@ -441,7 +441,7 @@ static crm_status chain_make(chain *c, const crm_data *d, const crm_fit *fit, cr
                              int variant)
 {
     *c = (chain){0};
-    CRM_TRY(crm_source_new(d, &c->source));
+    CRM_TRY(crm_source_new(d, CRM_FLAT_ALL, &c->source));
     CRM_TRY(crm_bag_new(&c->bag));
     for (int i = 0; i < STAGES; i++)
         CRM_TRY(chain_stage(c, i, fit, from, variant));

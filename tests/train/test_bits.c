@@ -106,7 +106,10 @@ static crm_status fit_on(crm_comm *comm, int threads, const char *const *sets, i
 {
     crm_hybrid_cfg cfg;
     crm_opt_set *set = NULL;
-    crm_model_spec spec = {.name = "hybrid", .estimator = &crm_hybrid_class, .estimator_cfg = &cfg};
+    crm_model_spec spec = {.name = "hybrid",
+                           .estimator = &crm_hybrid_class,
+                           .estimator_cfg = &cfg,
+                           .parts = CRM_FLAT_ALL};
     crm_fit fit = {.comm = comm, .seed = 11};
     crm_pipeline *p = NULL;
     crm_data *d = NULL;

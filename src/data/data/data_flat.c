@@ -13,6 +13,7 @@ enum { MAX_CATEGORY_COLUMNS = 64 };
 
 struct crm_flat {
     const crm_data *data;
+    unsigned parts;
     crm_columns *columns;
     const crm_schema *schema; /* of columns */
 };
@@ -156,6 +157,7 @@ static void documents_fill(const crm_data *d, int64_t row, float *out)
     }
 }
 
+/* Bit i of the parts is section i. */
 static const struct {
     int64_t (*columns)(const crm_data *d);
     void (*names)(const crm_data *d, crm_columns *c);
@@ -167,8 +169,15 @@ static const struct {
     {documents_columns, documents_names, documents_fill},
 };
 enum { N_SECTIONS = sizeof SECTIONS / sizeof *SECTIONS };
+_Static_assert(CRM_FLAT_ALL == (1 << N_SECTIONS) - 1, "a bit for each section");
 
-crm_status crm_flat_new(const crm_data *d, crm_flat **out)
+/* Columns of a section; 0 when it is not wanted. */
+static int64_t section_columns(const crm_flat *f, int i)
+{
+    return f->parts >> i & 1 ? SECTIONS[i].columns(f->data) : 0;
+}
+
+crm_status crm_flat_new(const crm_data *d, unsigned parts, crm_flat **out)
 {
     crm_flat *f = NULL;
     crm_status st = CRM_OK;
@@ -176,10 +185,11 @@ crm_status crm_flat_new(const crm_data *d, crm_flat **out)
     *out = NULL;
     CRM_NEW(f, 1);
     f->data = d;
+    f->parts = parts;
     CRM_TRY_TO(st, fail, crm_columns_new(&f->columns));
     for (int i = 0; i < N_SECTIONS; i++)
-        if (SECTIONS[i].columns(d)) SECTIONS[i].names(d, f->columns);
-    crm_columns_add_cats(f->columns, &d->profile);
+        if (section_columns(f, i)) SECTIONS[i].names(d, f->columns);
+    if (parts & CRM_FLAT_PROFILE) crm_columns_add_cats(f->columns, &d->profile);
     CRM_TRY_TO(st, fail, crm_columns_schema(f->columns, &f->schema));
     *out = f;
     return CRM_OK;
@@ -201,7 +211,7 @@ void crm_flat_fill(const crm_flat *f, crm_block *b)
     for (int64_t i = 0; i < b->n; i++) {
         float *out = b->num + i * f->schema->n_num;
         for (int s = 0; s < N_SECTIONS; s++) {
-            int64_t n = SECTIONS[s].columns(d);
+            int64_t n = section_columns(f, s);
             if (n) SECTIONS[s].fill(d, b->row[i], out);
             out += n;
         }

@@ -40,7 +40,7 @@ static crm_status keep_columns(crm_pipeline *p, const crm_data *d)
     crm_flat *flat;
     crm_status st;
 
-    CRM_TRY(crm_flat_new(d, &flat));
+    CRM_TRY(crm_flat_new(d, p->spec->parts, &flat));
     crm_columns_add_nums(p->columns, crm_flat_schema(flat));
     crm_columns_add_cats(p->columns, crm_flat_schema(flat));
     st = crm_columns_schema(p->columns, &p->schema);
@@ -56,7 +56,7 @@ static crm_status begin_fit(crm_pipeline *p, const crm_fit *fit)
     CRM_CHECK(!p->n_classes, CRM_ERR_ARG, "the pipeline was fitted before");
     CRM_CHECK(fit->train->n > 0, CRM_ERR_FORMAT, "no rows to fit on");
     CRM_TRY(keep_columns(p, d));
-    return crm_source_new_like(d, p->schema, &p->source);
+    return crm_source_new_like(d, p->spec->parts, p->schema, &p->source);
 }
 
 crm_status crm_pipeline_fit(crm_pipeline *p, const crm_fit *fit)
@@ -77,7 +77,7 @@ static crm_status use_data(crm_pipeline *p, const crm_data *d)
 {
     if (p->source && crm_source_data(p->source) == d) return CRM_OK;
     crm_source_free(&p->source);
-    CRM_TRY(crm_source_new_like(d, p->schema, &p->source));
+    CRM_TRY(crm_source_new_like(d, p->spec->parts, p->schema, &p->source));
     for (int i = 0; i < p->spec->n_transforms; i++)
         CRM_TRY(crm_source_add(p->source, p->transform[i]));
     return CRM_OK;
@@ -89,6 +89,34 @@ crm_status crm_pipeline_predict(crm_pipeline *p, const crm_data *d, const int64_
     CRM_CHECK(p->n_classes, CRM_ERR_ARG, "the pipeline is not fitted");
     CRM_TRY(use_data(p, d));
     return p->estimator->class->predict(p->estimator, p->source, row, n, proba);
+}
+
+crm_status crm_pipeline_weights(crm_pipeline *p, const crm_bag *b)
+{
+    CRM_CHECK(p->n_classes, CRM_ERR_ARG, "the pipeline is not fitted");
+    CRM_CHECK(p->estimator->class->weights, CRM_ERR_CONFIG,
+              "model '%s' has no named parameters that could be replaced", p->spec->name);
+    return p->estimator->class->weights(p->estimator, b);
+}
+
+crm_status crm_pipeline_embed(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,
+                              int64_t *width, float **out)
+{
+    const crm_estimator_class *c = p->estimator->class;
+    crm_status st;
+
+    *out = NULL;
+    CRM_CHECK(p->n_classes, CRM_ERR_ARG, "the pipeline is not fitted");
+    CRM_CHECK(c->embed && c->embed_width, CRM_ERR_CONFIG,
+              "model '%s' learns no vector of a customer", p->spec->name);
+    CRM_TRY(use_data(p, d));
+    *width = c->embed_width(p->estimator);
+    CRM_NEW(*out, n * *width);
+    st = c->embed(p->estimator, p->source, row, n, *out);
+    if (!st) return CRM_OK;
+    crm_mem_free(*out);
+    *out = NULL;
+    return st;
 }
 
 /* Runs save or load of a part inside its own scope of the bag. */
@@ -164,7 +192,7 @@ crm_status crm_pipeline_load(crm_pipeline *p, const crm_data *d, crm_bag *b)
     int n_classes = 0;
 
     CRM_TRY(load_head(p, b, &n_classes));
-    CRM_TRY(crm_source_new_like(d, p->schema, &p->source));
+    CRM_TRY(crm_source_new_like(d, p->spec->parts, p->schema, &p->source));
     for (int i = 0; i < p->spec->n_transforms; i++)
         CRM_TRY(load_transform(p, i, b));
     CRM_TRY(crm_bag_push(b, "estimator"));

@@ -18,7 +18,7 @@ struct crm_source {
     const crm_transform *transform[CRM_PIPELINE_MAX];
 };
 
-crm_status crm_source_new(const crm_data *d, crm_source **out)
+crm_status crm_source_new(const crm_data *d, unsigned parts, crm_source **out)
 {
     crm_source *s = NULL;
     crm_status st;
@@ -26,17 +26,18 @@ crm_status crm_source_new(const crm_data *d, crm_source **out)
     *out = NULL;
     CRM_NEW(s, 1);
     s->data = d;
-    st = crm_flat_new(d, &s->flat);
+    st = crm_flat_new(d, parts, &s->flat);
     if (st) crm_source_free(&s);
     *out = s;
     return st;
 }
 
-crm_status crm_source_new_like(const crm_data *d, const crm_schema *want, crm_source **out)
+crm_status crm_source_new_like(const crm_data *d, unsigned parts, const crm_schema *want,
+                               crm_source **out)
 {
     crm_status st;
 
-    CRM_TRY(crm_source_new(d, out));
+    CRM_TRY(crm_source_new(d, parts, out));
     st = crm_remap_new(crm_flat_schema((*out)->flat), want, crm_data_path(d), &(*out)->map);
     if (st) crm_source_free(out);
     return st;
