@@ -37,12 +37,27 @@ typedef struct crm_epoch {
     double lr, grad_norm; /* NaN when not known */
     double seconds;       /* wall time, never part of a result */
     int64_t rows;         /* rows seen in this epoch */
+    /* Losses by target, the one that decides first; 0: not told.  Lent for the call. */
+    int n_heads;
+    const char *const *head;       /* [n_heads] names of targets                          */
+    const double *head_loss;       /* [n_heads] of the training rows, without its weight  */
+    const double *head_valid_loss; /* [n_heads]; NaN when there is no inner validation part */
 } crm_epoch;
+/** Where a long epoch stands, about twice a second.  All of it is for display only: the loss is a
+ *  mean over what this rank has seen of the epoch. */
+typedef struct crm_step {
+    const char *phase;
+    int member;
+    int64_t epoch, of, step, steps; /* step: done, of this epoch */
+    double rows_per_s, loss;
+} crm_step;
 typedef struct crm_hooks {
     void *ctx;
     crm_hook_answer (*on_epoch)(void *ctx,
                                 const crm_epoch *e); /* NULL: none; same answer on all ranks */
     const crm_bag *resume_from;                      /* NULL: from the start */
+    void (*on_step)(void *ctx, const crm_step *s);   /* NULL: none; by the main thread of each rank,
+                                                        at times of its own */
 } crm_hooks;
 
 typedef struct crm_source crm_source; /* rows of the data set after transforms; below */
