@@ -36,13 +36,18 @@ typedef struct crm_block {
 typedef enum crm_level { CRM_LEVEL_CUSTOMER, CRM_LEVEL_DOCUMENT, CRM_LEVEL_COUNT } crm_level;
 extern const char *const crm_level_names[]; /* "customer", "document", NULL */
 
+/** What is to be learnt about each unit: a row (customer) or a document.  A class target has labels,
+ * a numeric target (n_classes 0) has values. */
 typedef struct crm_target {
     const char *name;
     crm_level level;
-    int n_classes;
-    const char *const *class_name; /* [n_classes] */
-    const int32_t *label;          /* [rows]; -1 = missing */
-    const float *oracle;           /* [rows][n_classes] true probability, or NULL */
+    int n_classes;                  /* 0: numeric */
+    const char *const *class_name;  /* [n_classes] */
+    const int32_t *label;           /* [units]; -1 = missing; NULL when numeric */
+    int width;                      /* numbers of a unit; 0 for classes */
+    const char *const *column_name; /* [width] */
+    const float *value;             /* [units][width]; NaN = missing; NULL for classes */
+    const float *oracle; /* [units][n_classes] true probability, [units][width] true mean, or NULL */
 } crm_target;
 
 typedef struct crm_data crm_data; /* opaque; data_impl.h */
@@ -112,7 +117,8 @@ typedef struct crm_view {
     int64_t n;
     int64_t *row;
 } crm_view;
-/** Rows with a label of the target. */
+/** Rows with a label of the target.  CRM_ERR_CONFIG, in terms of eval.target, when the target is
+ * numeric or labels documents. */
 CRM_CHECKED crm_view_labelled(const crm_data *d, int target, crm_view **out);
 CRM_CHECKED crm_view_all(const crm_data *d, crm_view **out);
 /** Rows of v at the positions where keep[i] != 0. */

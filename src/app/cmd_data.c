@@ -1,4 +1,6 @@
 /* cmd_data.c - synth, import, describe. */
+#include <math.h>
+
 #include "app_impl.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
@@ -96,21 +98,53 @@ static void print_blocks(const crm_data *d)
                (long long)t->n_tokens, (long long)t->n_words);
 }
 
+static crm_status print_classes(const crm_target *t, int64_t n)
+{
+    int64_t *count, missing = n;
+
+    CRM_NEW(count, t->n_classes);
+    for (int64_t r = 0; r < n; r++)
+        if (t->label[r] >= 0) count[t->label[r]]++;
+    for (int c = 0; c < t->n_classes; c++) {
+        printf(" %s %lld", t->class_name[c], (long long)count[c]);
+        missing -= count[c];
+    }
+    if (missing) printf(", %lld missing", (long long)missing);
+    crm_mem_free(count);
+    return CRM_OK;
+}
+
+/* Mean of each column. */
+static void print_numbers(const crm_target *t, int64_t n)
+{
+    for (int c = 0; c < t->width; c++) {
+        double sum = 0;
+        int64_t have = 0;
+        for (int64_t r = 0; r < n; r++) {
+            float v = t->value[r * t->width + c];
+            if (isnan(v)) continue;
+            sum += (double)v;
+            have++;
+        }
+        printf("%s %s", c ? "," : "", t->column_name[c]);
+        if (have) printf(" mean %.4g", sum / (double)have);
+        if (have < n) printf(" (%lld missing)", (long long)(n - have));
+    }
+}
+
 static crm_status print_targets(const crm_data *d)
 {
     for (int i = 0; i < crm_data_n_targets(d); i++) {
         const crm_target *t = crm_data_target(d, i);
         const crm_documents *docs = crm_data_documents(d);
-        int64_t *count, n = t->level == CRM_LEVEL_DOCUMENT ? docs->n : crm_data_rows(d);
-        CRM_NEW(count, t->n_classes);
-        for (int64_t r = 0; r < n; r++)
-            if (t->label[r] >= 0) count[t->label[r]]++;
-        printf("target     %s (%s)%s:", t->name, crm_level_names[t->level],
-               t->oracle ? ", with oracle" : "");
-        for (int c = 0; c < t->n_classes; c++)
-            printf(" %s %lld", t->class_name[c], (long long)count[c]);
+        int64_t n = t->level == CRM_LEVEL_CUSTOMER ? crm_data_rows(d) : docs ? docs->n : 0;
+        printf("target     %s (%s%s)%s:", t->name, crm_level_names[t->level],
+               t->label ? "" : ", numeric", t->oracle ? ", with oracle" : "");
+        if (t->label)
+            CRM_TRY(print_classes(t, n));
+        else
+            print_numbers(t, n);
         printf("\n");
-        crm_mem_free(count);
     }
     return CRM_OK;
 }

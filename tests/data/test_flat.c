@@ -256,7 +256,7 @@ static void document_target(void)
     T_OK(crm_data_open(sample_path("doc.h5"), &d));
     if (!d) return;
     T_EQ_I(crm_data_target(d, 0)->level, CRM_LEVEL_DOCUMENT);
-    T_FAILS(crm_view_labelled(d, 0, &v), CRM_ERR_CONFIG, "labels each document");
+    T_FAILS(crm_view_labelled(d, 0, &v), CRM_ERR_CONFIG, "a class for each document");
     T_CHECK(!v);
     crm_data_close(&d);
 }

@@ -85,62 +85,6 @@ const char *crm_data_row_id(const crm_data *d, int64_t row, char *out, size_t ca
     return out;
 }
 
-/* "target/<name>/label" -> name, NULL when the array is another one. */
-static char *target_name(const char *array)
-{
-    static const char head[] = "target/", tail[] = "/label";
-    size_t n = strlen(array), h = sizeof head - 1, t = sizeof tail - 1;
-    char *name;
-
-    if (n <= h + t || strncmp(array, head, h) != 0 || strcmp(array + n - t, tail) != 0) return NULL;
-    name = crm_mem_strdup(array + h);
-    if (name) name[n - h - t] = '\0';
-    return name;
-}
-
-static crm_status open_target(crm_data *d, crm_target *t)
-{
-    const char *path = crm_store_path(d->store);
-    const crm_store_array *a;
-    const char *level;
-    char array[CRM_STORE_NAME_MAX];
-    int64_t n, k;
-
-    snprintf(array, sizeof array, "target/%s/label", t->name);
-    level = crm_store_text(d->store, array, "level");
-    t->level = level && strcmp(level, "document") == 0 ? CRM_LEVEL_DOCUMENT : CRM_LEVEL_CUSTOMER;
-    n = t->level == CRM_LEVEL_DOCUMENT ? d->documents.n : d->rows;
-    CRM_TRY(crm_data_array(d, array, CRM_I32, 1, &n, &a));
-    t->label = a->data;
-    t->class_name = crm_store_list(d->store, array, "classes", &k);
-    CRM_CHECK(t->class_name && k >= 1 && k <= 65536, CRM_ERR_FORMAT,
-              "%s: %s must have an attribute classes", path, array);
-    t->n_classes = (int)k;
-    for (int64_t i = 0; i < n; i++)
-        CRM_CHECK(t->label[i] >= -1 && t->label[i] < k, CRM_ERR_FORMAT,
-                  "%s: %s[%lld] = %d is not a class number (%lld classes)", path, array,
-                  (long long)i, t->label[i], (long long)k);
-    snprintf(array, sizeof array, "target/%s/oracle", t->name);
-    CRM_TRY(crm_data_array(d, array, CRM_F32, 2, (int64_t[]){n, k}, &a));
-    t->oracle = a ? a->data : NULL;
-    return CRM_OK;
-}
-
-crm_status crm_data_open_targets(crm_data *d)
-{
-    int n = crm_store_count(d->store);
-
-    CRM_NEW(d->target, n);
-    for (int i = 0; i < n; i++) {
-        char *name = target_name(crm_store_at(d->store, i)->name);
-        if (!name) continue;
-        d->target[d->n_targets].name = name;
-        d->n_targets++;
-        CRM_TRY(open_target(d, &d->target[d->n_targets - 1]));
-    }
-    return CRM_OK;
-}
-
 crm_status crm_data_find_target(const crm_data *d, const char *name, int *index)
 {
     crm_str have = {0};

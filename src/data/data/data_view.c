@@ -1,6 +1,7 @@
 /* data_view.c - row lists, and the stratified split that an inner validation part is taken with. */
 #include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
+#include "crmpi/base_str.h"
 #include "data_impl.h"
 
 crm_status crm_view_new(const crm_data *d, int64_t n, crm_view **out)
@@ -49,6 +50,29 @@ crm_status crm_view_select(const crm_view *v, const uint8_t *keep, crm_view **ou
     return CRM_OK;
 }
 
+/* Studies are about classes of customers. */
+static bool learnable(const crm_target *t)
+{
+    return t->level == CRM_LEVEL_CUSTOMER && t->label;
+}
+
+static crm_status refuse(const crm_data *d, const crm_target *t)
+{
+    crm_str have = {0};
+    crm_status st;
+
+    for (int i = 0; i < d->n_targets; i++)
+        if (learnable(&d->target[i]))
+            crm_str_addf(&have, "%s%s", have.len ? ", " : "", d->target[i].name);
+    CRM_SET(st, CRM_ERR_CONFIG,
+            "eval.target: '%s' has %s for each %s; choose a target with a class for each customer: "
+            "%s",
+            t->name, t->label ? "a class" : "numbers", crm_level_names[t->level],
+            have.len ? have.text : "this data set has none");
+    crm_str_free(&have);
+    return st;
+}
+
 crm_status crm_view_labelled(const crm_data *d, int target, crm_view **out)
 {
     const crm_target *t = &d->target[target];
@@ -56,9 +80,7 @@ crm_status crm_view_labelled(const crm_data *d, int target, crm_view **out)
     int64_t n = 0;
 
     *out = NULL;
-    CRM_CHECK(t->level == CRM_LEVEL_CUSTOMER, CRM_ERR_CONFIG,
-              "eval.target: '%s' labels each %s; only targets that label each customer can be used",
-              t->name, crm_level_names[t->level]);
+    if (!learnable(t)) return refuse(d, t);
     for (int64_t i = 0; i < d->rows; i++)
         n += label[i] >= 0;
     CRM_TRY(crm_view_new(d, n, out));

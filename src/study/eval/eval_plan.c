@@ -180,9 +180,6 @@ static crm_status plan_local(study *s)
     CRM_CHECK(crm_data_n_targets(s->e->data) > 0, CRM_ERR_CONFIG,
               "%s has no target to learn; set data.label when importing",
               crm_data_path(s->e->data));
-    CRM_CHECK(crm_data_target(s->e->data, s->target)->level == CRM_LEVEL_CUSTOMER, CRM_ERR_CONFIG,
-              "eval.target: '%s' is a label of documents; a label of customers is needed",
-              crm_data_target(s->e->data, s->target)->name);
     CRM_TRY(crm_view_labelled(s->e->data, s->target, &s->view));
     if (!s->fit_only) CRM_TRY(make_folds(s));
     return make_units(s);
