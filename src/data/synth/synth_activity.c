@@ -11,8 +11,8 @@
 #include "synth_impl.h"
 
 /* Mean 1 over the year; December is high. */
-static const double season[SYNTH_MONTHS] = {0.82, 0.80, 0.92, 0.95, 1.02, 1.00,
-                                            0.92, 0.90, 0.98, 1.05, 1.22, 1.42};
+const double crm_synth_season[SYNTH_MONTHS] = {0.82, 0.80, 0.92, 0.95, 1.02, 1.00,
+                                               0.92, 0.90, 0.98, 1.05, 1.22, 1.42};
 static const double frequency[SYNTH_SEGMENTS] = {1.1, 1.4, 0.75, 0.5}; /* mean 1 by the priors */
 static const double price_level[SYNTH_SEGMENTS] = {0.75, 1.0, 1.5, 1.0};
 static const double discount_share[SYNTH_SEGMENTS] = {0.75, 0.35, 0.12, 0.65};
@@ -64,7 +64,7 @@ static void counts(crm_rng *r, const synth_person *p, double rate, double a, boo
 {
     for (int m = 0; m < SYNTH_MONTHS; m++) {
         double lambda = rate * crm_exp(a * p->path[m] - a * a / 2);
-        if (seasonal) lambda *= season[m];
+        if (seasonal) lambda *= crm_synth_season[m];
         out[m] = crm_rng_poisson(r, lambda < 200 ? lambda : 200); /* as far as it goes */
     }
 }
@@ -85,6 +85,7 @@ static void place(const synth_model *m, synth_person *p, crm_rng *r)
     int buys[SYNTH_MONTHS], visits[SYNTH_MONTHS], returns[SYNTH_MONTHS], room = SYNTH_EVENTS_MAX;
     double habit = crm_exp(0.35 * crm_rng_normal(r) - 0.06125) * frequency[p->segment];
 
+    p->habit = habit;
     counts(r, p, m->cfg.purchases / 12 * habit, 0.25, true, buys);
     counts(r, p, m->cfg.visits / 12, 0.2, false, visits);
     counts(r, p, m->cfg.returns / 12, -0.3, false, returns);

@@ -10,6 +10,7 @@
 
 enum {
     SYNTH_MONTHS = 12,
+    SYNTH_AHEAD = 3, /* months of the label window     */
     SYNTH_DAYS = 365,
     SYNTH_SEGMENTS = 4,
     SYNTH_GROUPS = 6,    /* groups of products             */
@@ -64,7 +65,18 @@ enum {
 };
 
 /* Random streams CRM_RNG_SYNTH + k; numbers never change. */
-enum { K_LATENT, K_PROFILE, K_DOCUMENTS, K_TEXT, K_EVENTS, K_MONTHS, K_LABELS, K_SURVEY };
+enum {
+    K_LATENT,
+    K_PROFILE,
+    K_DOCUMENTS,
+    K_TEXT,
+    K_EVENTS,
+    K_MONTHS,
+    K_LABELS,
+    K_SURVEY,
+    K_AHEAD,
+    K_CATEGORY
+};
 
 typedef struct synth_event {
     float time; /* days before the end of the window */
@@ -94,6 +106,7 @@ typedef struct synth_person {
     double trait;              /* its constant part                                  */
     double hidden;             /* seen in no block                                   */
     double handled;            /* returns handled badly minus those handled well     */
+    double habit;              /* factor of the rate of purchases, mean 1            */
     /* blocks */
     float num[NUM_COUNT];
     int32_t cat[CAT_COUNT];
@@ -106,6 +119,9 @@ typedef struct synth_person {
     double term[TERM_COUNT];
     int32_t churn, next, label_segment;
     float p_churn[2], p_next[2], p_segment[SYNTH_SEGMENTS];
+    float ahead[SYNTH_AHEAD], mean_ahead[SYNTH_AHEAD]; /* purchases, their true means */
+    int32_t next_category;                             /* -1: no purchase ahead       */
+    float p_category[SYNTH_GROUPS];
     float before, after;
     int32_t treated;
 } synth_person;
@@ -150,6 +166,7 @@ extern const char *const crm_synth_segments[],
                                                     *const crm_synth_status[],
                                                         *const crm_synth_yes_no[],
                                                             *const crm_synth_churn_names[];
+extern const char *const crm_synth_groups[], *const crm_synth_months_ahead[];
 extern const char *const crm_synth_cities[];
 extern const synth_rule crm_synth_grammar[];
 int crm_synth_names_count(const char *const *names);
@@ -165,7 +182,9 @@ int crm_synth_pick(crm_rng *r, const double *share, int n);
 float crm_synth_day(int month, double u);
 void crm_synth_latent(synth_person *p);
 void crm_synth_profile(synth_person *p);
-/* synth_activity.c: after the documents, whose tickets are events too */
+/* synth_activity.c */
+extern const double crm_synth_season[SYNTH_MONTHS]; /* factor of a month's purchases */
+/* after the documents, whose tickets are events too */
 void crm_synth_activity(const synth_model *m, synth_person *p);
 /* synth_documents.c */
 void crm_synth_documents(const synth_model *m, synth_person *p);
@@ -182,6 +201,8 @@ void crm_synth_terms(synth_person *p);
 void crm_synth_odds(const synth_model *m, const double *term, double *churn, double *next);
 void crm_synth_labels(const synth_model *m, synth_person *p);
 void crm_synth_survey(const synth_model *m, synth_person *p);
+/* synth_ahead.c: after the labels */
+void crm_synth_ahead(const synth_model *m, synth_person *p);
 /* synth_model.c */
 CRM_CHECKED crm_synth_model_new(const crm_synth_cfg *cfg, synth_model *m);
 void crm_synth_model_free(synth_model *m);

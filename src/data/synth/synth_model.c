@@ -25,6 +25,7 @@ void crm_synth_person(const synth_model *m, uint64_t id, synth_person *p)
 {
     blocks(m, id, 0, p);
     crm_synth_labels(m, p);
+    crm_synth_ahead(m, p);
     crm_synth_survey(m, p);
 }
 

@@ -40,6 +40,9 @@ const char *const crm_synth_sentiments[] = {"negative", "neutral", "positive", N
 const char *const crm_synth_issues[] = {"technical", "billing", "delivery", "account", NULL};
 const char *const crm_synth_status[] = {"resolved", "pending", NULL};
 const char *const crm_synth_yes_no[] = {"no", "yes", NULL};
+const char *const crm_synth_groups[] = {"electronics", "fashion", "home", "grocery",
+                                        "beauty",      "sports",  NULL};
+const char *const crm_synth_months_ahead[] = {"month_1", "month_2", "month_3", NULL};
 const char *const crm_synth_churn_names[] = {"stays", "churns", NULL};
 const char *const crm_synth_cities[] = {
     "new york",  "los angeles", "chicago",  "houston",   "phoenix", "philadelphia", "san antonio",
@@ -54,6 +57,9 @@ _Static_assert(sizeof crm_synth_profile_num / sizeof *crm_synth_profile_num == N
                "profile/num");
 _Static_assert(sizeof crm_synth_profile_cat / sizeof *crm_synth_profile_cat == CAT_COUNT + 1,
                "profile/cat");
+_Static_assert(sizeof crm_synth_groups / sizeof *crm_synth_groups == SYNTH_GROUPS + 1, "groups");
+_Static_assert(sizeof crm_synth_months_ahead / sizeof *crm_synth_months_ahead == SYNTH_AHEAD + 1,
+               "months ahead");
 _Static_assert(sizeof crm_synth_cities / sizeof *crm_synth_cities == SYNTH_CITIES + 1, "cities");
 
 int crm_synth_names_count(const char *const *names)

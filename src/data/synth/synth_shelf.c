@@ -31,6 +31,10 @@ enum {
     A_BEFORE,
     A_AFTER,
     A_TREATED,
+    A_AHEAD,
+    A_AHEAD_ORACLE,
+    A_CATEGORY,
+    A_CATEGORY_ORACLE,
     A_COUNT
 };
 
@@ -79,7 +83,33 @@ static const struct {
     [A_BEFORE] = {"survey/before", CRM_F32, UNIT_ROW, 0, 0, 0, {"row", NULL, NULL}},
     [A_AFTER] = {"survey/after", CRM_F32, UNIT_ROW, 0, 0, 0, {"row", NULL, NULL}},
     [A_TREATED] = {"survey/treated", CRM_I32, UNIT_ROW, 0, 0, 0, {"row", NULL, NULL}},
+    [A_AHEAD] = {"target/purchases_ahead/value",
+                 CRM_F32,
+                 UNIT_ROW,
+                 0,
+                 SYNTH_AHEAD,
+                 0,
+                 {"row", "column", NULL}},
+    [A_AHEAD_ORACLE] = {"target/purchases_ahead/oracle",
+                        CRM_F32,
+                        UNIT_ROW,
+                        0,
+                        SYNTH_AHEAD,
+                        0,
+                        {"row", "column", NULL}},
+    [A_CATEGORY] = {"target/next_category/label", CRM_I32, UNIT_ROW, 0, 0, 0, {"row", NULL, NULL}},
+    [A_CATEGORY_ORACLE] = {"target/next_category/oracle",
+                           CRM_F32,
+                           UNIT_ROW,
+                           0,
+                           SYNTH_GROUPS,
+                           0,
+                           {"row", "class", NULL}},
 };
+
+/* What a target is: labels or numbers. */
+static const int targets[] = {A_CHURN, A_NEXT,   A_SEGMENT, A_STARS,   A_SENTIMENT,
+                              A_ISSUE, A_STATUS, A_AHEAD,   A_CATEGORY};
 
 /* Lists of names: attributes (key) of an array or group, or text arrays (key NULL). */
 static const struct {
@@ -99,6 +129,8 @@ static const struct {
     {"target/churn/label", "classes", crm_synth_churn_names},
     {"target/next_purchase/label", "classes", crm_synth_yes_no},
     {"target/segment/label", "classes", crm_synth_segments},
+    {"target/purchases_ahead/value", "columns", crm_synth_months_ahead},
+    {"target/next_category/label", "classes", crm_synth_groups},
     {"target/stars/label", "classes", crm_synth_star_names},
     {"target/sentiment/label", "classes", crm_synth_sentiments},
     {"target/issue/label", "classes", crm_synth_issues},
@@ -213,6 +245,10 @@ crm_status crm_synth_shelf_add(synth_shelf *s, const synth_person *p)
         {A_BEFORE, &p->before},
         {A_AFTER, &p->after},
         {A_TREATED, &p->treated},
+        {A_AHEAD, p->ahead},
+        {A_AHEAD_ORACLE, p->mean_ahead},
+        {A_CATEGORY, &p->next_category},
+        {A_CATEGORY_ORACLE, p->p_category},
     };
 
     for (size_t i = 0; i < sizeof one / sizeof *one; i++)
@@ -250,10 +286,9 @@ crm_status crm_synth_shelf_define(crm_store_writer *w, const synth_model *m,
         int rank = arrays[a].d2 ? 3 : arrays[a].d1 ? 2 : 1;
         CRM_TRY(crm_store_define(w, arrays[a].name, arrays[a].dtype, rank, dim, arrays[a].dim));
     }
-    for (int a = A_CHURN; a <= A_STATUS; a++)
-        if (arrays[a].d1 == 0)
-            CRM_TRY(crm_store_attr_text(w, arrays[a].name, "level",
-                                        arrays[a].unit == UNIT_DOC ? "document" : "customer"));
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
+        CRM_TRY(crm_store_attr_text(w, arrays[targets[i]].name, "level",
+                                    arrays[targets[i]].unit == UNIT_DOC ? "document" : "customer"));
     return define_names(w, m);
 }
 

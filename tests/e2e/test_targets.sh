@@ -1,0 +1,34 @@
+#!/bin/bash
+# Targets of synthetic customers: describe tells classes from numbers; a study takes classes of customers only, and
+# says on every rank which those are.
+# timeout: 120
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$TMP" || exit 1
+
+"$CRMPI" synth --set data.path=c.h5 --set synth.customers=300 >/dev/null || not_ok "synth"
+"$CRMPI" describe c.h5 >described || not_ok "describe"
+check "numbers are described by their means" grep -Eq \
+  '^target +purchases_ahead \(customer, numeric\), with oracle: month_1 mean [0-9.]+, month_2 mean' described
+check "classes are counted, and what is missing" grep -Eq \
+  '^target +next_category \(customer\), with oracle: electronics [0-9]+ .* sports [0-9]+, [0-9]+ missing$' described
+check "labels of documents are counted" grep -Eq '^target +stars \(document\): 1 [0-9]+' described
+
+# refused TARGET WHAT: crossval on it ends with 2 and one message
+refused() {
+  local rc=0
+  rm -rf out
+  ranks 2 crossval --out out --set data.path=c.h5 --set eval.target="$1" --set "eval.models=[logistic]" \
+    >stdout 2>stderr || rc=$?
+  check "$1 is refused: exit code" [ "$rc" = 2 ]
+  check "$1 is refused: message" grep -q \
+    "eval.target: '$1' has $2; choose a target with a class for each customer: churn, next_category, next_purchase, segment" stderr
+  check "$1 is refused: once" [ "$(grep -c 'crmpi: error:' stderr)" = 1 ]
+}
+refused purchases_ahead "numbers for each customer"
+refused stars "a class for each document"
+
+ranks 2 crossval --out group --set data.path=c.h5 --set eval.target=next_category --set eval.folds=2 \
+  --set "eval.models=[logistic]" >stdout 2>stderr || cat stderr
+check "customers without a next category are left out" grep -q '"log_loss"' group/summary.json
+exit "$failed"
