@@ -162,6 +162,10 @@ CRM_CHECKED crm_model_loss(crm_model *m, const crm_model_batch *b, const float *
  * not wanted.  A row's result does not depend on the other rows.  label and scale are not used. */
 CRM_CHECKED crm_model_predict(crm_model *m, const crm_model_batch *b, const float *w,
                               double *const *proba);
+/** What a head gives before its link function, out [rows][width] on the host: one logit for two
+ *  classes, else one for each; heads of numbers as in crm_net_head_of. */
+CRM_CHECKED crm_model_logits(crm_model *m, const crm_model_batch *b, const float *w, int head,
+                             float *out);
 /** Elements from here on are tables of which a batch touches few rows. */
 int64_t crm_model_tables(const crm_model *m);
 /** Tell which elements of the gradient of tables a batch can touch: note(ctx, first, n) for ranges
