@@ -24,9 +24,24 @@ static extent extent_of(const crm_tensor *a, const crm_tensor *b)
     return a->ld == d && b->ld == d ? (extent){n > 0, n * d} : (extent){n, d};
 }
 
+crm_status crm_cpu_scratch(cpu_state *s, cpu_use use, int64_t n, size_t size)
+{
+    size_t bytes = (size_t)n * size;
+    void *p;
+
+    if (s->scratch[use].at && bytes <= s->scratch[use].bytes) return CRM_OK;
+    p = crm_mem_new((size_t)n, size);
+    CRM_CHECK(p != NULL, CRM_ERR_NOMEM, "out of memory: %lld x %zu bytes of scratch", (long long)n,
+              size);
+    crm_mem_free(s->scratch[use].at);
+    s->scratch[use].at = p;
+    s->scratch[use].bytes = bytes;
+    return CRM_OK;
+}
+
 /* ---- matrix products ---- */
 
-static crm_status product(cpu_state *s, crm_cpu_gemm g)
+crm_status crm_cpu_product(cpu_state *s, crm_cpu_gemm g)
 {
     if (!s->pack) CRM_NEW(s->pack, CRM_CPU_PACK);
     g.pack = s->pack;
@@ -47,7 +62,7 @@ static crm_status cpu_linear(void *state, const crm_tensor *x, const crm_tensor 
                       .c = y->data,
                       .ldc = y->ld};
 
-    return product(state, g);
+    return crm_cpu_product(state, g);
 }
 
 static crm_status cpu_linear_bwd_x(void *state, const crm_tensor *dy, const crm_tensor *w,
@@ -61,7 +76,7 @@ static crm_status cpu_linear_bwd_x(void *state, const crm_tensor *dy, const crm_
                       .c = dx->data,
                       .ldc = dx->ld};
 
-    return product(state, g);
+    return crm_cpu_product(state, g);
 }
 
 /* One lane: its rows are the index summed over. */
@@ -78,7 +93,7 @@ static crm_status lane_bwd_w(cpu_state *s, const crm_tensor *x, const crm_tensor
                       .ldc = dw->ld};
 
     if (db) s->k->column_sums(g.a.p, dy->ld, g.k, g.m, (float *)db->data + at);
-    return product(s, g);
+    return crm_cpu_product(s, g);
 }
 
 /* A lane without rows sums nothing. */
@@ -312,6 +327,8 @@ static void cpu_close(void *state)
 {
     cpu_state *s = state;
 
+    for (int use = 0; use < CPU_USES; use++)
+        crm_mem_free(s->scratch[use].at);
     crm_mem_free(s->pack);
     crm_mem_free(s);
 }
@@ -349,16 +366,9 @@ static crm_status cpu_sync(void *state)
     return CRM_OK;
 }
 
-#define MISSING                                                                                    \
-    (CRM_OFFER(CRM_OP_HUBER_LOSS) | CRM_OFFER(CRM_OP_POISSON_LOSS) | CRM_OFFER(CRM_OP_POOL) |      \
-     CRM_OFFER(CRM_OP_POOL_BWD) | CRM_OFFER(CRM_OP_ATTEND) | CRM_OFFER(CRM_OP_ATTEND_BWD) |        \
-     CRM_OFFER(CRM_OP_CONV) | CRM_OFFER(CRM_OP_CONV_BWD_X) | CRM_OFFER(CRM_OP_CONV_BWD_W) |        \
-     CRM_OFFER(CRM_OP_TEXT_CONV) | CRM_OFFER(CRM_OP_TEXT_CONV_BWD) | CRM_OFFER(CRM_OP_RNN) |       \
-     CRM_OFFER(CRM_OP_RNN_BWD))
-
 static const crm_device_ops cpu_ops = {
     .abi = CRM_DEVICE_ABI,
-    .offered = (CRM_OFFER(CRM_OP_COUNT) - 1) & ~MISSING,
+    .offered = CRM_OFFER(CRM_OP_COUNT) - 1,
     .close = cpu_close,
     .buf_new = cpu_buf_new,
     .buf_free = cpu_buf_free,
@@ -378,6 +388,19 @@ static const crm_device_ops cpu_ops = {
     .sigmoid = cpu_sigmoid,
     .ce_loss = crm_cpu_ce_loss,
     .bce_loss = crm_cpu_bce_loss,
+    .rnn = crm_cpu_op_rnn,
+    .rnn_bwd = crm_cpu_op_rnn_bwd,
+    .huber_loss = crm_cpu_huber_loss,
+    .poisson_loss = crm_cpu_poisson_loss,
+    .pool = crm_cpu_pool,
+    .pool_bwd = crm_cpu_pool_bwd,
+    .attend = crm_cpu_attend,
+    .attend_bwd = crm_cpu_attend_bwd,
+    .conv = crm_cpu_conv,
+    .conv_bwd_x = crm_cpu_conv_bwd_x,
+    .conv_bwd_w = crm_cpu_conv_bwd_w,
+    .text_conv = crm_cpu_text_conv,
+    .text_conv_bwd = crm_cpu_text_conv_bwd,
     .sum_squares = cpu_sum_squares,
     .adam = cpu_adam,
     .sgd = cpu_sgd,

@@ -1,8 +1,9 @@
-/* device_cpu_loss.c - softmax, cross-entropy and binary cross-entropy of the CPU device.
+/* device_cpu_loss.c - softmax and the losses of the CPU device.
  *
  * Exponentials are float and vectorised, their sum is double in the order of the classes;
  * logarithms and the loss of a lane are double, rows in order.  The largest logit is subtracted
- * first, so that nothing overflows. */
+ * first, so that nothing overflows.  Losses of numbers are double throughout. */
+#include <math.h>
 #include <string.h>
 
 #include "crmpi/base_math.h"
@@ -118,4 +119,67 @@ crm_status crm_cpu_bce_loss(void *state, const crm_tensor *logits, const crm_los
                             const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits)
 {
     return losses(state, bce_row, 2, logits, p, lanes, loss, dlogits);
+}
+
+/* ---- losses of numbers ---- */
+
+/* Loss of one prediction and its derivative. */
+typedef double (*number_loss_fn)(double z, double y, const crm_loss *p, double *derivative);
+
+static double huber(double z, double y, const crm_loss *p, double *derivative)
+{
+    double r = z - y, a = fabs(r);
+
+    *derivative = a > p->delta ? (r < 0 ? -p->delta : p->delta) : r;
+    return a > p->delta ? p->delta * (a - p->delta / 2) : r * r / 2;
+}
+
+static double poisson(double z, double y, const crm_loss *p, double *derivative)
+{
+    double rate = crm_exp(z);
+
+    (void)p;
+    *derivative = rate - y;
+    return rate - y * z;
+}
+
+/* Sum over rows and columns in order; a value that is NaN counts nothing. */
+static double lane_number_loss(number_loss_fn fn, const crm_tensor *z, const crm_loss *p,
+                               int64_t first, int64_t end, crm_tensor *dz)
+{
+    int64_t k = z->dim[1];
+    double sum = 0;
+
+    for (int64_t r = first; r < end; r++)
+        for (int64_t j = 0; j < k; j++) {
+            float y = p->value[r * k + j];
+            double slope = 0;
+
+            if (!isnan(y)) sum += fn((double)row(z, r)[j], (double)y, p, &slope);
+            if (dz) row(dz, r)[j] = (float)p->scale * (float)slope;
+        }
+    return sum;
+}
+
+static crm_status number_losses(number_loss_fn fn, const crm_tensor *z, const crm_loss *p,
+                                const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dz)
+{
+    for (int64_t l = 0; l < lanes->n; l++)
+        ((double *)loss->data)[l] = p->scale * lane_number_loss(fn, z, p, crm_lane_first(lanes, l),
+                                                                crm_lane_first(lanes, l + 1), dz);
+    return CRM_OK;
+}
+
+crm_status crm_cpu_huber_loss(void *state, const crm_tensor *z, const crm_loss *p,
+                              const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dz)
+{
+    (void)state;
+    return number_losses(huber, z, p, lanes, loss, dz);
+}
+
+crm_status crm_cpu_poisson_loss(void *state, const crm_tensor *z, const crm_loss *p,
+                                const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dz)
+{
+    (void)state;
+    return number_losses(poisson, z, p, lanes, loss, dz);
 }

@@ -228,35 +228,6 @@ crm_status crm_op_sigmoid(crm_device *d, const crm_tensor *logits, crm_tensor *p
     return d->ops->sigmoid(d->state, logits, proba);
 }
 
-/* Shapes of a loss over logits[n][k], k ANY or fixed. */
-static crm_status loss_shapes(const crm_tensor *logits, const crm_loss *p, int64_t k,
-                              const crm_lanes *lanes, const crm_tensor *loss,
-                              const crm_tensor *dlogits)
-{
-    CRM_TRY(crm_ops_matrix("logits", logits, ANY, k));
-    CRM_CHECK(p->label != NULL || logits->dim[0] == 0, CRM_ERR_ARG, "loss without labels");
-    CRM_TRY(crm_ops_lanes_cover(lanes, logits->dim[0]));
-    CRM_TRY(crm_ops_vector("loss", loss, CRM_F64, lanes->n));
-    if (dlogits) CRM_TRY(crm_ops_matrix("dlogits", dlogits, logits->dim[0], logits->dim[1]));
-    return CRM_OK;
-}
-
-crm_status crm_op_ce_loss(crm_device *d, const crm_tensor *logits, const crm_loss *p,
-                          const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits)
-{
-    CRM_TRY(crm_ops_offered(d, CRM_OP_CE_LOSS));
-    CRM_TRY(loss_shapes(logits, p, ANY, lanes, loss, dlogits));
-    return d->ops->ce_loss(d->state, logits, p, lanes, loss, dlogits);
-}
-
-crm_status crm_op_bce_loss(crm_device *d, const crm_tensor *logits, const crm_loss *p,
-                           const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits)
-{
-    CRM_TRY(crm_ops_offered(d, CRM_OP_BCE_LOSS));
-    CRM_TRY(loss_shapes(logits, p, 1, lanes, loss, dlogits));
-    return d->ops->bce_loss(d->state, logits, p, lanes, loss, dlogits);
-}
-
 crm_status crm_op_sum_squares(crm_device *d, const crm_tensor *x, crm_tensor *out)
 {
     CRM_TRY(crm_ops_offered(d, CRM_OP_SUM_SQUARES));

@@ -18,8 +18,15 @@
 
 #include "cpu_dropout.inc.h"
 
+#include "cpu_rnn.inc.h"
+
+#include "cpu_rows.inc.h"
+
+#include "cpu_text.inc.h"
+
 const crm_cpu_kernels KERNELS = {
     .name = KERNELS_NAME,
+    .lanes = LANES,
     .gemm = gemm,
     .column_sums = column_sums,
     .act_bwd = act_bwd,
@@ -28,6 +35,20 @@ const crm_cpu_kernels KERNELS = {
     .scale = scale_row,
     .divide = divide_row,
     .dropout = dropout_row,
+    .gather = gather,
+    .max_row = max_row,
+    .add_row = add_row,
+    .count_nonzero = count_nonzero,
+    .find_nonzero = find_nonzero,
+    .dot = dot,
     .adam = adam_step,
     .sgd = sgd_step,
+    .text_pack = text_pack,
+    .text_conv = text_conv,
+    .text_bwd_w = text_bwd_w,
+    .text_bwd_x = text_bwd_x,
+    .pack_b = pack_b,
+    .outer = outer,
+    .rnn_step = rnn_step,
+    .rnn_step_bwd = rnn_step_bwd,
 };
