@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# run.sh - measure crmpi beside its peers on this machine.
+#
+#   bench/run.sh reference [--json FILE] [--rounds N]   records/s of training the reference model, PyTorch in the same run
+#   bench/run.sh ops [LANES LANE_ROWS [ragged]]         time of each operation of a step beside the core's FMA peak
+#   bench/run.sh parity                                 logits, gradients and parameters beside PyTorch
+#   bench/run.sh tree [ARGUMENTS]                       the exact sum of gradients beside a plain one
+#
+# Builds what is missing; reference and parity install Debian's python3-torch when it is absent and there is the right
+# to.  Everything else on the machine should be quiet: the figures are of whole cores.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=jobs/env.sh
+. "$here/../jobs/env.sh"
+python=${CRM_PYTHON:-/usr/bin/python3}
+
+usage() {
+    sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+}
+
+build() {
+    "$CRM_SOURCE_DIR/jobs/setup.sh" >&2
+    cd "$CRM_SOURCE_DIR"
+    [ -f "$CRM_BUILD_DIR/build.ninja" ] || cmake --preset release >&2
+    cmake --build "$CRM_BUILD_DIR" >&2
+}
+
+need_torch() {
+    "$python" -c 'import torch, h5py' 2>/dev/null && return 0
+    local sudo=()
+    [ "$(id -u)" = 0 ] || sudo=(sudo -n)
+    echo "bench: installing python3-torch, python3-h5py and libopenblas0-pthread" >&2
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        python3-torch python3-h5py python3-numpy libopenblas0-pthread >&2 </dev/null &&
+        "$python" -c 'import torch, h5py' 2>/dev/null && return 0
+    echo "bench: no PyTorch here and it could not be installed" >&2
+    return 1
+}
+
+case "${1:-}" in
+reference)
+    shift
+    build
+    need_torch
+    exec "$python" "$here/reference.py" "$@"
+    ;;
+ops)
+    shift
+    build
+    exec "$CRM_BUILD_DIR/bench/bench_reference_ops" "$@"
+    ;;
+parity)
+    build
+    need_torch
+    exec "$python" "$here/parity.py" "$CRM_BUILD_DIR/bench/bench_parity"
+    ;;
+tree)
+    shift
+    build
+    exec "$CRM_BUILD_DIR/bench/bench_tree_sum" "$@"
+    ;;
+-h | --help)
+    usage
+    ;;
+*)
+    usage >&2
+    exit 2
+    ;;
+esac
