@@ -1,0 +1,221 @@
+/* text_net.h - a small text convolution for tests: shapes, tokens, parameters in one flat vector
+ * per lane, and the definition in double. */
+#ifndef TEXT_NET_H
+#define TEXT_NET_H
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crm_test.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/base_rng.h"
+#include "crmpi/device.h"
+
+typedef struct text_shape {
+    int64_t v, e, filters, length;
+    int n_kernels;
+    int64_t kernel[4];
+    int64_t lanes, docs;
+} text_shape;
+
+/* Parameters of a lane: table, w of each kernel, b of each kernel; GAP sentinels behind them. */
+enum { TEXT_GAP = 5 };
+typedef struct text_net {
+    text_shape s;
+    int64_t columns, params, *first, *lane_first, at_w[4], at_b[4];
+    int32_t *token;
+    float *par, *dy;
+} text_net;
+
+/* What one run gives. */
+typedef struct text_out {
+    float *y, *grad; /* [docs][columns]; [lanes][params + GAP] */
+    int32_t *arg;
+} text_out;
+
+static inline void *text_new(int64_t n, size_t size)
+{
+    void *p = crm_mem_new((size_t)n, size);
+
+    if (!p) abort();
+    return p;
+}
+
+static inline double text_random(uint32_t stream, int64_t at)
+{
+    crm_rng r = crm_rng_at(5, CRM_RNG_TEST, stream, (uint64_t)at);
+
+    return 2 * crm_rng_uniform(&r) - 1;
+}
+
+/* Lengths go through the special ones: none, one, around the first kernel, up to all. */
+static inline int64_t text_tokens(const text_shape *s, int64_t doc)
+{
+    int64_t k = s->kernel[0],
+            n[] = {0, 1, k - 1, k, s->length - k, s->length - k + 1, s->length - 1, s->length};
+
+    if (doc % 9 < 8) return n[doc % 9] < s->length ? n[doc % 9] : s->length;
+    return (int64_t)((text_random(1, doc) + 1) / 2 * (double)s->length);
+}
+
+/* Few tokens are frequent; -1, 0 and v stand for none. */
+static inline int32_t text_token(const text_shape *s, int64_t at)
+{
+    double u = (text_random(2, at) + 1) / 2;
+
+    return (int32_t)(u * u * (double)(s->v + 2)) - 1;
+}
+
+static inline text_net text_make(text_shape s)
+{
+    text_net n = {.s = s, .columns = s.n_kernels * s.filters};
+
+    n.first = text_new(s.docs + 1, sizeof *n.first);
+    for (int64_t d = 0; d < s.docs; d++)
+        n.first[d + 1] = n.first[d] + text_tokens(&s, d);
+    n.token = text_new(n.first[s.docs], sizeof *n.token);
+    for (int64_t i = 0; i < n.first[s.docs]; i++)
+        n.token[i] = text_token(&s, i);
+    n.lane_first = text_new(s.lanes + 1, sizeof *n.lane_first);
+    for (int64_t l = 0; l <= s.lanes; l++)
+        n.lane_first[l] = s.docs * l * l / (s.lanes * s.lanes);
+    n.params = s.v * s.e;
+    for (int k = 0; k < s.n_kernels; k++) {
+        n.at_w[k] = n.params;
+        n.params += s.filters * s.e * s.kernel[k];
+    }
+    for (int k = 0; k < s.n_kernels; k++, n.params += s.filters)
+        n.at_b[k] = n.params;
+    n.par = text_new(n.params, sizeof *n.par);
+    for (int64_t i = 0; i < n.params; i++)
+        n.par[i] = (float)text_random(3, i);
+    n.dy = text_new(s.docs * n.columns, sizeof *n.dy);
+    for (int64_t i = 0; i < s.docs * n.columns; i++)
+        n.dy[i] = i % 3 ? (float)text_random(4, i) : 0;
+    return n;
+}
+
+static inline void text_free(text_net *n)
+{
+    crm_mem_free(n->first);
+    crm_mem_free(n->lane_first);
+    crm_mem_free(n->token);
+    crm_mem_free(n->par);
+    crm_mem_free(n->dy);
+}
+
+static inline void text_out_free(text_out *o)
+{
+    crm_mem_free(o->y);
+    crm_mem_free(o->arg);
+    crm_mem_free(o->grad);
+}
+
+static inline crm_text_weights text_weights(const text_net *n, float *p)
+{
+    crm_text_weights w = {.table = crm_tensor_2d(p, CRM_F32, n->s.v, n->s.e)};
+
+    for (int k = 0; k < n->s.n_kernels; k++) {
+        int64_t e = n->s.e, taps = n->s.kernel[k];
+
+        w.w[k] = (crm_tensor){.data = p + n->at_w[k],
+                              .dtype = CRM_F32,
+                              .rank = 3,
+                              .dim = {n->s.filters, e, taps},
+                              .ld = e * taps};
+        w.b[k] = crm_tensor_1d(p + n->at_b[k], CRM_F32, n->s.filters);
+    }
+    return w;
+}
+
+/* Documents [doc, end) of the net. */
+static inline crm_text_conv text_conv_of(const text_net *n, crm_act act)
+{
+    crm_text_conv p = {.n_kernels = n->s.n_kernels,
+                       .length = n->s.length,
+                       .act = act,
+                       .n_docs = n->s.docs,
+                       .first = n->first,
+                       .token = n->token};
+
+    memcpy(p.kernel, n->s.kernel, (size_t)n->s.n_kernels * sizeof *p.kernel);
+    return p;
+}
+
+static const float TEXT_SENTINEL = 12345;
+
+static inline text_out text_run(crm_device *d, const text_net *n, crm_act act, bool learn_table)
+{
+    int64_t size = n->s.docs * n->columns, stride = n->params + TEXT_GAP;
+    text_out o = {.y = text_new(size, sizeof(float)),
+                  .arg = text_new(size, sizeof(int32_t)),
+                  .grad = text_new(n->s.lanes * stride, sizeof(float))};
+    crm_text_conv p = text_conv_of(n, act);
+    crm_text_weights w = text_weights(n, n->par), dw = text_weights(n, o.grad);
+    crm_tensor y = crm_tensor_2d(o.y, CRM_F32, n->s.docs, n->columns), arg = y, dy = y;
+    crm_lanes lanes = {.n = n->s.lanes, .stride = stride, .first = n->lane_first};
+
+    arg.data = o.arg;
+    arg.dtype = CRM_I32;
+    dy.data = n->dy;
+    for (int64_t i = 0; i < n->s.lanes * stride; i++)
+        if (i % stride >= n->at_w[0]) o.grad[i] = TEXT_SENTINEL;
+    T_OK(crm_op_text_conv(d, &p, &w, &y, &arg));
+    T_OK(crm_op_text_conv_bwd(d, &p, &w, &arg, &dy, &lanes, &dw, learn_table));
+    return o;
+}
+
+/* ---- the definition, in double ---- */
+
+/* Sum of the window at p; a place without token is a zero vector. */
+static inline double text_window(const text_net *n, const double *par, int64_t doc, int k,
+                                 int64_t f, int64_t p)
+{
+    int64_t e = n->s.e, taps = n->s.kernel[k];
+    const double *w = par + n->at_w[k] + f * e * taps;
+    double sum = 0;
+
+    for (int64_t j = 0; j < taps; j++) {
+        int64_t at = n->first[doc] + p + j, t = at < n->first[doc + 1] ? n->token[at] : 0;
+
+        if (t <= 0 || t >= n->s.v) continue;
+        for (int64_t c = 0; c < e; c++)
+            sum += par[t * e + c] * w[c * taps + j];
+    }
+    return sum;
+}
+
+/* Maximum over the windows of a document padded to the length, with bias. */
+static inline double text_value(const text_net *n, const double *par, int64_t doc, int k, int64_t f)
+{
+    double best = -INFINITY;
+
+    for (int64_t p = 0; p + n->s.kernel[k] <= n->s.length; p++)
+        best = fmax(best, text_window(n, par, doc, k, f, p));
+    return best + par[n->at_b[k] + f];
+}
+
+/* sum of dy times the value before the activation over the documents of a lane. */
+static inline double text_objective(const text_net *n, const double *par, int64_t lane)
+{
+    double sum = 0;
+
+    for (int64_t d = n->lane_first[lane]; d < n->lane_first[lane + 1]; d++)
+        for (int64_t j = 0; j < n->columns; j++) {
+            double g = (double)n->dy[d * n->columns + j];
+
+            if (g != 0) sum += g * text_value(n, par, d, (int)(j / n->s.filters), j % n->s.filters);
+        }
+    return sum;
+}
+
+static inline double *text_doubles(const text_net *n)
+{
+    double *par = text_new(n->params, sizeof *par);
+
+    for (int64_t i = 0; i < n->params; i++)
+        par[i] = (double)n->par[i];
+    return par;
+}
+#endif
