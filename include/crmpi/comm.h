@@ -100,12 +100,25 @@ typedef struct crm_tree crm_tree;
  */
 CRM_CHECKED crm_tree_new(crm_comm *comm, crm_pool *pool, int64_t n_leaves, int64_t width,
                          crm_dtype dtype, crm_tree **out);
+/** A tree of CRM_F32 whose leaves are zero from element sparse_first (0 to width) on save in few
+ * places, such as the gradient of a table of which a batch touches few rows: what a leaf does not
+ * name by crm_tree_touch is neither zeroed, nor added, nor sent.  The elements from sparse_first on
+ * of every sum are those of a tree that is not sparse + 0.0f: no zero among them is negative.
+ * Fastest where the rows have a multiple of 64 elements.  Collective.
+ */
+CRM_CHECKED crm_tree_new_sparse(crm_comm *comm, crm_pool *pool, int64_t n_leaves, int64_t width,
+                                int64_t sparse_first, crm_tree **out);
+/** Called by a leaf function with its worker number: elements [first, first + n) of the leaf that
+ * this worker makes may be not zero.  What lies outside of the sparse part is ignored, and all of
+ * it when the tree has none.  A leaf that writes there without naming it is a bug (CRM_ERR_INTERNAL
+ * in builds without NDEBUG). */
+void crm_tree_touch(crm_tree *t, int worker, int64_t first, int64_t n);
 /** Sum of all leaves into out[width], on every rank.  Collective.  A failing leaf fails the call on
  * all ranks; out is then undefined. */
 CRM_CHECKED crm_tree_sum(crm_tree *t, crm_leaf_fn produce, void *ctx, void *out);
 /** Same sum, but each rank gets only its slice [first, first + n) of the width (cut at
- * 4,096-element blocks; n may be 0).  *slice belongs to the tree and is valid until its next use.
- * Collective. */
+ * 4,096-element blocks; n may be 0).  *slice belongs to the tree, is for reading only and is valid
+ * until the tree's next use.  Collective. */
 CRM_CHECKED crm_tree_sum_slice(crm_tree *t, crm_leaf_fn produce, void *ctx, void **slice);
 void crm_tree_slice(const crm_tree *t, int rank, int64_t *first, int64_t *n);
 /** All-gather: each rank has filled its slice of full[width]; afterwards all slices are there. */

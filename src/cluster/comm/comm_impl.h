@@ -6,8 +6,8 @@
 
 #include "crmpi/comm.h"
 
-/* Message tags; the trees use TAG_TREE and the 128 numbers after it. */
-enum { TAG_POST = 1, TAG_MOVE = 2, TAG_TREE = 16 };
+/* Message tags; the trees use 128 numbers from TAG_TREE and as many from TAG_TREE_SPARSE. */
+enum { TAG_POST = 1, TAG_MOVE = 2, TAG_TREE = 16, TAG_TREE_SPARSE = 144 };
 enum { POST_RING = 32 }; /* messages of one rank on their way to rank 0; more are dropped */
 
 typedef struct post_slot {

@@ -49,6 +49,11 @@ void crm_tree_slice(const crm_tree *t, int rank, int64_t *first, int64_t *n)
     *n = cut(t, rank + 1) - *first;
 }
 
+tree_part crm_tree_part(const crm_tree *t, int rank)
+{
+    return (tree_part){cut(t, rank), cut(t, rank + 1)};
+}
+
 void crm_tree_push(tree_stack *s, int64_t first, int height, int at)
 {
     s->node[s->n++] = (tree_node){first, height, at};
@@ -114,8 +119,10 @@ static crm_status plan_buffers(crm_tree *t)
         t->memory, CRM_ERR_NOMEM,
         "out of memory: %d buffers of %zu bytes for an exact sum over %lld leaves by %d threads", n,
         bytes, (long long)t->n_leaves, t->workers);
+    CRM_NEW(t->bits, n * t->words);
+    CRM_NEW(t->making, t->workers);
     for (int i = 0; i < n; i++)
-        t->buf[i] = t->memory + (size_t)i * bytes;
+        t->buf[i] = (tree_vec){t->memory + (size_t)i * bytes, t->bits + i * t->words};
     return CRM_OK;
 }
 
@@ -177,11 +184,31 @@ static crm_status plan_finish(crm_tree *t)
     return CRM_OK;
 }
 
+/* This rank's slices of other ranks' subtrees, and room for sparse parts as they are sent. */
+static crm_status plan_inbox(crm_tree *t, int foreign)
+{
+    int me = t->comm->rank, k = 0;
+    size_t bytes = ((size_t)t->count[me] * t->item + 63) / 64 * 64;
+    tree_part mine = crm_tree_sparse_part(t, crm_tree_part(t, me));
+
+    t->inbox = crm_mem_new((size_t)foreign, bytes);
+    CRM_CHECK(t->inbox, CRM_ERR_NOMEM, "out of memory: %d subtrees of %zu bytes from other ranks",
+              foreign, bytes);
+    CRM_NEW(t->inbox_bits, foreign * t->words);
+    CRM_NEW(t->packed_in, foreign * (mine.end - mine.first));
+    CRM_NEW(t->packed_out, t->n_pieces * (t->width - t->sparse_first));
+    for (int i = 0; i < t->n_slots; i++) {
+        if (i >= t->first_slot[me] && i < t->first_slot[me + 1]) continue;
+        t->slot[i] = (tree_vec){t->inbox + bytes * (size_t)k, t->inbox_bits + k * t->words};
+        k++;
+    }
+    return CRM_OK;
+}
+
 static crm_status plan_messages(crm_tree *t)
 {
-    int me = t->comm->rank, size = t->comm->size, foreign = t->n_slots - t->n_pieces, k = 0;
+    int size = t->comm->size, foreign = t->n_slots - t->n_pieces, messages;
     int64_t at, n;
-    size_t bytes;
 
     CRM_NEW(t->count, size);
     CRM_NEW(t->offset, size);
@@ -190,16 +217,11 @@ static crm_status plan_messages(crm_tree *t)
         t->count[q] = (int)n; /* fits: see check_shape */
         t->offset[q] = (int)at;
     }
-    bytes = ((size_t)t->count[me] * t->item + 63) / 64 * 64;
     CRM_NEW(t->slot, t->n_slots + 1);
-    CRM_NEW(t->requests, foreign + t->n_pieces * size);
-    t->inbox = crm_mem_new((size_t)foreign, bytes);
-    CRM_CHECK(t->inbox, CRM_ERR_NOMEM, "out of memory: %d subtrees of %zu bytes from other ranks",
-              foreign, bytes);
-    for (int i = 0; i < t->n_slots; i++)
-        if (i < t->first_slot[me] || i >= t->first_slot[me + 1])
-            t->slot[i] = t->inbox + bytes * (size_t)k++;
-    return CRM_OK;
+    messages = 2 * (foreign + t->n_pieces * size); /* a dense and a sparse part each */
+    CRM_NEW(t->requests, messages);
+    CRM_NEW(t->statuses, messages);
+    return plan_inbox(t, foreign);
 }
 
 static crm_status check_shape(const crm_tree *t)
@@ -214,12 +236,16 @@ static crm_status check_shape(const crm_tree *t)
     CRM_CHECK(t->width >= 0 && t->width <= most, CRM_ERR_ARG,
               "exact sum of %lld elements over %d ranks, 0 to %lld are possible",
               (long long)t->width, t->comm->size, (long long)most);
+    CRM_CHECK(t->sparse_first >= 0 && t->sparse_first <= t->width, CRM_ERR_ARG,
+              "exact sum sparse from element %lld on, 0 to the width %lld are possible",
+              (long long)t->sparse_first, (long long)t->width);
     return CRM_OK;
 }
 
 static crm_status plan(crm_tree *t)
 {
     CRM_TRY(check_shape(t));
+    t->words = (t->width - t->sparse_first + TREE_WORD - 1) / TREE_WORD;
     crm_tree_range(t->n_leaves, t->comm->rank, t->comm->size, &t->first, &t->end);
     CRM_TRY(plan_buffers(t));
     CRM_TRY(plan_merge(t));
@@ -229,30 +255,52 @@ static crm_status plan(crm_tree *t)
     return CRM_OK;
 }
 
-static crm_status make(crm_comm *comm, crm_pool *pool, int64_t n_leaves, int64_t width,
-                       crm_dtype dtype, crm_tree **out)
+static crm_status make(const crm_tree *shape, crm_tree **out)
 {
     CRM_NEW(*out, 1);
-    **out = (crm_tree){.comm = comm,
-                       .pool = pool,
-                       .n_leaves = n_leaves,
-                       .width = width,
-                       .dtype = dtype,
-                       .item = crm_dtype_size(dtype),
-                       .workers = crm_pool_size(pool)};
+    **out = *shape;
     return plan(*out);
 }
 
-crm_status crm_tree_new(crm_comm *comm, crm_pool *pool, int64_t n_leaves, int64_t width,
-                        crm_dtype dtype, crm_tree **out)
+static crm_status make_everywhere(const crm_tree *shape, crm_tree **out)
 {
     crm_status st;
 
     *out = NULL;
     crm_fp_setup(); /* additions of this thread and of the pool's treat denormals alike */
-    st = crm_comm_agree(comm, make(comm, pool, n_leaves, width, dtype, out));
+    st = crm_comm_agree(shape->comm, make(shape, out));
     if (st) crm_tree_free(out);
     return st;
+}
+
+static crm_tree shape_of(crm_comm *comm, crm_pool *pool, int64_t n_leaves, int64_t width,
+                         crm_dtype dtype)
+{
+    return (crm_tree){.comm = comm,
+                      .pool = pool,
+                      .n_leaves = n_leaves,
+                      .width = width,
+                      .sparse_first = width,
+                      .dtype = dtype,
+                      .item = crm_dtype_size(dtype),
+                      .workers = crm_pool_size(pool)};
+}
+
+crm_status crm_tree_new(crm_comm *comm, crm_pool *pool, int64_t n_leaves, int64_t width,
+                        crm_dtype dtype, crm_tree **out)
+{
+    crm_tree shape = shape_of(comm, pool, n_leaves, width, dtype);
+
+    return make_everywhere(&shape, out);
+}
+
+crm_status crm_tree_new_sparse(crm_comm *comm, crm_pool *pool, int64_t n_leaves, int64_t width,
+                               int64_t sparse_first, crm_tree **out)
+{
+    crm_tree shape = shape_of(comm, pool, n_leaves, width, CRM_F32);
+
+    shape.sparse_first = sparse_first;
+    return make_everywhere(&shape, out);
 }
 
 void crm_tree_free(crm_tree **tp)
@@ -263,15 +311,21 @@ void crm_tree_free(crm_tree **tp)
     crm_mem_free(t->base);
     crm_mem_free(t->buf);
     crm_mem_free(t->memory);
+    crm_mem_free(t->bits);
+    crm_mem_free(t->making);
     crm_mem_free(t->merge.add);
     crm_mem_free(t->piece);
     crm_mem_free(t->first_slot);
     crm_mem_free(t->slot);
     crm_mem_free(t->inbox);
+    crm_mem_free(t->inbox_bits);
+    crm_mem_free(t->packed_in);
+    crm_mem_free(t->packed_out);
     crm_mem_free(t->finish.add);
     crm_mem_free(t->count);
     crm_mem_free(t->offset);
     crm_mem_free(t->requests);
+    crm_mem_free(t->statuses);
     crm_mem_free(t);
     *tp = NULL;
 }
