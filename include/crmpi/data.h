@@ -36,8 +36,8 @@ typedef struct crm_block {
 typedef enum crm_level { CRM_LEVEL_CUSTOMER, CRM_LEVEL_DOCUMENT, CRM_LEVEL_COUNT } crm_level;
 extern const char *const crm_level_names[]; /* "customer", "document", NULL */
 
-/** What is to be learnt about each unit: a row (customer) or a document.  A class target has labels,
- * a numeric target (n_classes 0) has values. */
+/** What is to be learnt about each unit: a row (customer) or a document.  A class target has
+ * labels, a numeric target (n_classes 0) has values. */
 typedef struct crm_target {
     const char *name;
     crm_level level;
@@ -47,7 +47,8 @@ typedef struct crm_target {
     int width;                      /* numbers of a unit; 0 for classes */
     const char *const *column_name; /* [width] */
     const float *value;             /* [units][width]; NaN = missing; NULL for classes */
-    const float *oracle; /* [units][n_classes] true probability, [units][width] true mean, or NULL */
+    const float
+        *oracle; /* [units][n_classes] true probability, [units][width] true mean, or NULL */
 } crm_target;
 
 typedef struct crm_data crm_data; /* opaque; data_impl.h */
