@@ -74,28 +74,38 @@ static inline void pack(crm_cpu_operand s, int64_t n, int64_t k, int64_t width, 
     }
 }
 
-/* rows x (vecs * LANES) of c over one chain; rows and vecs are constants where this is inlined. */
-static inline __attribute__((always_inline)) void
-micro(int rows, int vecs, int64_t k, const float *a, const float *b, const tile_out *o)
+/* Where the elements of A are: element (i, k) at p[i * row + k * col].  A packed panel has row 1
+ * and col MR; rows of a matrix are read in place with col 1. */
+typedef crm_cpu_operand a_rows;
+
+/* rows x (vecs * LANES) of c over one chain; rows, vecs, and what of a.row and a.col the caller
+ * knows, are constants where this is inlined. */
+static inline __attribute__((always_inline)) void micro(int rows, int vecs, int64_t k, a_rows a,
+                                                        const float *b, const tile_out *o)
 {
     vec acc[MR][NV];
+    const float *three[(MR + 2) / 3]; /* every third row: the others are at one and two a.row */
     float edge[MR * NR];
     float *c = o->c;
 
+    for (int i = 0; i < (rows + 2) / 3; i++)
+        three[i] = a.p + 3 * i * a.row;
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vecs; j++)
             acc[i][j] = V_ZERO();
-    for (int64_t kk = 0; kk < k; kk++, a += MR, b += NR) {
+    for (int64_t kk = 0; kk < k; kk++, b += NR) {
         vec bv[NV];
 
         for (int j = 0; j < vecs; j++)
             bv[j] = V_LOAD(b + j * LANES);
         for (int i = 0; i < rows; i++) {
-            vec av = V_SPREAD(a[i]);
+            vec av = V_SPREAD(three[i / 3][i % 3 * a.row]);
 
             for (int j = 0; j < vecs; j++)
                 acc[i][j] = V_FMA(av, bv[j], acc[i][j]);
         }
+        for (int i = 0; i < (rows + 2) / 3; i++)
+            three[i] += a.col;
     }
     if (o->nb < vecs * LANES) { /* through memory of our own, then the columns that exist */
         for (int i = 0; i < rows; i++)
@@ -121,7 +131,8 @@ micro(int rows, int vecs, int64_t k, const float *a, const float *b, const tile_
     } while (0)
 
 /* rows: MR, or the largest power of two in what is left of a panel. */
-static void micro_rows(int rows, int64_t k, const float *a, const float *b, const tile_out *o)
+static inline __attribute__((always_inline)) void tile_rows(int rows, int64_t k, a_rows a,
+                                                            const float *b, const tile_out *o)
 {
     if (rows == MR)
         TILE(MR);
@@ -135,15 +146,30 @@ static void micro_rows(int rows, int64_t k, const float *a, const float *b, cons
         TILE(1);
 }
 
-/* All tiles of one packed panel of A against one packed panel of B. */
-static void tile(int rows, int64_t k, const float *a, const float *b, tile_out o)
+static void packed_rows(int rows, int64_t k, const float *a, const float *b, const tile_out *o)
+{
+    tile_rows(rows, k, (a_rows){a, 1, MR}, b, o);
+}
+
+static void rows_in_place(int rows, int64_t k, const float *a, int64_t lda, const float *b,
+                          const tile_out *o)
+{
+    tile_rows(rows, k, (a_rows){a, lda, 1}, b, o);
+}
+
+/* All tiles of one panel of A, PACKED or rows lda apart, against one panel of B. */
+enum { PACKED = 0 };
+static void tile(int rows, int64_t k, const float *a, int64_t lda, const float *b, tile_out o)
 {
     while (rows > 0) {
         int step = rows >= MR ? MR : rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
 
-        micro_rows(step, k, a, b, &o);
+        if (lda)
+            rows_in_place(step, k, a, lda, b, &o);
+        else
+            packed_rows(step, k, a, b, &o);
         rows -= step;
-        a += step;
+        a += lda ? step * lda : step;
         o.c += step * o.ldc;
     }
 }
@@ -157,7 +183,7 @@ static void block(int64_t m, int64_t n, int64_t k, const float *pa, const float 
             int rows = (int)(m - i < MR ? m - i : MR);
             tile_out o = {c + i * ldc + j, ldc, (int)(n - j < NR ? n - j : NR), first};
 
-            tile(rows, k, pa + i * k, pb + j * k, o);
+            tile(rows, k, pa + i * k, PACKED, pb + j * k, o);
         }
 }
 
@@ -197,5 +223,82 @@ static void gemm(const crm_cpu_gemm *g)
 
         for (int64_t k = 0; k < g->k; k += CRM_CHAIN)
             chain(g, j, n, k);
+    }
+}
+
+/* ---- with B packed before, for products with the same weights again and again ---- */
+
+/* The chains one after the other, each in panels. */
+static void pack_b(crm_cpu_operand b, int64_t n, int64_t k, float *dst)
+{
+    for (int64_t k0 = 0; k0 < k; k0 += CRM_CHAIN) {
+        int64_t w = k - k0 < CRM_CHAIN ? k - k0 : CRM_CHAIN;
+        crm_cpu_operand part = {b.p + k0 * b.col, b.row, b.col};
+
+        pack(part, n, w, NR, dst + k0 * crm_cpu_packed(n, 1));
+    }
+}
+
+/* Rows of A are read in place.  All rows against a panel of B before the next: for few rows. */
+static void gemm_rows(const crm_cpu_rows *g)
+{
+    for (int64_t k0 = 0; k0 < g->k; k0 += CRM_CHAIN) {
+        int64_t k = g->k - k0 < CRM_CHAIN ? g->k - k0 : CRM_CHAIN;
+        const float *b = g->b + k0 * crm_cpu_packed(g->n, 1);
+
+        for (int64_t j = 0; j < g->n; j += NR)
+            for (int64_t i = 0; i < g->m; i += MR) {
+                int rows = (int)(g->m - i < MR ? g->m - i : MR);
+                tile_out o = {g->c + i * g->ldc + j, g->ldc, (int)(g->n - j < NR ? g->n - j : NR),
+                              !g->add && k0 == 0};
+
+                tile(rows, k, g->a + i * g->lda + k0, g->lda, b + j * k, o);
+            }
+    }
+}
+
+/* dst[k][width] from columns of k rows that may lie anywhere; the rest of each row is 0. */
+static void pack_gathered_panel(const float *const *rows, int64_t first, int64_t n, int64_t k,
+                                int64_t width, float *dst)
+{
+    for (int64_t kk = 0; kk < k; kk++, dst += width) {
+        if (n == width) {
+            memcpy(dst, rows[kk] + first, (size_t)width * sizeof *dst);
+            continue;
+        }
+        for (int64_t j = 0; j < width; j++)
+            dst[j] = j < n ? rows[kk][first + j] : 0.0f;
+    }
+}
+
+static void pack_gathered(const float *const *rows, int64_t first, int64_t n, int64_t k,
+                          int64_t width, float *dst)
+{
+    for (int64_t j = 0; j < n; j += width, dst += width * k)
+        pack_gathered_panel(rows, first + j, n - j < width ? n - j : width, k, width, dst);
+}
+
+/* Rows [to, to + m) of the result, from columns [from, from + m) of a. */
+static void outer_rows(const crm_cpu_outer *s, int64_t from, int64_t to, int64_t m, int64_t j,
+                       int64_t n)
+{
+    float *pa = s->pack, *pb = pa + CRM_CPU_MC * CRM_CHAIN;
+
+    for (int64_t i = 0; i < m; i += CRM_CPU_MC) {
+        int64_t w = m - i < CRM_CPU_MC ? m - i : CRM_CPU_MC;
+
+        pack_gathered(s->a, from + i, w, s->k, MR, pa);
+        block(w, n, s->k, pa, pb, s->c + (to + i) * s->ldc + j, s->ldc, s->first);
+    }
+}
+
+static void outer(const crm_cpu_outer *s)
+{
+    for (int64_t j = 0; j < s->n; j += CRM_CPU_NC) {
+        int64_t n = s->n - j < CRM_CPU_NC ? s->n - j : CRM_CPU_NC;
+
+        pack_gathered(s->b, j, n, s->k, NR, s->pack + CRM_CPU_MC * CRM_CHAIN);
+        outer_rows(s, s->turn, 0, s->m - s->turn, j, n);
+        outer_rows(s, 0, s->m - s->turn, s->turn, j, n);
     }
 }
