@@ -89,6 +89,26 @@ CRM_CHECKED crm_opt_set_new(crm_opt_set **out);
  *  when a default is not a value that the option itself takes (range, power of two, values);
  *  CRM_ERR_NOMEM.  After a failure the set can only be freed.  Not collective, like all here. */
 CRM_CHECKED crm_opt_set_add(crm_opt_set *s, const crm_opt *table, void *cfg);
+/** Take variants too: a mapping "variants: {NAME: {KEY: value}}" in which KEY is an option of the
+ *  set without CRM_OPT_LAYOUT; names are lower-case letters, digits, '-' and '_'.  Overrides are
+ *  checked, digested and written out as options with the key "variants.NAME.KEY", which --set takes
+ *  as well.  Before the first load; CRM_ERR_NOMEM. */
+typedef struct crm_opt_variants {
+    void *ctx;
+    /** Whether there can be a variant of this name; when not, adds to why how it must be: "is given
+     *  to ...; allowed: ...". */
+    bool (*takes_name)(void *ctx, const char *name, crm_str *why);
+    /** Whether a variant of a good name has this option. */
+    bool (*takes)(void *ctx, const char *name, const crm_opt *o);
+    const char *help; /* sentences */
+} crm_opt_variants;
+CRM_CHECKED crm_opt_set_variants(crm_opt_set *s, const crm_opt_variants *v);
+/** Name of the i-th variant in the order of the config; NULL past the last.  Valid until the next
+ *  load. */
+const char *crm_opt_set_variant(const crm_opt_set *s, int i);
+/** Put the overrides of a variant into cfg, a copy of the struct that table is bound to.  Texts and
+ *  lists are the set's, as in the bound struct. */
+void crm_opt_set_vary(const crm_opt_set *s, const char *name, const crm_opt *table, void *cfg);
 /** Read the YAML file (NULL: none), then the n assignments "key=value" in order (--set; a list is
  *  comma-separated, as "a,b" or "[a, b]"; "\\," is a comma inside an item and "\\" a
  *  backslash).  Values are written into the bound structs only when all is right.

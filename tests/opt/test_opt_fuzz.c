@@ -21,14 +21,46 @@ static const char valid[] = "# a config\n"
                             "  lines\n"
                             "device: cpu\n"
                             "a:\n"
-                            "  b: {c: -3}\n";
+                            "  b: {c: -3}\n"
+                            "variants:\n"
+                            "  net-b: {train.lr: 2, train: {lanes: 4, refit: false}}\n"
+                            "  net-c: {eval.tags: [a, b]}  \n";
+
+static bool takes_name(void *ctx, const char *name, crm_str *why)
+{
+    (void)ctx;
+    crm_str_addf(why, "is given to a variant of no model");
+    return strncmp(name, "net-", 4) == 0;
+}
+
+static bool takes(void *ctx, const char *name, const crm_opt *o)
+{
+    (void)ctx;
+    return name[0] && o->key[0] != 'd';
+}
+
+static const crm_opt_variants variants = {
+    .takes_name = takes_name, .takes = takes, .help = "Settings that differ."};
 
 /* Pieces that mean something to a YAML reader. */
-static const char *const pieces[] = {
-    "\n", ":",     ": ",   "- ",          "[", "]",    "{",   "}",    ",",    "&x ",
-    "*x", "!",     "!!",   "? ",          "|", ">",    "'",   "\"",   "#",    "%",
-    "\t", "---",   "...",  "\\x",         "~", "null", "1e9", "\xff", "\xc3", "\xe2\x80\xa8",
-    "\r", "train", "<<: ", "\xef\xbb\xbf"};
+static const char *const pieces[] = {"\n",        ":",
+                                     ": ",        "- ",
+                                     "[",         "]",
+                                     "{",         "}",
+                                     ",",         "&x ",
+                                     "*x",        "!",
+                                     "!!",        "? ",
+                                     "|",         ">",
+                                     "'",         "\"",
+                                     "#",         "%",
+                                     "\t",        "---",
+                                     "...",       "\\x",
+                                     "~",         "null",
+                                     "1e9",       "\xff",
+                                     "\xc3",      "\xe2\x80\xa8",
+                                     "\r",        "train",
+                                     "<<: ",      "\xef\xbb\xbf",
+                                     "variants.", "net-d"};
 
 /* Draws keyed by (trial, number of the draw): the low half of a digest. */
 typedef struct draws {
@@ -92,6 +124,7 @@ static crm_status try_text(const char *text, size_t n)
     sample s, before;
 
     sample_open(&s);
+    T_OK(crm_opt_set_variants(s.set, &variants));
     before = s;
     st = crm_opt_set_load_text(s.set, "c.yaml", text, n, sets, n % 4 == 0);
     if (st != CRM_OK) {

@@ -6,7 +6,13 @@
 #include "crmpi/opt.h"
 
 /* Errors beyond the last limit are only counted: the error text could not hold them. */
-enum { OPT_FILE_MAX = 1 << 20, OPT_DEPTH_MAX = 32, OPT_ERRORS_MAX = 256 };
+enum {
+    OPT_FILE_MAX = 1 << 20,
+    OPT_DEPTH_MAX = 32,
+    OPT_ERRORS_MAX = 256,
+    OPT_VARIANT_NAME_MAX = 48
+};
+#define OPT_VARIANTS "variants"
 
 /* How a text was written: only a plain YAML scalar can be null or a number. */
 typedef enum opt_style {
@@ -50,7 +56,8 @@ typedef struct opt_entry {
     opt_setting now;  /* value is only the owner: the field of the bound struct is the truth */
     opt_setting next; /* of the load in progress */
     bool given, pending;
-    int seen_line; /* where the file being read gives the key; 0: not yet */
+    int seen_line;                 /* where the file being read gives the key; 0: not yet */
+    struct opt_override *override; /* owned; NULL: a row of a table */
 } opt_entry;
 
 /* "train" for "train.epochs": every text before a dot of a key. */
@@ -65,6 +72,7 @@ struct crm_opt_set {
     size_t n, cap;
     opt_group *group;
     size_t n_groups, cap_groups;
+    crm_opt_variants variants; /* takes NULL: there are none */
 };
 
 typedef struct opt_error {
@@ -134,6 +142,9 @@ int crm_opt_count_values(const crm_opt *o);
 opt_entry *crm_opt_find(const crm_opt_set *s, const char *key, size_t len);
 opt_group *crm_opt_find_group(const crm_opt_set *s, const char *key, size_t len);
 void crm_opt_setting_free(opt_setting *s);
+/** Add an entry; "train" to the groups, once. */
+CRM_CHECKED crm_opt_append(crm_opt_set *s, const opt_entry *e);
+CRM_CHECKED crm_opt_add_group(crm_opt_set *s, const char *key, size_t len);
 /** Make the value and its origin those of the entry and of the bound struct; next is emptied. */
 void crm_opt_entry_commit(opt_entry *e, opt_setting *next);
 
@@ -147,6 +158,20 @@ void crm_opt_log_free(opt_log *log);
 /** Adds what is wrong with a key that is no option; value is what it was given. */
 void crm_opt_unknown(const crm_opt_set *s, const char *key, size_t len, opt_text value,
                      bool is_mapping, crm_str *why);
+
+/** Adds ", name", or at last "... (see --help)". */
+void crm_opt_add_name(crm_str *out, const char *name, int *listed);
+
+/* opt_variant.c */
+/** Make the entry or the group of a key "variants.NAME...." when it is allowed and not there. */
+CRM_CHECKED crm_opt_variant_admit(crm_opt_set *s, const char *key, size_t len);
+/** Forget the entries that have no value. */
+void crm_opt_variant_prune(crm_opt_set *s);
+/** True when group is that of a variant, "variants.NAME", without an option. */
+bool crm_opt_variant_is_empty(const crm_opt_set *s, const char *group);
+/** As crm_opt_unknown for keys of variants; false for all others. */
+bool crm_opt_variant_unknown(const crm_opt_set *s, const char *key, size_t len, opt_text value,
+                             crm_str *why);
 
 /* opt_yaml.c */
 /** Reads the text into entry.next; errors go to the log. */

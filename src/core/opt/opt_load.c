@@ -29,10 +29,12 @@ static void read_set(crm_opt_set *s, const char *text, int number, opt_log *log)
     const char *eq = strchr(text, '=');
     size_t len = eq ? (size_t)(eq - text) : 0;
     opt_text t = {eq ? eq + 1 : "", eq ? strlen(eq + 1) : 0, OPT_ARG};
-    opt_entry *e = eq ? crm_opt_find(s, text, len) : NULL;
     crm_str why = {0}, key = {0};
     opt_value v = {0};
+    opt_entry *e;
 
+    log->nomem |= crm_opt_variant_admit(s, text, len) != CRM_OK;
+    e = eq ? crm_opt_find(s, text, len) : NULL;
     if (e && crm_opt_value_parse(e->o, t, &v, &why)) {
         crm_opt_stage(e, &v, OPT_FROM_SET, NULL, 0, 0, log);
         return;
@@ -80,6 +82,7 @@ static void finish(crm_opt_set *s, bool commit)
         crm_opt_setting_free(&e->next);
         e->pending = false;
     }
+    crm_opt_variant_prune(s);
 }
 
 crm_status crm_opt_set_load_text(crm_opt_set *s, const char *name, const char *text, size_t len,

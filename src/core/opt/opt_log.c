@@ -132,7 +132,7 @@ static const char *nearest(const crm_opt_set *s, const char *key, bool is_mappin
     for (size_t i = 0; i < s->n_groups && is_mapping; i++)
         name[n++] = s->group[i].name;
     for (size_t i = 0; i < s->n; i++)
-        name[n++] = s->entry[i].o->key;
+        if (!s->entry[i].override) name[n++] = s->entry[i].o->key;
     found = crm_nearest(key, name, n);
     crm_mem_free(name);
     for (size_t i = 0; i < s->n && !found; i++)
@@ -148,7 +148,7 @@ static size_t home(const crm_opt_set *s, const char *key, size_t len)
     return len;
 }
 
-static void add_name(crm_str *out, const char *name, int *listed)
+void crm_opt_add_name(crm_str *out, const char *name, int *listed)
 {
     if (*listed < LISTED_MAX)
         crm_str_addf(out, "%s%s", *listed > 0 ? ", " : "", name);
@@ -164,10 +164,10 @@ static void add_allowed(const crm_opt_set *s, const char *key, size_t len, crm_s
     int listed = 0;
 
     for (size_t i = 0; i < s->n_groups && n == 0; i++)
-        if (!strchr(s->group[i].name, '.')) add_name(why, s->group[i].name, &listed);
+        if (!strchr(s->group[i].name, '.')) crm_opt_add_name(why, s->group[i].name, &listed);
     for (size_t i = 0; i < s->n; i++)
         if (n > 0 ? strncmp(s->entry[i].o->key, key, n) == 0 : !strchr(s->entry[i].o->key, '.'))
-            add_name(why, s->entry[i].o->key, &listed);
+            crm_opt_add_name(why, s->entry[i].o->key, &listed);
 }
 
 void crm_opt_unknown(const crm_opt_set *s, const char *key, size_t len, opt_text value,
@@ -176,6 +176,7 @@ void crm_opt_unknown(const crm_opt_set *s, const char *key, size_t len, opt_text
     crm_str group = {0};
     const char *near;
 
+    if (crm_opt_variant_unknown(s, key, len, value, why)) return;
     crm_str_addf(why, "value '");
     crm_opt_show(why, value.p, value.len);
     if (crm_opt_find_group(s, key, len)) {

@@ -40,7 +40,7 @@ static crm_status grow(void **item, size_t n, size_t *cap, size_t size)
     return CRM_OK;
 }
 
-static crm_status add_group(crm_opt_set *s, const char *key, size_t len)
+crm_status crm_opt_add_group(crm_opt_set *s, const char *key, size_t len)
 {
     void *item = s->group;
     char *name;
@@ -78,26 +78,33 @@ static crm_status make_default(const crm_opt *o, opt_setting *next)
     return st;
 }
 
-static crm_status add_entry(crm_opt_set *s, const crm_opt *o, void *cfg)
+crm_status crm_opt_append(crm_opt_set *s, const opt_entry *e)
 {
     void *item = s->entry;
+
+    CRM_TRY(grow(&item, s->n, &s->cap, sizeof *s->entry));
+    s->entry = item;
+    s->entry[s->n++] = *e;
+    return CRM_OK;
+}
+
+static crm_status add_entry(crm_opt_set *s, const crm_opt *o, void *cfg)
+{
     opt_setting next = {0};
-    opt_entry *e;
+    crm_status st;
 
     CRM_CHECK((unsigned)o->type < CRM_OPT_TYPE_COUNT, CRM_ERR_INTERNAL,
               "option '%s' has the unknown type %d", o->key, (int)o->type);
     CRM_CHECK(o->type != CRM_OPT_ENUM || o->values, CRM_ERR_INTERNAL, "option '%s' has no values",
               o->key);
     CRM_TRY(check_key(s, o->key));
-    CRM_TRY(grow(&item, s->n, &s->cap, sizeof *s->entry));
-    s->entry = item;
     for (const char *dot = strchr(o->key, '.'); dot; dot = strchr(dot + 1, '.'))
-        CRM_TRY(add_group(s, o->key, (size_t)(dot - o->key)));
+        CRM_TRY(crm_opt_add_group(s, o->key, (size_t)(dot - o->key)));
     CRM_TRY(make_default(o, &next));
-    e = &s->entry[s->n++];
-    *e = (opt_entry){.o = o, .field = (char *)cfg + o->offset};
-    crm_opt_entry_commit(e, &next);
-    return CRM_OK;
+    st = crm_opt_append(s, &(opt_entry){.o = o, .field = (char *)cfg + o->offset});
+    if (!st) crm_opt_entry_commit(&s->entry[s->n - 1], &next);
+    crm_opt_setting_free(&next);
+    return st;
 }
 
 crm_status crm_opt_set_add(crm_opt_set *s, const crm_opt *table, void *cfg)
@@ -200,6 +207,7 @@ void crm_opt_set_free(crm_opt_set **sp)
     for (size_t i = 0; i < s->n; i++) {
         crm_opt_setting_free(&s->entry[i].now);
         crm_opt_setting_free(&s->entry[i].next);
+        crm_mem_free(s->entry[i].override);
     }
     for (size_t i = 0; i < s->n_groups; i++)
         crm_mem_free(s->group[i].name);

@@ -6,6 +6,7 @@
 #include "opt_impl.h"
 
 enum { HELP_COLUMNS = 100 };
+#define VARIANT_ROW OPT_VARIANTS ".NAME.KEY"
 
 static const char *origin_of(const opt_entry *e)
 {
@@ -92,8 +93,8 @@ done:
     return st;
 }
 
-/* Calls row for every option, modules in the order of their first option, and head before each
- * module. */
+/* Calls row for every option of a table, modules in the order of their first option, and head
+ * before each module. */
 static void by_module(const crm_opt_set *s, void (*head)(crm_str *, const char *, int),
                       void (*row)(crm_str *, const crm_opt *, int), int width, crm_str *out)
 {
@@ -102,7 +103,7 @@ static void by_module(const crm_opt_set *s, void (*head)(crm_str *, const char *
         size_t first = 0;
         while (!same_module(&s->entry[first], e))
             first++;
-        if (first < i) continue;
+        if (first < i || e->override) continue;
         head(out, e->o->key, (int)module_length(e->o->key));
         for (size_t k = i; k < s->n; k++)
             if (same_module(&s->entry[k], e)) row(out, s->entry[k].o, width);
@@ -171,6 +172,11 @@ void crm_opt_set_write_help(const crm_opt_set *s, FILE *f)
         if (n > width) width = n;
     }
     by_module(s, help_head, help_row, (int)width, &out);
+    if (s->variants.takes) {
+        help_head(&out, OPT_VARIANTS, (int)strlen(OPT_VARIANTS));
+        crm_str_addf(&out, "  %-*s  ", (int)width, VARIANT_ROW);
+        add_wrapped(&out, s->variants.help, (int)width + 4);
+    }
     if (out.text) fputs(out.text, f);
     crm_str_free(&out);
 }
@@ -221,4 +227,9 @@ static void markdown_row(crm_str *out, const crm_opt *o, int width)
 void crm_opt_set_write_markdown(const crm_opt_set *s, crm_str *out)
 {
     by_module(s, markdown_head, markdown_row, 0, out);
+    if (!s->variants.takes) return;
+    markdown_head(out, OPT_VARIANTS, (int)strlen(OPT_VARIANTS));
+    crm_str_addf(out, "| `" VARIANT_ROW "` | that of KEY | (none) | that of KEY |  | ");
+    add_cell(out, s->variants.help);
+    crm_str_addf(out, "\n");
 }

@@ -235,10 +235,17 @@ static void read_mapping(reader *r, const char *prefix);
 
 static void read_group(reader *r, opt_group *g, yaml_mark_t key_at, int64_t mapping)
 {
+    const char *name = g->name; /* g may be moved by the groups of variants */
+    int64_t errors = r->log->total;
+    crm_str why = {0};
+
     if (g->mapping == mapping) report_twice(r, key_at, g->name, g->line);
     g->mapping = mapping;
     g->line = line_of(key_at);
-    read_mapping(r, g->name);
+    read_mapping(r, name);
+    if (r->log->total > errors || !crm_opt_variant_is_empty(r->set, name)) return;
+    crm_str_addf(&why, "value '{}' is empty; allowed: at least one option that differs");
+    report(r, key_at, name, &why);
 }
 
 /* A key that is no option: one error, whatever lies below it. */
@@ -257,9 +264,12 @@ static void refuse_value(reader *r, const crm_str *key, yaml_mark_t key_at, bool
 /* The value of the full key; the current event is its first. */
 static void read_value(reader *r, const crm_str *key, yaml_mark_t key_at, int64_t mapping)
 {
-    opt_entry *e = crm_opt_find(r->set, key->text, key->len);
-    opt_group *g = crm_opt_find_group(r->set, key->text, key->len);
+    opt_entry *e;
+    opt_group *g;
 
+    r->log->nomem |= crm_opt_variant_admit(r->set, key->text, key->len) != CRM_OK;
+    e = crm_opt_find(r->set, key->text, key->len);
+    g = crm_opt_find_group(r->set, key->text, key->len);
     if (g && r->event.type == YAML_MAPPING_START_EVENT)
         read_group(r, g, key_at, mapping);
     else if (e)
