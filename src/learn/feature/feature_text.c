@@ -3,29 +3,30 @@
  *     v_w = log(1 + tf_w) (log((1 + D) / (1 + df_w)) + 1),   out = v / |v|
  *
  * tf_w counts over all documents of the customer; df_w and D count documents of training rows
- * (smoothed as in Pedregosa et al., scikit-learn, TfidfTransformer).  Words are kept by text: a
- * data set with another dictionary gets a map of its own, made once. */
+ * (smoothed as in Pedregosa et al., scikit-learn, TfidfTransformer).  Words are kept by text, in a
+ * vocabulary whose id i is column i - 1: a data set with another dictionary gets a map of its own,
+ * made once. */
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "crmpi/base_math.h"
+#include "crmpi/text.h"
 #include "feature_impl.h"
 
-/* Column of each dictionary word (-1: none) of the data set with this digest. */
+/* Vocabulary id of each dictionary word of the data set with this digest. */
 typedef struct word_map {
     crm_digest data;
-    int32_t *column;
+    int32_t *id;
     struct word_map *next;
 } word_map;
 
 typedef struct text_bag {
     feature f;
     int64_t n;                /* words */
-    char **word;              /* [n] in column order */
+    crm_vocab *vocab;         /* n words; NULL before there are any */
     double *idf;              /* [n] */
-    int32_t *by_text;         /* [n] columns in the order of the words' text */
     _Atomic(word_map *) maps; /* newest first; only ever grows while others read */
 } text_bag;
 
@@ -36,7 +37,7 @@ static crm_status text_make(const void *cfg, crm_transform **out)
 
 static void map_free(word_map *map)
 {
-    if (map) crm_mem_free(map->column);
+    if (map) crm_mem_free(map->id);
     crm_mem_free(map);
 }
 
@@ -48,54 +49,30 @@ static void text_free(crm_transform *t)
         next = map->next;
         map_free(map);
     }
-    for (int64_t i = 0; m->word && i < m->n; i++)
-        crm_mem_free(m->word[i]);
-    crm_mem_free(m->word);
+    crm_vocab_free(&m->vocab);
     crm_mem_free(m->idf);
-    crm_mem_free(m->by_text);
     feature_free(t);
 }
 
-static crm_status shape(text_bag *m, int64_t n)
+static crm_status set_words(text_bag *m, int64_t n, const char *const *word)
 {
+    CRM_TRY(crm_vocab_from_list(n, word, &m->vocab));
     m->n = n;
-    CRM_NEW(m->word, n);
     CRM_NEW(m->idf, n);
-    CRM_NEW(m->by_text, n);
     return CRM_OK;
 }
 
-static crm_status set_word(text_bag *m, int64_t i, const char *text)
+static const char *const *words(const text_bag *m)
 {
-    m->word[i] = crm_mem_strdup(text);
-    CRM_CHECK(m->word[i], CRM_ERR_NOMEM, "out of memory: word %lld", (long long)i);
-    return CRM_OK;
-}
-
-/* Insert into the sorted part; words are few. */
-static void sort_words(text_bag *m)
-{
-    for (int64_t i = 0; i < m->n; i++) {
-        int64_t lo = 0, hi = i;
-        while (lo < hi) {
-            int64_t mid = (lo + hi) / 2;
-            if (strcmp(m->word[m->by_text[mid]], m->word[i]) < 0)
-                lo = mid + 1;
-            else
-                hi = mid;
-        }
-        memmove(m->by_text + lo + 1, m->by_text + lo, (size_t)(i - lo) * sizeof *m->by_text);
-        m->by_text[lo] = (int32_t)i;
-    }
+    return m->vocab ? crm_vocab_words(m->vocab) : NULL;
 }
 
 static crm_status name_columns(text_bag *m, const crm_schema *in)
 {
-    sort_words(m);
     CRM_TRY(feature_columns_begin(&m->f));
     crm_columns_add_nums(m->f.columns, in);
     for (int64_t i = 0; i < m->n; i++)
-        crm_columns_add_num(m->f.columns, "word %s", m->word[i]);
+        crm_columns_add_num(m->f.columns, "word %s", words(m)[i]);
     crm_columns_add_cats(m->f.columns, in);
     return feature_columns_end(&m->f);
 }
@@ -110,16 +87,12 @@ static crm_status count_own(const crm_documents *docs, const crm_view *own, int6
 
     CRM_NEW(*df, docs->n_words + 1);
     CRM_NEW(seen, docs->n_words);
-    for (int64_t i = 0; i < own->n; i++)
-        for (int64_t d = docs->first[own->row[i]]; d < docs->first[own->row[i] + 1]; d++) {
-            (*df)[docs->n_words]++;
-            for (int64_t t = docs->token_first[d]; t < docs->token_first[d + 1]; t++) {
-                int32_t w = docs->token[t];
-                if (w < 0 || w >= docs->n_words || seen[w] == d + 1) continue;
-                seen[w] = d + 1;
-                (*df)[w]++;
-            }
-        }
+    for (int64_t i = 0; i < own->n; i++) {
+        int64_t first = docs->first[own->row[i]], end = docs->first[own->row[i] + 1];
+        crm_text_tally(CRM_TEXT_DOCUMENTS, docs->token_first, docs->token, first, end,
+                       docs->n_words, seen, *df);
+        (*df)[docs->n_words] += end - first;
+    }
     crm_mem_free(seen);
     return CRM_OK;
 }
@@ -140,22 +113,25 @@ static crm_status choose(text_bag *m, const crm_documents *docs, const int64_t *
 {
     const crm_text_bag_cfg *cfg = m->f.cfg;
     double n_docs = (double)df[docs->n_words];
-    candidate *c;
+    candidate *c = NULL;
+    const char **word = NULL;
     int64_t n = 0;
-    crm_status st;
+    crm_status st = CRM_OK;
 
-    CRM_NEW(c, docs->n_words);
+    CRM_NEW_TO(st, done, c, docs->n_words);
+    CRM_NEW_TO(st, done, word, docs->n_words);
     for (int64_t w = 0; w < docs->n_words; w++)
         if (df[w] > 0 && (double)df[w] <= cfg->max_df * n_docs)
             c[n++] = (candidate){.df = df[w], .word = w};
     qsort(c, (size_t)n, sizeof *c, commoner);
-    CRM_TRY_TO(st, done, shape(m, n < cfg->words ? n : cfg->words));
-    for (int64_t i = 0; i < m->n; i++) {
+    for (int64_t i = 0; i < n; i++)
+        word[i] = docs->word[c[i].word];
+    CRM_TRY_TO(st, done, set_words(m, n < cfg->words ? n : cfg->words, word));
+    for (int64_t i = 0; i < m->n; i++)
         m->idf[i] = crm_log((1 + n_docs) / (1 + (double)c[i].df)) + 1;
-        CRM_TRY_TO(st, done, set_word(m, i, docs->word[c[i].word]));
-    }
 done:
     crm_mem_free(c);
+    crm_mem_free(word);
     return st;
 }
 
@@ -187,35 +163,18 @@ done:
 
 /* ---- apply ---- */
 
-static int32_t find_word(const text_bag *m, const char *text)
-{
-    int64_t lo = 0, hi = m->n;
-
-    while (lo < hi) {
-        int64_t mid = (lo + hi) / 2;
-        int order = strcmp(m->word[m->by_text[mid]], text);
-        if (order == 0) return m->by_text[mid];
-        if (order < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return -1;
-}
-
 static word_map *map_new(const text_bag *m, const crm_documents *docs, crm_digest data)
 {
     word_map *map = crm_mem_new(1, sizeof *map);
 
     if (!map) return NULL;
     map->data = data;
-    map->column = crm_mem_new((size_t)docs->n_words, sizeof *map->column);
-    if (!map->column) {
+    map->id = crm_mem_new((size_t)docs->n_words, sizeof *map->id);
+    if (!map->id) {
         map_free(map);
         return NULL;
     }
-    for (int64_t w = 0; w < docs->n_words; w++)
-        map->column[w] = find_word(m, docs->word[w]);
+    crm_vocab_map(m->vocab, docs->n_words, docs->word, map->id);
     return map;
 }
 
@@ -244,10 +203,10 @@ static void count_words(const text_bag *m, const crm_documents *docs, const word
     int64_t end = docs->token_first[docs->first[row + 1]];
 
     for (int64_t t = docs->token_first[docs->first[row]]; t < end; t++) {
-        int32_t w = docs->token[t], c;
+        int32_t w = docs->token[t], id;
         if (w < 0 || w >= docs->n_words) continue;
-        c = map ? map->column[w] : find_word(m, docs->word[w]);
-        if (c >= 0) tf[c] += 1;
+        id = map ? map->id[w] : crm_vocab_find(m->vocab, docs->word[w]);
+        if (id != CRM_VOCAB_ABSENT) tf[id - 1] += 1;
     }
 }
 
@@ -289,7 +248,7 @@ static crm_status text_save(const crm_transform *t, crm_bag *b)
 {
     const text_bag *m = (const text_bag *)t;
 
-    CRM_TRY(crm_bag_put_list(b, "words", m->n, (const char *const *)m->word));
+    CRM_TRY(crm_bag_put_list(b, "words", m->n, words(m)));
     return feature_put(b, "idf", CRM_F64, m->n, m->idf);
 }
 
@@ -300,9 +259,7 @@ static crm_status text_load(crm_transform *t, const crm_schema *in, crm_bag *b)
     int64_t n;
 
     CRM_TRY(crm_bag_get_list(b, "words", &n, &word));
-    CRM_TRY(shape(m, n));
-    for (int64_t i = 0; i < n; i++)
-        CRM_TRY(set_word(m, i, word[i]));
+    CRM_TRY(set_words(m, n, word));
     CRM_TRY(feature_get(b, "idf", CRM_F64, n, m->idf));
     return name_columns(m, in);
 }
