@@ -6,6 +6,8 @@
 
 #include "op_fixture.h"
 
+#include "op_cases_number.h"
+
 static double act_ref(int act, double x)
 {
     switch (act) {
@@ -492,6 +494,11 @@ static const op_case op_cases[] = {
     {"bce_loss", CRM_OP_BCE_LOSS, BINARY, 1e-6, loss_setup, loss_call, 0},
     {"bce_loss unweighted", CRM_OP_BCE_LOSS, BINARY | NO_WEIGHTS, 1e-6, loss_setup, loss_call, 0},
     {"bce_loss alone", CRM_OP_BCE_LOSS, BINARY | LOSS_ONLY, 1e-6, loss_setup, loss_call, 0},
+    {"huber_loss", CRM_OP_HUBER_LOSS, 0, 1e-6, number_setup, number_call, 0},
+    {"huber_loss alone", CRM_OP_HUBER_LOSS, NUMBER_LOSS_ONLY, 1e-6, number_setup, number_call, 0},
+    {"poisson_loss", CRM_OP_POISSON_LOSS, POISSON, 1e-6, number_setup, number_call, 0},
+    {"poisson_loss alone", CRM_OP_POISSON_LOSS, POISSON | NUMBER_LOSS_ONLY, 1e-6, number_setup,
+     number_call, 0},
     {"sum_squares", CRM_OP_SUM_SQUARES, 0, 1e-14, squares_setup, squares_call, NO_SLICE},
     {"adam", CRM_OP_ADAM, 0, 1e-6, adam_setup, adam_call, 0},
     {"sgd", CRM_OP_SGD, PLAIN, 1e-6, sgd_setup, sgd_call, 0},

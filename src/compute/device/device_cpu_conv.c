@@ -20,8 +20,8 @@
 /* Windows written out at a time in products over windows; a sum over rows takes one chain of them.
  */
 enum { PIECE = 2 * CRM_CHAIN };
-/* The sparse form is taken when at most one element of this many is not zero. */
-enum { SPARSE_X = 3, SPARSE_W = 3 };
+/* The sparse form is taken when at most one element of this many is not zero (measured). */
+enum { SPARSE_X = 3, SPARSE_W = 6 };
 
 /* Window r of sample s, r in [0, count): tap j is row r + first + j * way of the sample's rows in
  * x, zeros outside [0, steps). */
@@ -45,11 +45,27 @@ static windows windows_of_dy(const crm_conv *p, const crm_tensor *dy)
     return (windows){dy, output_steps(p), p->steps, p->kernel, p->pad, -1};
 }
 
+/* Taps of a dense x that are inside lie side by side. */
+static void copy_window(const windows *w, int64_t sample, int64_t at, float *to)
+{
+    int64_t d = w->x->dim[1], from = at < 0 ? -at : 0,
+            till = at + w->kernel > w->steps ? w->steps - at : w->kernel;
+
+    memset(to, 0, (size_t)(from * d) * sizeof *to);
+    memcpy(to + from * d, row(w->x, sample * w->steps + at + from),
+           (size_t)((till - from) * d) * sizeof *to);
+    memset(to + till * d, 0, (size_t)((w->kernel - till) * d) * sizeof *to);
+}
+
 /* Window r of all samples, [kernel][d]. */
 static void write_window(const windows *w, int64_t r, float *to)
 {
     int64_t d = w->x->dim[1], sample = r / w->count, at = r % w->count + w->first;
 
+    if (w->way == 1 && w->x->ld == d) {
+        copy_window(w, sample, at, to);
+        return;
+    }
     for (int64_t j = 0; j < w->kernel; j++, at += w->way, to += d)
         if (at >= 0 && at < w->steps)
             memcpy(to, row(w->x, sample * w->steps + at), (size_t)d * sizeof *to);

@@ -225,17 +225,13 @@ static double attend_rows(const cpu_state *cpu, const crm_segments *s, int64_t i
                           const crm_tensor *x, const float *dy, const float *a, float *g,
                           crm_tensor *dx)
 {
-    crm_cpu_terms t = {.n = 1, .x = dy, .width = x->dim[1]};
+    int64_t d = x->dim[1];
     double sum = 0;
 
     for (int64_t r = s->first[i]; r < s->first[i + 1]; r++, a++, g++) {
-        float *to = row(dx, row_at(s, r));
-
-        *g = cpu->k->dot(dy, row(x, row_at(s, r)), t.width);
+        *g = cpu->k->dot(dy, row(x, row_at(s, r)), d);
         sum += (double)*a * (double)*g; /* the product is exact */
-        t.factor = a;
-        memset(to, 0, row_bytes(dx));
-        cpu->k->gather(&t, to);
+        cpu->k->times_row(dy, *a, row(dx, row_at(s, r)), d);
     }
     return sum;
 }

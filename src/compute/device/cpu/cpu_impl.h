@@ -169,6 +169,7 @@ typedef struct crm_cpu_kernels {
     /* y[n], arg[n]: the larger of y and x, whose row number is given; equal: y stays. */
     void (*max_row)(const float *x, int32_t row, float *y, int32_t *arg, int64_t n);
     void (*add_row)(const float *x, float *y, int64_t n); /* y += x */
+    void (*times_row)(const float *x, float factor, float *y, int64_t n); /* y = factor x */
     /* How many of x[n] are not zero; their values and places in order. */
     int64_t (*count_nonzero)(const float *x, int64_t n);
     int64_t (*find_nonzero)(const float *x, int64_t n, float *value, int32_t *at);

@@ -38,6 +38,7 @@ const crm_cpu_kernels KERNELS = {
     .gather = gather,
     .max_row = max_row,
     .add_row = add_row,
+    .times_row = times_row,
     .count_nonzero = count_nonzero,
     .find_nonzero = find_nonzero,
     .dot = dot,

@@ -93,16 +93,27 @@ static int64_t find_nonzero(const float *x, int64_t n, float *value, int32_t *at
     return count;
 }
 
+/* y = factor x */
+static void times_row(const float *restrict x, float factor, float *restrict y, int64_t n)
+{
+    EACH(n, y[i] = factor * x[i]);
+}
+
 /* 16 chains, that of column j is j mod 16; then halves are added. */
 static float dot(const float *a, const float *b, int64_t n)
 {
-    enum { W = 16 };
-    float s[W] = {0};
+    enum { W = 16, VECS = W / LANES };
+    vec acc[VECS];
+    float s[W];
     int64_t j = 0;
 
+    for (int v = 0; v < VECS; v++)
+        acc[v] = V_ZERO();
     for (; j + W <= n; j += W)
-        for (int64_t i = 0; i < W; i++)
-            s[i] = fmaf(a[j + i], b[j + i], s[i]);
+        for (int v = 0; v < VECS; v++)
+            acc[v] = V_FMA(V_LOAD(a + j + v * LANES), V_LOAD(b + j + v * LANES), acc[v]);
+    for (int v = 0; v < VECS; v++)
+        V_STORE(s + v * LANES, acc[v]);
     for (int64_t i = 0; j + i < n; i++)
         s[i] = fmaf(a[j + i], b[j + i], s[i]);
     for (int64_t half = W / 2; half > 0; half /= 2)
