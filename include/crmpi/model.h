@@ -76,11 +76,26 @@ typedef struct crm_model_cfg {
                             "name:weight:loss" (loss: huber or poisson, for numbers)    */
 } crm_model_cfg;
 extern const crm_opt crm_model_opts[];
-/** Widths in cfg->hidden are integers 1..65536, at most 16 of them.
- *  CRM_ERR_CONFIG with key, value and range. */
+/** Lists hold integers in their ranges, at most 16 of them (text_kernels: 8, distinct, none wider
+ *  than text_length); options fit each other; items of heads can be read.  What a branch that is
+ *  switched off does not read is not looked at.  CRM_ERR_CONFIG with key, value and what to do. */
 CRM_CHECKED crm_model_cfg_check(const crm_model_cfg *cfg);
 
-/** What a sample consists of.  Absent blocks are 0. */
+enum { CRM_MODEL_HEADS_MAX = 32, CRM_MODEL_HEAD_NAME_MAX = 64 };
+/** One item of cfg->heads. */
+typedef struct crm_model_target {
+    char name[CRM_MODEL_HEAD_NAME_MAX];
+    double weight; /* > 0; 1 when not given                                              */
+    int kind;      /* CRM_HEAD_HUBER or CRM_HEAD_POISSON as asked for, -1 when not given */
+} crm_model_target;
+/** Split the items "name", "name:weight", "name:weight:loss" of cfg->heads into out[0 .. *n).
+ *  CRM_ERR_CONFIG: more than CRM_MODEL_HEADS_MAX, an empty or too long name, the same name twice, a
+ *  weight that is no positive number, an unknown loss. */
+CRM_CHECKED crm_model_parse_heads(const crm_model_cfg *cfg,
+                                  crm_model_target out[CRM_MODEL_HEADS_MAX], int *n);
+
+/** What a sample consists of.  Absent blocks are 0.  The caller has cut events, documents and
+ *  tokens to the most that are named here; max_tokens is not above cfg->text_length. */
 typedef struct crm_model_inputs {
     int64_t n_num, n_cat;
     const int64_t *n_levels;      /* [n_cat]                                                     */
@@ -110,7 +125,10 @@ typedef struct crm_model_label {
 
 /** Rows of one call: n = lanes * lane_rows; row r belongs to lane r / lane_rows.  Arrays are device
  *  memory (host memory on the CPU); scale and the first-arrays are host memory.  Padding rows have
- *  label -1, codes -1, zeros, no events and no documents. */
+ *  label -1, codes -1, zeros, no events and no documents.  First-arrays need not begin with 0, so
+ *  that a part of a larger batch is named by moving them: events are category[event_first[r]] ...
+ *  in any case.  Labels begin with the first row (of heads of documents: first document) of the
+ *  call. */
 typedef struct crm_model_batch {
     int64_t lanes, lane_rows;
     const float *num;           /* [n][n_num], scaled, no NaN                                     */
@@ -140,6 +158,8 @@ CRM_CHECKED crm_model_new(const crm_model_cfg *cfg, const crm_model_inputs *in,
                           int64_t max_lanes, crm_device *d, crm_model **out);
 /** Names, shapes, offsets, decay flags.  crm_params_size is the length of weights and gradients. */
 const crm_params *crm_model_params(const crm_model *m);
+/** Bytes of the arena of activations and gradients. */
+size_t crm_model_bytes(const crm_model *m);
 /** Elements of the flat vector = crm_params_size(crm_model_params(m)). */
 int64_t crm_model_size(const crm_model *m);
 /** Numbers that are learnt (without gaps), for display. */
@@ -169,13 +189,15 @@ CRM_CHECKED crm_model_logits(crm_model *m, const crm_model_batch *b, const float
 /** Elements from here on are tables of which a batch touches few rows. */
 int64_t crm_model_tables(const crm_model *m);
 /** Tell which elements of the gradient of tables a batch can touch: note(ctx, first, n) for ranges
- * of the flat vector. */
+ *  of the flat vector: whole tables of categories, rows of the words that occur; a range is named
+ *  once. */
 void crm_model_touched(const crm_model *m, const crm_model_batch *b,
                        void (*note)(void *ctx, int64_t first, int64_t n), void *ctx);
-/** Width of the vector that the heads see, and that vector itself: out [n][width], host. */
+/** Width of the vector that the heads see, and that vector itself: out [n][width], host.  0 and
+ *  CRM_ERR_ARG where all heads are of documents. */
 int64_t crm_model_fused_width(const crm_model *m);
 CRM_CHECKED crm_model_fused(crm_model *m, const crm_model_batch *b, const float *w, float *out);
-/** Repeat a failing step and name the first thing that is not finite ("output of profile.0", see
+/** Repeat a failing step and name the first thing that is not finite ("output of prof", see
  *  crm_net_find_nonfinite); "" when all is finite.  grad as in forward_backward (zeroed; scratch).
  */
 CRM_CHECKED crm_model_find_nonfinite(crm_model *m, const crm_model_batch *b, const float *w,

@@ -1,6 +1,6 @@
 /* nn.h - parameters in one flat vector, and a net of layers over values (room nn).
  *
- * Parameters.  A registry names every parameter (PyTorch-like: "profile.0.weight"), its shape and
+ * Parameters.  A registry names every parameter (PyTorch-like: "prof.weight"), its shape and
  * its place in ONE flat f32 vector.  Gradients and optimiser state use the same layout.  Offsets
  * are multiples of CRM_PARAM_ALIGN elements; the gaps hold zeros and have zero gradient.
  *
@@ -86,6 +86,7 @@ typedef struct crm_rows {
     int64_t n;
     const int64_t *first;     /* [lanes + 1] host: rows of each lane                             */
     crm_segments parts;       /* rows of each row of the parent domain                           */
+    crm_segments starts;      /* first row of each part that has one: for crm_net_pool_first     */
     const crm_packed *packed; /* [lanes] host: for recurrent layers, else NULL                   */
     const int64_t *row_id;    /* [n] for dropout in this domain, else NULL                       */
 } crm_rows;
@@ -100,6 +101,7 @@ typedef struct crm_pass {
     uint64_t seed;
     uint32_t epoch;
     const int64_t *row_id; /* [n] device memory; needed when training with dropout          */
+    const crm_rows *rows;  /* [domains]; rows[CRM_SAMPLES] is not read; NULL: only samples  */
 } crm_pass;
 
 /** Loss of a head: set before each pass.  n: rows of the domain of its logits. */
@@ -145,6 +147,9 @@ CRM_CHECKED crm_net_linear(crm_net *net, const char *name, crm_value x, crm_act 
  *  code is one column of an i32 input. */
 CRM_CHECKED crm_net_embedding(crm_net *net, const char *name, crm_value code, int64_t levels,
                               crm_value y);
+/** As crm_net_embedding for words: row 0 of the table begins as 0; "no word" is code -1. */
+CRM_CHECKED crm_net_words(crm_net *net, const char *name, crm_value code, int64_t words,
+                          crm_value y);
 /** y = x times mask / (1 - rate) in training, y = x else. */
 CRM_CHECKED crm_net_dropout(crm_net *net, const char *name, crm_value x, double rate, crm_value y);
 /** y = a + b. */
@@ -164,8 +169,11 @@ CRM_CHECKED crm_net_rnn(crm_net *net, const char *name, crm_rnn_kind kind, int l
 /** y (parent domain of x's) = pool of the rows of x of each segment. */
 CRM_CHECKED crm_net_pool(crm_net *net, const char *name, crm_pool_kind kind, crm_value x,
                          crm_value y);
+/** y (parent domain of x's) = the first row of x of each segment, 0 for an empty one: what a
+ *  recurrent layer that runs backward knows at its end. */
+CRM_CHECKED crm_net_pool_first(crm_net *net, const char *name, crm_value x, crm_value y);
 /** Attention pooling (crm_op_attend): score of width 1 in the domain of x; y in the parent domain.
- */
+ *  x and score are values, not inputs. */
 CRM_CHECKED crm_net_attend(crm_net *net, const char *name, crm_value score, crm_value x,
                            crm_value y);
 /** Embedding and text convolution (crm_op_text_conv): token is an i32 input of width 1 in a domain

@@ -21,7 +21,7 @@ typedef struct fixture {
     float class_weight[3];
     float num[ROWS * NUM];
     int32_t cat[ROWS * CAT], label[HEADS][ROWS];
-    const int32_t *labels[HEADS];
+    crm_model_label labels[HEADS];
     double scale[HEADS];
     int64_t row_id[ROWS];
     crm_model_batch batch; /* two lanes of four rows */
@@ -46,15 +46,16 @@ static inline void make_fixture(fixture *f)
     *f = (fixture){.cfg = {.activation = CRM_ACT_TANH, .residual = true, .fusion = 5},
                    .hidden = {"6", "6"},
                    .levels = {4, 1},
-                   .head = {{"mood", 3, 0.7, NULL}, {"churn", 2, 1.5, NULL}},
+                   .head = {{.name = "mood", .n_classes = 3, .weight = 0.7},
+                            {.name = "churn", .n_classes = 2, .weight = 1.5}},
                    .class_weight = {1, 2, 0.5f},
                    .scale = {0.25, 0.125}};
     f->cfg.hidden = (crm_opt_list){2, f->hidden};
-    f->in = (crm_model_inputs){NUM, CAT, f->levels};
+    f->in = (crm_model_inputs){.n_num = NUM, .n_cat = CAT, .n_levels = f->levels};
     f->head[0].class_weight = f->class_weight;
     fill_rows(f);
-    f->labels[0] = f->label[0];
-    f->labels[1] = f->label[1];
+    f->labels[0].class = f->label[0];
+    f->labels[1].class = f->label[1];
     f->batch = (crm_model_batch){.lanes = 2,
                                  .lane_rows = ROWS / 2,
                                  .num = f->num,
@@ -68,12 +69,12 @@ static inline void make_fixture(fixture *f)
 
 /* Rows [first, first + lanes * rows) of the fixture as a batch. */
 static inline crm_model_batch part_of(const fixture *f, int64_t first, int64_t lanes, int64_t rows,
-                                      const int32_t *labels[HEADS])
+                                      crm_model_label labels[HEADS])
 {
     crm_model_batch b = f->batch;
 
     for (int h = 0; h < HEADS; h++)
-        labels[h] = f->label[h] + first;
+        labels[h] = (crm_model_label){.class = f->label[h] + first};
     b.lanes = lanes;
     b.lane_rows = rows;
     b.num += first * NUM;
@@ -155,7 +156,7 @@ static inline int64_t ref_inputs(const reference *r, int64_t row, double *x)
         const double *w;
         int32_t code = r->f->cat[row * CAT + k];
 
-        snprintf(name, sizeof name, "profile.embed.%d", (int)k);
+        snprintf(name, sizeof name, "pemb.%d", (int)k);
         w = ref_param(r, name, ".weight", &p);
         for (int64_t e = 0; e < p->dim[1]; e++)
             x[n++] = code >= 0 && code < p->dim[0] ? w[code * p->dim[1] + e] : 0;
@@ -170,10 +171,10 @@ static inline int64_t ref_logits(const reference *r, int64_t row, int head, doub
     char name[64];
 
     for (int i = 0; i < r->f->cfg.hidden.n; i++) {
-        snprintf(name, sizeof name, "profile.%d", i);
+        snprintf(name, sizeof name, i ? "prof%d" : "prof", i + 1);
         ref_dense(r, name, r->f->cfg.activation, r->f->cfg.residual, x, &width);
     }
-    if (r->f->cfg.fusion) ref_dense(r, "fusion", r->f->cfg.activation, false, x, &width);
+    if (r->f->cfg.fusion) ref_dense(r, "fus", r->f->cfg.activation, false, x, &width);
     snprintf(name, sizeof name, "heads.%s", r->f->head[head].name);
     ref_dense(r, name, CRM_ACT_NONE, false, x, &width);
     return width;

@@ -161,7 +161,7 @@ static void row_by_row(void)
         double mood[ROWS][3], churn[ROWS][2], one[3], two[2];
         double *all[HEADS] = {mood[0], churn[0]}, *single[HEADS] = {one, two};
         float fused[ROWS * 5], alone[5];
-        const int32_t *labels[HEADS];
+        crm_model_label labels[HEADS];
 
         T_EQ_I(crm_model_fused_width(b.m), 5);
         T_OK(crm_model_predict(b.m, &f.batch, b.w, all));
@@ -189,7 +189,7 @@ static void lanes_apart(void)
     f.cfg.dropout = 0.3;
     f.cfg.embed_dropout = 0.2;
     if (open_bench(&b, &f)) {
-        const int32_t *labels[HEADS];
+        crm_model_label labels[HEADS];
         float alone[2 * STRIDE];
         double loss[HEADS];
         size_t bytes = (size_t)crm_model_size(b.m) * sizeof(float);
@@ -246,7 +246,7 @@ static void padding(void)
     make_fixture(&f);
     f.cfg.dropout = 0.3;
     if (open_bench(&b, &f)) {
-        const int32_t *labels[HEADS];
+        crm_model_label labels[HEADS];
         crm_model_batch four = part_of(&f, 0, 1, 4, labels), six;
         float padded[2 * STRIDE];
         double loss[HEADS];
@@ -329,19 +329,19 @@ static void not_finite(void)
     make_fixture(&f);
     f.cfg.activation = CRM_ACT_RELU;
     if (open_bench(&b, &f)) {
-        float *w = weight_of(&b, "fusion.bias"), keep = w[2];
+        float *w = weight_of(&b, "fus.bias"), keep = w[2];
 
         expect_name(&b, &f, "");
         w[2] = NAN;
-        expect_name(&b, &f, "parameter fusion.bias");
+        expect_name(&b, &f, "parameter fus.bias");
         w[2] = keep;
         f.num[4] = INFINITY;
-        expect_name(&b, &f, "input of profile.num");
+        expect_name(&b, &f, "input of prof.num");
         f.num[4] = 0;
-        weight_of(&b, "fusion.bias")[1] = 3e38f; /* finite, but not after the head's weight */
+        weight_of(&b, "fus.bias")[1] = 3e38f; /* finite, but not after the head's weight */
         weight_of(&b, "heads.churn.weight")[1] = 10;
         expect_name(&b, &f, "output of heads.churn");
-        weight_of(&b, "fusion.bias")[1] = 0;
+        weight_of(&b, "fus.bias")[1] = 0;
         f.scale[0] = 1e39; /* infinite as f32, so are the gradients of the logits */
         expect_name(&b, &f, "gradient at output of heads.mood");
     }
@@ -359,9 +359,9 @@ static void names_and_sizes(void)
         /* tables 4 x 2 + 1 x 1; layers 6 x 6 + 6 twice; fusion 5 x 6 + 5; heads 3 x 5 + 3, 5 + 1 */
         T_EQ_I(crm_model_n_params(b.m), 9 + 2 * 42 + 35 + 18 + 6);
         T_EQ_I(crm_params_count(ps), 2 + 4 + 2 + 4);
-        T_CHECK(crm_params_get(ps, crm_params_find(ps, "profile.1.weight"))->decay);
-        T_CHECK(!crm_params_get(ps, crm_params_find(ps, "profile.1.bias"))->decay);
-        T_CHECK(!crm_params_get(ps, crm_params_find(ps, "profile.embed.0.weight"))->decay);
+        T_CHECK(crm_params_get(ps, crm_params_find(ps, "prof2.weight"))->decay);
+        T_CHECK(!crm_params_get(ps, crm_params_find(ps, "prof2.bias"))->decay);
+        T_CHECK(!crm_params_get(ps, crm_params_find(ps, "pemb.0.weight"))->decay);
     }
     close_bench(&b);
 }

@@ -1,107 +1,122 @@
-/* model_branch.c - the branches of the hybrid net, one row of the table each.
- *
- * profile: numbers and embeddings of the categorical columns side by side, then dense layers. */
+/* model_branch.c - the table of branches, in the order of their columns in the fused vector, and
+ * the stages that several of them are made of. */
 #include "model_impl.h"
 
-#include <string.h>
+#include <stdio.h>
 
-static int64_t least(int64_t a, int64_t b)
+const model_branch model_branches[] = {
+    {"months", model_months_present, model_months_width, model_months_build, model_months_bind},
+    {"profile", model_profile_present, model_profile_width, model_profile_build,
+     model_profile_bind},
+    {"events", model_events_present, model_events_width, model_events_build, model_events_bind},
+    {"text", model_text_present, model_text_width, model_text_build, model_text_bind},
+    {.name = NULL}};
+
+crm_status model_name(char out[CRM_PARAM_NAME_MAX], const char *a, const char *b, int number)
 {
-    return a < b ? a : b;
+    char tail[16] = "";
+    int n;
+
+    if (number >= 0) snprintf(tail, sizeof tail, ".%d", number);
+    n = snprintf(out, CRM_PARAM_NAME_MAX, "%s%s%s%s", a, b ? "." : "", b ? b : "", tail);
+    CRM_CHECK(n >= 0 && n < CRM_PARAM_NAME_MAX, CRM_ERR_CONFIG,
+              "name '%s...' has %d bytes, at most %d are allowed", a, n, CRM_PARAM_NAME_MAX - 1);
+    return CRM_OK;
 }
 
-/* Width of the embedding of a column; a column without levels has a table of one row. */
-static int64_t embed_width(const crm_model *m, int64_t column)
+/* The value of a stage: *out when this is the last stage, else a new one. */
+static crm_status stage_value(crm_model *m, int64_t width, bool last, crm_value *out, crm_value *y)
 {
-    int64_t levels = m->n_levels[column] > 0 ? m->n_levels[column] : 1;
-
-    return m->cfg.embed_dim > 0 ? m->cfg.embed_dim : least(16, (levels + 1) / 2);
+    if (last && *out != MODEL_NEW) {
+        *y = *out;
+        return CRM_OK;
+    }
+    return crm_net_value(m->net, width, y);
 }
 
-static bool profile_present(const crm_model *m)
+crm_status model_add_dense(crm_model *m, const char *name, crm_value x, int64_t width,
+                           bool residual, crm_value *out)
 {
-    return m->in.n_num > 0 || m->in.n_cat > 0;
-}
-
-static int64_t profile_input_width(const crm_model *m)
-{
-    int64_t width = m->in.n_num;
-
-    for (int64_t k = 0; k < m->in.n_cat; k++)
-        width += embed_width(m, k);
-    return width;
-}
-
-static int64_t profile_width(const crm_model *m)
-{
-    return m->n_hidden ? m->width[m->n_hidden - 1] : profile_input_width(m);
-}
-
-/* Embedding of column k into columns [at, ...) of x. */
-static crm_status add_embedding(crm_model *m, const char *name, int64_t k, crm_value x, int64_t at)
-{
+    bool drop = m->cfg.dropout > 0, sum = residual && crm_net_width(m->net, x) == width;
     char full[CRM_PARAM_NAME_MAX];
-    crm_value code, y;
+    crm_value y, h;
 
-    CRM_TRY(model_name(full, name, "embed", (int)k));
-    CRM_TRY(crm_net_columns(m->net, m->cat, k, 1, &code));
-    CRM_TRY(crm_net_columns(m->net, x, at, embed_width(m, k), &y));
-    return crm_net_embedding(m->net, full, code, m->n_levels[k] > 0 ? m->n_levels[k] : 1, y);
+    CRM_TRY(stage_value(m, width, !drop && !sum, out, &h));
+    CRM_TRY(crm_net_linear(m->net, name, x, (crm_act)m->cfg.activation, h));
+    if (drop) {
+        CRM_TRY(stage_value(m, width, !sum, out, &y));
+        CRM_TRY(model_name(full, name, "dropout", -1));
+        CRM_TRY(crm_net_dropout(m->net, full, h, m->cfg.dropout, y));
+        h = y;
+    }
+    if (sum) {
+        CRM_TRY(stage_value(m, width, true, out, &y));
+        CRM_TRY(model_name(full, name, "sum", -1));
+        CRM_TRY(crm_net_add(m->net, full, h, x, y));
+        h = y;
+    }
+    *out = h;
+    return CRM_OK;
 }
 
-/* *x = numbers and embeddings side by side; numbers alone are read where they are. */
-static crm_status profile_inputs(crm_model *m, const char *name, crm_value *x)
+crm_status model_add_rnn(crm_model *m, const char *name, crm_rnn_kind kind, int64_t units,
+                         int64_t layers, bool both, crm_value x, crm_value *h)
 {
-    char full[CRM_PARAM_NAME_MAX];
-    int64_t at = m->in.n_num;
+    crm_domain domain = crm_net_domain_of(m->net, x);
     crm_value y;
 
-    if (m->in.n_num > 0) CRM_TRY(crm_net_input(m->net, CRM_F32, m->in.n_num, &m->num));
-    *x = m->num;
-    if (m->in.n_cat == 0) return CRM_OK;
-    CRM_TRY(crm_net_input(m->net, CRM_I32, m->in.n_cat, &m->cat));
-    CRM_TRY(crm_net_value(m->net, profile_input_width(m), x));
-    if (m->in.n_num > 0) {
-        CRM_TRY(model_name(full, name, "num", -1));
-        CRM_TRY(crm_net_columns(m->net, *x, 0, m->in.n_num, &y));
-        CRM_TRY(crm_net_copy(m->net, full, m->num, y));
-    }
-    for (int64_t k = 0; k < m->in.n_cat; k++) {
-        CRM_TRY(add_embedding(m, name, k, *x, at));
-        at += embed_width(m, k);
+    for (int layer = 0; layer < (int)layers; layer++) {
+        CRM_TRY(crm_net_value_in(m->net, domain, both ? 2 * units : units, h));
+        for (int back = 0; back <= (int)both; back++) {
+            CRM_TRY(crm_net_columns(m->net, *h, back * units, units, &y));
+            CRM_TRY(crm_net_rnn(m->net, name, kind, layer, back, x, y));
+        }
+        x = *h;
     }
     return CRM_OK;
 }
 
-static crm_status profile_build(crm_model *m, const char *name, crm_value out)
+/* score = w tanh(W x + b) + c of each row (Bahdanau et al. 2015, without a query). */
+static crm_status add_attention(crm_model *m, const char *prefix, crm_value x, crm_value y)
 {
+    crm_domain domain = crm_net_domain_of(m->net, x);
+    char name[32];
+    crm_value h, score;
+
+    CRM_TRY(crm_net_value_in(m->net, domain, crm_net_width(m->net, x), &h));
+    CRM_TRY(crm_net_value_in(m->net, domain, 1, &score));
+    snprintf(name, sizeof name, "%satt", prefix);
+    CRM_TRY(crm_net_linear(m->net, name, x, CRM_ACT_TANH, h));
+    snprintf(name, sizeof name, "%sscore", prefix);
+    CRM_TRY(crm_net_linear(m->net, name, h, CRM_ACT_NONE, score));
+    snprintf(name, sizeof name, "%spool", prefix);
+    return crm_net_attend(m->net, name, score, x, y);
+}
+
+/* The last state of each direction. */
+static crm_status add_last(crm_model *m, const char *name, crm_value x, crm_value y)
+{
+    int64_t half = crm_net_width(m->net, x) / 2;
     char full[CRM_PARAM_NAME_MAX];
-    crm_value x, y;
+    crm_value from[2], to[2];
 
-    CRM_TRY(profile_inputs(m, name, &x));
-    if (m->cfg.embed_dropout > 0) {
-        CRM_TRY(model_name(full, name, "dropout", -1));
-        CRM_TRY(crm_net_value(m->net, crm_net_width(m->net, x), &y));
-        CRM_TRY(crm_net_dropout(m->net, full, x, m->cfg.embed_dropout, y));
-        x = y;
+    for (int k = 0; k < 2; k++) {
+        CRM_TRY(crm_net_columns(m->net, x, k * half, half, &from[k]));
+        CRM_TRY(crm_net_columns(m->net, y, k * half, half, &to[k]));
     }
-    for (int i = 0; i < m->n_hidden; i++) {
-        y = i + 1 < m->n_hidden ? MODEL_NEW : out;
-        CRM_TRY(model_name(full, name, NULL, i));
-        CRM_TRY(model_add_dense(m, full, x, m->width[i], m->cfg.residual, &y));
-        x = y;
-    }
-    if (m->n_hidden) return CRM_OK;
-    CRM_TRY(model_name(full, name, "out", -1));
-    return crm_net_copy(m->net, full, x, out);
+    CRM_TRY(crm_net_pool(m->net, name, CRM_POOL_LAST, from[0], to[0]));
+    CRM_TRY(model_name(full, name, "reverse", -1));
+    return crm_net_pool_first(m->net, full, from[1], to[1]);
 }
 
-static void profile_bind(crm_model *m, const crm_model_batch *b)
+crm_status model_add_pool(crm_model *m, const char *prefix, int kind, bool both, crm_value x,
+                          crm_value y)
 {
-    /* inputs are only read */
-    if (m->in.n_num > 0) crm_net_bind(m->net, m->num, (void *)(uintptr_t)b->num);
-    if (m->in.n_cat > 0) crm_net_bind(m->net, m->cat, (void *)(uintptr_t)b->cat);
-}
+    static const crm_pool_kind kinds[] = {CRM_POOL_MAX, CRM_POOL_MEAN, CRM_POOL_LAST};
+    char name[32];
 
-const model_branch model_branches[] = {
-    {"profile", profile_present, profile_width, profile_build, profile_bind}, {.name = NULL}};
+    snprintf(name, sizeof name, "%spool", prefix);
+    if (kind == CRM_MODEL_ATTENTION) return add_attention(m, prefix, x, y);
+    if (kind == CRM_MODEL_LAST && both) return add_last(m, name, x, y);
+    return crm_net_pool(m->net, name, kinds[kind], x, y);
+}

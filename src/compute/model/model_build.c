@@ -2,102 +2,51 @@
  */
 #include "model_impl.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "crmpi/base_mem.h"
 
-crm_status model_name(char out[CRM_PARAM_NAME_MAX], const char *a, const char *b, int number)
+static crm_status build_columns(crm_model *m, int64_t width)
 {
-    char tail[16] = "";
-    int n;
+    int64_t at = 0;
+    crm_value columns;
 
-    if (number >= 0) snprintf(tail, sizeof tail, ".%d", number);
-    n = snprintf(out, CRM_PARAM_NAME_MAX, "%s%s%s%s", a, b ? "." : "", b ? b : "", tail);
-    CRM_CHECK(n >= 0 && n < CRM_PARAM_NAME_MAX, CRM_ERR_CONFIG,
-              "name '%s...' has %d bytes, at most %d are allowed", a, n, CRM_PARAM_NAME_MAX - 1);
-    return CRM_OK;
-}
-
-/* The value of a stage: *out when this is the last stage, else a new one. */
-static crm_status stage_value(crm_model *m, int64_t width, bool last, crm_value *out, crm_value *y)
-{
-    if (last && *out != MODEL_NEW) {
-        *y = *out;
-        return CRM_OK;
+    CRM_TRY(crm_net_value(m->net, width, &m->fused));
+    for (const model_branch *b = model_branches; b->name; b++) {
+        if (!b->present(m)) continue;
+        CRM_TRY(crm_net_columns(m->net, m->fused, at, b->width(m), &columns));
+        CRM_TRY(b->build(m, columns));
+        at += b->width(m);
     }
-    return crm_net_value(m->net, width, y);
-}
-
-crm_status model_add_dense(crm_model *m, const char *name, crm_value x, int64_t width,
-                           bool residual, crm_value *out)
-{
-    bool drop = m->cfg.dropout > 0, sum = residual && crm_net_width(m->net, x) == width;
-    char full[CRM_PARAM_NAME_MAX];
-    crm_value y, h;
-
-    CRM_TRY(stage_value(m, width, !drop && !sum, out, &h));
-    CRM_TRY(crm_net_linear(m->net, name, x, (crm_act)m->cfg.activation, h));
-    if (drop) {
-        CRM_TRY(stage_value(m, width, !sum, out, &y));
-        CRM_TRY(model_name(full, name, "dropout", -1));
-        CRM_TRY(crm_net_dropout(m->net, full, h, m->cfg.dropout, y));
-        h = y;
-    }
-    if (sum) {
-        CRM_TRY(stage_value(m, width, true, out, &y));
-        CRM_TRY(model_name(full, name, "sum", -1));
-        CRM_TRY(crm_net_add(m->net, full, h, x, y));
-        h = y;
-    }
-    *out = h;
     return CRM_OK;
 }
 
 static crm_status build_branches(crm_model *m)
 {
-    int64_t width = 0, at = 0;
-    crm_value columns;
+    int64_t width = 0;
 
+    if (m->only_documents) return model_text_build(m, MODEL_NEW);
     for (const model_branch *b = model_branches; b->name; b++)
         if (b->present(m)) width += b->width(m);
     CRM_CHECK(width > 0, CRM_ERR_CONFIG,
-              "the net has no input: no numeric and no categorical column is left");
-    CRM_TRY(crm_net_value(m->net, width, &m->fused));
-    for (const model_branch *b = model_branches; b->name; b++) {
-        if (!b->present(m)) continue;
-        CRM_TRY(crm_net_columns(m->net, m->fused, at, b->width(m), &columns));
-        CRM_TRY(b->build(m, b->name, columns));
-        at += b->width(m);
-    }
-    return CRM_OK;
+              "the net has no input: the data has none of the blocks whose branches are on "
+              "(profile: model.columns; months: model.months; events: model.rnn; documents: "
+              "model.text)");
+    return build_columns(m, width);
 }
 
 static crm_status build_fusion(crm_model *m)
 {
     crm_value out = MODEL_NEW;
 
+    if (m->only_documents) return CRM_OK;
+    if (m->cfg.branch_dropout > 0) {
+        CRM_TRY(crm_net_value(m->net, crm_net_width(m->net, m->fused), &out));
+        CRM_TRY(crm_net_dropout(m->net, "fused.dropout", m->fused, m->cfg.branch_dropout, out));
+        m->fused = out;
+    }
     if (m->cfg.fusion == 0) return CRM_OK;
-    CRM_TRY(model_add_dense(m, "fusion", m->fused, m->cfg.fusion, false, &out));
+    out = MODEL_NEW;
+    CRM_TRY(model_add_dense(m, "fus", m->fused, m->cfg.fusion, false, &out));
     m->fused = out;
-    return CRM_OK;
-}
-
-static crm_status build_head(crm_model *m, const crm_model_head *h)
-{
-    char name[CRM_PARAM_NAME_MAX];
-    crm_value logits;
-    int number;
-
-    CRM_CHECK(h->n_classes >= 2, CRM_ERR_ARG, "head '%s' has %d classes, at least 2 are needed",
-              h->name, h->n_classes);
-    CRM_TRY(model_name(name, "heads", h->name, -1));
-    CRM_TRY(crm_net_value(m->net, h->n_classes == 2 ? 1 : h->n_classes, &logits));
-    CRM_TRY(crm_net_linear(m->net, name, m->fused, CRM_ACT_NONE, logits));
-    CRM_TRY(crm_net_head(m->net, name, logits, h->class_weight, &number));
-    m->n_classes[number] = h->n_classes;
-    m->weight[number] = h->weight;
-    if (h->n_classes > m->most_classes) m->most_classes = h->n_classes;
     return CRM_OK;
 }
 
@@ -105,38 +54,87 @@ static crm_status build(crm_model *m, const crm_model_head *heads)
 {
     CRM_TRY(build_branches(m));
     CRM_TRY(build_fusion(m));
-    for (int h = 0; h < m->n_heads; h++)
-        CRM_TRY(build_head(m, &heads[h]));
+    CRM_TRY(model_heads_build(m, heads));
     crm_params_seal(m->params);
     return crm_net_finish(m->net);
 }
 
-static crm_status copy_arguments(crm_model *m, const crm_model_cfg *cfg, const crm_model_inputs *in)
+static crm_status copy_cfg(crm_model *m, const crm_model_cfg *cfg)
 {
+    CRM_TRY(crm_model_cfg_check(cfg));
     m->cfg = *cfg;
-    CRM_TRY(model_read_widths(cfg, m->width, &m->n_hidden));
-    m->cfg.hidden = (crm_opt_list){0};
+    CRM_TRY(
+        model_read_list("model.hidden", &cfg->hidden, MODEL_LIST_MAX, MODEL_WIDTH_MAX, &m->hidden));
+    CRM_TRY(
+        model_read_list("model.months", &cfg->months, MODEL_LIST_MAX, MODEL_WIDTH_MAX, &m->months));
+    CRM_TRY(model_read_list("model.text_kernels", &cfg->text_kernels, CRM_TEXT_KERNELS,
+                            MODEL_WIDTH_MAX, &m->kernels));
+    m->cfg.hidden = m->cfg.months = m->cfg.text_kernels = m->cfg.heads = (crm_opt_list){0};
+    return CRM_OK;
+}
+
+static crm_status copy_inputs(crm_model *m, const crm_model_inputs *in)
+{
     m->in = *in;
     CRM_NEW(m->n_levels, in->n_cat);
     for (int64_t k = 0; k < in->n_cat; k++)
         m->n_levels[k] = in->n_levels[k];
     m->in.n_levels = m->n_levels;
-    CRM_NEW(m->n_classes, m->n_heads);
-    CRM_NEW(m->weight, m->n_heads);
-    CRM_NEW(m->head_loss, m->n_heads);
+    CRM_CHECK(!model_text_present(m) || in->max_tokens <= m->cfg.text_length, CRM_ERR_ARG,
+              "documents of %lld tokens; model.text_length is %lld", (long long)in->max_tokens,
+              (long long)m->cfg.text_length);
     return CRM_OK;
 }
 
-static crm_status set_up(crm_model *m, const crm_model_cfg *cfg, const crm_model_inputs *in,
-                         const crm_model_head *heads, int64_t max_lanes)
+/* Memory of calls that does not belong to one block. */
+static crm_status new_buffers(crm_model *m)
 {
-    CRM_TRY(copy_arguments(m, cfg, in));
+    int64_t most = 0;
+
+    for (int h = 0; h < m->n_heads; h++) {
+        int64_t rows = m->head[h].documents ? m->docs.max_rows : m->max_rows;
+
+        if (rows * m->head[h].width > most) most = rows * m->head[h].width;
+    }
+    CRM_NEW(m->host_proba, most);
+    CRM_NEW(m->staged, m->tokens.max_rows);
+    CRM_NEW(m->seen, m->in.words / 64 + 1);
+    return crm_buf_new(m->device, (size_t)most * sizeof(float), &m->proba);
+}
+
+/* Lanes of samples and months; months of sample i are [i months, (i + 1) months). */
+static crm_status new_lanes(crm_model *m)
+{
+    crm_status st = CRM_OK;
+    int64_t *first = NULL;
+    void *buf;
+
+    CRM_NEW(m->sample_lanes, m->max_lanes + 1);
+    CRM_NEW(m->month_lanes, m->max_lanes + 1);
+    CRM_NEW(first, m->max_rows + 1);
+    for (int64_t i = 0; i <= m->max_rows; i++)
+        first[i] = i * m->in.months;
+    CRM_TRY_TO(st, done, crm_buf_new(m->device, (size_t)(m->max_rows + 1) * sizeof *first, &buf));
+    m->d_month_first = buf;
+    st = crm_buf_upload(m->device, buf, first, (size_t)(m->max_rows + 1) * sizeof *first);
+done:
+    crm_mem_free(first);
+    return st;
+}
+
+static crm_status set_up(crm_model *m, const crm_model_cfg *cfg, const crm_model_inputs *in,
+                         const crm_model_head *heads)
+{
+    CRM_NEW(m->head, m->n_heads);
+    CRM_NEW(m->head_loss, m->n_heads);
     CRM_TRY(crm_params_new(&m->params));
-    CRM_TRY(crm_net_new(m->device, m->params, m->max_rows, max_lanes, &m->net));
+    CRM_TRY(crm_net_new(m->device, m->params, m->max_rows, m->max_lanes, &m->net));
+    CRM_TRY(copy_cfg(m, cfg));
+    CRM_TRY(copy_inputs(m, in));
+    CRM_TRY(model_heads_check(m, heads));
+    CRM_TRY(new_lanes(m));
     CRM_TRY(build(m, heads));
-    CRM_NEW(m->host_proba, m->max_rows * m->most_classes);
-    return crm_buf_new(m->device, (size_t)(m->max_rows * m->most_classes) * sizeof(float),
-                       &m->proba);
+    return new_buffers(m);
 }
 
 crm_status crm_model_new(const crm_model_cfg *cfg, const crm_model_inputs *in,
@@ -149,10 +147,20 @@ crm_status crm_model_new(const crm_model_cfg *cfg, const crm_model_inputs *in,
               "model with %d heads, %lld numbers, %lld codes", n_heads, (long long)in->n_num,
               (long long)in->n_cat);
     CRM_NEW(*out, 1);
-    **out = (crm_model){.n_heads = n_heads, .device = d, .max_rows = max_rows};
-    st = set_up(*out, cfg, in, heads, max_lanes);
+    **out =
+        (crm_model){.n_heads = n_heads, .device = d, .max_rows = max_rows, .max_lanes = max_lanes};
+    st = set_up(*out, cfg, in, heads);
     if (st) crm_model_free(out);
     return st;
+}
+
+static void free_host(crm_model *m)
+{
+    void *host[] = {m->n_levels, m->head,   m->sample_lanes, m->month_lanes,
+                    m->seen,     m->staged, m->host_proba,   m->head_loss};
+
+    for (size_t i = 0; i < sizeof host / sizeof *host; i++)
+        crm_mem_free(host[i]);
 }
 
 void crm_model_free(crm_model **pm)
@@ -161,13 +169,14 @@ void crm_model_free(crm_model **pm)
 
     if (!m) return;
     if (m->proba) crm_buf_free(m->device, m->proba);
+    if (m->d_month_first) crm_buf_free(m->device, m->d_month_first);
+    if (m->d_event_value) crm_buf_free(m->device, m->d_event_value);
+    model_ragged_free(m, &m->events);
+    model_ragged_free(m, &m->docs);
+    model_ragged_free(m, &m->tokens);
     crm_net_free(&m->net);
     if (m->params) crm_params_free(&m->params);
-    crm_mem_free(m->host_proba);
-    crm_mem_free(m->head_loss);
-    crm_mem_free(m->weight);
-    crm_mem_free(m->n_classes);
-    crm_mem_free(m->n_levels);
+    free_host(m);
     crm_mem_free(m);
     *pm = NULL;
 }
@@ -198,5 +207,10 @@ void crm_model_init(const crm_model *m, uint64_t seed, float *w)
 
 int64_t crm_model_fused_width(const crm_model *m)
 {
-    return crm_net_width(m->net, m->fused);
+    return m->only_documents ? 0 : crm_net_width(m->net, m->fused);
+}
+
+size_t crm_model_bytes(const crm_model *m)
+{
+    return crm_net_bytes(m->net);
 }

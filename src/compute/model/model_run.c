@@ -3,43 +3,31 @@
 
 #include "crmpi/base_mem.h"
 
-/* Bind the batch to the inputs; the pass that the net needs. */
-static crm_pass bind(crm_model *m, const crm_model_batch *b, const float *w)
-{
-    for (const model_branch *k = model_branches; k->name; k++)
-        if (k->present(m)) k->bind(m, b);
-    return (crm_pass){.n = b->lanes * b->lane_rows,
-                      .w = w,
-                      .lanes = {.n = b->lanes, .rows = b->lane_rows},
-                      .seed = b->seed,
-                      .epoch = b->epoch,
-                      .row_id = b->row_id};
-}
-
 static crm_status losses(crm_model *m, const crm_model_batch *b, const crm_pass *p, double *loss)
 {
     for (int h = 0; h < m->n_heads; h++)
-        m->head_loss[h] =
-            (crm_head_loss){.label = b->label[h], .scale = m->weight[h] * b->scale[h]};
+        m->head_loss[h] = (crm_head_loss){.label = b->label[h].class,
+                                          .value = b->label[h].value,
+                                          .scale = m->head[h].weight * b->scale[h]};
     return crm_net_loss(m->net, p, m->head_loss, loss);
 }
 
-static crm_pass training_pass(crm_model *m, const crm_model_batch *b, const float *w, float *grad,
-                              int64_t stride)
+static crm_status training_pass(crm_model *m, const crm_model_batch *b, const float *w, float *grad,
+                                int64_t stride, crm_pass *p)
 {
-    crm_pass p = bind(m, b, w);
-
-    p.training = true;
-    p.grad = grad;
-    p.lanes.stride = stride;
-    return p;
+    CRM_TRY(model_bind(m, b, w, p));
+    p->training = true;
+    p->grad = grad;
+    p->lanes.stride = stride;
+    return CRM_OK;
 }
 
 crm_status crm_model_forward_backward(crm_model *m, const crm_model_batch *b, const float *w,
                                       float *grad, int64_t stride, double *loss)
 {
-    crm_pass p = training_pass(m, b, w, grad, stride);
+    crm_pass p;
 
+    CRM_TRY(training_pass(m, b, w, grad, stride, &p));
     CRM_TRY(crm_net_forward(m->net, &p));
     CRM_TRY(losses(m, b, &p, loss));
     return crm_net_backward(m->net, &p);
@@ -47,26 +35,29 @@ crm_status crm_model_forward_backward(crm_model *m, const crm_model_batch *b, co
 
 crm_status crm_model_loss(crm_model *m, const crm_model_batch *b, const float *w, double *loss)
 {
-    crm_pass p = bind(m, b, w);
+    crm_pass p;
 
+    CRM_TRY(model_bind(m, b, w, &p));
     CRM_TRY(crm_net_forward(m->net, &p));
     return losses(m, b, &p, loss);
 }
 
-/* Probabilities of one head; a single one is that of class 1. */
+/* Probabilities or numbers of one head; a single probability is that of class 1. */
 static crm_status head_proba(crm_model *m, int h, int64_t n, double *out)
 {
-    int64_t k = m->n_classes[h] == 2 ? 1 : m->n_classes[h];
+    const model_head *head = &m->head[h];
+    int64_t cells = n * head->width;
+    bool single = head->kind == CRM_HEAD_CLASSES && head->width == 1;
 
     CRM_TRY(crm_net_proba(m->net, h, n, m->proba));
     CRM_TRY(crm_device_sync(m->device));
     CRM_TRY(crm_buf_download(m->device, m->proba, m->host_proba,
-                             (size_t)(n * k) * sizeof *m->host_proba));
-    for (int64_t i = 0; i < n * k; i++) {
+                             (size_t)cells * sizeof *m->host_proba));
+    for (int64_t i = 0; i < cells; i++) {
         double p = (double)m->host_proba[i];
 
-        if (k == 1) out[2 * i] = 1 - p;
-        out[k == 1 ? 2 * i + 1 : i] = p;
+        if (single) out[2 * i] = 1 - p;
+        out[single ? 2 * i + 1 : i] = p;
     }
     return CRM_OK;
 }
@@ -74,19 +65,24 @@ static crm_status head_proba(crm_model *m, int h, int64_t n, double *out)
 crm_status crm_model_predict(crm_model *m, const crm_model_batch *b, const float *w,
                              double *const *proba)
 {
-    crm_pass p = bind(m, b, w);
+    crm_pass p;
 
+    CRM_TRY(model_bind(m, b, w, &p));
     CRM_TRY(crm_net_forward(m->net, &p));
     for (int h = 0; h < m->n_heads; h++)
-        CRM_TRY(head_proba(m, h, p.n, proba[h]));
+        if (proba[h]) CRM_TRY(head_proba(m, h, m->head[h].documents ? m->docs.n : p.n, proba[h]));
     return CRM_OK;
 }
 
 crm_status crm_model_fused(crm_model *m, const crm_model_batch *b, const float *w, float *out)
 {
-    crm_pass p = bind(m, b, w);
-    crm_tensor t = crm_net_tensor(m->net, m->fused);
+    crm_pass p;
+    crm_tensor t;
 
+    CRM_CHECK(!m->only_documents, CRM_ERR_ARG,
+              "all targets are of documents: the net has no vector of samples");
+    t = crm_net_tensor(m->net, m->fused);
+    CRM_TRY(model_bind(m, b, w, &p));
     CRM_TRY(crm_net_forward(m->net, &p));
     CRM_TRY(crm_device_sync(m->device));
     return crm_buf_download(m->device, t.data, out, (size_t)(p.n * t.ld) * sizeof *out);
@@ -95,10 +91,11 @@ crm_status crm_model_fused(crm_model *m, const crm_model_batch *b, const float *
 crm_status crm_model_find_nonfinite(crm_model *m, const crm_model_batch *b, const float *w,
                                     float *grad, int64_t stride, char *name, size_t cap)
 {
-    crm_pass p = training_pass(m, b, w, grad, stride);
+    crm_pass p;
     crm_status st = CRM_OK;
     double *loss;
 
+    CRM_TRY(training_pass(m, b, w, grad, stride, &p));
     CRM_NEW(loss, b->lanes * m->n_heads);
     CRM_TRY_TO(st, done, crm_model_forward_backward(m, b, w, grad, stride, loss));
     CRM_TRY_TO(st, done, crm_net_find_nonfinite(m->net, &p, name, cap));

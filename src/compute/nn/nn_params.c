@@ -99,6 +99,7 @@ static void fill(const crm_param *p, uint64_t seed, float *w)
     for (int64_t i = 0; i < p->n; i++)
         w[i] = p->init == CRM_INIT_UNIFORM ? (float)((2 * crm_rng_uniform(&r) - 1) * p->scale)
                                            : (float)(crm_rng_normal(&r) * p->scale);
+    if (p->zero_first) memset(w, 0, (size_t)(p->n / p->dim[0]) * sizeof *w);
 }
 
 void crm_params_init(const crm_params *ps, uint64_t seed, float *w)

@@ -8,20 +8,37 @@
 
 #include "crmpi/base_mem.h"
 
+static crm_status check_rows(const crm_net *net, const crm_pass *p, crm_domain domain)
+{
+    const crm_rows *r = &p->rows[domain];
+
+    CRM_CHECK(r->n >= 0 && r->n <= net->domain[domain].max_rows && r->first &&
+                  r->first[p->lanes.n] == r->n,
+              CRM_ERR_ARG, "%lld %s, or lanes that end elsewhere; the net holds %lld",
+              (long long)r->n, net->domain[domain].name, (long long)net->domain[domain].max_rows);
+    return CRM_OK;
+}
+
 static crm_status check_pass(const crm_net *net, const crm_pass *p)
 {
+    int64_t max_rows = net->domain[CRM_SAMPLES].max_rows;
+
     CRM_CHECK(net->finished, CRM_ERR_INTERNAL, "pass through a net that is not finished");
-    CRM_CHECK(p->n >= 0 && p->n <= net->max_rows && p->lanes.n <= net->max_lanes &&
+    CRM_CHECK(p->n >= 0 && p->n <= max_rows && p->lanes.n <= net->max_lanes &&
                   p->n == p->lanes.n * p->lanes.rows,
               CRM_ERR_ARG, "%lld rows in %lld lanes of %lld; the net holds %lld rows in %lld lanes",
-              (long long)p->n, (long long)p->lanes.n, (long long)p->lanes.rows,
-              (long long)net->max_rows, (long long)net->max_lanes);
+              (long long)p->n, (long long)p->lanes.n, (long long)p->lanes.rows, (long long)max_rows,
+              (long long)net->max_lanes);
+    CRM_CHECK(p->rows || net->n_domains == 1, CRM_ERR_ARG, "pass without the rows of %d domains",
+              net->n_domains - 1);
+    for (crm_domain k = 1; k < net->n_domains; k++)
+        CRM_TRY(check_rows(net, p, k));
     return CRM_OK;
 }
 
 crm_tensor crm_net_tensor(const crm_net *net, crm_value v)
 {
-    return nn_data(net, v, net->max_rows);
+    return nn_matrix(net, v, net->domain[net->value[v].domain].max_rows);
 }
 
 crm_status crm_net_forward(crm_net *net, const crm_pass *p)
@@ -44,13 +61,22 @@ crm_status crm_net_backward(crm_net *net, const crm_pass *p)
 static crm_status head_loss(crm_net *net, const crm_pass *p, int h, const crm_head_loss *in)
 {
     const nn_head *head = &net->head[h];
-    crm_loss loss = {.label = in->label, .class_weight = head->device_weight, .scale = in->scale};
-    crm_tensor z = nn_data(net, head->logits, p->n), dz = nn_grad(net, head->logits, p->n);
+    crm_loss loss = {.label = in->label,
+                     .value = in->value,
+                     .delta = head->delta,
+                     .class_weight = head->device_weight,
+                     .scale = in->scale};
+    crm_tensor z = nn_data(net, p, head->z), dz = nn_grad(net, p, head->z);
     crm_tensor sum = crm_tensor_1d(net->loss + h * net->max_lanes, CRM_F64, p->lanes.n);
     crm_tensor *grad = p->grad ? &dz : NULL;
+    crm_lanes lanes = nn_lanes(p, net->value[head->z].domain);
 
-    return z.dim[1] == 1 ? crm_op_bce_loss(net->device, &z, &loss, &p->lanes, &sum, grad)
-                         : crm_op_ce_loss(net->device, &z, &loss, &p->lanes, &sum, grad);
+    if (head->kind == CRM_HEAD_HUBER)
+        return crm_op_huber_loss(net->device, &z, &loss, &lanes, &sum, grad);
+    if (head->kind == CRM_HEAD_POISSON)
+        return crm_op_poisson_loss(net->device, &z, &loss, &lanes, &sum, grad);
+    return z.dim[1] == 1 ? crm_op_bce_loss(net->device, &z, &loss, &lanes, &sum, grad)
+                         : crm_op_ce_loss(net->device, &z, &loss, &lanes, &sum, grad);
 }
 
 crm_status crm_net_loss(crm_net *net, const crm_pass *p, const crm_head_loss *heads, double *loss)
@@ -68,11 +94,24 @@ crm_status crm_net_loss(crm_net *net, const crm_pass *p, const crm_head_loss *he
     return CRM_OK;
 }
 
+/* exp(z) is the gradient of the Poisson loss where the value is 0. */
+static crm_status rates(crm_net *net, const crm_tensor *z, crm_tensor *out)
+{
+    crm_loss loss = {.value = net->zeros, .scale = 1};
+    crm_lanes lanes = {.n = 1, .rows = z->dim[0]};
+    crm_tensor sum = crm_tensor_1d(net->loss, CRM_F64, 1);
+
+    return crm_op_poisson_loss(net->device, z, &loss, &lanes, &sum, out);
+}
+
 crm_status crm_net_proba(crm_net *net, int head, int64_t n, float *proba)
 {
-    crm_tensor z = nn_data(net, net->head[head].logits, n);
+    const nn_head *h = &net->head[head];
+    crm_tensor z = nn_matrix(net, h->z, n);
     crm_tensor out = crm_tensor_2d(proba, CRM_F32, n, z.dim[1]);
 
+    if (h->kind == CRM_HEAD_HUBER) return crm_op_copy(net->device, &z, &out);
+    if (h->kind == CRM_HEAD_POISSON) return rates(net, &z, &out);
     return z.dim[1] == 1 ? crm_op_sigmoid(net->device, &z, &out)
                          : crm_op_softmax(net->device, &z, &out);
 }
@@ -115,15 +154,13 @@ static crm_status look_parameter(search *s, int i, const float *flat, const char
 
 static crm_status look_gradients(search *s, const nn_layer *l)
 {
-    crm_tensor dy = nn_grad(s->net, l->out, s->p->n);
-    int param[2] = {l->weight, l->bias};
+    crm_tensor dy = nn_grad(s->net, s->p, l->out);
 
-    CRM_TRY(look(s, &dy, s->p->n, dy.dim[1], "gradient at output of", l->name));
+    CRM_TRY(look(s, &dy, dy.dim[0], dy.dim[1], "gradient at output of", l->name));
     for (int64_t lane = 0; lane < s->p->lanes.n; lane++)
-        for (int i = 0; i < 2; i++)
-            if (param[i] >= 0)
-                CRM_TRY(look_parameter(s, param[i], s->p->grad + lane * s->p->lanes.stride,
-                                       "gradient of"));
+        for (int i = 0; i < l->n_params; i++)
+            CRM_TRY(look_parameter(s, l->param[i], s->p->grad + lane * s->p->lanes.stride,
+                                   "gradient of"));
     return CRM_OK;
 }
 
@@ -131,10 +168,10 @@ static crm_status look_inputs(search *s, const nn_layer *l)
 {
     for (int k = 0; k < l->n_in; k++) {
         const nn_value *v = &s->net->value[l->in[k]];
-        crm_tensor x = nn_data(s->net, l->in[k], s->p->n);
+        crm_tensor x = nn_data(s->net, s->p, l->in[k]);
 
         if (v->input && v->dtype == CRM_F32)
-            CRM_TRY(look(s, &x, s->p->n, v->width, "input of", l->name));
+            CRM_TRY(look(s, &x, x.dim[0], v->width, "input of", l->name));
     }
     return CRM_OK;
 }
@@ -149,10 +186,10 @@ crm_status crm_net_find_nonfinite(crm_net *net, const crm_pass *p, char *name, s
     for (int i = 0; i < crm_params_count(net->params); i++)
         CRM_TRY(look_parameter(&s, i, p->w, "parameter"));
     for (int i = 0; i < net->n_layers; i++) {
-        crm_tensor y = nn_data(net, net->layer[i].out, p->n);
+        crm_tensor y = nn_data(net, p, net->layer[i].out);
 
         CRM_TRY(look_inputs(&s, &net->layer[i]));
-        CRM_TRY(look(&s, &y, p->n, y.dim[1], "output of", net->layer[i].name));
+        CRM_TRY(look(&s, &y, y.dim[0], y.dim[1], "output of", net->layer[i].name));
     }
     for (int i = net->n_layers - 1; i >= 0 && p->grad; i--)
         CRM_TRY(look_gradients(&s, &net->layer[i]));

@@ -1,0 +1,89 @@
+/* model_text.c - branch of the documents: each becomes a vector by a convolution over its tokens or
+ * by a recurrent net in both directions, then the vectors of a sample become one. */
+#include "model_impl.h"
+
+bool model_text_present(const crm_model *m)
+{
+    return m->in.words > 0 && m->cfg.text != CRM_TEXT_NONE;
+}
+
+int64_t model_text_width(const crm_model *m)
+{
+    return m->cfg.text_filters * (m->cfg.text == CRM_TEXT_CNN ? m->kernels.n : 2);
+}
+
+static int64_t positive(int64_t n)
+{
+    return n > 0 ? n : 1;
+}
+
+static crm_status add_rows(crm_model *m)
+{
+    bool gru = m->cfg.text == CRM_TEXT_GRU;
+    model_ragged *d = &m->docs, *t = &m->tokens;
+
+    *d = (model_ragged){.what = "documents",
+                        .of = "row",
+                        .max_parents = m->max_rows,
+                        .longest = positive(m->in.max_docs)};
+    CRM_TRY(crm_net_domain(m->net, d->what, CRM_SAMPLES, d->max_parents * d->longest, &d->domain));
+    CRM_TRY(model_ragged_new(m, d));
+    *t = (model_ragged){.what = "tokens",
+                        .of = "document",
+                        .max_parents = d->max_rows,
+                        .longest = positive(m->in.max_tokens),
+                        .packed = gru,
+                        .starts = gru && m->cfg.text_pool == CRM_MODEL_LAST};
+    CRM_TRY(crm_net_domain(m->net, t->what, d->domain, t->max_parents * t->longest, &t->domain));
+    CRM_TRY(model_ragged_new(m, t));
+    return crm_net_input_in(m->net, t->domain, CRM_I32, 1, &m->token);
+}
+
+/* The widest sum of a filter at any position: Kim (2014). */
+static crm_status add_cnn(crm_model *m)
+{
+    crm_text_conv p = {
+        .n_kernels = m->kernels.n, .length = m->cfg.text_length, .act = CRM_ACT_RELU};
+
+    for (int k = 0; k < p.n_kernels; k++)
+        p.kernel[k] = m->kernels.item[k];
+    return crm_net_text_conv(m->net, "temb", "tconv", &p, m->in.words, m->cfg.text_dim, m->token,
+                             m->documents);
+}
+
+static crm_status add_gru(crm_model *m)
+{
+    crm_value x, h;
+
+    CRM_TRY(crm_net_value_in(m->net, m->tokens.domain, m->cfg.text_dim, &x));
+    CRM_TRY(crm_net_words(m->net, "temb", m->token, m->in.words, x));
+    CRM_TRY(model_add_rnn(m, "tgru", CRM_RNN_GRU, m->cfg.text_filters, 1, true, x, &h));
+    return model_add_pool(m, "t", m->cfg.text_pool, true, h, m->documents);
+}
+
+crm_status model_text_build(crm_model *m, crm_value out)
+{
+    CRM_TRY(add_rows(m));
+    CRM_TRY(crm_net_value_in(m->net, m->docs.domain, model_text_width(m), &m->documents));
+    CRM_TRY(m->cfg.text == CRM_TEXT_CNN ? add_cnn(m) : add_gru(m));
+    return out == MODEL_NEW
+               ? CRM_OK
+               : model_add_pool(m, "d", m->cfg.documents_pool, false, m->documents, out);
+}
+
+crm_status model_text_bind(crm_model *m, const crm_model_batch *b)
+{
+    model_ragged *d = &m->docs, *t = &m->tokens;
+
+    CRM_TRY(
+        model_ragged_bind(m, d, b->doc_first, b->lanes * b->lane_rows, m->sample_lanes, b->lanes));
+    CRM_CHECK(b->token_first, CRM_ERR_ARG, "the batch says nothing about its tokens");
+    CRM_TRY(model_ragged_bind(m, t, b->token_first + d->base, d->n, d->lane_first, b->lanes));
+    if (t->packed) {
+        CRM_TRY(model_ragged_codes(m, t, b->token, 1));
+        crm_net_bind(m->net, m->token, t->d_code);
+    } else
+        crm_net_bind(m->net, m->token,
+                     t->n ? (void *)(uintptr_t)(b->token + t->base) : t->d_first); /* only read */
+    return CRM_OK;
+}
