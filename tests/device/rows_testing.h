@@ -60,7 +60,8 @@ static inline void add_bits(crm_hash *h, const float *x, int64_t n)
     crm_hash_add(h, x, (size_t)n * sizeof *x);
 }
 
-/* The test, once on each instruction set; what it adds to the digest is the same on all. */
+/* The test, once on each instruction set; what it adds to the digest is the same on all.
+ * CRM_TEST_DIGEST=1 prints it, to compare builds of different compilers. */
 static inline void on_all_paths(void (*test)(crm_device *d, crm_hash *bits))
 {
     static const crm_cpu_path paths[] = {CRM_CPU_PORTABLE, CRM_CPU_AVX2, CRM_CPU_AVX512};
@@ -80,7 +81,12 @@ static inline void on_all_paths(void (*test)(crm_device *d, crm_hash *bits))
         T_OK(crm_hash_new(&h));
         if (!d || !h) abort();
         test(d, h);
-        if (p == 0) first = crm_hash_value(h);
+        if (p == 0) {
+            char hex[CRM_DIGEST_HEX];
+
+            first = crm_hash_value(h);
+            if (getenv("CRM_TEST_DIGEST")) printf("# digest %s\n", crm_digest_hex(first, hex));
+        }
         T_CHECK(crm_digest_equal(first, crm_hash_value(h)));
         crm_hash_free(&h);
         crm_device_free(&d);
