@@ -15,7 +15,7 @@ typedef struct areas {
     float *wi, *wh, *turned; /* packed; wi with its gates in the order of keep */
     float *bias, *zero, *tile;
     float *state_h, *state_c; /* [most sequences][units] */
-    float *sums;              /* [5 units] */
+    float *sums;              /* [10 units] */
 } areas;
 
 /* One call, forward or back. */
@@ -62,7 +62,7 @@ static int64_t lay_out(areas *m, float *base, int64_t gates, int64_t inputs, int
                       CRM_CPU_RNN_ROWS * 4 * units,
                       sequences * units,
                       sequences * units,
-                      5 * units};
+                      10 * units};
     float **to[] = {&m->wi,   &m->wh,      &m->turned,  &m->bias, &m->zero,
                     &m->tile, &m->state_h, &m->state_c, &m->sums};
     int64_t total = 0;
@@ -225,7 +225,7 @@ static void lane_back(const net *t, const crm_packed *q)
     }
 }
 
-/* Sum over the rows added so far of a[i] b[j], a chain at a time. */
+/* Sum over the rows added so far of a[i] b[j], a chain at a time; and of a[i] alone. */
 typedef struct row_sum {
     crm_cpu_outer o;
     const crm_cpu_kernels *k;
@@ -253,57 +253,68 @@ static void row_sum_chain(row_sum *r)
     r->o.k = 0;
 }
 
-static void row_sum_add(row_sum *r, const float *a, const float *b)
+/* Says whether a chain is full. */
+static bool row_sum_add(row_sum *r, const float *a, const float *b)
 {
     r->a[r->o.k] = a;
     r->b[r->o.k++] = b;
-    if (r->o.k == CRM_CHAIN) row_sum_chain(r);
+    return r->o.k == CRM_CHAIN;
 }
 
-/* What is left of a chain; zeros when there was no row. */
+/* Zeros when there was no row. */
 static void row_sum_end(row_sum *r)
 {
-    if (r->o.k > 0) row_sum_chain(r);
     for (int64_t i = 0; i < r->o.m && r->o.first; i++)
         memset(r->o.c + i * r->o.ldc, 0, (size_t)r->o.n * sizeof *r->o.c);
 }
 
-static void lane_dwi(const net *t, int64_t first, int64_t end, const crm_tensor *dwi, int64_t at)
-{
-    row_sum sum;
+/* The sums of a lane.  They take turns, so that rows are still in the cache for the next. */
+typedef struct lane_sums {
+    row_sum wi, wh;
+    float *bias, *chain; /* sums of the columns of keep; of a chain of rows */
+    int64_t columns, ld;
+} lane_sums;
 
-    row_sum_start(&sum, t, turn_of(t), dwi, at);
-    for (int64_t r = first; r < end; r++)
-        row_sum_add(&sum, row(t->keep, r), row(t->x, r));
-    row_sum_end(&sum);
+static void wi_chain(lane_sums *s)
+{
+    if (s->wi.o.k == 0) return;
+    s->wi.k->column_sums(s->wi.a[0], s->ld, s->wi.o.k, s->columns, s->chain);
+    for (int64_t i = 0; i < s->columns; i++)
+        s->bias[i] = s->wi.o.first ? s->chain[i] : s->bias[i] + s->chain[i];
+    s->wi.o.soon = s->wi.a[s->wi.o.k - 1] + s->ld;
+    row_sum_chain(&s->wi);
 }
 
-static void lane_dwh(const net *t, const crm_packed *q, const crm_tensor *dwh, int64_t at)
+static void add_step(lane_sums *s, const net *t, step_rows r)
 {
-    row_sum sum;
+    for (int64_t i = 0; i < r.n; i++) {
+        const float *slopes = row(t->keep, r.first + i);
 
-    row_sum_start(&sum, t, 0, dwh, at);
-    for (int64_t k = 0; k < q->steps; k++) {
-        step_rows r = rows_of_step(q, k, t->p->reverse);
-
-        for (int64_t i = 0; i < r.with; i++)
-            row_sum_add(&sum, row(t->keep, r.first + i) + turn_of(t), row(t->h, r.before + i));
+        if (row_sum_add(&s->wi, slopes, row(t->x, r.first + i))) wi_chain(s);
+        if (i < r.with && row_sum_add(&s->wh, slopes + turn_of(t), row(t->h, r.before + i)))
+            row_sum_chain(&s->wh);
     }
-    row_sum_end(&sum);
 }
 
-/* Both biases: they differ where the gates do, in n of GRU. */
-static void lane_db(const net *t, int64_t first, int64_t end, float *dbi, float *dbh)
+static void lane_weights(const net *t, const crm_packed *q, int64_t at, crm_rnn_weights *dw)
 {
     int64_t n = t->kernel.units, rows = t->gates * n, turn = turn_of(t);
-    float *sums = t->m.sums;
+    float *dbi = (float *)dw->bi.data + at, *dbh = (float *)dw->bh.data + at;
+    lane_sums s = {
+        .bias = t->m.sums, .chain = t->m.sums + 5 * n, .columns = rows + turn, .ld = t->keep->ld};
 
-    memset(sums, 0, (size_t)(rows + turn) * sizeof *sums);
-    if (end > first)
-        t->s->k->column_sums(row(t->keep, first), t->keep->ld, end - first, rows + turn, sums);
-    memcpy(dbh, sums + turn, (size_t)rows * sizeof *sums);
-    memcpy(dbi, sums + turn, (size_t)(rows - turn) * sizeof *sums);
-    memcpy(dbi + rows - turn, sums, (size_t)turn * sizeof *sums);
+    row_sum_start(&s.wi, t, turn, &dw->wi, at);
+    row_sum_start(&s.wh, t, 0, &dw->wh, at);
+    memset(s.bias, 0, (size_t)s.columns * sizeof *s.bias);
+    for (int64_t k = 0; k < q->steps; k++)
+        add_step(&s, t, rows_of_step(q, k, t->p->reverse));
+    wi_chain(&s);
+    if (s.wh.o.k > 0) row_sum_chain(&s.wh);
+    row_sum_end(&s.wi);
+    row_sum_end(&s.wh);
+    memcpy(dbh, s.bias + turn, (size_t)rows * sizeof *dbh);
+    memcpy(dbi, s.bias + turn, (size_t)(rows - turn) * sizeof *dbi);
+    memcpy(dbi + rows - turn, s.bias, (size_t)turn * sizeof *dbi);
 }
 
 crm_status crm_cpu_op_rnn_bwd(void *state, const crm_rnn *p, const crm_rnn_weights *w,
@@ -316,13 +327,8 @@ crm_status crm_cpu_op_rnn_bwd(void *state, const crm_rnn *p, const crm_rnn_weigh
     CRM_TRY(net_start(&t, state, p, w, lanes));
     pack_back(&t, w);
     for (int64_t l = 0; l < lanes->n; l++) {
-        int64_t first = crm_lane_first(lanes, l), end = crm_lane_first(lanes, l + 1);
-        int64_t at = l * lanes->stride;
-
         lane_back(&t, &p->packed[l]);
-        lane_dwi(&t, first, end, &dw->wi, at);
-        lane_dwh(&t, &p->packed[l], &dw->wh, at);
-        lane_db(&t, first, end, (float *)dw->bi.data + at, (float *)dw->bh.data + at);
+        lane_weights(&t, &p->packed[l], l * lanes->stride, dw);
     }
     return CRM_OK;
 }

@@ -90,9 +90,25 @@ static double exp_sum(const float *x, float max, float *e, int64_t k)
 /* One chain of at most CRM_CHAIN rows. */
 static void column_chain(const float *x, int64_t ld, int64_t n, int64_t d, float *restrict sum)
 {
-    EACH(d, sum[i] = 0);
+    enum { VECS = 4 };
+    int64_t j = 0;
+
+    for (; j + VECS * LANES <= d; j += VECS * LANES) {
+        vec s[VECS];
+
+        for (int v = 0; v < VECS; v++)
+            s[v] = V_ZERO();
+        for (int64_t r = 0; r < n; r++)
+            for (int v = 0; v < VECS; v++)
+                s[v] = V_ADD(s[v], V_LOAD(x + r * ld + j + v * LANES));
+        for (int v = 0; v < VECS; v++)
+            V_STORE(sum + j + v * LANES, s[v]);
+    }
+    for (int64_t i = j; i < d; i++)
+        sum[i] = 0;
     for (int64_t r = 0; r < n; r++)
-        EACH(d, sum[i] += x[r * ld + i]);
+        for (int64_t i = j; i < d; i++)
+            sum[i] += x[r * ld + i];
 }
 
 static void column_sums(const float *x, int64_t ld, int64_t n, int64_t d, float *out)

@@ -12,12 +12,16 @@
 enum { NR = NV * LANES };
 _Static_assert(CRM_CPU_MC % MR == 0 && CRM_CPU_NC % NR == 0, "blocks are whole panels");
 
+enum { LINE = 64 }; /* bytes of a line of the cache */
+
 /* What becomes of a tile: MR x NR at c, nb columns of it are wanted. */
 typedef struct tile_out {
     float *c;
     int64_t ldc;
     int nb;
-    bool first; /* chain: stores; later ones add */
+    bool first;        /* chain: stores; later ones add */
+    const char *ahead; /* memory that is needed soon: a line per k, `step` bytes apart */
+    int64_t step;
 } tile_out;
 
 /* dst[k][width] from element (j, k) for j < n; the rest of each row is 0. */
@@ -75,7 +79,7 @@ static inline void pack(crm_cpu_operand s, int64_t n, int64_t k, int64_t width, 
 }
 
 /* Where the elements of A are: element (i, k) at p[i * row + k * col].  A packed panel has row 1
- * and col MR; rows of a matrix are read in place with col 1. */
+ * and col MR; rows of a matrix are read in place with col 1, its columns with row 1. */
 typedef crm_cpu_operand a_rows;
 
 /* rows x (vecs * LANES) of c over one chain; rows, vecs, and what of a.row and a.col the caller
@@ -87,6 +91,7 @@ static inline __attribute__((always_inline)) void micro(int rows, int vecs, int6
     const float *three[(MR + 2) / 3]; /* every third row: the others are at one and two a.row */
     float edge[MR * NR];
     float *c = o->c;
+    const char *ahead = o->ahead;
 
     for (int i = 0; i < (rows + 2) / 3; i++)
         three[i] = a.p + 3 * i * a.row;
@@ -96,6 +101,8 @@ static inline __attribute__((always_inline)) void micro(int rows, int vecs, int6
     for (int64_t kk = 0; kk < k; kk++, b += NR) {
         vec bv[NV];
 
+        _mm_prefetch(ahead, _MM_HINT_T1);
+        ahead += o->step;
         for (int j = 0; j < vecs; j++)
             bv[j] = V_LOAD(b + j * LANES);
         for (int i = 0; i < rows; i++) {
@@ -146,44 +153,50 @@ static inline __attribute__((always_inline)) void tile_rows(int rows, int64_t k,
         TILE(1);
 }
 
-static void packed_rows(int rows, int64_t k, const float *a, const float *b, const tile_out *o)
+static void columns_side_by_side(int rows, int64_t k, a_rows a, const float *b, const tile_out *o)
 {
-    tile_rows(rows, k, (a_rows){a, 1, MR}, b, o);
+    tile_rows(rows, k, (a_rows){a.p, 1, a.col}, b, o);
 }
 
-static void rows_in_place(int rows, int64_t k, const float *a, int64_t lda, const float *b,
-                          const tile_out *o)
+static void rows_in_place(int rows, int64_t k, a_rows a, const float *b, const tile_out *o)
 {
-    tile_rows(rows, k, (a_rows){a, lda, 1}, b, o);
+    tile_rows(rows, k, (a_rows){a.p, a.row, 1}, b, o);
 }
 
-/* All tiles of one panel of A, PACKED or rows lda apart, against one panel of B. */
-enum { PACKED = 0 };
-static void tile(int rows, int64_t k, const float *a, int64_t lda, const float *b, tile_out o)
+/* All tiles of one panel of A against one panel of B. */
+static void tile(int rows, int64_t k, a_rows a, const float *b, tile_out o)
 {
     while (rows > 0) {
         int step = rows >= MR ? MR : rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
 
-        if (lda)
-            rows_in_place(step, k, a, lda, b, &o);
+        if (a.col == 1)
+            rows_in_place(step, k, a, b, &o);
         else
-            packed_rows(step, k, a, b, &o);
+            columns_side_by_side(step, k, a, b, &o);
         rows -= step;
-        a += lda ? step * lda : step;
+        a.p += step * a.row;
         o.c += step * o.ldc;
     }
 }
 
-/* c[m][n] of one packed block: m <= CRM_CPU_MC, n <= CRM_CPU_NC, k <= CRM_CHAIN. */
-static void block(int64_t m, int64_t n, int64_t k, const float *pa, const float *pb, float *c,
-                  int64_t ldc, bool first)
+/* c[m][n] over one chain, k <= CRM_CHAIN.  Row i of A, a multiple of MR, begins i * apart after
+ * a.p: k where A is packed, a.row where it is not. */
+static void block(int64_t m, int64_t n, int64_t k, a_rows a, int64_t apart, const float *pb,
+                  float *c, int64_t ldc, bool first, const void *soon)
 {
     for (int64_t j = 0; j < n; j += NR)
         for (int64_t i = 0; i < m; i += MR) {
+            bool fetch = soon && j == 0;
+            a_rows panel = {a.p + i * apart, a.row, a.col};
             int rows = (int)(m - i < MR ? m - i : MR);
-            tile_out o = {c + i * ldc + j, ldc, (int)(n - j < NR ? n - j : NR), first};
+            tile_out o = {c + i * ldc + j,
+                          ldc,
+                          (int)(n - j < NR ? n - j : NR),
+                          first,
+                          fetch ? (const char *)soon + i / MR * k * LINE : (const char *)c,
+                          fetch ? LINE : 0};
 
-            tile(rows, k, pa + i * k, PACKED, pb + j * k, o);
+            tile(rows, k, panel, pb + j * k, o);
         }
 }
 
@@ -211,7 +224,7 @@ static void chain(const crm_cpu_gemm *g, int64_t j, int64_t n, int64_t k0)
         crm_cpu_operand a = {g->a.p + i * g->a.row + k0 * g->a.col, g->a.row, g->a.col};
 
         pack(a, m, k, MR, pa);
-        block(m, n, k, pa, pb, g->c + i * g->ldc + j, g->ldc, k0 == 0);
+        block(m, n, k, (a_rows){pa, 1, MR}, k, pb, g->c + i * g->ldc + j, g->ldc, k0 == 0, NULL);
         if (k0 + k == g->k) finish(g, i, m, j, n);
     }
 }
@@ -244,16 +257,10 @@ static void gemm_rows(const crm_cpu_rows *g)
 {
     for (int64_t k0 = 0; k0 < g->k; k0 += CRM_CHAIN) {
         int64_t k = g->k - k0 < CRM_CHAIN ? g->k - k0 : CRM_CHAIN;
-        const float *b = g->b + k0 * crm_cpu_packed(g->n, 1);
+        a_rows a = {g->a + k0, g->lda, 1};
 
-        for (int64_t j = 0; j < g->n; j += NR)
-            for (int64_t i = 0; i < g->m; i += MR) {
-                int rows = (int)(g->m - i < MR ? g->m - i : MR);
-                tile_out o = {g->c + i * g->ldc + j, g->ldc, (int)(g->n - j < NR ? g->n - j : NR),
-                              !g->add && k0 == 0};
-
-                tile(rows, k, g->a + i * g->lda + k0, g->lda, b + j * k, o);
-            }
+        block(g->m, g->n, k, a, g->lda, g->b + k0 * crm_cpu_packed(g->n, 1), g->c, g->ldc,
+              !g->add && k0 == 0, g->soon);
     }
 }
 
@@ -278,17 +285,32 @@ static void pack_gathered(const float *const *rows, int64_t first, int64_t n, in
         pack_gathered_panel(rows, first + j, n - j < width ? n - j : width, k, width, dst);
 }
 
+/* How far apart the rows are; 0: not always as far. */
+static int64_t distance(const float *const *rows, int64_t k)
+{
+    int64_t d = k > 1 ? rows[1] - rows[0] : 2;
+
+    for (int64_t kk = 2; kk < k; kk++)
+        if (rows[kk] - rows[kk - 1] != d) return 0;
+    return d;
+}
+
 /* Rows [to, to + m) of the result, from columns [from, from + m) of a. */
 static void outer_rows(const crm_cpu_outer *s, int64_t from, int64_t to, int64_t m, int64_t j,
                        int64_t n)
 {
-    float *pa = s->pack, *pb = pa + CRM_CPU_MC * CRM_CHAIN;
+    float *pa = s->pack, *pb = pa + CRM_CPU_MC * CRM_CHAIN, *c = s->c + to * s->ldc + j;
+    int64_t lda = distance(s->a, s->k);
 
+    if (lda > 1) {
+        block(m, n, s->k, (a_rows){s->a[0] + from, 1, lda}, 1, pb, c, s->ldc, s->first, s->soon);
+        return;
+    }
     for (int64_t i = 0; i < m; i += CRM_CPU_MC) {
         int64_t w = m - i < CRM_CPU_MC ? m - i : CRM_CPU_MC;
 
         pack_gathered(s->a, from + i, w, s->k, MR, pa);
-        block(w, n, s->k, pa, pb, s->c + (to + i) * s->ldc + j, s->ldc, s->first);
+        block(w, n, s->k, (a_rows){pa, 1, MR}, s->k, pb, c + i * s->ldc, s->ldc, s->first, s->soon);
     }
 }
 

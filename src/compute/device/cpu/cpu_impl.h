@@ -56,6 +56,7 @@ typedef struct crm_cpu_rows {
     float *c;
     int64_t ldc;
     bool add;
+    const void *soon; /* memory needed next, fetched meanwhile: m k / 12 lines; or NULL */
 } crm_cpu_rows;
 
 /* One chain of a gradient of weights: c[m][n] = sum over k <= CRM_CHAIN of a[k][i] b[k][j], rows of
@@ -67,7 +68,8 @@ typedef struct crm_cpu_outer {
     float *c;
     int64_t ldc;
     bool first;
-    float *pack; /* CRM_CPU_PACK floats */
+    float *pack;      /* CRM_CPU_PACK floats */
+    const void *soon; /* as above */
 } crm_cpu_outer;
 
 /* What all steps of a recurrent net share. */

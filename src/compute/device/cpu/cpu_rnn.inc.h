@@ -16,37 +16,53 @@ typedef struct gate_row {
     float *tile, *h, *c, *keep;
 } gate_row;
 
+/* The loop behind it has no element that depends on an earlier one: columns of a tile lie apart. */
+#ifdef __clang__
+#define APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define APART _Pragma("GCC ivdep")
+#endif
+
 static void gru_gates(const gate_row *g)
 {
     const int64_t n = g->units;
-    const float *restrict b = g->bias, *restrict prev = g->prev;
-    float *restrict t = g->tile, *restrict h = g->h;
+    const float *br = g->bias;
+    const float *bz = g->bias + n;
+    const float *bx = g->bias + 2 * n;
+    const float *bh = g->bias + 3 * n;
+    const float *prev = g->prev;
+    float *r = g->tile;
+    float *z = g->tile + n;
+    float *new = g->tile + 2 * n;
+    float *nh = g->tile + 3 * n;
+    float *h = g->h;
 
-    for (int64_t i = 0; i < 2 * n; i++)
-        t[i] = v_sigmoid(t[i] + b[i]);
+    APART
     for (int64_t i = 0; i < n; i++) {
-        float nh = t[3 * n + i] + b[3 * n + i];
-        float new = v_tanh(fmaf(t[i], nh, t[2 * n + i] + b[2 * n + i]));
+        float gate = v_sigmoid(r[i] + br[i]), keep = v_sigmoid(z[i] + bz[i]), ph = nh[i] + bh[i];
+        float state = v_tanh(fmaf(gate, ph, new[i] + bx[i]));
 
-        t[3 * n + i] = nh;
-        t[2 * n + i] = new;
-        h[i] = fmaf(t[n + i], prev[i] - new, new);
+        r[i] = gate;
+        z[i] = keep;
+        new[i] = state;
+        nh[i] = ph;
+        h[i] = fmaf(keep, prev[i] - state, state);
     }
-    if (g->keep) memcpy(g->keep, t, (size_t)(4 * n) * sizeof *t);
+    if (g->keep) memcpy(g->keep, g->tile, (size_t)(4 * n) * sizeof *g->keep);
 }
 
 static void lstm_gates(const gate_row *g)
 {
     const int64_t n = g->units;
-    const float *restrict b = g->bias;
-    float *restrict t = g->tile, *restrict h = g->h, *restrict c = g->c;
+    const float *bias = g->bias;
+    float *t = g->tile;
+    float *c = g->c;
+    float *h = g->h;
 
-    for (int64_t i = 0; i < 2 * n; i++)
-        t[i] = v_sigmoid(t[i] + b[i]);
-    for (int64_t i = 2 * n; i < 3 * n; i++)
-        t[i] = v_tanh(t[i] + b[i]);
-    for (int64_t i = 3 * n; i < 4 * n; i++)
-        t[i] = v_sigmoid(t[i] + b[i]);
+    EACH(2 * n, t[i] = v_sigmoid(t[i] + bias[i]));
+    EACH(n, t[2 * n + i] = v_tanh(t[2 * n + i] + bias[2 * n + i]));
+    EACH(n, t[3 * n + i] = v_sigmoid(t[3 * n + i] + bias[3 * n + i]));
+    APART
     for (int64_t i = 0; i < n; i++) {
         c[i] = fmaf(t[n + i], c[i], t[i] * t[2 * n + i]);
         h[i] = t[3 * n + i] * v_tanh(c[i]);
@@ -61,11 +77,12 @@ static void rnn_products(const crm_cpu_rnn *p, const crm_cpu_step *s, int64_t m,
 {
     const int64_t n = p->units;
     bool gru = p->kind == CRM_RNN_GRU;
-    crm_cpu_rows g = {m,    gru ? 3 * n : 4 * n, p->inputs, s->x, s->ldx, p->wi, p->tile, 4 * n,
-                      false};
+    crm_cpu_rows g = {
+        m, gru ? 3 * n : 4 * n, p->inputs, s->x, s->ldx, p->wi, p->tile, 4 * n, false, NULL};
 
     gemm_rows(&g);
-    g = (crm_cpu_rows){with, gru ? 2 * n : 4 * n, n, s->prev, s->ldh, p->wh, p->tile, 4 * n, true};
+    g = (crm_cpu_rows){with, gru ? 2 * n : 4 * n, n, s->prev, s->ldh, p->wh, p->tile, 4 * n, true,
+                       NULL};
     gemm_rows(&g);
     if (!gru) return;
     g.b += crm_cpu_packed(2 * n, n);
@@ -147,18 +164,24 @@ typedef struct slope_row {
 static void gru_slopes(const slope_row *s)
 {
     const int64_t n = s->units;
-    const float *restrict dh = s->dh, *restrict prev = s->prev;
-    float *restrict k = s->keep, *restrict dlater = s->dlater;
+    const float *dh = s->dh;
+    const float *prev = s->prev;
+    float *dlater = s->dlater;
+    float *k0 = s->keep;
+    float *k1 = s->keep + n;
+    float *k2 = s->keep + 2 * n;
+    float *k3 = s->keep + 3 * n;
 
+    APART
     for (int64_t i = 0; i < n; i++) {
-        float r = k[i], z = k[n + i], new = k[2 * n + i], nh = k[3 * n + i];
+        float r = k0[i], z = k1[i], new = k2[i], nh = k3[i];
         float d = dh[i] + dlater[i];
         float dn = d * (1.0f - z) * fmaf(-new, new, 1.0f);
 
-        k[i] = dn;
-        k[n + i] = dn * nh * (r * (1.0f - r));
-        k[2 * n + i] = d * (prev[i] - new) * (z * (1.0f - z));
-        k[3 * n + i] = dn * r;
+        k0[i] = dn;
+        k1[i] = dn * nh * (r * (1.0f - r));
+        k2[i] = d * (prev[i] - new) * (z * (1.0f - z));
+        k3[i] = dn * r;
         dlater[i] = d * z;
     }
 }
@@ -166,18 +189,26 @@ static void gru_slopes(const slope_row *s)
 static void lstm_slopes(const slope_row *s)
 {
     const int64_t n = s->units;
-    const float *restrict dh = s->dh, *restrict prev = s->prev, *restrict dlater = s->dlater;
-    float *restrict k = s->keep, *restrict dc = s->dc;
+    const float *dh = s->dh;
+    const float *prev = s->prev;
+    const float *dlater = s->dlater;
+    const float *cell = s->keep + 4 * n;
+    float *k0 = s->keep;
+    float *k1 = s->keep + n;
+    float *k2 = s->keep + 2 * n;
+    float *k3 = s->keep + 3 * n;
+    float *dc = s->dc;
 
+    APART
     for (int64_t i = 0; i < n; i++) {
-        float in = k[i], f = k[n + i], g = k[2 * n + i], o = k[3 * n + i];
-        float t = v_tanh(k[4 * n + i]), d = dh[i] + dlater[i];
+        float in = k0[i], f = k1[i], g = k2[i], o = k3[i];
+        float t = v_tanh(cell[i]), d = dh[i] + dlater[i];
         float c = fmaf(d * o, fmaf(-t, t, 1.0f), dc[i]);
 
-        k[i] = c * g * (in * (1.0f - in));
-        k[n + i] = c * prev[i] * (f * (1.0f - f));
-        k[2 * n + i] = c * in * fmaf(-g, g, 1.0f);
-        k[3 * n + i] = d * t * (o * (1.0f - o));
+        k0[i] = c * g * (in * (1.0f - in));
+        k1[i] = c * prev[i] * (f * (1.0f - f));
+        k2[i] = c * in * fmaf(-g, g, 1.0f);
+        k3[i] = d * t * (o * (1.0f - o));
         dc[i] = c * f;
     }
 }
@@ -206,13 +237,14 @@ static void rnn_tile_bwd(const crm_cpu_rnn *p, const crm_cpu_step *s, int64_t m,
     const int64_t n = p->units;
     bool gru = p->kind == CRM_RNN_GRU;
     const float *dwh = s->keep + (gru ? n : 0);
-    crm_cpu_rows g = {with, n, gru ? 3 * n : 4 * n, dwh, s->ldk, p->wh, s->state_h, n, gru};
+    crm_cpu_rows g = {with, n,   gru ? 3 * n : 4 * n, dwh, s->ldk, p->wh, s->state_h,
+                      n,    gru, s->keep + m * s->ldk};
 
     for (int64_t r = 0; r < m; r++)
         rnn_slopes(p, s, r, r < with);
     gemm_rows(&g);
     if (!s->dx) return;
-    g = (crm_cpu_rows){m, p->inputs, g.k, s->keep, s->ldk, p->wi, s->dx, s->ld_dx, false};
+    g = (crm_cpu_rows){m, p->inputs, g.k, s->keep, s->ldk, p->wi, s->dx, s->ld_dx, false, NULL};
     gemm_rows(&g);
 }
 
