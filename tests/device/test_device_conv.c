@@ -343,10 +343,14 @@ static void check_forms(crm_device *d, crm_hash *bits)
             a.dy[i] *= 1e-30f;
         for (int64_t i = 0; i < a.size; i++)
             a.w[i] *= 1e-30f;
+        for (int64_t i = 0; i < t->n * t->p.steps * a.ldx; i++)
+            a.x[i] *= 1e-30f;
         T_EQ_I(forms_differ(d, t, &a, DENSE, SPARSE), 0);
         for (int64_t r = 0; r < t->n * t->p.steps; r++)
             for (int64_t c = 0; c < t->c; c++)
                 T_CHECK(a.dx[r * a.ldx + c] == 0 && !signbit(a.dx[r * a.ldx + c]));
+        for (int64_t i = 0; i < a.size; i++)
+            T_CHECK(a.dw[i] == 0 && !signbit(a.dw[i]));
         memset(a.dy, 0, (size_t)n * sizeof *a.dy);
         T_EQ_I(forms_differ(d, t, &a, DENSE, SPARSE), 0);
         for (int64_t i = 0; i < a.size; i++)
