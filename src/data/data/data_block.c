@@ -93,6 +93,7 @@ crm_status crm_data_find_target(const crm_data *d, const char *name, int *index)
     for (int i = 0; i < d->n_targets; i++) {
         if (strcmp(d->target[i].name, name) == 0) {
             *index = i;
+            crm_str_free(&have);
             return CRM_OK;
         }
         crm_str_addf(&have, "%s%s", i ? ", " : "", d->target[i].name);
