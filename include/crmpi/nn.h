@@ -190,6 +190,8 @@ CRM_CHECKED crm_net_head_of(crm_net *net, const char *name, crm_head_kind kind, 
  *  [n_classes], copied) may be NULL.  *head numbers the heads from 0. */
 CRM_CHECKED crm_net_head(crm_net *net, const char *name, crm_value logits,
                          const float *class_weight, int *head);
+/** The value that a head reads. */
+crm_value crm_net_head_value(const crm_net *net, int head);
 /** Check the graph and allocate the arena.  No layer may be added afterwards. */
 CRM_CHECKED crm_net_finish(crm_net *net);
 

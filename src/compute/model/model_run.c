@@ -62,6 +62,19 @@ static crm_status head_proba(crm_model *m, int h, int64_t n, double *out)
     return CRM_OK;
 }
 
+crm_status crm_model_logits(crm_model *m, const crm_model_batch *b, const float *w, int head,
+                            float *out)
+{
+    crm_tensor z = crm_net_tensor(m->net, crm_net_head_value(m->net, head));
+    crm_pass p;
+
+    CRM_TRY(model_bind(m, b, w, &p));
+    CRM_TRY(crm_net_forward(m->net, &p));
+    CRM_TRY(crm_device_sync(m->device));
+    z.dim[0] = m->head[head].documents ? m->docs.n : p.n;
+    return crm_buf_download(m->device, z.data, out, (size_t)(z.dim[0] * z.ld) * sizeof *out);
+}
+
 crm_status crm_model_predict(crm_model *m, const crm_model_batch *b, const float *w,
                              double *const *proba)
 {

@@ -104,6 +104,11 @@ static crm_status rates(crm_net *net, const crm_tensor *z, crm_tensor *out)
     return crm_op_poisson_loss(net->device, z, &loss, &lanes, &sum, out);
 }
 
+crm_value crm_net_head_value(const crm_net *net, int head)
+{
+    return net->head[head].z;
+}
+
 crm_status crm_net_proba(crm_net *net, int head, int64_t n, float *proba)
 {
     const nn_head *h = &net->head[head];
