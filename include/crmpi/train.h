@@ -10,6 +10,7 @@
 #include "crmpi/model.h"
 #include "crmpi/opt.h"
 #include "crmpi/optim.h"
+#include "crmpi/text.h"
 
 typedef enum crm_reduce { CRM_REDUCE_EXACT, CRM_REDUCE_FAST, CRM_REDUCE_COUNT } crm_reduce;
 typedef enum crm_class_weight {
@@ -29,14 +30,16 @@ typedef struct crm_train_cfg {
     int class_weight;    /* crm_class_weight */
     int64_t members;     /* nets with different initial weights and row orders, averaged */
     int64_t cache_bytes; /* transformed rows are kept in memory up to this size */
+    bool log_inputs;     /* monthly values and numbers of events enter as sign(x) log(1 + |x|) */
 } crm_train_cfg;
 extern const crm_opt crm_train_opts[];
 
-/** Config of the hybrid: the net, the step loop and the optimiser. */
+/** Config of the hybrid: the net, the step loop, the optimiser and the vocabulary. */
 typedef struct crm_hybrid_cfg {
     crm_train_cfg train;
     crm_model_cfg model;
     crm_optim_cfg optim;
+    crm_text_cfg text;
 } crm_hybrid_cfg;
 extern const crm_estimator_class crm_hybrid_class;
 

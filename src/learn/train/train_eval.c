@@ -1,18 +1,30 @@
-/* train_eval.c - loss and accuracy of a net on a view: leaves of CRM_LEAF_ROWS rows, exact tree
- * sum. */
+/* train_eval.c - losses of all heads and accuracy of the first one on a view: leaves of
+ * CRM_LEAF_ROWS rows, exact tree sum. */
+#include <math.h>
+
 #include "crmpi/base_mem.h"
 #include "train_impl.h"
 
-/* Sums of one leaf. */
-enum { SUM_LOSS, SUM_WEIGHT, SUM_RIGHT, SUM_COUNT };
+/* Sums of one leaf: of each head its loss and the weight of its labels; rows that the first head
+ * gets right. */
+enum { SUM_LOSS, SUM_WEIGHT, SUM_HEAD };
+
+/* What one worker needs. */
+typedef struct scratch {
+    piece rows;              /* of one lane */
+    double *proba, **probas; /* of the first head; [heads], NULL but for that */
+    double *loss;            /* [heads] */
+    int64_t *count;          /* [most classes] */
+} scratch;
 
 typedef struct evaluation {
     trainer *t;
+    const heads *heads;
     const crm_view *view;
     const crm_matrix *matrix;
     const float *w;
-    batch *scratch; /* [n_workers], rows of one lane */
-    double **proba; /* [n_workers][lane_rows * n_classes] */
+    double *scale;    /* [heads] undoes the heads' weights */
+    scratch *scratch; /* [n_workers] */
 } evaluation;
 
 static int argmax(const double *p, int k)
@@ -24,33 +36,36 @@ static int argmax(const double *p, int k)
     return best;
 }
 
-/* n rows from position first of the view; adds to sum. */
+/* n rows from position first of the view. */
+static crm_status read_rows(const evaluation *e, int64_t first, int64_t n, piece *p)
+{
+    for (int64_t i = 0; i < n; i++) {
+        p->pos[i] = first + i;
+        p->row_id[i] = e->view->row[first + i];
+    }
+    crm_piece_fill(e->t->map, e->heads, n, p);
+    return crm_matrix_read(e->matrix, p->pos, n, p->num, p->cat);
+}
+
+/* Adds to sum. */
 static crm_status add_rows(evaluation *e, int id, int64_t first, int64_t n, double *sum)
 {
-    batch *b = &e->scratch[id];
-    const int32_t *label = crm_data_target(e->view->data, e->t->fit->target)->label;
-    const float *weight = e->t->class_weight;
-    double one = 1, loss = 0;
-    crm_model_batch mb = {.lanes = 1,
-                          .lane_rows = n,
-                          .num = b->num,
-                          .cat = b->cat,
-                          .label = (const int32_t *const[]){b->label},
-                          .scale = &one,
-                          .row_id = b->row_id};
+    scratch *s = &e->scratch[id];
+    int k = e->heads->head[0].n_classes;
+    crm_model_batch b;
 
-    for (int64_t i = 0; i < n; i++) {
-        b->pos[i] = first + i;
-        b->label[i] = label[e->view->row[first + i]];
-        sum[SUM_WEIGHT] += weight ? (double)weight[b->label[i]] : 1;
+    CRM_TRY(read_rows(e, first, n, &s->rows));
+    b = crm_piece_batch(&s->rows, n);
+    b.scale = e->scale;
+    CRM_TRY(crm_model_loss(e->t->worker[id].model, &b, e->w, s->loss));
+    for (int h = 0; h < e->heads->n; h++) {
+        crm_head_count(e->heads, h, e->t->map, s->rows.row_id, n, s->count);
+        sum[SUM_HEAD * h + SUM_LOSS] += s->loss[h];
+        sum[SUM_HEAD * h + SUM_WEIGHT] += crm_head_weight(e->heads, h, s->count);
     }
-    CRM_TRY(crm_matrix_read(e->matrix, b->pos, n, b->num, b->cat));
-    CRM_TRY(crm_model_loss(e->t->worker[id].model, &mb, e->w, &loss));
-    sum[SUM_LOSS] += loss;
-    CRM_TRY(crm_model_predict(e->t->worker[id].model, &mb, e->w, &e->proba[id]));
+    CRM_TRY(crm_model_predict(e->t->worker[id].model, &b, e->w, s->probas));
     for (int64_t i = 0; i < n; i++)
-        sum[SUM_RIGHT] +=
-            argmax(e->proba[id] + i * e->t->n_classes, e->t->n_classes) == b->label[i];
+        sum[SUM_HEAD * e->heads->n] += argmax(s->proba + i * k, k) == s->rows.class[0][i];
     return CRM_OK;
 }
 
@@ -71,14 +86,14 @@ static crm_status scratch_new(evaluation *e)
     int64_t rows = e->t->cfg->train.lane_rows;
 
     CRM_NEW(e->scratch, e->t->n_workers);
-    CRM_NEW(e->proba, e->t->n_workers);
     for (int i = 0; i < e->t->n_workers; i++) {
-        batch *b = &e->scratch[i];
-        CRM_NEW(b->num, rows * s->n_num);
-        CRM_NEW(b->cat, rows * s->n_cat);
-        CRM_NEW(b->label, rows);
-        CRM_NEW(b->pos, rows);
-        CRM_NEW(e->proba[i], rows * e->t->n_classes);
+        scratch *c = &e->scratch[i];
+        CRM_TRY(crm_piece_new(e->t->map, s, e->heads, rows, &c->rows));
+        CRM_NEW(c->proba, rows * e->heads->head[0].n_classes);
+        CRM_NEW(c->probas, e->heads->n);
+        c->probas[0] = c->proba;
+        CRM_NEW(c->loss, e->heads->n);
+        CRM_NEW(c->count, e->heads->most);
     }
     return CRM_OK;
 }
@@ -86,28 +101,46 @@ static crm_status scratch_new(evaluation *e)
 static void scratch_free(evaluation *e)
 {
     for (int i = 0; e->scratch && i < e->t->n_workers; i++) {
-        crm_mem_free(e->scratch[i].num);
-        crm_mem_free(e->scratch[i].cat);
-        crm_mem_free(e->scratch[i].label);
-        crm_mem_free(e->scratch[i].pos);
-        if (e->proba) crm_mem_free(e->proba[i]);
+        crm_piece_free(&e->scratch[i].rows);
+        crm_mem_free(e->scratch[i].proba);
+        crm_mem_free(e->scratch[i].probas);
+        crm_mem_free(e->scratch[i].loss);
+        crm_mem_free(e->scratch[i].count);
     }
     crm_mem_free(e->scratch);
-    crm_mem_free(e->proba);
+}
+
+static crm_status begin(evaluation *e, double **sum)
+{
+    CRM_NEW(*sum, SUM_HEAD * e->heads->n + 1);
+    CRM_NEW(e->scale, e->heads->n);
+    for (int h = 0; h < e->heads->n; h++)
+        e->scale[h] = e->heads->head[h].weight > 0 ? 1 / e->heads->head[h].weight : 0;
+    return scratch_new(e);
+}
+
+static void finish(const evaluation *e, const double *sum, double *loss, double *accuracy)
+{
+    for (int h = 0; h < e->heads->n; h++) {
+        double weight = sum[SUM_HEAD * h + SUM_WEIGHT];
+        loss[h] = weight > 0 ? sum[SUM_HEAD * h + SUM_LOSS] / weight : (double)NAN;
+    }
+    *accuracy = e->view->n > 0 ? sum[SUM_HEAD * e->heads->n] / (double)e->view->n : 0;
 }
 
 crm_status crm_train_evaluate(trainer *t, const crm_view *view, const crm_matrix *m, const float *w,
                               double *loss, double *accuracy)
 {
-    evaluation e = {.t = t, .view = view, .matrix = m, .w = w};
-    double sum[SUM_COUNT] = {0};
-    crm_status st = crm_comm_agree(t->fit->comm, scratch_new(&e));
+    evaluation e = {.t = t, .heads = &t->plan->heads, .view = view, .matrix = m, .w = w};
+    double *sum = NULL;
+    crm_status st = crm_comm_agree(t->fit->comm, begin(&e, &sum));
 
     if (!st)
-        st = crm_tree_sum_once(t->fit->comm, t->fit->pool, crm_leaf_count(view->n), SUM_COUNT, leaf,
-                               &e, sum);
+        st = crm_tree_sum_once(t->fit->comm, t->fit->pool, crm_leaf_count(view->n),
+                               SUM_HEAD * e.heads->n + 1, leaf, &e, sum);
+    if (!st) finish(&e, sum, loss, accuracy);
     scratch_free(&e);
-    *loss = sum[SUM_WEIGHT] > 0 ? sum[SUM_LOSS] / sum[SUM_WEIGHT] : 0;
-    *accuracy = view->n > 0 ? sum[SUM_RIGHT] / (double)view->n : 0;
+    crm_mem_free(e.scale);
+    crm_mem_free(sum);
     return st;
 }

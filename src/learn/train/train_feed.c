@@ -1,23 +1,105 @@
 /* train_feed.c - batches: step s, lane l takes rows order[(s L + l) B ... + B) of the view; the
- * last short batch is padded with masked rows.  The scale of the loss is 1 / (sum of weights of the
- * valid labels of the GLOBAL batch), from integer counts. */
+ * last short batch is padded with masked rows.  The scale of a head's loss is 1 / (sum of weights
+ * of the valid labels of the GLOBAL batch), from integer counts, which the loader takes one step
+ * ahead. */
 #include <string.h>
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
 #include "train_impl.h"
 
+/* ---- pieces ---- */
+
+static crm_status labels_new(const blocks_map *m, const heads *hs, int64_t rows, piece *p)
+{
+    p->n_heads = hs->n;
+    CRM_NEW(p->class, hs->n);
+    CRM_NEW(p->value, hs->n);
+    CRM_NEW(p->label, hs->n);
+    for (int h = 0; h < hs->n; h++) {
+        const crm_model_head *head = &hs->head[h];
+        int64_t units = head->documents ? rows * m->max_docs : rows;
+        if (head->kind == CRM_HEAD_CLASSES)
+            CRM_NEW(p->class[h], units);
+        else
+            CRM_NEW(p->value[h], units * head->n_classes);
+        p->label[h] = (crm_model_label){.class = p->class[h], .value = p->value[h]};
+    }
+    return CRM_OK;
+}
+
+crm_status crm_piece_new(const blocks_map *m, const crm_schema *s, const heads *hs, int64_t rows,
+                         piece *p)
+{
+    CRM_NEW(p->num, rows * s->n_num);
+    CRM_NEW(p->cat, rows * s->n_cat);
+    CRM_NEW(p->row_id, rows);
+    CRM_NEW(p->pos, rows);
+    CRM_TRY(crm_block_rows_new(m, rows, &p->blocks));
+    return hs ? labels_new(m, hs, rows, p) : CRM_OK;
+}
+
+void crm_piece_free(piece *p)
+{
+    crm_mem_free(p->num);
+    crm_mem_free(p->cat);
+    crm_mem_free(p->row_id);
+    crm_mem_free(p->pos);
+    crm_block_rows_free(&p->blocks);
+    for (int h = 0; h < p->n_heads; h++) {
+        if (p->class) crm_mem_free(p->class[h]);
+        if (p->value) crm_mem_free(p->value[h]);
+    }
+    crm_mem_free(p->class);
+    crm_mem_free(p->value);
+    crm_mem_free(p->label);
+    *p = (piece){0};
+}
+
+void crm_piece_fill(const blocks_map *m, const heads *hs, int64_t n, piece *p)
+{
+    crm_block_rows_fill(m, p->row_id, n, &p->blocks);
+    for (int h = 0; h < p->n_heads; h++)
+        crm_head_labels(hs, h, m, p->row_id, n, p->class[h], p -> value[h]);
+}
+
+crm_model_batch crm_piece_batch(const piece *p, int64_t n)
+{
+    return (crm_model_batch){.lanes = 1,
+                             .lane_rows = n,
+                             .num = p->num,
+                             .cat = p->cat,
+                             .monthly = p->blocks.monthly,
+                             .event_first = p->blocks.event_first,
+                             .category = p->blocks.category,
+                             .event_value = p->blocks.event_value,
+                             .doc_first = p->blocks.doc_first,
+                             .token_first = p->blocks.token_first,
+                             .token = p->blocks.token,
+                             .label = p->label,
+                             .row_id = p->row_id};
+}
+
+/* ---- slots ---- */
+
 static crm_status slot_new(const feed *f, batch *b)
 {
-    const crm_schema *s = crm_source_schema(f->t->source);
-    int64_t n = f->n_lanes * f->t->cfg->train.lane_rows;
+    const trainer *t = f->t;
 
-    CRM_NEW(b->num, n * s->n_num);
-    CRM_NEW(b->cat, n * s->n_cat);
-    CRM_NEW(b->label, n);
-    CRM_NEW(b->row_id, n);
-    CRM_NEW(b->pos, n);
+    CRM_NEW(b->scale, t->plan->heads.n);
+    CRM_NEW(b->lane, f->n_lanes);
+    for (int64_t i = 0; i < f->n_lanes; i++)
+        CRM_TRY(crm_piece_new(t->map, crm_source_schema(t->source), &t->plan->heads,
+                              t->cfg->train.lane_rows, &b->lane[i]));
     return CRM_OK;
+}
+
+static void slot_free(const feed *f, batch *b)
+{
+    for (int64_t i = 0; b->lane && i < f->n_lanes; i++)
+        crm_piece_free(&b->lane[i]);
+    crm_mem_free(b->lane);
+    crm_mem_free(b->scale);
 }
 
 static crm_status fill(feed *f)
@@ -25,15 +107,21 @@ static crm_status fill(feed *f)
     const crm_train_cfg *cfg = &f->t->cfg->train;
     const crm_comm *comm = f->t->fit->comm;
     int64_t end, batch_rows = cfg->lanes * cfg->lane_rows;
+    size_t start = crm_mem_used();
 
     crm_tree_range(cfg->lanes, crm_comm_rank(comm), crm_comm_size(comm), &f->first_lane, &end);
     f->n_lanes = end - f->first_lane;
     f->steps = (f->view->n + batch_rows - 1) / batch_rows;
     CRM_NEW(f->order, f->view->n);
+    CRM_NEW(f->row, batch_rows);
+    CRM_NEW(f->count, f->t->plan->heads.most);
     CRM_TRY(slot_new(f, &f->slot[0]));
     CRM_TRY(slot_new(f, &f->slot[1]));
-    return crm_matrix_new(f->t->source, f->view, f->t->fit->pool, (size_t)cfg->cache_bytes,
-                          (crm_matrix **)&f->matrix);
+    f->slot_bytes = crm_mem_used() - start;
+    CRM_TRY(crm_matrix_new(f->t->source, f->view, f->t->fit->pool, (size_t)cfg->cache_bytes,
+                           (crm_matrix **)&f->matrix));
+    f->matrix_bytes = crm_mem_used() - start - f->slot_bytes;
+    return CRM_OK;
 }
 
 crm_status crm_feed_new(const trainer *t, const crm_view *view, feed **out)
@@ -45,7 +133,6 @@ crm_status crm_feed_new(const trainer *t, const crm_view *view, feed **out)
     CRM_NEW(f, 1);
     f->t = t;
     f->view = view;
-    f->label = crm_data_target(view->data, t->fit->target)->label;
     st = fill(f);
     if (st) crm_feed_free(&f);
     *out = f;
@@ -57,19 +144,33 @@ void crm_feed_shuffle(feed *f, uint64_t seed, uint32_t epoch)
     crm_rng_permute(seed, CRM_RNG_SHUFFLE, epoch, f->view->n, f->order);
 }
 
-/* Sum over classes, in class order, of count x weight in rows [first, end) of the order. */
-static double weight_sum(const feed *f, int64_t first, int64_t end)
+/* Scales of all heads from the rows [start, end) of the order. */
+static void count_batch(feed *f, int64_t start, int64_t end, batch *b)
 {
-    const float *weight = f->t->class_weight;
-    double sum = 0;
+    const heads *hs = &f->t->plan->heads;
 
-    for (int c = 0; c < f->t->n_classes; c++) {
-        int64_t count = 0;
-        for (int64_t i = first; i < end; i++)
-            count += f->label[f->view->row[f->order[i]]] == c;
-        sum += (double)count * (weight ? (double)weight[c] : 1);
+    for (int64_t i = start; i < end; i++)
+        f->row[i - start] = f->view->row[f->order[i]];
+    for (int h = 0; h < hs->n; h++) {
+        double weight;
+        crm_head_count(hs, h, f->t->map, f->row, end - start, f->count);
+        weight = crm_head_weight(hs, h, f->count);
+        b->scale[h] = weight > 0 ? 1 / weight : 0;
     }
-    return sum;
+    b->rows = end - start;
+}
+
+/* Rows from position `mine` of the order on, as far as `end`. */
+static crm_status fill_lane(const feed *f, int64_t mine, int64_t end, piece *p)
+{
+    int64_t n = f->t->cfg->train.lane_rows;
+
+    for (int64_t i = 0; i < n; i++) {
+        p->pos[i] = mine + i < end ? f->order[mine + i] : -1;
+        p->row_id[i] = p->pos[i] < 0 ? -1 : f->view->row[p->pos[i]];
+    }
+    crm_piece_fill(f->t->map, &f->t->plan->heads, n, p);
+    return crm_matrix_read(f->matrix, p->pos, n, p->num, p->cat);
 }
 
 crm_status crm_feed_load(void *ctx, int64_t step, int slot)
@@ -77,22 +178,13 @@ crm_status crm_feed_load(void *ctx, int64_t step, int slot)
     feed *f = ctx;
     batch *b = &f->slot[slot];
     const crm_train_cfg *cfg = &f->t->cfg->train;
-    int64_t start = step * cfg->lanes * cfg->lane_rows, n = f->n_lanes * cfg->lane_rows;
-    int64_t mine = start + f->first_lane * cfg->lane_rows;
-    int64_t end = start + cfg->lanes * cfg->lane_rows;
-    double weights;
+    int64_t start = step * cfg->lanes * cfg->lane_rows, end = start + cfg->lanes * cfg->lane_rows;
 
     if (end > f->view->n) end = f->view->n;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t at = mine + i, pos = at < end ? f->order[at] : -1;
-        b->pos[i] = pos;
-        b->row_id[i] = pos < 0 ? -1 : f->view->row[pos];
-        b->label[i] = pos < 0 ? -1 : f->label[b->row_id[i]];
-    }
-    weights = weight_sum(f, start, end);
-    b->scale = weights > 0 ? 1 / weights : 0;
-    b->rows = end - start;
-    return crm_matrix_read(f->matrix, b->pos, n, b->num, b->cat);
+    count_batch(f, start, end, b);
+    for (int64_t i = 0; i < f->n_lanes; i++)
+        CRM_TRY(fill_lane(f, start + (f->first_lane + i) * cfg->lane_rows, end, &b->lane[i]));
+    return CRM_OK;
 }
 
 void crm_feed_free(feed **fp)
@@ -101,14 +193,11 @@ void crm_feed_free(feed **fp)
 
     if (!f) return;
     crm_matrix_free((crm_matrix **)&f->matrix);
-    for (int i = 0; i < 2; i++) {
-        crm_mem_free(f->slot[i].num);
-        crm_mem_free(f->slot[i].cat);
-        crm_mem_free(f->slot[i].label);
-        crm_mem_free(f->slot[i].row_id);
-        crm_mem_free(f->slot[i].pos);
-    }
+    slot_free(f, &f->slot[0]);
+    slot_free(f, &f->slot[1]);
     crm_mem_free(f->order);
+    crm_mem_free(f->row);
+    crm_mem_free(f->count);
     crm_mem_free(f);
     *fp = NULL;
 }

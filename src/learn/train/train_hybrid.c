@@ -7,37 +7,50 @@
 #include "crmpi/base_rng.h"
 #include "train_impl.h"
 
+/* Nets and arrays for the rows of one data set. */
+typedef struct reader {
+    blocks_map map;
+    int n_workers; /* one, but in a fit */
+    worker *worker;
+    piece rows;   /* lane_rows of them */
+    double *part; /* [lane_rows][n_classes] of one member */
+} reader;
+
 typedef struct hybrid {
     crm_estimator base;
     const crm_hybrid_cfg *cfg;
+    plan plan;
     int n_classes;
     int64_t size;
-    float **w;   /* [members][size] */
-    worker *one; /* for predict */
+    float **w; /* [members][size] */
+    reader reader;
 } hybrid;
 
-crm_status crm_workers_new(const crm_hybrid_cfg *cfg, const crm_schema *s, const char *target,
-                           int n_classes, const float *class_weight, int n, worker **out)
+static crm_status workers_new(const plan *p, const blocks_map *m, const crm_schema *s, int n,
+                              worker **out)
 {
     crm_model_inputs in = {.n_num = s->n_num, .n_cat = s->n_cat, .n_levels = s->n_levels};
-    crm_model_head head = {
-        .name = target, .n_classes = n_classes, .weight = 1, .class_weight = class_weight};
 
+    crm_blocks_inputs(m, &in);
     CRM_NEW(*out, n);
     for (int i = 0; i < n; i++) {
         CRM_TRY(crm_device_cpu(CRM_CPU_BEST, &(*out)[i].device));
-        CRM_TRY(crm_model_new(&cfg->model, &in, &head, 1, cfg->train.lane_rows, 1, (*out)[i].device,
-                              &(*out)[i].model));
+        CRM_TRY(crm_model_new(&p->cfg->model, &in, p->heads.head, p->heads.n,
+                              p->cfg->train.lane_rows, 1, (*out)[i].device, &(*out)[i].model));
     }
     return CRM_OK;
 }
 
-void crm_workers_free(worker **w, int n)
+static void worker_free(worker *w)
 {
-    for (int i = 0; *w && i < n; i++) {
-        crm_model_free(&(*w)[i].model);
-        crm_device_free(&(*w)[i].device);
-    }
+    crm_model_free(&w->model);
+    crm_device_free(&w->device);
+}
+
+static void workers_free(worker **w, int n)
+{
+    for (int i = 0; *w && i < n; i++)
+        worker_free(&(*w)[i]);
     crm_mem_free(*w);
     *w = NULL;
 }
@@ -51,48 +64,72 @@ static crm_status hybrid_make(const void *cfg, crm_estimator **out)
     CRM_NEW(h, 1);
     h->base.class = &crm_hybrid_class;
     h->cfg = cfg;
+    h->plan.cfg = cfg;
     *out = &h->base;
     return CRM_OK;
+}
+
+static void reader_free(reader *r)
+{
+    crm_blocks_map_free(&r->map);
+    workers_free(&r->worker, r->n_workers);
+    crm_piece_free(&r->rows);
+    crm_mem_free(r->part);
+    *r = (reader){0};
 }
 
 static void hybrid_free(crm_estimator *e)
 {
     hybrid *h = (hybrid *)e;
 
+    reader_free(&h->reader);
     for (int64_t i = 0; h->w && i < h->cfg->train.members; i++)
         crm_mem_free(h->w[i]);
     crm_mem_free(h->w);
-    crm_workers_free(&h->one, 1);
+    crm_blocks_free(&h->plan.blocks);
+    crm_heads_free(&h->plan.heads);
     crm_mem_free(h);
 }
 
-/* Graph, weights and predictor for a source and a number of classes. */
-static crm_status hybrid_shape(hybrid *h, const crm_source *in, int n_classes)
+static crm_status reader_new(const plan *p, const crm_source *in, int n_workers, reader *r)
 {
-    h->n_classes = n_classes;
-    CRM_TRY(crm_workers_new(h->cfg, crm_source_schema(in), "target", n_classes, NULL, 1, &h->one));
-    h->size = crm_model_size(h->one->model);
+    const crm_schema *s = crm_source_schema(in);
+    int64_t rows = p->cfg->train.lane_rows;
+
+    CRM_TRY(crm_blocks_map(&p->blocks, crm_source_data(in), &r->map));
+    r->n_workers = n_workers;
+    CRM_TRY(workers_new(p, &r->map, s, n_workers, &r->worker));
+    CRM_TRY(crm_piece_new(&r->map, s, NULL, rows, &r->rows));
+    CRM_NEW(r->part, rows * p->heads.head[0].n_classes);
+    return CRM_OK;
+}
+
+/* The reader for the data of a source: that in hand when the data set is the same. */
+static crm_status use_source(hybrid *h, const crm_source *in, int n_workers)
+{
+    crm_status st;
+
+    if (h->reader.worker &&
+        crm_digest_equal(h->reader.map.digest, crm_data_digest(crm_source_data(in)))) {
+        h->reader.map.data = crm_source_data(in);
+        return CRM_OK;
+    }
+    reader_free(&h->reader);
+    st = reader_new(&h->plan, in, n_workers, &h->reader);
+    if (st) reader_free(&h->reader);
+    return st;
+}
+
+/* Graph, weights and reader for a source, from heads and blocks. */
+static crm_status hybrid_shape(hybrid *h, const crm_source *in, int n_workers)
+{
+    h->n_classes = h->plan.heads.head[0].n_classes;
+    CRM_TRY(use_source(h, in, n_workers));
+    h->size = crm_model_size(h->reader.worker->model);
     CRM_NEW(h->w, h->cfg->train.members);
     for (int64_t i = 0; i < h->cfg->train.members; i++)
         CRM_NEW(h->w[i], h->size);
     return CRM_OK;
-}
-
-static crm_status balanced_weights(const crm_view *v, const crm_target *t, float **out)
-{
-    int64_t *count = NULL;
-    crm_status st = CRM_OK;
-
-    CRM_NEW_TO(st, done, *out, t->n_classes);
-    CRM_NEW_TO(st, done, count, t->n_classes);
-    for (int64_t i = 0; i < v->n; i++)
-        count[t->label[v->row[i]]]++;
-    for (int c = 0; c < t->n_classes; c++)
-        (*out)[c] =
-            (float)(count[c] ? (double)v->n / ((double)t->n_classes * (double)count[c]) : 0);
-done:
-    crm_mem_free(count);
-    return st;
 }
 
 /* One net: with an inner validation part first when asked for, then again on all rows when asked
@@ -132,72 +169,107 @@ static crm_status fit_members(trainer *t, hybrid *h)
     return st;
 }
 
-static crm_status fit_local(hybrid *h, trainer *t, const crm_target *target)
+static crm_status fit_local(hybrid *h, trainer *t)
 {
-    CRM_TRY(hybrid_shape(h, t->source, target->n_classes));
-    t->size = h->size;
-    if (h->cfg->train.class_weight == CRM_WEIGHT_BALANCED)
-        CRM_TRY(balanced_weights(t->fit->train, target, &t->class_weight));
+    size_t start = crm_mem_used();
+
     t->n_workers = crm_pool_size(t->fit->pool);
-    return crm_workers_new(h->cfg, crm_source_schema(t->source), "target", target->n_classes,
-                           t->class_weight, t->n_workers, &t->worker);
+    CRM_TRY(hybrid_shape(h, t->source, t->n_workers));
+    t->map = &h->reader.map;
+    t->worker = h->reader.worker;
+    t->size = h->size;
+    t->nets = crm_mem_used() - start - (size_t)(h->cfg->train.members * h->size) * sizeof(float);
+    return CRM_OK;
+}
+
+/* After the fit one worker is enough. */
+static void keep_one(reader *r)
+{
+    for (int i = 1; r->worker && i < r->n_workers; i++)
+        worker_free(&r->worker[i]);
+    if (r->worker) r->n_workers = 1;
 }
 
 static crm_status hybrid_fit(crm_estimator *e, const crm_fit *fit, const crm_source *in)
 {
     hybrid *h = (hybrid *)e;
-    const crm_target *target = crm_data_target(fit->train->data, fit->target);
-    trainer t = {.cfg = h->cfg, .fit = fit, .source = in, .n_classes = target->n_classes};
-    crm_status st = crm_comm_agree(fit->comm, fit_local(h, &t, target));
+    trainer t = {
+        .cfg = h->cfg, .plan = &h->plan, .fit = fit, .source = in, .memory_start = crm_mem_used()};
+    crm_status st = crm_comm_agree(fit->comm, crm_heads_new(h->cfg, fit, &h->plan.heads));
 
+    if (!st) st = crm_blocks_fit(&h->plan.blocks, h->cfg, fit);
+    if (!st) st = crm_comm_agree(fit->comm, fit_local(h, &t));
     if (!st) st = fit_members(&t, h);
-    crm_workers_free(&t.worker, t.n_workers);
-    crm_mem_free(t.class_weight);
+    keep_one(&h->reader);
     return st;
 }
 
-/* Adds the probabilities of every member for the rows in num, cat; proba[n][k]. */
-static crm_status predict_rows(hybrid *h, int64_t n, const float *num, const int32_t *cat,
-                               double *part, double *proba)
-{
-    crm_model_batch b = {.lanes = 1, .lane_rows = n, .num = num, .cat = cat};
-    int64_t members = h->cfg->train.members;
+/* Calls fn for rows row[n] in pieces of lane_rows; b has their arrays. */
+typedef crm_status (*piece_fn)(hybrid *h, const crm_model_batch *b, int64_t at, void *out);
 
-    memset(proba, 0, (size_t)(n * h->n_classes) * sizeof *proba);
-    for (int64_t m = 0; m < members; m++) {
-        CRM_TRY(crm_model_predict(h->one->model, &b, h->w[m], &part));
-        for (int64_t i = 0; i < n * h->n_classes; i++)
-            proba[i] += part[i];
+static crm_status each_piece(hybrid *h, const crm_source *in, const int64_t *row, int64_t n,
+                             piece_fn fn, void *out)
+{
+    piece *p;
+    int64_t step = h->cfg->train.lane_rows;
+
+    CRM_TRY(use_source(h, in, 1));
+    p = &h->reader.rows;
+    for (int64_t i = 0; i < n; i += step) {
+        int64_t m = n - i < step ? n - i : step;
+        crm_model_batch b;
+        memcpy(p->row_id, row + i, (size_t)m * sizeof *row);
+        CRM_TRY(crm_source_read(in, p->row_id, m, p->num, p->cat));
+        crm_piece_fill(&h->reader.map, NULL, m, p);
+        b = crm_piece_batch(p, m);
+        CRM_TRY(fn(h, &b, i, out));
     }
-    for (int64_t i = 0; i < n * h->n_classes; i++)
-        proba[i] /= (double)members;
     return CRM_OK;
+}
+
+/* Mean of the probabilities of all members. */
+static crm_status predict_piece(hybrid *h, const crm_model_batch *b, int64_t at, void *out)
+{
+    double *proba = (double *)out + at * h->n_classes, **parts;
+    int64_t members = h->cfg->train.members, n = b->lane_rows * h->n_classes;
+    crm_status st = CRM_OK;
+
+    CRM_NEW(parts, h->plan.heads.n);
+    parts[0] = h->reader.part;
+    memset(proba, 0, (size_t)n * sizeof *proba);
+    for (int64_t m = 0; m < members && !st; m++) {
+        st = crm_model_predict(h->reader.worker->model, b, h->w[m], parts);
+        for (int64_t i = 0; i < n && !st; i++)
+            proba[i] += parts[0][i];
+    }
+    for (int64_t i = 0; i < n; i++)
+        proba[i] /= (double)members;
+    crm_mem_free(parts);
+    return st;
 }
 
 static crm_status hybrid_predict(crm_estimator *e, const crm_source *in, const int64_t *row,
                                  int64_t n, double *proba)
 {
-    hybrid *h = (hybrid *)e;
-    const crm_schema *s = crm_source_schema(in);
-    int64_t step = h->cfg->train.lane_rows;
-    float *num = NULL;
-    int32_t *cat = NULL;
-    double *part = NULL;
-    crm_status st = CRM_OK;
+    return each_piece((hybrid *)e, in, row, n, predict_piece, proba);
+}
 
-    CRM_NEW_TO(st, done, num, step * s->n_num);
-    CRM_NEW_TO(st, done, cat, step * s->n_cat);
-    CRM_NEW_TO(st, done, part, step * h->n_classes);
-    for (int64_t i = 0; i < n; i += step) {
-        int64_t m = n - i < step ? n - i : step;
-        CRM_TRY_TO(st, done, crm_source_read(in, row + i, m, num, cat));
-        CRM_TRY_TO(st, done, predict_rows(h, m, num, cat, part, proba + i * h->n_classes));
-    }
-done:
-    crm_mem_free(num);
-    crm_mem_free(cat);
-    crm_mem_free(part);
-    return st;
+static int64_t hybrid_embed_width(const crm_estimator *e)
+{
+    return crm_model_fused_width(((const hybrid *)e)->reader.worker->model);
+}
+
+static crm_status embed_piece(hybrid *h, const crm_model_batch *b, int64_t at, void *out)
+{
+    crm_model *m = h->reader.worker->model;
+
+    return crm_model_fused(m, b, h->w[0], (float *)out + at * crm_model_fused_width(m));
+}
+
+static crm_status hybrid_embed(crm_estimator *e, const crm_source *in, const int64_t *row,
+                               int64_t n, float *out)
+{
+    return each_piece((hybrid *)e, in, row, n, embed_piece, out);
 }
 
 /* Bag name of parameter p of a member: plain for a single net, "member3/..." otherwise. */
@@ -212,9 +284,11 @@ static void bag_name(const hybrid *h, int64_t member, const crm_param *p, char *
 static crm_status hybrid_save(const crm_estimator *e, crm_bag *b)
 {
     const hybrid *h = (const hybrid *)e;
-    const crm_params *ps = crm_model_params(h->one->model);
+    const crm_params *ps = crm_model_params(h->reader.worker->model);
     char name[CRM_BAG_NAME_MAX];
 
+    CRM_TRY(crm_heads_save(&h->plan.heads, b));
+    CRM_TRY(crm_blocks_save(&h->plan.blocks, b));
     for (int64_t m = 0; m < h->cfg->train.members; m++)
         for (int i = 0; i < crm_params_count(ps); i++) {
             const crm_param *p = crm_params_get(ps, i);
@@ -240,18 +314,41 @@ static crm_status hybrid_load(crm_estimator *e, const crm_source *in, int n_clas
     hybrid *h = (hybrid *)e;
     const crm_params *ps;
 
-    CRM_TRY(hybrid_shape(h, in, n_classes));
-    ps = crm_model_params(h->one->model);
+    CRM_TRY(crm_heads_load(&h->plan.heads, b));
+    CRM_CHECK(h->plan.heads.head[0].n_classes == n_classes, CRM_ERR_FORMAT,
+              "the model file has %d classes for its first head, %d are needed",
+              h->plan.heads.head[0].n_classes, n_classes);
+    CRM_TRY(crm_blocks_load(&h->plan.blocks, h->cfg, b));
+    CRM_TRY(hybrid_shape(h, in, 1));
+    ps = crm_model_params(h->reader.worker->model);
     for (int64_t m = 0; m < h->cfg->train.members; m++)
         for (int i = 0; i < crm_params_count(ps); i++)
             CRM_TRY(load_param(h, m, crm_params_get(ps, i), b));
     return CRM_OK;
 }
 
+static crm_status hybrid_weights(crm_estimator *e, const crm_bag *b)
+{
+    hybrid *h = (hybrid *)e;
+    const crm_params *ps = crm_model_params(h->reader.worker->model);
+    float *w;
+    crm_status st;
+
+    CRM_CHECK(h->cfg->train.members == 1, CRM_ERR_CONFIG,
+              "the model averages %lld nets (train.members); weights replace those of one net",
+              (long long)h->cfg->train.members);
+    CRM_NEW(w, h->size);
+    st = crm_train_put(ps, b, true, w, NULL);
+    if (!st) memcpy(h->w[0], w, (size_t)h->size * sizeof *w);
+    crm_mem_free(w);
+    return st;
+}
+
 static const crm_cfg_part parts[] = {
     {crm_model_opts, offsetof(crm_hybrid_cfg, model)},
     {crm_train_opts, offsetof(crm_hybrid_cfg, train)},
     {crm_optim_opts, offsetof(crm_hybrid_cfg, optim)},
+    {crm_text_opts, offsetof(crm_hybrid_cfg, text)},
     {NULL, 0},
 };
 
@@ -266,4 +363,7 @@ const crm_estimator_class crm_hybrid_class = {
     .save = hybrid_save,
     .load = hybrid_load,
     .free = hybrid_free,
+    .weights = hybrid_weights,
+    .embed_width = hybrid_embed_width,
+    .embed = hybrid_embed,
 };

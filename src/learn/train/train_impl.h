@@ -3,35 +3,90 @@
 #define CRM_TRAIN_IMPL_H
 
 #include "crmpi/train.h"
+#include "train_blocks.h"
 
-/** Net, device and label scratch of one worker thread. */
+/* ---- heads: what is learnt; the target of the fit first, then those of model.heads ---- */
+typedef struct heads {
+    int n;
+    crm_model_head *head; /* [n], names and class weights its own */
+    /* Of the data set of the fit; a loaded model has none of these. */
+    const crm_target **target; /* [n] */
+    int64_t most;              /* largest n_classes */
+} heads;
+
+CRM_CHECKED crm_heads_new(const crm_hybrid_cfg *cfg, const crm_fit *fit, heads *out);
+CRM_CHECKED crm_heads_save(const heads *hs, crm_bag *b);
+CRM_CHECKED crm_heads_load(heads *hs, crm_bag *b);
+void crm_heads_free(heads *hs);
+
+/* Units of a row that have labels of this head: the row itself, or its documents that the net sees.
+ */
+void crm_head_units(const heads *hs, int h, const blocks_map *m, int64_t row, int64_t *first,
+                    int64_t *end);
+/* Labels of one head for row[n] (negative: padding) in the order of the net's rows: one of the two
+ * arrays is written. */
+void crm_head_labels(const heads *hs, int h, const blocks_map *m, const int64_t *row, int64_t n,
+                     int32_t *class, float *value);
+/* count[n_classes] of valid labels of row[n] by class; of numbers count[0] valid ones in all. */
+void crm_head_count(const heads *hs, int h, const blocks_map *m, const int64_t *row, int64_t n,
+                    int64_t *count);
+/* Sum of the weights of labels that were counted, in class order. */
+double crm_head_weight(const heads *hs, int h, const int64_t *count);
+
+/* ---- what all nets of one fitted model share ---- */
+typedef struct plan {
+    const crm_hybrid_cfg *cfg;
+    heads heads;
+    blocks blocks;
+} plan;
+
+/** Net and device of one worker thread. */
 typedef struct worker {
     crm_device *device;
     crm_model *model;
 } worker;
 
+/* Arrays of some rows in the form of the net: a lane, or a piece of a view. */
+typedef struct piece {
+    int64_t *pos;    /* in a view, -1: padding     */
+    int64_t *row_id; /* in the data set, likewise  */
+    float *num;
+    int32_t *cat;
+    block_rows blocks;
+    int n_heads;     /* 0: without labels */
+    int32_t **class; /* [n_heads] one of ... */
+    float **value;   /* [n_heads] ... the two */
+    crm_model_label *label;
+} piece;
+/* hs NULL: without labels. */
+CRM_CHECKED crm_piece_new(const blocks_map *m, const crm_schema *s, const heads *hs, int64_t rows,
+                          piece *out);
+/* Blocks and labels of the rows p->row_id[n]. */
+void crm_piece_fill(const blocks_map *m, const heads *hs, int64_t n, piece *p);
+crm_model_batch crm_piece_batch(const piece *p, int64_t n);
+void crm_piece_free(piece *p);
+
 /** Everything that is equal for all runs of one fit. */
 typedef struct trainer {
+    const plan *plan;
     const crm_hybrid_cfg *cfg;
     const crm_fit *fit;
     const crm_source *source;
-    int n_classes;
-    float *class_weight; /* [n_classes] or NULL */
+    const blocks_map *map;
     int n_workers;
     worker *worker;
-    int64_t size;      /* of the flat vector */
-    const char *phase; /* of the net that is trained now, for the hook */
+    int64_t size;        /* of the flat vector */
+    size_t memory_start; /* held by the process when the fit began */
+    size_t nets;         /* bytes of the workers                   */
+    const char *phase;   /* of the net that is trained now, for the hook */
     int member;
 } trainer;
 
-/** Arrays of one batch, rows of this rank's lanes only. */
+/** One batch: rows of this rank's lanes. */
 typedef struct batch {
-    float *num;
-    int32_t *cat;
-    int32_t *label;
-    int64_t *row_id, *pos;
-    double scale;
-    int64_t rows; /* valid rows of the global batch */
+    piece *lane;   /* [n_lanes] */
+    double *scale; /* [heads] */
+    int64_t rows;  /* valid rows of the global batch */
 } batch;
 
 /** Batches of one epoch: order of rows, two slots, loader thread. */
@@ -39,21 +94,28 @@ typedef struct feed {
     const trainer *t;
     const crm_view *view;
     const crm_matrix *matrix;
-    const int32_t *label; /* of the data set */
-    int64_t *order;       /* [view->n], of the epoch */
+    int64_t *order; /* [view->n], of the epoch */
+    int64_t *row;   /* [lanes * lane_rows] of the global batch, in the loader's hands */
+    int64_t *count; /* [most classes] */
     int64_t steps, first_lane, n_lanes;
+    size_t slot_bytes, matrix_bytes;
     batch slot[2];
 } feed;
-
-CRM_CHECKED crm_workers_new(const crm_hybrid_cfg *cfg, const crm_schema *s, const char *target,
-                            int n_classes, const float *class_weight, int n, worker **out);
-void crm_workers_free(worker **w, int n);
 
 CRM_CHECKED crm_feed_new(const trainer *t, const crm_view *view, feed **out);
 /** Shuffle for an epoch (from 1) of a net. */
 void crm_feed_shuffle(feed *f, uint64_t seed, uint32_t epoch);
 crm_status crm_feed_load(void *ctx, int64_t step, int slot);
 void crm_feed_free(feed **f);
+
+/** First weights of a net for the rows of a view: those of the seed, then those that fit->init
+ *  names, then heads at the frequencies of the view.  Not collective; equal on all ranks. */
+CRM_CHECKED crm_train_init(const trainer *t, const crm_view *view, uint64_t seed, float *w);
+/** Parameters of a bag over those of w, by name; each must be one of the net with the same shape.
+ *  @param[in]  all    every parameter must be there
+ *  @param[out] taken  [parameters] or NULL: 1 where one was replaced */
+CRM_CHECKED crm_train_put(const crm_params *ps, const crm_bag *b, bool all, float *w,
+                          uint8_t *taken);
 
 /** Train one net on view for at most epochs; stops early on valid (NULL: never).
  *  @param[in]  horizon     epochs that the learning-rate schedule spans
@@ -62,8 +124,9 @@ void crm_feed_free(feed **f);
 CRM_CHECKED crm_train_run(trainer *t, const crm_view *view, const crm_view *valid, uint64_t seed,
                           int64_t epochs, int64_t horizon, float *w, int64_t *best_epoch);
 
-/** Mean loss and accuracy of weights w on the rows of a matrix; exact sums, the same on every rank.
- */
+/** Mean loss of each head (without its weight) and accuracy of the first one, of weights w on the
+ *  rows of a matrix; exact sums, the same on every rank.
+ *  @param[out] loss  [heads]; NaN for a head without labels there */
 CRM_CHECKED crm_train_evaluate(trainer *t, const crm_view *view, const crm_matrix *m,
                                const float *w, double *loss, double *accuracy);
 

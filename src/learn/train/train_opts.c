@@ -23,7 +23,8 @@ const crm_opt crm_train_opts[] = {
               "Part of the training rows kept aside to stop early; 0 trains all epochs on all "
               "rows."),
     CRM_OPT_I(S, patience, "train.patience", 10, 0, 1e6, "epochs", 0,
-              "Epochs without a lower validation loss before stopping; 0 never stops early."),
+              "Epochs without a lower validation loss of the target before stopping; 0 never stops "
+              "early. Losses of model.heads are told, but do not count."),
     CRM_OPT_B(S, prior_start, "train.prior_start", 1, 0,
               "Start from the class frequencies of the training rows: head weights 0, bias their "
               "log-odds; no epoch is kept that does not beat them."),
@@ -36,5 +37,8 @@ const crm_opt crm_train_opts[] = {
     CRM_OPT_I(S, cache_bytes, "train.cache_bytes", 536870912, 0, 1e15, "bytes", CRM_OPT_LAYOUT,
               "Transformed rows are kept in memory up to this size per rank, else made again for "
               "each batch."),
+    CRM_OPT_B(S, log_inputs, "train.log_inputs", 1, 0,
+              "Monthly values and numbers of events enter the net as sign(x) log(1 + |x|), then "
+              "scaled; else scaled only."),
     {.key = NULL},
 };

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "crmpi/base_math.h"
+#include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "train_impl.h"
 
@@ -15,52 +15,68 @@ typedef struct run {
     crm_tree *tree, *loss_tree;
     crm_optim *optim;
     uint64_t seed;
-    int64_t first, n;  /* slice of this rank */
-    float *w, *whole;  /* weights; gradient of the whole vector (fast mode) */
-    double *lane_loss; /* [lanes] of the epoch, this rank's lanes only */
-    const batch *b;    /* of the step that runs */
+    int64_t first, n; /* slice of this rank */
+    float *w, *whole; /* weights; gradient of the whole vector (fast mode) */
+    int n_heads;
+    double *lane_loss;                     /* [lanes][heads] of the epoch, this rank's lanes only */
+    double *head_loss, *valid_loss, *loss; /* [heads] of the epoch; [workers][heads] of a lane */
+    const char **head;                     /* [heads] names */
+    const batch *b;                        /* of the step that runs */
     uint32_t epoch;
-    int64_t step, total_steps;
+    int64_t step, total_steps, epochs;
     double grad_norm, lr;
 } run;
 
-static crm_model_batch lane_batch(const run *r, int64_t lane, const int32_t **label)
-{
-    const crm_schema *s = crm_source_schema(r->t->source);
-    int64_t rows = r->t->cfg->train.lane_rows, at = (lane - r->feed->first_lane) * rows;
+/* Seconds between two calls of the hook of steps. */
+static const double step_pause = 0.5;
 
-    *label = r->b->label + at;
-    return (crm_model_batch){.lanes = 1,
-                             .lane_rows = rows,
-                             .num = r->b->num + at * s->n_num,
-                             .cat = r->b->cat + at * s->n_cat,
-                             .label = label,
-                             .scale = &r->b->scale,
-                             .row_id = r->b->row_id + at,
-                             .seed = r->seed,
-                             .epoch = r->epoch};
+static crm_model_batch lane_batch(const run *r, int64_t lane)
+{
+    crm_model_batch b =
+        crm_piece_batch(&r->b->lane[lane - r->feed->first_lane], r->t->cfg->train.lane_rows);
+
+    b.scale = r->b->scale;
+    b.seed = r->seed;
+    b.epoch = r->epoch;
+    return b;
+}
+
+/* Where a leaf tells which rows of tables it touches. */
+typedef struct toucher {
+    crm_tree *tree;
+    int worker;
+} toucher;
+
+static void touch(void *ctx, int64_t first, int64_t n)
+{
+    const toucher *to = ctx;
+
+    crm_tree_touch(to->tree, to->worker, first, n);
 }
 
 /* Leaf of the gradient sum: one lane, forward and backward. */
 static crm_status lane_gradient(void *ctx, int64_t lane, int id, void *grad)
 {
     run *r = ctx;
-    const int32_t *label;
-    crm_model_batch b = lane_batch(r, lane, &label);
-    double loss = 0;
+    toucher to = {.tree = r->tree, .worker = id};
+    crm_model *m = r->t->worker[id].model;
+    crm_model_batch b = lane_batch(r, lane);
+    double *loss = r->loss + (int64_t)id * r->n_heads;
 
-    CRM_TRY(crm_model_forward_backward(r->t->worker[id].model, &b, r->w, grad, r->t->size, &loss));
-    r->lane_loss[lane] += loss;
+    crm_model_touched(m, &b, touch, &to);
+    CRM_TRY(crm_model_forward_backward(m, &b, r->w, grad, r->t->size, loss));
+    for (int h = 0; h < r->n_heads; h++)
+        r->lane_loss[lane * r->n_heads + h] += loss[h];
     return CRM_OK;
 }
 
-/* Leaf of the loss sum of an epoch. */
+/* Leaf of the loss sums of an epoch. */
 static crm_status lane_loss(void *ctx, int64_t lane, int id, void *out)
 {
     const run *r = ctx;
 
     (void)id;
-    *(double *)out = r->lane_loss[lane];
+    memcpy(out, r->lane_loss + lane * r->n_heads, (size_t)r->n_heads * sizeof(double));
     return CRM_OK;
 }
 
@@ -75,8 +91,7 @@ static crm_status name_nonfinite(run *r)
 
     CRM_NEW(grad, r->t->size);
     for (int64_t lane = r->feed->first_lane; lane < end && !st; lane++) {
-        const int32_t *label;
-        crm_model_batch b = lane_batch(r, lane, &label);
+        crm_model_batch b = lane_batch(r, lane);
         memset(grad, 0, (size_t)r->t->size * sizeof *grad);
         st = crm_model_find_nonfinite(r->t->worker[0].model, &b, r->w, grad, r->t->size, name,
                                       sizeof name);
@@ -101,17 +116,17 @@ static crm_status stop_nonfinite(run *r)
 static crm_status gradient_norm(run *r, const float *grad, double *norm)
 {
     crm_comm *comm = r->t->fit->comm;
-    int64_t blocks = (r->n + CRM_BLOCK - 1) / CRM_BLOCK;
+    int64_t n_blocks = (r->n + CRM_BLOCK - 1) / CRM_BLOCK;
     double *sums = NULL;
     void *all = NULL;
     size_t bytes;
     crm_status st = CRM_OK;
 
-    CRM_NEW_TO(st, agree, sums, blocks);
+    CRM_NEW_TO(st, agree, sums, n_blocks);
     st = crm_optim_block_sums(r->optim, grad, sums);
 agree:
     st = crm_comm_agree(comm, st);
-    if (!st) st = crm_comm_allgather(comm, sums, (size_t)blocks * sizeof *sums, &all, &bytes, NULL);
+    if (!st) st = crm_comm_allgather(comm, sums, (size_t)n_blocks * sizeof *sums, &all, &bytes, NULL);
     if (!st) *norm = crm_optim_norm(all, (int64_t)(bytes / sizeof(double)));
     crm_mem_free(all);
     crm_mem_free(sums);
@@ -149,71 +164,75 @@ static crm_status one_step(run *r)
     return crm_tree_gather(r->tree, r->w);
 }
 
+/* Loss of the first head so far, from the lanes of this rank; for display. */
+static double loss_so_far(const run *r, int64_t steps)
+{
+    double sum = 0;
+    int64_t n = r->feed->n_lanes;
+
+    for (int64_t lane = r->feed->first_lane; lane < r->feed->first_lane + n; lane++)
+        sum += r->lane_loss[lane * r->n_heads];
+    return n > 0 ? sum * (double)r->t->cfg->train.lanes / (double)(n * steps) : (double)NAN;
+}
+
+static void tell_step(const run *r, int64_t done, double seconds)
+{
+    const crm_hooks *h = &r->t->fit->hooks;
+    const crm_train_cfg *cfg = &r->t->cfg->train;
+    int64_t rows = done * cfg->lanes * cfg->lane_rows;
+    crm_step s = {.phase = r->t->phase,
+                  .member = r->t->member,
+                  .epoch = r->epoch,
+                  .of = r->epochs,
+                  .step = done,
+                  .steps = r->feed->steps};
+
+    if (rows > r->feed->view->n) rows = r->feed->view->n;
+    s.rows_per_s = seconds > 0 ? (double)rows / seconds : 0;
+    s.loss = loss_so_far(r, done);
+    h->on_step(h->ctx, &s);
+}
+
 static crm_status all_steps(run *r, crm_loader *loader)
 {
+    double start = crm_clock_now(), told = start;
+
     for (int64_t s = 0; s < r->feed->steps; s++) {
         int slot = 0;
         CRM_TRY(crm_comm_agree(r->t->fit->comm, crm_loader_next(loader, &slot)));
         r->b = &r->feed->slot[slot];
         CRM_TRY(one_step(r));
+        if (!r->t->fit->hooks.on_step || crm_clock_now() - told < step_pause) continue;
+        told = crm_clock_now();
+        tell_step(r, s + 1, told - start);
     }
     return CRM_OK;
 }
 
-static crm_status one_epoch(run *r, double *loss)
+/* 1 / weight of a head in the loss, to tell losses without it. */
+static double unweighted(const run *r, int h)
+{
+    double weight = r->t->plan->heads.head[h].weight;
+
+    return weight > 0 ? 1 / weight : 0;
+}
+
+static crm_status one_epoch(run *r)
 {
     crm_loader *loader = NULL;
     crm_status st;
+    size_t n = (size_t)(r->t->cfg->train.lanes * r->n_heads);
 
-    memset(r->lane_loss, 0, (size_t)r->t->cfg->train.lanes * sizeof *r->lane_loss);
+    memset(r->lane_loss, 0, n * sizeof *r->lane_loss);
     crm_feed_shuffle(r->feed, r->seed, r->epoch);
     st = crm_comm_agree(r->t->fit->comm,
                         crm_loader_start(r->feed->steps, crm_feed_load, r->feed, &loader));
     if (!st) st = all_steps(r, loader);
     crm_loader_stop(&loader);
-    if (!st) st = crm_tree_sum(r->loss_tree, lane_loss, r, loss);
-    *loss /= (double)r->feed->steps;
+    if (!st) st = crm_tree_sum(r->loss_tree, lane_loss, r, r->head_loss);
+    for (int h = 0; h < r->n_heads && !st; h++)
+        r->head_loss[h] *= unweighted(r, h) / (double)r->feed->steps;
     return st;
-}
-
-static float *parameter(const run *r, const char *name, int64_t *n)
-{
-    const crm_params *ps = crm_model_params(r->t->worker[0].model);
-    int i = crm_params_find(ps, name);
-
-    *n = i < 0 ? 0 : crm_params_get(ps, i)->n;
-    return i < 0 ? NULL : r->w + crm_params_get(ps, i)->offset;
-}
-
-static double class_weight(const trainer *t, int c)
-{
-    return t->class_weight && t->class_weight[c] > 0 ? (double)t->class_weight[c] : 1;
-}
-
-/* The head predicts the (weighted) class frequencies of the view whatever it sees; an empty class
- * counts as half a row. */
-static crm_status start_from_prior(run *r, const crm_view *view)
-{
-    int k = r->t->n_classes;
-    int64_t n_weight, n_bias;
-    float *weight = parameter(r, "heads.target.weight", &n_weight);
-    float *bias = parameter(r, "heads.target.bias", &n_bias);
-    double *count = NULL, total = 0;
-
-    CRM_ASSERT(weight && bias && n_bias == (k == 2 ? 1 : k));
-    CRM_NEW(count, k);
-    for (int64_t i = 0; i < view->n; i++)
-        count[r->feed->label[view->row[i]]] += 1;
-    memset(weight, 0, (size_t)n_weight * sizeof *weight);
-    for (int c = 0; c < k; c++) {
-        count[c] = (count[c] > 0 ? count[c] : 0.5) * class_weight(r->t, c);
-        total += count[c];
-        count[c] = crm_log(count[c]);
-    }
-    for (int c = 0; c < (int)n_bias; c++)
-        bias[c] = (float)(k == 2 ? count[1] - count[0] : count[c] - crm_log(total));
-    crm_mem_free(count);
-    return CRM_OK;
 }
 
 /* Rank-local part of the set-up. */
@@ -222,10 +241,16 @@ static crm_status run_local(run *r, const crm_view *view)
     const trainer *t = r->t;
 
     CRM_TRY(crm_feed_new(t, view, &r->feed));
-    CRM_NEW(r->lane_loss, t->cfg->train.lanes);
+    r->n_heads = t->plan->heads.n;
+    CRM_NEW(r->lane_loss, t->cfg->train.lanes * r->n_heads);
+    CRM_NEW(r->head_loss, r->n_heads);
+    CRM_NEW(r->valid_loss, r->n_heads);
+    CRM_NEW(r->loss, t->n_workers * r->n_heads);
+    CRM_NEW(r->head, r->n_heads);
+    for (int h = 0; h < r->n_heads; h++)
+        r->head[h] = t->plan->heads.head[h].name;
     if (t->cfg->train.reduce == CRM_REDUCE_FAST) CRM_NEW(r->whole, t->size);
-    crm_model_init(t->worker[0].model, r->seed, r->w);
-    return t->cfg->train.prior_start ? start_from_prior(r, view) : CRM_OK;
+    return crm_train_init(t, view, r->seed, r->w);
 }
 
 static crm_status run_optim(run *r)
@@ -242,16 +267,38 @@ static crm_status run_optim(run *r)
     return st;
 }
 
+/* What this process holds for the fit; the data set itself is mapped and paged. */
+static void tell_memory(const run *r)
+{
+    const trainer *t = r->t;
+    const double mib = 1 << 20;
+    size_t all = crm_mem_used() - t->memory_start;
+    size_t known = r->feed->slot_bytes + r->feed->matrix_bytes + t->nets;
+
+    if (t->member > 0 || strcmp(t->phase, CRM_PHASE_REFIT) == 0) return;
+    crm_log_line(CRM_LOG_INFO, "train",
+                 "this rank holds %.1f MiB: batches %.1f, columns %.1f, nets of %d threads %.1f, "
+                 "parameters and sums %.1f; the data set stays in its file",
+                 (double)all / mib, (double)r->feed->slot_bytes / mib,
+                 (double)r->feed->matrix_bytes / mib, t->n_workers, (double)t->nets / mib,
+                 (double)(all > known ? all - known : 0) / mib);
+}
+
 static crm_status run_open(run *r, const crm_view *view, int64_t horizon)
 {
     const trainer *t = r->t;
+    const crm_fit *fit = t->fit;
+    int64_t lanes = t->cfg->train.lanes;
+    crm_status st;
 
-    CRM_TRY(crm_comm_agree(t->fit->comm, run_local(r, view)));
-    CRM_TRY(
-        crm_tree_new(t->fit->comm, t->fit->pool, t->cfg->train.lanes, t->size, CRM_F32, &r->tree));
-    CRM_TRY(crm_tree_new(t->fit->comm, NULL, t->cfg->train.lanes, 1, CRM_F64, &r->loss_tree));
+    CRM_TRY(crm_comm_agree(fit->comm, run_local(r, view)));
+    CRM_TRY(crm_tree_new_sparse(fit->comm, fit->pool, lanes, t->size,
+                                crm_model_tables(t->worker[0].model), &r->tree));
+    CRM_TRY(crm_tree_new(fit->comm, NULL, lanes, r->n_heads, CRM_F64, &r->loss_tree));
     r->total_steps = horizon * r->feed->steps;
-    return crm_comm_agree(t->fit->comm, run_optim(r));
+    st = crm_comm_agree(fit->comm, run_optim(r));
+    if (!st) tell_memory(r);
+    return st;
 }
 
 static void run_close(run *r)
@@ -261,53 +308,72 @@ static void run_close(run *r)
     crm_tree_free(&r->loss_tree);
     crm_feed_free(&r->feed);
     crm_mem_free(r->lane_loss);
+    crm_mem_free(r->head_loss);
+    crm_mem_free(r->valid_loss);
+    crm_mem_free(r->loss);
+    crm_mem_free(r->head);
     crm_mem_free(r->whole);
     crm_mem_free(r->w);
 }
 
-static crm_hook_answer tell(const run *r, int64_t of, double loss, double valid_loss,
-                            double valid_score, double seconds)
+static crm_hook_answer tell(const run *r, double valid_score, double seconds)
 {
     const crm_hooks *h = &r->t->fit->hooks;
     crm_epoch e = {.phase = r->t->phase,
                    .member = r->t->member,
                    .epoch = r->epoch,
-                   .of = of,
-                   .train_loss = loss,
-                   .valid_loss = valid_loss,
+                   .of = r->epochs,
+                   .train_loss = r->head_loss[0],
+                   .valid_loss = r->valid_loss[0],
                    .valid_score = valid_score,
                    .lr = r->lr,
                    .grad_norm = r->grad_norm,
                    .seconds = seconds,
-                   .rows = r->feed->view->n};
+                   .rows = r->feed->view->n,
+                   .n_heads = r->n_heads,
+                   .head = r->head,
+                   .head_loss = r->head_loss,
+                   .head_valid_loss = r->valid_loss};
 
     return h->on_epoch ? h->on_epoch(h->ctx, &e) : CRM_HOOK_GO;
 }
 
+/* Losses on the validation part into r->valid_loss; NaN without one. */
+static crm_status validate(run *r, const crm_view *valid, const crm_matrix *m, double *score)
+{
+    *score = (double)NAN;
+    for (int h = 0; h < r->n_heads; h++)
+        r->valid_loss[h] = (double)NAN;
+    if (!valid) return CRM_OK;
+    CRM_TRY(crm_train_evaluate(r->t, valid, m, r->w, r->valid_loss, score));
+    CRM_CHECK(isfinite(r->valid_loss[0]), CRM_ERR_NUMERIC,
+              "epoch %u: the validation loss is not finite; lower optim.lr", r->epoch);
+    return CRM_OK;
+}
+
 /* Epochs until the end, a stop by the hook, or patience runs out; best weights into w. */
-static crm_status epochs_loop(run *r, const crm_view *valid, const crm_matrix *m, int64_t epochs,
-                              float *w, int64_t *best_epoch)
+static crm_status epochs_loop(run *r, const crm_view *valid, const crm_matrix *m, float *w,
+                              int64_t *best_epoch)
 {
     int64_t patience = r->t->cfg->train.patience;
-    double best = INFINITY, ignored;
+    double best = (double)INFINITY, score;
 
     memcpy(w, r->w, (size_t)r->t->size * sizeof *w);
-    if (valid && r->t->cfg->train.prior_start)
-        CRM_TRY(crm_train_evaluate(r->t, valid, m, r->w, &best, &ignored));
-    for (int64_t e = 1; e <= epochs; e++) {
-        double start = crm_clock_now(), loss, valid_loss = NAN, score = NAN;
+    if (valid && r->t->cfg->train.prior_start) {
+        CRM_TRY(validate(r, valid, m, &score));
+        best = r->valid_loss[0];
+    }
+    for (int64_t e = 1; e <= r->epochs; e++) {
+        double start = crm_clock_now();
         r->epoch = (uint32_t)e;
-        CRM_TRY(one_epoch(r, &loss));
-        if (valid) CRM_TRY(crm_train_evaluate(r->t, valid, m, r->w, &valid_loss, &score));
-        CRM_CHECK(!valid || isfinite(valid_loss), CRM_ERR_NUMERIC,
-                  "epoch %u: the validation loss is not finite; lower optim.lr", r->epoch);
-        if (!valid || valid_loss < best) {
-            best = valid_loss;
+        CRM_TRY(one_epoch(r));
+        CRM_TRY(validate(r, valid, m, &score));
+        if (!valid || r->valid_loss[0] < best) {
+            best = r->valid_loss[0];
             *best_epoch = e;
             memcpy(w, r->w, (size_t)r->t->size * sizeof *w);
         }
-        if (tell(r, epochs, loss, valid_loss, score, crm_clock_now() - start) == CRM_HOOK_STOP)
-            break;
+        if (tell(r, score, crm_clock_now() - start) == CRM_HOOK_STOP) break;
         if (valid && patience > 0 && e - *best_epoch >= patience) break;
     }
     return CRM_OK;
@@ -316,7 +382,7 @@ static crm_status epochs_loop(run *r, const crm_view *valid, const crm_matrix *m
 crm_status crm_train_run(trainer *t, const crm_view *view, const crm_view *valid, uint64_t seed,
                          int64_t epochs, int64_t horizon, float *w, int64_t *best_epoch)
 {
-    run r = {.t = t, .seed = seed};
+    run r = {.t = t, .seed = seed, .epochs = epochs};
     crm_matrix *m = NULL;
     crm_status st = CRM_OK;
 
@@ -327,7 +393,7 @@ crm_status crm_train_run(trainer *t, const crm_view *view, const crm_view *valid
 agree:
     st = crm_comm_agree(t->fit->comm, st);
     if (!st) st = run_open(&r, view, horizon);
-    if (!st) st = epochs_loop(&r, valid, m, epochs, w, best_epoch);
+    if (!st) st = epochs_loop(&r, valid, m, w, best_epoch);
     crm_matrix_free(&m);
     run_close(&r);
     return st;
