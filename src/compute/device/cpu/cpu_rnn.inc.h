@@ -9,6 +9,42 @@
  * so that the derivatives of wh x are side by side for both, and those of wi x too, with n before r
  * and z.  Bias: GRU bi + bh of r and z, bi of n, bh of n; LSTM bi + bh. */
 
+/* exp(x) - 1 = power (1 + s) - 1 for x <= 0, clamped at -87, as v_exp without what keeps large and
+ * tiny results apart: gives s and power = 2^k, a normal number. */
+static inline float gate_exp(float x, float *power)
+{
+    const float shift = 0x1.8p23f;
+    float c = x < -87.0f ? -87.0f : x, t, k, r, q; /* NaN passes */
+
+    t = fmaf(c, 1.44269504f, shift);
+    k = t - shift;
+    r = fmaf(k, -0.693359375f, c);
+    r = fmaf(k, 2.12194440e-4f, r);
+    q = fmaf(r, 1.9875691500e-4f, 1.3981999507e-3f);
+    q = fmaf(q, r, 8.3334519073e-3f);
+    q = fmaf(q, r, 4.1665795894e-2f);
+    q = fmaf(q, r, 1.6666665459e-1f);
+    q = fmaf(q, r, 5.0000001201e-1f);
+    *power = float_of((bits_of(t) << 23) + 0x3F800000u);
+    return fmaf(q, r * r, r);
+}
+
+/* As v_sigmoid. */
+static inline float gate_sigmoid(float x)
+{
+    float power, s = gate_exp(-fabsf(x), &power), e = fmaf(power, s, power);
+
+    return choose(x < 0.0f, e, 1.0f) / (1.0f + e);
+}
+
+/* -e / (2 + e) with e = exp(-2|x|) - 1, which does not cancel for small x: one form for all x. */
+static inline float gate_tanh(float x)
+{
+    float power, s = gate_exp(-2.0f * fabsf(x), &power), e = fmaf(power, s, power - 1.0f);
+
+    return with_sign(e / (2.0f + e), x);
+}
+
 /* One row of a step as the gate loops see it. */
 typedef struct gate_row {
     int64_t units;
@@ -39,8 +75,9 @@ static void gru_gates(const gate_row *g)
 
     APART
     for (int64_t i = 0; i < n; i++) {
-        float gate = v_sigmoid(r[i] + br[i]), keep = v_sigmoid(z[i] + bz[i]), ph = nh[i] + bh[i];
-        float state = v_tanh(fmaf(gate, ph, new[i] + bx[i]));
+        float gate = gate_sigmoid(r[i] + br[i]), keep = gate_sigmoid(z[i] + bz[i]),
+              ph = nh[i] + bh[i];
+        float state = gate_tanh(fmaf(gate, ph, new[i] + bx[i]));
 
         r[i] = gate;
         z[i] = keep;
@@ -59,13 +96,13 @@ static void lstm_gates(const gate_row *g)
     float *c = g->c;
     float *h = g->h;
 
-    EACH(2 * n, t[i] = v_sigmoid(t[i] + bias[i]));
-    EACH(n, t[2 * n + i] = v_tanh(t[2 * n + i] + bias[2 * n + i]));
-    EACH(n, t[3 * n + i] = v_sigmoid(t[3 * n + i] + bias[3 * n + i]));
+    EACH(2 * n, t[i] = gate_sigmoid(t[i] + bias[i]));
+    EACH(n, t[2 * n + i] = gate_tanh(t[2 * n + i] + bias[2 * n + i]));
+    EACH(n, t[3 * n + i] = gate_sigmoid(t[3 * n + i] + bias[3 * n + i]));
     APART
     for (int64_t i = 0; i < n; i++) {
         c[i] = fmaf(t[n + i], c[i], t[i] * t[2 * n + i]);
-        h[i] = t[3 * n + i] * v_tanh(c[i]);
+        h[i] = t[3 * n + i] * gate_tanh(c[i]);
     }
     if (!g->keep) return;
     memcpy(g->keep, t, (size_t)(4 * n) * sizeof *t);
@@ -202,7 +239,7 @@ static void lstm_slopes(const slope_row *s)
     APART
     for (int64_t i = 0; i < n; i++) {
         float in = k0[i], f = k1[i], g = k2[i], o = k3[i];
-        float t = v_tanh(cell[i]), d = dh[i] + dlater[i];
+        float t = gate_tanh(cell[i]), d = dh[i] + dlater[i];
         float c = fmaf(d * o, fmaf(-t, t, 1.0f), dc[i]);
 
         k0[i] = c * g * (in * (1.0f - in));
