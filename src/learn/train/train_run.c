@@ -126,7 +126,8 @@ static crm_status gradient_norm(run *r, const float *grad, double *norm)
     st = crm_optim_block_sums(r->optim, grad, sums);
 agree:
     st = crm_comm_agree(comm, st);
-    if (!st) st = crm_comm_allgather(comm, sums, (size_t)n_blocks * sizeof *sums, &all, &bytes, NULL);
+    if (!st)
+        st = crm_comm_allgather(comm, sums, (size_t)n_blocks * sizeof *sums, &all, &bytes, NULL);
     if (!st) *norm = crm_optim_norm(all, (int64_t)(bytes / sizeof(double)));
     crm_mem_free(all);
     crm_mem_free(sums);
