@@ -60,5 +60,9 @@ CRM_CHECKED crm_bag_write(const crm_bag *b, const char *path, const char *kind);
 /** Read and verify; kind NULL takes any.  CRM_ERR_IO missing, CRM_ERR_FORMAT not ours, other kind,
  * or damaged. */
 CRM_CHECKED crm_bag_read(const char *path, const char *kind, crm_bag **out);
+/** Numbers of an HDF5 file that another program wrote, as f32 (crm_store_read_plain); "/" in their
+ * paths becomes ".", so that "conv/weight" and "conv.weight" are the same name.  CRM_ERR_IO
+ * missing, CRM_ERR_FORMAT not HDF5, damaged, without numbers, a name twice or not allowed. */
+CRM_CHECKED crm_bag_read_plain(const char *path, crm_bag **out);
 void crm_bag_free(crm_bag **b);
 #endif

@@ -99,6 +99,21 @@ const char *crm_store_path(const crm_store *s);
 void crm_store_close(crm_store **s);
 /** True when the file begins with the HDF5 signature (else it is taken for CSV). */
 bool crm_store_is_hdf5(const char *path);
+/** Whether the HDF5 file at path was written by this room; it may be damaged otherwise.  CRM_ERR_IO
+ * missing, CRM_ERR_FORMAT not HDF5. */
+CRM_CHECKED crm_store_is_ours(const char *path, bool *ours);
+/* ---- HDF5 files of other programs ---- */
+/** Takes an array of numbers: name is its path in the file, parts joined by "/"; data[n] of shape
+ * dim[rank] is valid during the call only. */
+typedef crm_status (*crm_store_plain_fn)(void *ctx, const char *name, int rank, const int64_t *dim,
+                                         int64_t n, const float *data);
+/** Read every data set of integers or floating-point numbers, of at most CRM_STORE_MAX_RANK
+ * dimensions, as f32; those of other types and all attributes are passed over.  Groups are walked
+ * in the file's order.  Not collective.
+ *  @return what take returned when it failed; CRM_ERR_IO missing or unreadable; CRM_ERR_FORMAT not
+ * HDF5, damaged, links or values outside the file, more than a thousand times larger than the file,
+ * or a number that is not finite. */
+CRM_CHECKED crm_store_read_plain(const char *path, crm_store_plain_fn take, void *ctx);
 /** Why a name of an array or group is not allowed ("a part between slashes is empty"); NULL when it
  * is. */
 const char *crm_store_name_fault(const char *name);
