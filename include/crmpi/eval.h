@@ -53,7 +53,8 @@ typedef struct crm_eval {
     int n_models;
     int64_t max_group; /* most ranks that can share a fit (lanes) */
     crm_progress_mode progress;
-    const char *note; /* one more note of the summary, NULL: none */
+    const crm_bag *init; /* parameters that fits begin with, NULL: none */
+    const char *note;    /* one more note of the summary, NULL: none */
     crm_record *record;
 } crm_eval;
 

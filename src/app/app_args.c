@@ -13,9 +13,12 @@ bool app_is_root(const app *a)
 static const struct {
     const char *name;
     size_t offset;
+    const char *command; /* the only one that takes it; NULL: any */
 } VALUED[] = {
-    {"--out", offsetof(app_args, out)},
-    {"--model", offsetof(app_args, model)},
+    {"--out", offsetof(app_args, out), NULL},
+    {"--model", offsetof(app_args, model), NULL},
+    {"--init", offsetof(app_args, init), "train"},
+    {"--weights", offsetof(app_args, weights), "predict"},
 };
 static const struct {
     const char *name;
@@ -25,6 +28,7 @@ static const struct {
     {"-h", offsetof(app_args, help)},
     {"--version", offsetof(app_args, version)},
     {"--options-markdown", offsetof(app_args, markdown)},
+    {"--embedding", offsetof(app_args, embedding)},
 };
 
 /* Value of an option given as "--name value" or "--name=value"; NULL when argv[*i] is another one.
@@ -84,6 +88,21 @@ crm_status app_parse(int argc, char **argv, app_args *args)
     return CRM_OK;
 }
 
+crm_status app_check_args(const app_args *args)
+{
+    const char *value;
+
+    for (size_t k = 0; k < sizeof VALUED / sizeof *VALUED; k++) {
+        memcpy(&value, (const char *)args + VALUED[k].offset, sizeof value);
+        CRM_CHECK(!value || !VALUED[k].command || strcmp(args->command, VALUED[k].command) == 0,
+                  CRM_ERR_CONFIG, "%s is an option of %s, not of %s", VALUED[k].name,
+                  VALUED[k].command, args->command);
+    }
+    CRM_CHECK(!args->embedding || strcmp(args->command, "predict") == 0, CRM_ERR_CONFIG,
+              "--embedding is an option of predict, not of %s", args->command);
+    return CRM_OK;
+}
+
 static void print_commands(void)
 {
     printf("crmpi %s: train and compare models of customer data on MPI ranks\n\n", CRM_VERSION);
@@ -106,6 +125,9 @@ void app_print_help(const app *a, const app_command *c)
     printf("crmpi %s %s\n  %s\n\n", c->name, c->operand, c->help);
     printf("  --set KEY=VALUE   set one option; may be repeated, later ones win\n");
     printf("  --out PATH        run folder (predict: file for the CSV)\n");
-    printf("  --model NAME      predict: which model of the run\n\nOptions:\n");
+    printf("  --model NAME      predict: which model of the run\n");
+    printf("  --weights FILE    predict: parameters of the net from an HDF5 file, by name\n");
+    printf("  --embedding       predict: the learnt vector of each row; --out FILE.h5 for HDF5\n");
+    printf("  --init FILE       train: initial parameters of nets, likewise\n\nOptions:\n");
     crm_opt_set_write_help(a->opts, stdout);
 }

@@ -71,6 +71,7 @@ crm_status app_configure(app *a, const char *name, const char *yaml, size_t len)
     if (!st && yaml)
         st = crm_opt_set_load_text(a->opts, name, yaml, len, a->args.set, a->args.n_set);
     if (!st && !yaml) st = crm_opt_set_load(a->opts, NULL, a->args.set, a->args.n_set);
+    if (!st) st = app_models_make(a);
     if (!st) st = use(a);
     return crm_comm_agree(a->world, st);
 }

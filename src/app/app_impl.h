@@ -27,10 +27,10 @@ typedef enum app_device { APP_DEVICE_AUTO, APP_DEVICE_CPU, APP_DEVICE_CUDA } app
 /** What the command line said. */
 typedef struct app_args {
     const char *command, *operand; /* CONFIG.yaml | RUN | DATASET */
-    const char *out, *model;
+    const char *out, *model, *init, *weights;
     const char **set; /* [n_set] */
     int n_set;
-    bool help, markdown, version;
+    bool help, markdown, version, embedding;
 } app_args;
 
 typedef struct app {
@@ -46,6 +46,8 @@ typedef struct app {
     struct app_models *models;
     crm_digest source; /* of the CSV, once source_known */
     bool source_known;
+    crm_bag *init; /* parameters of --init, NULL: none */
+    crm_digest init_digest;
 } app;
 
 typedef struct app_command {
@@ -59,20 +61,42 @@ extern const app_command app_commands[]; /* ends with {NULL} */
 bool app_is_root(const app *a);
 /** Parse argv; CRM_ERR_CONFIG with what was wrong.  args->set points into argv. */
 CRM_CHECKED app_parse(int argc, char **argv, app_args *args);
+/** CRM_ERR_CONFIG when an option was given that the command does not take. */
+CRM_CHECKED app_check_args(const app_args *args);
 void app_print_help(const app *a, const app_command *c);
 /** Bind every table, read the config (rank 0 reads, all parse), check, set up log and threads. */
 CRM_CHECKED app_configure(app *a, const char *yaml_name, const char *yaml, size_t len);
 CRM_CHECKED app_read_config(app *a, const char *path, char **yaml, size_t *len);
 
 /* registry.c: static tables of transforms, estimators and models */
+enum { APP_CLASSES_MAX = 32, APP_MODELS_MAX = 32 };
+extern const crm_transform_class *const app_transforms[]; /* ends with NULL */
+extern const crm_estimator_class *const app_estimators[]; /* ends with NULL */
+/** A model: its transforms in order, its estimator, and the relative time of a fit. */
+typedef struct app_model {
+    const char *name;
+    const crm_transform_class *transform[CRM_PIPELINE_MAX];
+    const crm_estimator_class *estimator;
+    double cost;
+} app_model;
+extern const app_model app_model_table[]; /* [app_model_count] */
+extern const int app_model_count;
+
+/* app_models.c: models and their variants with the options of the study */
+/** Bind the tables of all classes, and say which variants there can be. */
 CRM_CHECKED app_models_new(app *a);
+/** After the options were read: specs of models and variants.  Not collective. */
+CRM_CHECKED app_models_make(app *a);
 void app_models_free(app *a);
 /** Specs of eval.models in order; *spec is the caller's (crm_mem_free).  CRM_ERR_CONFIG names an
  * unknown model. */
 CRM_CHECKED app_models_select(app *a, const crm_model_spec ***spec, int *n);
 CRM_CHECKED app_models_find(app *a, const char *name, const crm_model_spec **spec);
+/** Key of the option that a model has: "variants.NAME.KEY" when its variant sets it, else key. */
+void app_models_key(const app *a, const char *name, const char *key, char *out, size_t cap);
+/** Most ranks that can share a fit of one of eval.models. */
 int64_t app_models_max_group(const app *a);
-/** True when eval.models has a net and train.reduce is fast. */
+/** True when eval.models has a net and its train.reduce is fast. */
 bool app_models_fast(const app *a);
 
 /* app_data.c */
@@ -88,6 +112,20 @@ CRM_CHECKED app_may_replace(const app *a, const char *key, const char *path);
 /** Where import writes: data.store, else OUT.h5, else the CSV's name with .h5.  Collective. */
 CRM_CHECKED app_store_path(const app *a, char *out, size_t cap);
 CRM_CHECKED app_need_path(const app *a);
+
+/* app_weights.c */
+/** Parameters of a net by name, from a model file of crmpi or from any HDF5 file.  *out is the
+ * caller's; digest (may be NULL) is of names, shapes and values.  Collective. */
+CRM_CHECKED app_read_weights(app *a, const char *path, crm_bag **out, crm_digest *digest);
+
+/* cmd_predict.c, app_embedding.c */
+/** Add a CSV field, quoted where needed; text that a spreadsheet would run as a formula is made
+ * plain. */
+void app_add_field(crm_str *s, const char *text);
+/** Write to --out or to stdout; rank 0. */
+CRM_CHECKED app_print_all(const app *a, const char *text, size_t len);
+/** The learnt vectors of all rows, to stdout or --out.  Collective. */
+CRM_CHECKED app_write_embedding(app *a, crm_pipeline *p, const crm_data *d);
 
 crm_status cmd_info(app *a);
 crm_status cmd_synth(app *a);

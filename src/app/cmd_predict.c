@@ -19,6 +19,7 @@ typedef struct prediction {
     char temp[CRM_PATH_MAX]; /* data set made from the CSV, "" when none */
     crm_data *data;
     crm_pipeline *pipeline;
+    crm_bag *weights; /* --weights, NULL: none */
 } prediction;
 
 /* CRM_ERR_IO that names the models of the run that are fitted. */
@@ -108,9 +109,7 @@ static crm_status open_rows(app *a, prediction *p)
     return crm_comm_agree(a->world, crm_data_open(path, &p->data));
 }
 
-/* A CSV field, quoted where needed; text that a spreadsheet would run as a formula is made plain.
- */
-static void add_field(crm_str *s, const char *text)
+void app_add_field(crm_str *s, const char *text)
 {
     bool formula = text[0] && strchr("=+-@\t\r", text[0]) != NULL, quote;
     int64_t number;
@@ -131,7 +130,7 @@ static void add_header(const prediction *p, crm_str *s)
         char name[256];
         snprintf(name, sizeof name, "p_%.200s", p->class_name[c]);
         crm_str_add(s, ",", 1);
-        add_field(s, name);
+        app_add_field(s, name);
     }
     crm_str_add(s, "\n", 1);
 }
@@ -142,9 +141,9 @@ static void add_row(const prediction *p, int64_t row, const double *proba, crm_s
     int32_t class;
 
     crm_stats_predict(1, (int)p->n_classes, proba, &class);
-    add_field(s, crm_data_row_id(p->data, row, id, sizeof id));
+    app_add_field(s, crm_data_row_id(p->data, row, id, sizeof id));
     crm_str_add(s, ",", 1);
-    add_field(s, p->class_name[class]);
+    app_add_field(s, p->class_name[class]);
     for (int64_t c = 0; c < p->n_classes; c++)
         crm_str_addf(s, ",%s", crm_format_f64(proba[c], number));
     crm_str_add(s, "\n", 1);
@@ -173,7 +172,7 @@ static crm_status predict_rows(const app *a, prediction *p, crm_str *s)
     return st;
 }
 
-static crm_status print_all(const app *a, const char *text, size_t len)
+crm_status app_print_all(const app *a, const char *text, size_t len)
 {
     if (a->args.out) return crm_path_write_atomic(a->args.out, text, len);
     CRM_CHECK(fwrite(text, 1, len, stdout) == len && fflush(stdout) == 0, CRM_ERR_IO,
@@ -181,23 +180,38 @@ static crm_status print_all(const app *a, const char *text, size_t len)
     return CRM_OK;
 }
 
-static crm_status predict(app *a, prediction *p)
+/* The model as it was fitted, or with the parameters of --weights. */
+static crm_status load_model(app *a, prediction *p)
+{
+    CRM_TRY(crm_comm_agree(a->world, crm_pipeline_load(p->pipeline, p->data, p->bag)));
+    if (!a->args.weights) return CRM_OK;
+    CRM_TRY(app_read_weights(a, a->args.weights, &p->weights, NULL));
+    return crm_comm_agree(a->world, crm_pipeline_weights(p->pipeline, p->weights));
+}
+
+static crm_status write_predictions(app *a, prediction *p)
 {
     crm_str s = {0};
     void *all = NULL;
     size_t total = 0;
     crm_status st;
 
-    CRM_TRY(crm_comm_agree(a->world, read_model(a, p)));
-    CRM_TRY(open_rows(a, p));
-    CRM_TRY(crm_comm_agree(a->world, crm_pipeline_load(p->pipeline, p->data, p->bag)));
     if (app_is_root(a)) add_header(p, &s);
     st = crm_comm_agree(a->world, predict_rows(a, p, &s));
     if (!st) st = crm_comm_gather(a->world, 0, s.text, s.len, &all, &total, NULL);
-    if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? print_all(a, all, total) : CRM_OK);
+    if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? app_print_all(a, all, total) : CRM_OK);
     crm_mem_free(all);
     crm_str_free(&s);
     return st;
+}
+
+static crm_status predict(app *a, prediction *p)
+{
+    CRM_TRY(crm_comm_agree(a->world, read_model(a, p)));
+    CRM_TRY(open_rows(a, p));
+    CRM_TRY(load_model(a, p));
+    return a->args.embedding ? app_write_embedding(a, p->pipeline, p->data)
+                             : write_predictions(a, p);
 }
 
 static void prediction_free(const app *a, prediction *p)
@@ -206,6 +220,7 @@ static void prediction_free(const app *a, prediction *p)
     crm_data_close(&p->data);
     crm_columns_free(&p->columns);
     crm_bag_free(&p->bag);
+    crm_bag_free(&p->weights);
     if (p->temp[0] && app_is_root(a) && crm_path_remove(p->temp)) crm_err_clear();
 }
 

@@ -24,6 +24,7 @@ static crm_status study_digest(app *a, crm_digest *out)
     crm_hash_add_text(h, a->args.command);
     crm_hash_add_digest(h, options);
     crm_hash_add_digest(h, data);
+    if (a->init) crm_hash_add_digest(h, a->init_digest);
     *out = crm_hash_value(h);
     crm_hash_free(&h);
     return CRM_OK;
@@ -74,6 +75,8 @@ static crm_status note_origin(const app *a, const crm_data *d, crm_record *run)
     CRM_TRY(crm_record_note_i64(run, "threads", crm_pool_size(a->pool)));
     CRM_TRY(crm_record_note_i64(run, "seeds.eval", a->eval.seed));
     CRM_TRY(note_device(run));
+    if (a->init) CRM_TRY(crm_record_note_text(run, "init.path", a->args.init));
+    if (a->init) CRM_TRY(note_digest(run, "init", a->init_digest));
     if (crm_data_source_digest(d)[0])
         CRM_TRY(crm_record_note_text(run, "digests.source", crm_data_source_digest(d)));
     return note_digest(run, "data", crm_data_digest(d));
@@ -190,7 +193,7 @@ typedef struct models {
 static crm_status check_model(app *a, const crm_model_spec *spec)
 {
     crm_pipeline *p = NULL;
-    char key[64];
+    char key[64], own[192];
     const char *text, *colon, *rest;
     crm_status st = crm_pipeline_new(spec, &p);
 
@@ -201,7 +204,8 @@ static crm_status check_model(app *a, const crm_model_spec *spec)
     if (!colon || colon - text >= (int)sizeof key) return st;
     snprintf(key, sizeof key, "%.*s", (int)(colon - text), text);
     rest = strstr(colon, "', "); /* the value is told by reject */
-    return crm_opt_set_reject(a->opts, key, "%s", rest ? rest + 3 : colon + 2);
+    app_models_key(a, spec->name, key, own, sizeof own);
+    return crm_opt_set_reject(a->opts, own, "%s", rest ? rest + 3 : colon + 2);
 }
 
 static crm_status select_models(app *a, models *m)
@@ -213,6 +217,18 @@ static crm_status select_models(app *a, models *m)
     return crm_comm_agree(a->world, st);
 }
 
+/* --init: only nets can begin with given parameters. */
+static crm_status read_init(app *a, const models *m)
+{
+    if (!a->args.init) return CRM_OK;
+    for (int i = 0; i < m->n; i++)
+        CRM_CHECK(m->spec[i]->estimator->weights, CRM_ERR_CONFIG,
+                  "--init: model '%s' has no parameters to begin with; leave it out with --set "
+                  "eval.models=...",
+                  m->spec[i]->name);
+    return app_read_weights(a, a->args.init, &a->init, &a->init_digest);
+}
+
 /* The study itself, in an open run folder. */
 static crm_status work(app *a, const crm_data *d, crm_record *run, const models *m, bool fit_only)
 {
@@ -222,6 +238,7 @@ static crm_status work(app *a, const crm_data *d, crm_record *run, const models 
                   .data = d,
                   .spec = m->spec,
                   .n_models = m->n,
+                  .init = a->init,
                   .max_group = app_models_max_group(a),
                   .progress = (crm_progress_mode)a->cfg.progress,
                   .record = run};
@@ -301,6 +318,7 @@ static crm_status study(app *a, bool fit_only)
 
     CRM_CHECK(a->args.out, CRM_ERR_CONFIG, "%s needs a run folder: --out DIR", a->args.command);
     st = select_models(a, &m);
+    if (!st) st = read_init(a, &m);
     if (!st) st = open_run(a, &state, &run);
     if (!st) st = in_run(a, run, state, &m, fit_only);
     if (!st && app_is_root(a)) printf("run folder: %s\n", crm_record_dir(run));

@@ -64,6 +64,7 @@ static crm_status run_command(app *a, const app_command *c)
     size_t len = 0;
     crm_status st = CRM_OK;
 
+    CRM_TRY(app_check_args(&a->args));
     if (path) st = app_read_config(a, path, &yaml, &len);
     if (!st && (c->reads_config || !a->args.operand)) st = app_configure(a, path, yaml, len);
     crm_mem_free(yaml);
@@ -135,6 +136,7 @@ int main(int argc, char **argv)
     st = run(&a, argc, argv);
     if (!st) st = end_output(&a);
     if (st) report_error(&a);
+    crm_bag_free(&a.init);
     app_models_free(&a);
     crm_opt_set_free(&a.opts);
     crm_pool_free(&a.pool);

@@ -144,6 +144,7 @@ static crm_status run_unit(study *s, const unit *u)
     crm_fit fit = {.comm = s->group,
                    .pool = s->e->pool,
                    .target = s->target,
+                   .init = s->e->init,
                    .seed = crm_rng_derive((uint64_t)s->e->cfg->seed, (uint64_t)(u->repeat + 1),
                                           (uint64_t)(u->fold + 1), 0),
                    .hooks = {.ctx = &h, .on_epoch = on_epoch}};

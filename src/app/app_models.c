@@ -1,0 +1,388 @@
+/* app_models.c - the models of the registry and their variants, with the options of the study.
+ *
+ * Classes have one config struct each, bound to the options.  A variant "hybrid-no-text" is the
+ * model "hybrid" with config structs of its own: copies in which the options of its entry in
+ * `variants` differ. */
+#include <string.h>
+
+#include "app_impl.h"
+#include "crmpi/base_log.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/feature.h"
+#include "crmpi/train.h"
+
+/* A variant and its copies. */
+typedef struct variant {
+    crm_model_spec spec;
+    void *cfg[CRM_PIPELINE_MAX + 1];
+} variant;
+
+struct app_models {
+    void *transform_cfg[APP_CLASSES_MAX], *estimator_cfg[APP_CLASSES_MAX];
+    crm_model_spec spec[APP_MODELS_MAX]; /* of app_model_table */
+    variant *variant;
+    int n_variants;
+};
+
+/* Model that a name belongs to: "hybrid" for "hybrid" and "hybrid-no-text"; -1: none. */
+static int model_of(const char *name)
+{
+    size_t n = strcspn(name, "-");
+
+    for (int i = 0; i < app_model_count; i++)
+        if (strlen(app_model_table[i].name) == n && memcmp(app_model_table[i].name, name, n) == 0)
+            return i;
+    return -1;
+}
+
+static void add_names(crm_str *out)
+{
+    for (int i = 0; i < app_model_count; i++)
+        crm_str_addf(out, "%s%s", i ? ", " : "", app_model_table[i].name);
+}
+
+/* ---- which variants there can be ---- */
+
+static bool takes_name(void *ctx, const char *name, crm_str *why)
+{
+    const char *dash = strchr(name, '-');
+
+    (void)ctx;
+    if (model_of(name) >= 0 && dash && dash[1]) return true;
+    crm_str_addf(why, "is given to a variant of no model; allowed: a model, '-' and a word, such "
+                      "as hybrid-small; models: ");
+    add_names(why);
+    return false;
+}
+
+static bool in_parts(const crm_cfg_part *parts, const crm_opt *o)
+{
+    for (const crm_cfg_part *p = parts; p && p->opts; p++)
+        for (const crm_opt *row = p->opts; row->key; row++)
+            if (strcmp(row->key, o->key) == 0) return true;
+    return false;
+}
+
+static bool takes(void *ctx, const char *name, const crm_opt *o)
+{
+    const app_model *m = &app_model_table[model_of(name)];
+
+    (void)ctx;
+    for (int t = 0; t < CRM_PIPELINE_MAX && m->transform[t]; t++)
+        if (in_parts(m->transform[t]->parts, o)) return true;
+    return in_parts(m->estimator->parts, o);
+}
+
+static const crm_opt_variants variants = {
+    .takes_name = takes_name,
+    .takes = takes,
+    .help = "Further settings of a model under names of their own, for eval.models: NAME is a "
+            "model, '-' and a word, KEY an option of that model; all other options are the "
+            "model's.  variants: {hybrid-no-text: {model.text: none}}"};
+
+/* ---- options ---- */
+
+static crm_status bind_class(app *a, const crm_cfg_part *parts, size_t size, void **cfg)
+{
+    *cfg = crm_mem_new(1, size);
+    CRM_CHECK(*cfg, CRM_ERR_NOMEM, "out of memory: options");
+    for (const crm_cfg_part *p = parts; p && p->opts; p++)
+        CRM_TRY(crm_opt_set_add(a->opts, p->opts, (char *)*cfg + p->offset));
+    return CRM_OK;
+}
+
+crm_status app_models_new(app *a)
+{
+    struct app_models *m;
+
+    CRM_NEW(m, 1);
+    a->models = m;
+    for (int i = 0; app_estimators[i]; i++)
+        CRM_TRY(bind_class(a, app_estimators[i]->parts, app_estimators[i]->cfg_size,
+                           &m->estimator_cfg[i]));
+    for (int i = 0; app_transforms[i]; i++)
+        CRM_TRY(bind_class(a, app_transforms[i]->parts, app_transforms[i]->cfg_size,
+                           &m->transform_cfg[i]));
+    return crm_opt_set_variants(a->opts, &variants);
+}
+
+static int transform_index(const crm_transform_class *c)
+{
+    int i = 0;
+
+    while (app_transforms[i] && app_transforms[i] != c)
+        i++;
+    return i;
+}
+
+static int estimator_index(const crm_estimator_class *c)
+{
+    int i = 0;
+
+    while (app_estimators[i] && app_estimators[i] != c)
+        i++;
+    return i;
+}
+
+/* ---- specs ---- */
+
+static void drop_transform(crm_model_spec *s, const crm_transform_class *c)
+{
+    int n = 0;
+
+    for (int t = 0; t < s->n_transforms; t++) {
+        if (s->transform[t] == c) continue;
+        s->transform[n] = s->transform[t];
+        s->transform_cfg[n++] = s->transform_cfg[t];
+    }
+    s->n_transforms = n;
+}
+
+/* Parts of the flat view that a net reads as columns; its other branches read the blocks. */
+static void choose_columns(crm_model_spec *s)
+{
+    const crm_hybrid_cfg *cfg = s->estimator_cfg;
+
+    s->parts = CRM_FLAT_ALL;
+    if (s->estimator != &crm_hybrid_class || cfg->model.columns == CRM_COLUMNS_FLAT) return;
+    s->parts = cfg->model.columns == CRM_COLUMNS_OWN ? CRM_FLAT_PROFILE : 0;
+    if (cfg->model.columns == CRM_COLUMNS_OWN)
+        drop_transform(s, &crm_text_bag_class);
+    else
+        s->n_transforms = 0;
+}
+
+static void make_spec(const struct app_models *m, int row, crm_model_spec *s)
+{
+    const app_model *model = &app_model_table[row];
+
+    *s = (crm_model_spec){.name = model->name, .estimator = model->estimator, .cost = model->cost};
+    s->estimator_cfg = m->estimator_cfg[estimator_index(s->estimator)];
+    for (int t = 0; t < CRM_PIPELINE_MAX && model->transform[t]; t++) {
+        s->transform[t] = model->transform[t];
+        s->transform_cfg[t] = m->transform_cfg[transform_index(s->transform[t])];
+        s->n_transforms = t + 1;
+    }
+}
+
+/* A copy of a class's config with what is different in the variant. */
+static crm_status copy_cfg(const app *a, const char *name, const crm_cfg_part *parts, size_t size,
+                           const void **cfg, void **copy)
+{
+    *copy = crm_mem_new(1, size);
+    CRM_CHECK(*copy, CRM_ERR_NOMEM, "out of memory: options of %s", name);
+    if (size > 0) memcpy(*copy, *cfg, size);
+    for (const crm_cfg_part *p = parts; p && p->opts; p++)
+        crm_opt_set_vary(a->opts, name, p->opts, (char *)*copy + p->offset);
+    *cfg = *copy;
+    return CRM_OK;
+}
+
+static crm_status make_variant(const app *a, const char *name, variant *v)
+{
+    crm_model_spec *s = &v->spec;
+
+    make_spec(a->models, model_of(name), s);
+    s->name = name;
+    for (int t = 0; t < s->n_transforms; t++)
+        CRM_TRY(copy_cfg(a, name, s->transform[t]->parts, s->transform[t]->cfg_size,
+                         &s->transform_cfg[t], &v->cfg[t]));
+    return copy_cfg(a, name, s->estimator->parts, s->estimator->cfg_size, &s->estimator_cfg,
+                    &v->cfg[CRM_PIPELINE_MAX]);
+}
+
+static void free_variants(struct app_models *m)
+{
+    for (int i = 0; i < m->n_variants; i++)
+        for (int k = 0; k <= CRM_PIPELINE_MAX; k++)
+            crm_mem_free(m->variant[i].cfg[k]);
+    crm_mem_free(m->variant);
+    m->variant = NULL;
+    m->n_variants = 0;
+}
+
+crm_status app_models_make(app *a)
+{
+    struct app_models *m = a->models;
+    int n = 0;
+
+    free_variants(m);
+    for (int i = 0; i < app_model_count; i++) {
+        make_spec(m, i, &m->spec[i]);
+        choose_columns(&m->spec[i]);
+    }
+    while (crm_opt_set_variant(a->opts, n))
+        n++;
+    CRM_NEW(m->variant, n);
+    m->n_variants = n;
+    for (int i = 0; i < n; i++) {
+        CRM_TRY(make_variant(a, crm_opt_set_variant(a->opts, i), &m->variant[i]));
+        choose_columns(&m->variant[i].spec);
+    }
+    return CRM_OK;
+}
+
+void app_models_free(app *a)
+{
+    if (!a->models) return;
+    free_variants(a->models);
+    for (int i = 0; i < APP_CLASSES_MAX; i++) {
+        crm_mem_free(a->models->estimator_cfg[i]);
+        crm_mem_free(a->models->transform_cfg[i]);
+    }
+    crm_mem_free(a->models);
+    a->models = NULL;
+}
+
+/* ---- by name ---- */
+
+/* NULL when there is none. */
+static const crm_model_spec *spec_of(const app *a, const char *name)
+{
+    const struct app_models *m = a->models;
+
+    for (int i = 0; i < app_model_count; i++)
+        if (strcmp(m->spec[i].name, name) == 0) return &m->spec[i];
+    for (int i = 0; i < m->n_variants; i++)
+        if (strcmp(m->variant[i].spec.name, name) == 0) return &m->variant[i].spec;
+    return NULL;
+}
+
+/* Names that later versions give to their models. */
+static bool is_reserved(const char *name)
+{
+    static const char *const later[] = {"naive_bayes", "knn",      "svm", "tree",
+                                        "forest",      "boosting", "mlp"};
+
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strcmp(name, later[i]) == 0) return true;
+    return false;
+}
+
+/* The name of a model or variant that was meant, or NULL. */
+static const char *nearest(const app *a, const char *name)
+{
+    const struct app_models *m = a->models;
+    const char **names = crm_mem_new((size_t)(app_model_count + m->n_variants), sizeof *names);
+    const char *near;
+    int n = 0;
+
+    if (!names) return NULL;
+    for (int i = 0; i < app_model_count; i++)
+        names[n++] = m->spec[i].name;
+    for (int i = 0; i < m->n_variants; i++)
+        names[n++] = m->variant[i].spec.name;
+    near = crm_nearest(name, names, n);
+    crm_mem_free(names);
+    return near;
+}
+
+static crm_status no_such_model(const app *a, const char *name)
+{
+    const char *near = nearest(a, name), *open = near ? ", did you mean '" : "",
+               *close = near ? "'?" : "";
+    int base = model_of(name);
+    crm_str all = {0};
+    crm_status st;
+
+    add_names(&all);
+    if (is_reserved(name))
+        CRM_SET(st, CRM_ERR_CONFIG, "'%s' is not in this version; there are: %s", name, all.text);
+    else if (base >= 0)
+        CRM_SET(st, CRM_ERR_CONFIG,
+                "'%s' is a variant of %s without an entry in variants%s%s%s; write how it differs: "
+                "variants: {%s: {KEY: VALUE}}, KEY an option of %s",
+                name, app_model_table[base].name, open, near ? near : "", close, name,
+                app_model_table[base].name);
+    else
+        CRM_SET(st, CRM_ERR_CONFIG, "'%s' is not a model%s%s%s; there are: %s", name, open,
+                near ? near : "", close, all.text);
+    crm_str_free(&all);
+    return st;
+}
+
+crm_status app_models_find(app *a, const char *name, const crm_model_spec **spec)
+{
+    *spec = spec_of(a, name);
+    return *spec ? CRM_OK : no_such_model(a, name);
+}
+
+static crm_status select_all(app *a, const crm_model_spec **spec)
+{
+    const crm_opt_list *list = &a->eval.models;
+
+    for (int i = 0; i < list->n; i++) {
+        if (app_models_find(a, list->item[i], &spec[i]))
+            return crm_opt_set_reject(a->opts, "eval.models", "where %s", crm_err_text());
+        for (int j = 0; j < i; j++)
+            if (spec[j] == spec[i])
+                return crm_opt_set_reject(a->opts, "eval.models", "'%s' stands twice",
+                                          list->item[i]);
+    }
+    return CRM_OK;
+}
+
+static void warn_unused(const app *a, const crm_model_spec *const *spec, int n)
+{
+    for (int v = 0; v < a->models->n_variants; v++) {
+        int i = 0;
+        while (i < n && spec[i] != &a->models->variant[v].spec)
+            i++;
+        if (i == n)
+            crm_log_line(CRM_LOG_WARN, a->args.command, "variants.%s is not in eval.models",
+                         a->models->variant[v].spec.name);
+    }
+}
+
+crm_status app_models_select(app *a, const crm_model_spec ***spec, int *n)
+{
+    crm_status st;
+
+    *spec = NULL;
+    *n = a->eval.models.n;
+    if (*n == 0) return crm_opt_set_reject(a->opts, "eval.models", "a model is needed");
+    CRM_NEW(*spec, *n);
+    st = select_all(a, *spec);
+    if (!st) {
+        warn_unused(a, *spec, *n);
+    } else {
+        crm_mem_free(*spec);
+        *spec = NULL;
+    }
+    return st;
+}
+
+void app_models_key(const app *a, const char *name, const char *key, char *out, size_t cap)
+{
+    snprintf(out, cap, "variants.%s.%s", name, key);
+    if (!crm_opt_set_given(a->opts, out)) snprintf(out, cap, "%s", key);
+}
+
+/* Config of the i-th of eval.models when it is a net, else NULL. */
+static const crm_hybrid_cfg *net_of(const app *a, int i)
+{
+    const crm_model_spec *s = spec_of(a, a->eval.models.item[i]);
+
+    return s && s->estimator == &crm_hybrid_class ? s->estimator_cfg : NULL;
+}
+
+int64_t app_models_max_group(const app *a)
+{
+    const crm_hybrid_cfg *cfg = a->models->estimator_cfg[estimator_index(&crm_hybrid_class)];
+    int64_t most = 0;
+
+    for (int i = 0; i < a->eval.models.n; i++) {
+        const crm_hybrid_cfg *net = net_of(a, i);
+        if (net && net->train.lanes > most) most = net->train.lanes;
+    }
+    return most > 0 ? most : cfg->train.lanes;
+}
+
+bool app_models_fast(const app *a)
+{
+    for (int i = 0; i < a->eval.models.n; i++) {
+        const crm_hybrid_cfg *net = net_of(a, i);
+        if (net && net->train.reduce == CRM_REDUCE_FAST) return true;
+    }
+    return false;
+}
