@@ -1,5 +1,5 @@
-/* tree_sum.c - time of one sum of gradients of a net with a word table: exact over dense leaves,
- * exact over leaves that name the rows they touch, and fast; and of what follows it in a step.
+/* tree_sum.c - time of the sum of gradients of a net with a word table, exact and fast, with leaves
+ * that are dense and with leaves that name the rows they touch; and of what follows it in a step.
  *
  *     bench_tree_sum [touched rows of a leaf (2000)] [rounds (40)] [threads (1)]
  *
@@ -12,18 +12,22 @@
 #include "crmpi/base_mem.h"
 #include "crmpi/base_str.h"
 #include "crmpi/comm.h"
+#include "crmpi/device.h"
+#include "crmpi/optim.h"
 
 enum { LANES = 8, DENSE = 166000, ROWS = 20000, ROW = 64, WIDTH = DENSE + ROWS * ROW };
 
 typedef struct bench {
     crm_comm *comm;
     crm_pool *pool;
-    crm_tree *dense, *sparse, *tree; /* tree: the one that is timed */
+    crm_device *device;
+    crm_optim *optim;
+    crm_tree *dense, *sparse, *tree; /* tree: the one that is in use */
     int64_t touched, rounds, threads;
     int32_t *rows[LANES]; /* [touched] each */
-    float *full;
-    const float *slice;
-    double squares;
+    float *full, *w;      /* [WIDTH] a sum, the parameters */
+    const float *slice;   /* of the exact sum of sparse leaves */
+    double *squares;      /* its blocks' sums */
 } bench;
 
 /* Rows of a lane, none twice. */
@@ -67,47 +71,91 @@ static crm_status write_leaf(void *ctx, int64_t leaf, int worker, void *out)
 
 /* ---- what is timed ---- */
 
-static crm_status sum_slice(bench *b)
+static crm_status slice_of(bench *b, crm_tree *tree)
 {
     void *slice;
 
-    CRM_TRY(crm_tree_sum_slice(b->tree, write_leaf, b, &slice));
+    b->tree = tree;
+    CRM_TRY(crm_tree_sum_slice(tree, write_leaf, b, &slice));
     b->slice = slice;
     return CRM_OK;
 }
 
-static crm_status sum_fast(bench *b)
+static crm_status exact_dense(bench *b)
 {
-    return crm_tree_sum_fast(b->tree, write_leaf, b, b->full);
+    return slice_of(b, b->dense);
 }
 
-static crm_status gather(bench *b)
+static crm_status exact_sparse(bench *b)
 {
-    return crm_tree_gather(b->tree, b->full);
+    return slice_of(b, b->sparse);
 }
 
-/* In double, as for the optimiser's norm. */
-static crm_status squares(bench *b)
+static crm_status fast_dense(bench *b)
 {
-    int64_t first, n;
-    double sum = 0;
-
-    crm_tree_slice(b->tree, crm_comm_rank(b->comm), &first, &n);
-    for (int64_t i = 0; i < n; i++)
-        sum += (double)b->slice[i] * b->slice[i];
-    b->squares += sum;
-    return CRM_OK;
+    b->tree = b->dense;
+    return crm_tree_sum_fast(b->dense, write_leaf, b, b->full);
 }
 
-/* The leaves alone, into the same memory again and again. */
+static crm_status fast_sparse(bench *b)
+{
+    b->tree = b->sparse;
+    return crm_tree_sum_fast(b->sparse, write_leaf, b, b->full);
+}
+
+/* The leaves alone, by one thread, into the same memory again and again. */
 static crm_status leaves(bench *b)
 {
     int64_t first, end;
 
+    b->tree = b->dense;
     crm_tree_range(LANES, crm_comm_rank(b->comm), crm_comm_size(b->comm), &first, &end);
     for (; first < end; first++)
         CRM_TRY(write_leaf(b, first, 0, b->full));
     return CRM_OK;
+}
+
+static crm_status squares(bench *b)
+{
+    return crm_optim_block_sums(b->optim, b->slice, b->squares);
+}
+
+static crm_status update(bench *b)
+{
+    return crm_optim_apply(b->optim, 1, 1e-3, 1, b->slice, b->w);
+}
+
+static crm_status gather(bench *b)
+{
+    return crm_tree_gather(b->sparse, b->w);
+}
+
+static const struct {
+    const char *name;
+    crm_status (*run)(bench *);
+} PARTS[] = {{"leaves alone, one thread", leaves},
+             {"fast sum, dense leaves", fast_dense},
+             {"fast sum, sparse leaves", fast_sparse},
+             {"exact sum, dense leaves", exact_dense},
+             {"exact sum, sparse leaves", exact_sparse},
+             {"sums of squares of a slice", squares},
+             {"adamw on a slice", update},
+             {"all-gather of the slices", gather}};
+enum { N_PARTS = sizeof PARTS / sizeof *PARTS, WARM = 3 };
+
+/* In turn, so that what else runs on the machine disturbs all parts alike. */
+static crm_status time_parts(bench *b, double *ms)
+{
+    for (int64_t i = -WARM; i < b->rounds; i++) {
+        for (int k = 0; k < N_PARTS; k++) {
+            double from;
+            CRM_TRY(crm_comm_barrier(b->comm));
+            from = crm_clock_now();
+            CRM_TRY(PARTS[k].run(b));
+            if (i >= 0) ms[k * b->rounds + i] = (crm_clock_now() - from) * 1e3;
+        }
+    }
+    return crm_comm_max_f64(b->comm, ms, N_PARTS * b->rounds);
 }
 
 static int by_value(const void *a, const void *b)
@@ -117,52 +165,75 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Median over the rounds of the slowest rank's time, in ms. */
-static crm_status timed(bench *b, const char *name, crm_tree *tree, crm_status (*what)(bench *))
+/* The slowest rank's times. */
+static void print(const bench *b, double *ms)
 {
-    double *ms;
-    crm_status st = CRM_OK;
-
-    CRM_NEW(ms, b->rounds);
-    b->tree = tree;
-    for (int64_t i = -3; i < b->rounds && !st; i++) {
-        double from;
-        st = crm_comm_barrier(b->comm);
-        from = crm_clock_now();
-        if (!st) st = what(b);
-        if (!st && i >= 0) ms[i] = (crm_clock_now() - from) * 1e3;
-    }
-    if (!st) st = crm_comm_max_f64(b->comm, ms, b->rounds);
-    if (!st) {
+    printf("%d elements, %d lanes, %d x %d in the table, %d rows touched by a lane; %d ranks of %d "
+           "threads\n%-28s %9s %9s ms\n",
+           WIDTH, LANES, ROWS, ROW, (int)b->touched, crm_comm_size(b->comm), (int)b->threads, "",
+           "median", "least");
+    for (int k = 0; k < N_PARTS; k++, ms += b->rounds) {
         qsort(ms, (size_t)b->rounds, sizeof *ms, by_value);
-        if (crm_comm_rank(b->comm) == 0)
-            printf("%-28s %7.3f ms  (fastest %.3f)\n", name, ms[b->rounds / 2], ms[0]);
+        printf("%-28s %9.3f %9.3f\n", PARTS[k].name, ms[b->rounds / 2], ms[0]);
     }
-    crm_mem_free(ms);
+}
+
+/* ---- the program ---- */
+
+static crm_status open_optim(bench *b)
+{
+    crm_optim_cfg cfg = {
+        .kind = CRM_OPTIM_ADAMW, .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+    int64_t first, n;
+    uint8_t *decay;
+    crm_status st;
+
+    crm_tree_slice(b->sparse, crm_comm_rank(b->comm), &first, &n);
+    CRM_NEW(b->squares, n / CRM_BLOCK + 1);
+    CRM_TRY(crm_device_cpu(CRM_CPU_BEST, &b->device));
+    CRM_NEW(decay, WIDTH);
+    st = crm_optim_new(&cfg, b->device, first, n, decay, &b->optim);
+    crm_mem_free(decay);
     return st;
 }
 
-static crm_status measure(bench *b)
+static crm_status open_bench(bench *b)
 {
     for (int lane = 0; lane < LANES; lane++)
         CRM_TRY(draw_rows(b, lane));
     if (b->threads > 1) CRM_TRY(crm_pool_new((int)b->threads, &b->pool));
     CRM_NEW(b->full, WIDTH);
+    CRM_NEW(b->w, WIDTH);
     CRM_TRY(crm_tree_new(b->comm, b->pool, LANES, WIDTH, CRM_F32, &b->dense));
     CRM_TRY(crm_tree_new_sparse(b->comm, b->pool, LANES, WIDTH, DENSE, &b->sparse));
-    if (crm_comm_rank(b->comm) == 0)
-        printf(
-            "%d elements, %d lanes, %d x %d in the table, %d rows touched by a lane; %d ranks of "
-            "%d threads\n",
-            WIDTH, LANES, ROWS, ROW, (int)b->touched, crm_comm_size(b->comm), (int)b->threads);
-    CRM_TRY(timed(b, "leaves alone, one thread", b->sparse, leaves));
-    CRM_TRY(timed(b, "exact, dense leaves", b->dense, sum_slice));
-    CRM_TRY(timed(b, "exact, sparse leaves", b->sparse, sum_slice));
-    CRM_TRY(timed(b, "fast, dense leaves", b->dense, sum_fast));
-    CRM_TRY(timed(b, "fast, sparse leaves", b->sparse, sum_fast));
-    CRM_TRY(sum_slice(b));
-    CRM_TRY(timed(b, "sum of squares of a slice", b->sparse, squares));
-    return timed(b, "all-gather of the slices", b->sparse, gather);
+    return open_optim(b);
+}
+
+static void close_bench(bench *b)
+{
+    for (int lane = 0; lane < LANES; lane++)
+        crm_mem_free(b->rows[lane]);
+    crm_optim_free(&b->optim);
+    crm_device_free(&b->device);
+    crm_tree_free(&b->dense);
+    crm_tree_free(&b->sparse);
+    crm_pool_free(&b->pool);
+    crm_mem_free(b->squares);
+    crm_mem_free(b->full);
+    crm_mem_free(b->w);
+}
+
+static crm_status measure(bench *b)
+{
+    double *ms;
+    crm_status st;
+
+    CRM_TRY(open_bench(b));
+    CRM_NEW(ms, N_PARTS * b->rounds);
+    st = time_parts(b, ms);
+    if (!st && crm_comm_rank(b->comm) == 0) print(b, ms);
+    crm_mem_free(ms);
+    return st;
 }
 
 static crm_status number(int argc, char **argv, int i, int64_t most, int64_t *v)
@@ -188,12 +259,7 @@ int main(int argc, char **argv)
     if (!st) st = arguments(argc, argv, &b);
     if (!st) st = measure(&b);
     if (st) crm_err_print(b.comm ? crm_comm_rank(b.comm) : 0);
-    for (int lane = 0; lane < LANES; lane++)
-        crm_mem_free(b.rows[lane]);
-    crm_tree_free(&b.dense);
-    crm_tree_free(&b.sparse);
-    crm_pool_free(&b.pool);
-    crm_mem_free(b.full);
+    close_bench(&b);
     crm_comm_stop(&b.comm);
     return crm_status_exit_code(st);
 }
