@@ -17,9 +17,8 @@
 
 #include "device_cpu_impl.h"
 
-/* Windows written out at a time in products over windows; a sum over rows takes one chain of them.
- */
-enum { PIECE = 2 * CRM_CHAIN };
+/* Windows written out at a time. */
+enum { PIECE = 96 };
 /* The sparse form is taken when at most one element of this many is not zero (measured). */
 enum { SPARSE_X = 3, SPARSE_W = 6 };
 
@@ -84,23 +83,28 @@ static crm_status product_of_windows(cpu_state *s, const windows *w, const float
                                      const float *bias, crm_act act, crm_tensor *y)
 {
     int64_t k = w->kernel * w->x->dim[1], n = y->dim[1];
-    float *piece;
+    crm_cpu_operand weight = {b, 1, n};
+    float *piece, *packed;
 
     CPU_SCRATCH(s, CPU_CONV_WINDOW, piece, PIECE * k);
+    CPU_SCRATCH(s, CPU_CONV_PACKED, packed, crm_cpu_packed(n, k));
+    s->k->pack_b(weight, n, k, packed);
     for (int64_t r = 0; r < y->dim[0]; r += PIECE) {
         int64_t rows = y->dim[0] - r < PIECE ? y->dim[0] - r : PIECE;
-        crm_cpu_gemm g = {.m = rows,
+        crm_cpu_gemm end = {
+            .m = rows, .n = n, .bias = bias, .act = act, .c = row(y, r), .ldc = y->ld};
+        crm_cpu_rows g = {.m = rows,
                           .n = n,
                           .k = k,
-                          .a = {piece, k, 1},
-                          .b = {b, 1, n},
-                          .bias = bias,
-                          .act = act,
-                          .c = row(y, r),
-                          .ldc = y->ld};
+                          .a = piece,
+                          .lda = k,
+                          .b = packed,
+                          .c = end.c,
+                          .ldc = end.ldc};
 
         write_windows(w, r, r + rows, piece);
-        CRM_TRY(crm_cpu_product(s, g));
+        s->k->gemm_rows(&g);
+        s->k->finish(&end);
     }
     return CRM_OK;
 }
@@ -134,7 +138,7 @@ crm_status crm_cpu_conv(void *state, const crm_conv *p, const crm_tensor *x, con
 
 /* ---- which form ---- */
 
-void crm_cpu_conv_form(crm_device *d, crm_cpu_form form)
+void crm_cpu_conv_form(crm_device *d, int form)
 {
     ((cpu_state *)d->state)->conv_form = form;
 }

@@ -9,6 +9,7 @@
 typedef enum cpu_use {
     CPU_CONV_WEIGHT,
     CPU_CONV_WINDOW,
+    CPU_CONV_PACKED,
     CPU_CONV_SUM,
     CPU_CONV_CHAIN,
     CPU_CONV_VALUE,
@@ -37,7 +38,7 @@ typedef enum crm_cpu_form {
     CRM_CPU_FORM_DENSE,
     CRM_CPU_FORM_SPARSE
 } crm_cpu_form;
-void crm_cpu_conv_form(crm_device *d, crm_cpu_form form);
+void crm_cpu_conv_form(crm_device *d, int form);
 
 /* Whether text convolutions work out equal tokens once (as they do) or one by one (for tests; results
  * have equal bits). */
@@ -48,7 +49,7 @@ typedef struct cpu_state {
     int32_t text_stamp; /* of the last piece of a text convolution */
     bool text_apart;    /* crm_cpu_text_share(d, false)            */
     float *pack; /* CRM_CPU_PACK floats, made by the first matrix product */
-    crm_cpu_form conv_form;
+    int conv_form;
     struct {
         void *at;
         size_t bytes;

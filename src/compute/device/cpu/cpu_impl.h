@@ -156,6 +156,9 @@ typedef struct crm_cpu_kernels {
     const char *name; /* "avx512" */
     int lanes;        /* floats that are worked on together */
     void (*gemm)(const crm_cpu_gemm *g);
+    void (*gemm_rows)(const crm_cpu_rows *g);
+    /* Bias and activation alone, on c as it is. */
+    void (*finish)(const crm_cpu_gemm *g);
     /* out[d] = sums of the columns of x[n][d], chains over rows. */
     void (*column_sums)(const float *x, int64_t ld, int64_t n, int64_t d, float *out);
     /* dy[n] *= act'(src[n]) */

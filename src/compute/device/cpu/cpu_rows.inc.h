@@ -58,6 +58,11 @@ static void max_row(const float *restrict x, int32_t row, float *restrict y, int
     }
 }
 
+static void finish_all(const crm_cpu_gemm *g)
+{
+    finish(g, 0, g->m, 0, g->n);
+}
+
 static void add_row(const float *restrict x, float *restrict y, int64_t n)
 {
     EACH(n, y[i] += x[i]);
