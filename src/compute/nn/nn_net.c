@@ -52,8 +52,10 @@ crm_status crm_net_domain(crm_net *net, const char *name, crm_domain parent, int
 
     CRM_CHECK(grown, CRM_ERR_NOMEM, "out of memory: %d domains", net->n_domains + 1);
     net->domain = grown;
-    CRM_CHECK(!net->finished && parent <= net->n_domains && max_rows >= 1, CRM_ERR_INTERNAL,
-              "domain '%s' of %lld rows at most, or added after finish", name, (long long)max_rows);
+    CRM_CHECK(!net->finished && parent >= 0 && (parent < net->n_domains || net->n_domains == 0) &&
+                  max_rows >= 1,
+              CRM_ERR_INTERNAL, "domain '%s' of %lld rows at most, or added after finish", name,
+              (long long)max_rows);
     grown[net->n_domains] = (nn_domain){.parent = parent, .max_rows = max_rows};
     CRM_TRY(nn_name(grown[net->n_domains].name, name, ""));
     *out = net->n_domains++;
