@@ -281,7 +281,7 @@ static void wi_chain(lane_sums *s)
     s->wi.k->column_sums(s->wi.a[0], s->ld, s->wi.o.k, s->columns, s->chain);
     for (int64_t i = 0; i < s->columns; i++)
         s->bias[i] = s->wi.o.first ? s->chain[i] : s->bias[i] + s->chain[i];
-    s->wi.o.soon = s->wi.a[s->wi.o.k - 1] + s->ld;
+    s->wi.o.soon = s->wi.a[s->wi.o.k - 1] + s->ld; /* the rows of the next chain */
     row_sum_chain(&s->wi);
 }
 

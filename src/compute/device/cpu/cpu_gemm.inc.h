@@ -14,13 +14,14 @@ _Static_assert(CRM_CPU_MC % MR == 0 && CRM_CPU_NC % NR == 0, "blocks are whole p
 
 enum { LINE = 64 }; /* bytes of a line of the cache */
 
-/* What becomes of a tile: MR x NR at c, nb columns of it are wanted. */
+/* What becomes of a tile: MR x NR at c, nb columns of it are wanted.  While it is worked out, lines
+ * that are needed soon are fetched into the second cache (a hint: any address will do). */
 typedef struct tile_out {
     float *c;
     int64_t ldc;
     int nb;
     bool first;        /* chain: stores; later ones add */
-    const char *ahead; /* memory that is needed soon: a line per k, `step` bytes apart */
+    const char *ahead; /* a line per k, `step` bytes apart */
     int64_t step;
 } tile_out;
 
@@ -273,8 +274,8 @@ static void pack_gathered_panel(const float *const *rows, int64_t first, int64_t
             memcpy(dst, rows[kk] + first, (size_t)width * sizeof *dst);
             continue;
         }
-        for (int64_t j = 0; j < width; j++)
-            dst[j] = j < n ? rows[kk][first + j] : 0.0f;
+        memcpy(dst, rows[kk] + first, (size_t)n * sizeof *dst);
+        memset(dst + n, 0, (size_t)(width - n) * sizeof *dst);
     }
 }
 
@@ -301,16 +302,17 @@ static void outer_rows(const crm_cpu_outer *s, int64_t from, int64_t to, int64_t
 {
     float *pa = s->pack, *pb = pa + CRM_CPU_MC * CRM_CHAIN, *c = s->c + to * s->ldc + j;
     int64_t lda = distance(s->a, s->k);
+    const char *soon = s->soon ? (const char *)s->soon + to / MR * s->k * LINE : NULL;
 
     if (lda > 1) {
-        block(m, n, s->k, (a_rows){s->a[0] + from, 1, lda}, 1, pb, c, s->ldc, s->first, s->soon);
+        block(m, n, s->k, (a_rows){s->a[0] + from, 1, lda}, 1, pb, c, s->ldc, s->first, soon);
         return;
     }
     for (int64_t i = 0; i < m; i += CRM_CPU_MC) {
         int64_t w = m - i < CRM_CPU_MC ? m - i : CRM_CPU_MC;
 
         pack_gathered(s->a, from + i, w, s->k, MR, pa);
-        block(w, n, s->k, (a_rows){pa, 1, MR}, s->k, pb, c + i * s->ldc, s->ldc, s->first, s->soon);
+        block(w, n, s->k, (a_rows){pa, 1, MR}, s->k, pb, c + i * s->ldc, s->ldc, s->first, NULL);
     }
 }
 
