@@ -95,7 +95,7 @@ static inline void make_full(full *d)
 }
 
 /* ---- variants ---- */
-enum { PLAIN, SHUFFLED, UNKNOWN };
+enum { PLAIN, SHUFFLED, UNKNOWN, CUT, EMPTY };
 
 /* Names in the order of a variant; items [n] of memory; extra ones get names of their own. */
 static inline void name_items(const char *stem, int n, int extra, bool reversed, char (*text)[24],
@@ -127,11 +127,61 @@ static inline void reverse_columns(float *x, int64_t n, int columns, int inner)
             }
 }
 
+/* What is left after a cut: the last events and documents of a row, the first tokens of a document.
+ */
+enum { KEEP_EVENTS = 5, KEEP_DOCS = 3, KEEP_TOKENS = 7 };
+
+static inline int64_t begin_of_last(int64_t first, int64_t end, int64_t keep)
+{
+    return end - first > keep ? end - keep : first;
+}
+
+static inline void cut_events(full *d, int64_t keep)
+{
+    int64_t at = 0;
+
+    for (int64_t i = 0; i < ROWS; i++) {
+        int64_t end = d->event_first[i + 1], from = begin_of_last(d->event_first[i], end, keep);
+        d->event_first[i] = at;
+        for (int64_t e = from; e < end; e++, at++) {
+            d->category[at] = d->category[e];
+            d->event_time[at] = d->event_time[e];
+            for (int q = 0; q < NUMBERS; q++)
+                d->event_value[at * NUMBERS + q] = d->event_value[e * NUMBERS + q];
+        }
+    }
+    d->event_first[ROWS] = at;
+}
+
+static inline void cut_documents(full *d, int64_t keep, int64_t tokens)
+{
+    int64_t at = 0, to = 0;
+
+    for (int64_t i = 0; i < ROWS; i++) {
+        int64_t end = d->doc_first[i + 1], from = begin_of_last(d->doc_first[i], end, keep);
+        d->doc_first[i] = at;
+        for (int64_t k = from; k < end; k++, at++) {
+            int64_t first = d->token_first[k], n = d->token_first[k + 1] - first;
+            d->mood[at] = d->mood[k];
+            d->issue[at] = d->issue[k];
+            d->token_first[at] = to;
+            for (int64_t t = 0; t < n && t < tokens; t++)
+                d->token[to++] = d->token[first + t];
+        }
+    }
+    d->doc_first[ROWS] = at;
+    d->token_first[at] = to;
+}
+
 enum { EXTRA = 3 };
 static inline void vary(full *d, int variant)
 {
     int64_t events = d->event_first[ROWS], tokens = d->token_first[d->doc_first[ROWS]];
 
+    if (variant == CUT || variant == EMPTY) {
+        cut_events(d, variant == CUT ? KEEP_EVENTS : 0);
+        cut_documents(d, variant == CUT ? KEEP_DOCS : 0, KEEP_TOKENS);
+    }
     if (variant == SHUFFLED) {
         reverse_columns(d->months, ROWS, CHANNELS, MONTHS);
         reverse_columns(d->event_value, events, NUMBERS, 1);

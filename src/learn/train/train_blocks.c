@@ -51,14 +51,6 @@ void crm_blocks_free(blocks *b)
     *b = (blocks){0};
 }
 
-double crm_blocks_squash(const blocks *b, float x)
-{
-    double v = (double)x;
-
-    if (!b->log_inputs || x == 0) return v;
-    return v < 0 ? -crm_log1p(-v) : crm_log1p(v);
-}
-
 /* ---- categories and words that occur ---- */
 
 /* Counts of the codes of the data set, then of its dictionary, in what the net sees of the events
@@ -142,38 +134,43 @@ typedef struct moments {
     const double *center; /* [columns]; NULL: first pass */
 } moments;
 
-/* out[2 c] += value or squared distance, out[2 c + 1] += 1. */
-static void add(const moments *m, int64_t c, float x, double *out)
+/* Values of columns from `at` on: out[2 c] += value or squared distance, out[2 c + 1] += 1. */
+static void add(const moments *m, int64_t at, values v, double *out)
 {
-    double v;
-
-    if (!isfinite(x)) return;
-    v = crm_blocks_squash(m->b, x);
-    if (m->center) v = (v - m->center[c]) * (v - m->center[c]);
-    out[2 * c] += v;
-    out[2 * c + 1] += 1;
+    while (crm_values_more(m->b, &v))
+        for (int64_t i = 0; i < v.n; i++, crm_values_step(&v)) {
+            int64_t c = at + v.column;
+            double y = v.y[i];
+            if (!isfinite(v.x[i])) continue;
+            out[2 * c] += m->center ? (y - m->center[c]) * (y - m->center[c]) : y;
+            out[2 * c + 1] += 1;
+        }
 }
 
 static void add_months(const moments *m, int64_t row, double *out)
 {
     const crm_monthly *t = crm_data_monthly(m->view->data);
-    const float *x = t->value + row * t->channels * t->months;
+    int64_t n = t->channels * t->months;
 
-    for (int64_t c = 0; c < t->channels; c++)
-        for (int64_t i = 0; i < t->months; i++)
-            add(m, c, x[c * t->months + i], out);
+    add(m, 0,
+        (values){.x = t->value + row * n, .left = n, .columns = t->channels, .inner = t->months},
+        out);
 }
 
 static void add_events(const moments *m, int64_t row, double *out)
 {
     const crm_events *e = crm_data_events(m->view->data);
-    int64_t at = m->b->channel_scale.n;
+    int64_t at = m->b->channel_scale.n, first = e->first[row], n = e->first[row + 1] - first;
 
-    for (int64_t i = e->first[row]; i < e->first[row + 1]; i++) {
-        for (int64_t q = 0; q < e->numbers; q++)
-            add(m, at + q, e->value[i * e->numbers + q], out);
-        if (m->b->model->event_time) add(m, at + e->numbers, e->time[i], out);
-    }
+    add(m, at,
+        (values){.x = e->value + first * e->numbers,
+                 .left = n * e->numbers,
+                 .columns = e->numbers,
+                 .inner = 1},
+        out);
+    if (m->b->model->event_time)
+        add(m, at + e->numbers, (values){.x = e->time + first, .left = n, .columns = 1, .inner = 1},
+            out);
 }
 
 static crm_status leaf(void *ctx, int64_t number, int worker, void *out)

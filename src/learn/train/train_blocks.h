@@ -73,7 +73,26 @@ CRM_CHECKED crm_block_rows_new(const blocks_map *m, int64_t rows, block_rows *ou
 /* row[n] of the data set; negative: padding.  Not collective, thread-safe. */
 void crm_block_rows_fill(const blocks_map *m, const int64_t *row, int64_t n, block_rows *out);
 void crm_block_rows_free(block_rows *r);
-/* s(x). */
-double crm_blocks_squash(const blocks *b, float x);
+/* Values x[rows][columns][inner] in their order, a piece at a time, with y = s(x). */
+enum { CRM_VALUES = 256 };
+typedef struct values {
+    const float *x;         /* in: the first; then: of the piece */
+    int64_t left;           /* in: values in all                 */
+    int64_t columns, inner; /* in                                */
+    int64_t n;              /* values of the piece               */
+    int64_t row, column, k; /* place of the value at hand        */
+    double y[CRM_VALUES];   /* means nothing where x is not finite */
+} values;
+/* The next piece; false after the last. */
+bool crm_values_more(const blocks *b, values *v);
+/* Go on to the place of the next value. */
+static inline void crm_values_step(values *v)
+{
+    if (++v->k < v->inner) return;
+    v->k = 0;
+    if (++v->column < v->columns) return;
+    v->column = 0;
+    v->row++;
+}
 
 #endif

@@ -15,15 +15,19 @@ static int64_t find(const char *name, int64_t n, const char *const *have)
     return -1;
 }
 
+/* Column of the data set -> of the net, -1 for those that the net does not have; all that it has
+ * must be there. */
 static crm_status find_all(const names *want, const char *what, const char *path, int64_t n,
-                           const char *const *have, int32_t **at)
+                           const char *const *have, int32_t **column)
 {
-    CRM_NEW(*at, want->n);
+    CRM_NEW(*column, n);
+    for (int64_t i = 0; i < n; i++)
+        (*column)[i] = -1;
     for (int64_t i = 0; i < want->n; i++) {
-        (*at)[i] = (int32_t)find(want->text[i], n, have);
-        CRM_CHECK((*at)[i] >= 0, CRM_ERR_FORMAT,
-                  "%s: %s '%s' is missing, on which the model was fitted", path, what,
-                  want->text[i]);
+        int64_t at = find(want->text[i], n, have);
+        CRM_CHECK(at >= 0, CRM_ERR_FORMAT, "%s: %s '%s' is missing, on which the model was fitted",
+                  path, what, want->text[i]);
+        (*column)[at] = (int32_t)i;
     }
     return CRM_OK;
 }
@@ -168,50 +172,56 @@ void crm_block_rows_free(block_rows *r)
     *r = (block_rows){0};
 }
 
-static float scaled(const blocks *b, const scales *s, int64_t c, float x)
+/* A value of column c, which the net has, to out[place * columns of the net + c]. */
+static void scale_all(const blocks *b, const scales *s, const int32_t *column, values v, float *out)
 {
-    if (!isfinite(x) || s->sd[c] == 0) return 0;
-    return (float)((crm_blocks_squash(b, x) - s->mean[c]) / s->sd[c]);
+    while (crm_values_more(b, &v))
+        for (int64_t i = 0; i < v.n; i++, crm_values_step(&v)) {
+            int64_t c = column[v.column];
+            if (c < 0) continue;
+            out[(v.row * v.inner + v.k) * s->n + c] =
+                isfinite(v.x[i]) && s->sd[c] > 0 ? (float)((v.y[i] - s->mean[c]) / s->sd[c]) : 0;
+        }
 }
 
 /* [channels][months] of the data set -> [months][channels]. */
 static void fill_months(const blocks_map *m, int64_t row, float *out)
 {
     const crm_monthly *t = crm_data_monthly(m->data);
-    int64_t n = m->b->channel_scale.n;
+    int64_t n = t->channels * t->months;
 
-    if (row < 0) {
-        memset(out, 0, (size_t)(n * t->months) * sizeof *out);
-        return;
-    }
-    for (int64_t c = 0; c < n; c++) {
-        const float *x = t->value + (row * t->channels + m->channel[c]) * t->months;
-        for (int64_t i = 0; i < t->months; i++)
-            out[i * n + c] = scaled(m->b, &m->b->channel_scale, c, x[i]);
-    }
-}
-
-static void fill_event(const blocks_map *m, const crm_events *e, int64_t i, int32_t *category,
-                       float *value)
-{
-    const scales *s = &m->b->number_scale;
-    int32_t code = e->category[i];
-
-    *category = code >= 0 && code < e->n_categories ? m->category[code] : -1;
-    for (int64_t q = 0; q < m->b->number.n; q++)
-        value[q] = scaled(m->b, s, q, e->value[i * e->numbers + m->number[q]]);
-    if (s->n > m->b->number.n) value[s->n - 1] = scaled(m->b, s, s->n - 1, e->time[i]);
+    memset(out, 0, (size_t)(m->b->channel_scale.n * t->months) * sizeof *out);
+    if (row < 0) return;
+    scale_all(
+        m->b, &m->b->channel_scale, m->channel,
+        (values){.x = t->value + row * n, .left = n, .columns = t->channels, .inner = t->months},
+        out);
 }
 
 static int64_t fill_events(const blocks_map *m, int64_t row, int64_t at, block_rows *out)
 {
     const crm_events *e = crm_data_events(m->data);
+    const scales *s = &m->b->number_scale;
+    const int32_t time = (int32_t)m->b->number.n;
     int64_t first, end;
 
     crm_blocks_events(m, row, &first, &end);
-    for (int64_t i = first; i < end; i++, at++)
-        fill_event(m, e, i, out->category + at, out->event_value + at * m->b->number_scale.n);
-    return at;
+    for (int64_t i = first; i < end; i++) {
+        int32_t code = e->category[i];
+        out->category[at + i - first] =
+            code >= 0 && code < e->n_categories ? m->category[code] : -1;
+    }
+    scale_all(m->b, s, m->number,
+              (values){.x = e->value + first * e->numbers,
+                       .left = (end - first) * e->numbers,
+                       .columns = e->numbers,
+                       .inner = 1},
+              out->event_value + at * s->n);
+    if (s->n > time)
+        scale_all(m->b, s, &time,
+                  (values){.x = e->time + first, .left = end - first, .columns = 1, .inner = 1},
+                  out->event_value + at * s->n);
+    return at + end - first;
 }
 
 /* First words of a document; returns how many. */
@@ -246,7 +256,9 @@ void crm_block_rows_fill(const blocks_map *m, const int64_t *row, int64_t n, blo
     out->event_first[0] = out->doc_first[0] = out->token_first[0] = 0;
     for (int64_t i = 0; i < n; i++) {
         if (m->b->months) fill_months(m, row[i], out->monthly + i * width);
-        out->event_first[i + 1] = fill_events(m, row[i], out->event_first[i], out);
-        out->doc_first[i + 1] = fill_documents(m, row[i], out->doc_first[i], out);
+        out->event_first[i + 1] =
+            !m->b->events ? 0 : fill_events(m, row[i], out->event_first[i], out);
+        out->doc_first[i + 1] =
+            !m->b->documents ? 0 : fill_documents(m, row[i], out->doc_first[i], out);
     }
 }

@@ -1,0 +1,140 @@
+/* full_fit.h - fits of the whole net on the data sets of full_data.h, for the tests of this folder.
+ */
+#ifndef FULL_FIT_H
+#define FULL_FIT_H
+
+#include "crm_test_mpi.h"
+
+#include <unistd.h>
+
+#include "crmpi/base_mem.h"
+#include "crmpi/ckpt.h"
+#include "crmpi/train.h"
+#include "full_data.h"
+
+/* Files of the test. */
+enum { FILE_PLAIN, FILE_SHUFFLED, FILE_UNKNOWN, FILE_CUT, FILE_EMPTY, FILE_NO_MONTHS, FILE_TEXT };
+enum { FILES = FILE_TEXT + 1 };
+static char path[FILES][96];
+
+/* Small enough for seconds, with every branch; events and documents are cut. */
+#define SMALL                                                                                      \
+    "train.lane_rows=8", "train.epochs=3", "model.hidden=8", "model.fusion=12", "model.months=6",  \
+        "model.rnn_units=7", "model.text_filters=5", "model.text_dim=6", "model.event_steps=5",    \
+        "model.documents=3", "model.text_length=7", "text.min_count=1"
+#define HEADS "model.heads=segment:0.5,mood,visits:0.3,issue"
+#define SETS(...)                                                                                  \
+    (const char *const[]){__VA_ARGS__},                                                            \
+        (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *))
+
+/* One fit and all it needs. */
+typedef struct fitted {
+    crm_hybrid_cfg cfg;
+    crm_opt_set *set;
+    crm_model_spec spec;
+    crm_data *data;
+    crm_view *view;
+    crm_pool *pool;
+    crm_pipeline *pipe;
+    crm_hooks hooks;     /* in */
+    const crm_bag *init; /* in */
+    int64_t rows;        /* in: of the view, from the first; 0: all */
+    unsigned parts;      /* in: flat columns */
+} fitted;
+
+static inline void drop(fitted *f)
+{
+    crm_pipeline_free(&f->pipe);
+    crm_pool_free(&f->pool);
+    crm_view_free(&f->view);
+    crm_data_close(&f->data);
+    crm_opt_set_free(&f->set);
+}
+
+static inline crm_status prepare(fitted *f, const char *file, int threads, const char *const *sets,
+                                 int n)
+{
+    f->spec = (crm_model_spec){.name = "hybrid",
+                               .estimator = &crm_hybrid_class,
+                               .estimator_cfg = &f->cfg,
+                               .parts = f->parts};
+    CRM_TRY(crm_opt_set_new(&f->set));
+    for (const crm_cfg_part *p = crm_hybrid_class.parts; p->opts; p++)
+        CRM_TRY(crm_opt_set_add(f->set, p->opts, (char *)&f->cfg + p->offset));
+    CRM_TRY(crm_opt_set_load(f->set, NULL, sets, n));
+    CRM_TRY(crm_data_open(file, &f->data));
+    CRM_TRY(crm_view_all(f->data, &f->view));
+    if (f->rows) f->view->n = f->rows;
+    CRM_TRY(crm_pool_new(threads, &f->pool));
+    return crm_pipeline_new(&f->spec, &f->pipe);
+}
+
+static inline crm_status fit_on(crm_comm *comm, const char *file, int threads,
+                                const char *const *sets, int n, fitted *f)
+{
+    crm_fit fit = {.comm = comm, .seed = 5, .hooks = f->hooks, .init = f->init};
+
+    CRM_TRY(crm_comm_agree(comm, prepare(f, file, threads, sets, n)));
+    fit.train = f->view;
+    fit.pool = f->pool;
+    CRM_TRY(crm_data_find_target(f->data, "churn", &fit.target));
+    return crm_pipeline_fit(f->pipe, &fit);
+}
+
+static inline crm_status predict_on(crm_pipeline *p, const char *file, double *proba)
+{
+    crm_data *d = NULL;
+    int64_t row[ROWS];
+    crm_status st;
+
+    for (int64_t i = 0; i < ROWS; i++)
+        row[i] = i;
+    CRM_TRY(crm_data_open(file, &d));
+    st = crm_pipeline_predict(p, d, row, ROWS, proba);
+    crm_data_close(&d);
+    return st;
+}
+
+static inline double difference(const double *a, const double *b, int64_t first)
+{
+    double most = 0;
+
+    for (int64_t i = 2 * first; i < 2 * ROWS; i++)
+        most = fmax(most, fabs(a[i] - b[i]));
+    return most;
+}
+
+static inline crm_status make_files(void)
+{
+    static const struct {
+        int variant;
+        const char *blocks;
+    } file[FILES] = {[FILE_PLAIN] = {PLAIN, "pmed"},     [FILE_SHUFFLED] = {SHUFFLED, "pmed"},
+                     [FILE_UNKNOWN] = {UNKNOWN, "pmed"}, [FILE_CUT] = {CUT, "pmed"},
+                     [FILE_EMPTY] = {EMPTY, "pmed"},     [FILE_NO_MONTHS] = {PLAIN, "ped"},
+                     [FILE_TEXT] = {PLAIN, "d"}};
+
+    /* names of the job, by the launcher's process, the same on all ranks */
+    for (int i = 0; i < FILES; i++) {
+        snprintf(path[i], sizeof path[i], "/tmp/crmpi-full-%d-%d.h5", (int)getppid(), i);
+        CRM_TRY(write_full(t_comm, path[i], file[i].variant, file[i].blocks));
+    }
+    return CRM_OK;
+}
+
+static inline int run_cases(int argc, char **argv, const t_case *cases)
+{
+    int bad;
+
+    if (crm_comm_start(&argc, &argv, &t_comm)) return 1;
+    if (make_files()) {
+        crm_err_print(crm_comm_rank(t_comm));
+        return 1;
+    }
+    bad = t_run_mpi(argc, argv, cases);
+    for (int i = 0; i < FILES; i++)
+        if (crm_comm_rank(t_comm) == 0) unlink(path[i]);
+    crm_comm_stop(&t_comm);
+    return bad;
+}
+#endif

@@ -1,0 +1,221 @@
+/* test_heads.c - several targets learnt by one net, what the hooks are told of them, and first
+ * weights by name.
+ * ranks: 1 2 timeout: 120 */
+#include "full_fit.h"
+
+/* What the hook heard of heads in the last epoch. */
+typedef struct heard {
+    int n;
+    char name[8][16];
+    double first[8], last[8], valid[8];
+    double train, valid_loss;
+} heard;
+
+static crm_hook_answer hear(void *ctx, const crm_epoch *e)
+{
+    heard *h = ctx;
+
+    if (strcmp(e->phase, CRM_PHASE_SEARCH) != 0) return CRM_HOOK_GO;
+    h->n = e->n_heads;
+    for (int i = 0; i < e->n_heads && i < 8; i++) {
+        snprintf(h->name[i], sizeof h->name[i], "%s", e->head[i]);
+        if (e->epoch == 1) h->first[i] = e->head_loss[i];
+        h->last[i] = e->head_loss[i];
+        h->valid[i] = e->head_valid_loss[i];
+    }
+    h->train = e->train_loss;
+    h->valid_loss = e->valid_loss;
+    return CRM_HOOK_GO;
+}
+
+static void heads_learn(void)
+{
+    heard h = {.n = 0};
+    fitted f = {.parts = CRM_FLAT_PROFILE, .hooks = {.ctx = &h, .on_epoch = hear}};
+
+    T_OK(fit_on(t_comm, path[FILE_PLAIN], 1,
+                SETS(SMALL, HEADS, "model.columns=own", "train.epochs=30", "train.patience=30",
+                     "train.refit=false", "optim.lr=0.01"),
+                &f));
+    T_EQ_I(h.n, 5);
+    T_CHECK(strcmp(h.name[0], "churn") == 0 && strcmp(h.name[2], "mood") == 0);
+    for (int i = 0; i < 4; i++)
+        T_CHECK(h.last[i] < h.first[i]);
+    T_CHECK(h.last[2] < 0.5 * h.first[2]);        /* the word is the mood */
+    T_CHECK(h.last[4] == 0 && isnan(h.valid[4])); /* no labels at all */
+    T_CHECK(h.train == h.last[0] && h.valid_loss == h.valid[0]);
+    drop(&f);
+}
+
+static void wrong_heads(void)
+{
+    static const char *const wrong[][2] = {{"model.heads=segmnt", "did you mean 'segment'"},
+                                           {"model.heads=churn", "the target itself"},
+                                           {"model.heads=segment:1:huber", "has classes"}};
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        fitted f = {.parts = CRM_FLAT_PROFILE};
+        T_FAILS(fit_on(t_comm, path[FILE_PLAIN], 1, SETS(SMALL, wrong[i][0]), &f), CRM_ERR_CONFIG,
+                wrong[i][1]);
+        drop(&f);
+    }
+    {
+        fitted f = {.parts = CRM_FLAT_PROFILE};
+        T_FAILS(fit_on(t_comm, path[FILE_PLAIN], 1,
+                       SETS(SMALL, "model.heads=mood", "model.text=none"), &f),
+                CRM_ERR_CONFIG, "labels documents");
+        drop(&f);
+    }
+}
+
+/* Nothing but documents, and a learning rate that breaks everything at once. */
+static void stops_with_a_name(void)
+{
+    fitted f = {.parts = 0};
+
+    T_FAILS(fit_on(t_comm, path[FILE_TEXT], 1,
+                   SETS("train.epochs=50", "optim.kind=sgd", "optim.lr=1e3", "optim.clip_norm=0",
+                        "optim.warmup=0", "model.columns=none", "model.hidden="),
+                   &f),
+            CRM_ERR_NUMERIC, "not finite");
+    drop(&f);
+}
+
+/* ---- first weights ---- */
+static const float *weights_of(const fitted *f, const char *name, crm_bag **bag)
+{
+    char full_name[96];
+    const crm_bag_array *a;
+
+    if (crm_bag_new(bag) || crm_pipeline_save(f->pipe, *bag)) return NULL;
+    snprintf(full_name, sizeof full_name, "estimator/%s", name);
+    a = crm_bag_find(*bag, full_name);
+    return a ? a->data : NULL;
+}
+
+static void first_weights(void)
+{
+    static const float bias[1] = {0.25f};
+    static float weight[12];
+    fitted f = {.parts = CRM_FLAT_PROFILE};
+    crm_bag *init = NULL, *after = NULL;
+    const float *got;
+
+    for (int i = 0; i < 12; i++)
+        weight[i] = (float)(i + 1) / 16;
+    T_OK(crm_bag_new(&init));
+    T_OK(crm_bag_put(init, "heads.churn.weight", CRM_F32, 2, (int64_t[]){1, 12}, weight));
+    T_OK(crm_bag_put(init, "heads.churn.bias", CRM_F32, 1, (int64_t[]){1}, bias));
+    f.init = init;
+    /* nothing moves at this rate, so the weights show where they began */
+    T_OK(fit_on(t_comm, path[FILE_PLAIN], 1,
+                SETS(SMALL, HEADS, "optim.lr=1e-30", "optim.weight_decay=0", "train.epochs=1",
+                     "train.validation=0"),
+                &f));
+    got = weights_of(&f, "heads.churn.weight", &after);
+    T_CHECK(got && memcmp(got, weight, sizeof weight) == 0);
+    crm_bag_free(&after);
+    got = weights_of(&f, "heads.segment.weight", &after); /* not given: the frequencies */
+    T_CHECK(got && fabsf(got[0]) < 1e-20f && fabsf(got[5]) < 1e-20f);
+    crm_bag_free(&after);
+    drop(&f);
+    crm_bag_free(&init);
+}
+
+static void expect_init(const char *name, int rank, const int64_t *dim, const char *part)
+{
+    static const float x[64];
+    fitted f = {.parts = CRM_FLAT_PROFILE};
+    crm_bag *init = NULL;
+
+    T_OK(crm_bag_new(&init));
+    T_OK(crm_bag_put(init, name, CRM_F32, rank, dim, x));
+    f.init = init;
+    T_FAILS(fit_on(t_comm, path[FILE_PLAIN], 1, SETS(SMALL), &f), CRM_ERR_FORMAT, part);
+    drop(&f);
+    crm_bag_free(&init);
+}
+
+static void wrong_first_weights(void)
+{
+    expect_init("heads.churn.weight", 2, (int64_t[]){12, 1}, "[12 x 1], [1 x 12] is needed");
+    expect_init("heads.churn.wieght", 2, (int64_t[]){1, 12}, "did you mean 'heads.churn.weight'");
+    expect_init("something", 1, (int64_t[]){3}, "'something' is no parameter");
+}
+
+/* All parameters of one fit put into another give its predictions; one missing is an error. */
+static void weights_replaced(void)
+{
+    static double a[2 * ROWS], b[2 * ROWS];
+    fitted f = {.parts = CRM_FLAT_PROFILE}, g = {.parts = CRM_FLAT_PROFILE};
+    crm_bag *all = NULL, *params = NULL;
+
+    T_OK(fit_on(t_comm, path[FILE_PLAIN], 1, SETS(SMALL), &f));
+    T_OK(fit_on(t_comm, path[FILE_PLAIN], 1, SETS(SMALL, "train.epochs=1"), &g));
+    T_OK(predict_on(f.pipe, path[FILE_PLAIN], a));
+    T_OK(crm_bag_new(&all));
+    T_OK(crm_bag_new(&params));
+    T_OK(crm_pipeline_save(f.pipe, all));
+    T_OK(crm_bag_push(all, "estimator"));
+    for (int i = 0; i < crm_bag_count(all); i++) {
+        const crm_bag_array *x = crm_bag_at(all, i);
+        if (x->dtype != CRM_F32) continue; /* parameters are all that is f32 */
+        T_FAILS(crm_pipeline_weights(g.pipe, params), CRM_ERR_FORMAT, "is missing");
+        T_OK(crm_bag_put(params, x->name, CRM_F32, x->rank, x->dim, x->data));
+    }
+    T_OK(crm_pipeline_weights(g.pipe, params));
+    T_OK(predict_on(g.pipe, path[FILE_PLAIN], b));
+    T_CHECK(difference(a, b, 0) == 0);
+    crm_bag_free(&params);
+    crm_bag_free(&all);
+    drop(&f);
+    drop(&g);
+}
+
+/* Steps that the hook was told of, and whether they made sense. */
+typedef struct steps {
+    int calls, wrong;
+} steps;
+
+static void hear_step(void *ctx, const crm_step *s)
+{
+    steps *h = ctx;
+
+    h->calls++;
+    h->wrong += s->step < 1 || s->step > s->steps || s->epoch < 1 || s->epoch > s->of ||
+                !(s->rows_per_s > 0) || !(s->loss > 0 && s->loss < 10);
+}
+
+/* Longer than the pause between two calls: the hook is called, without effect on the result. */
+static void tells_steps(void)
+{
+    steps h = {.calls = 0};
+    crm_digest digest[2];
+
+    for (int i = 0; i < 2; i++) {
+        fitted f = {.parts = CRM_FLAT_PROFILE};
+        if (i) f.hooks = (crm_hooks){.ctx = &h, .on_step = hear_step};
+        T_OK(fit_on(t_comm, path[FILE_PLAIN], 1,
+                    SETS(SMALL, "train.epochs=1", "train.lane_rows=1", "train.lanes=4",
+                         "train.validation=0", "model.rnn_units=300", "model.rnn_layers=2"),
+                    &f));
+        T_OK(crm_pipeline_digest(f.pipe, &digest[i]));
+        drop(&f);
+    }
+    T_CHECK(h.calls >= 1 && h.wrong == 0);
+    T_CHECK(crm_digest_equal(digest[0], digest[1]));
+}
+
+int main(int argc, char **argv)
+{
+    static const t_case cases[] = {{"all heads learn", heads_learn},
+                                   {"wrong heads are named", wrong_heads},
+                                   {"stops with a name", stops_with_a_name},
+                                   {"first weights by name", first_weights},
+                                   {"wrong first weights are named", wrong_first_weights},
+                                   {"weights replaced", weights_replaced},
+                                   {"tells steps", tells_steps},
+                                   {NULL, NULL}};
+
+    return run_cases(argc, argv, cases);
+}
