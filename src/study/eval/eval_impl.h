@@ -7,7 +7,7 @@
 enum { UNIT_NAME_MAX = 96 };
 /* A unit's result, a file of a run that was not finished; it is run again when the kind is older.
  */
-#define UNIT_KIND "crmpi-unit-2"
+#define UNIT_KIND "crmpi-unit-3"
 
 /* Numbers kept of each epoch; the phase is a place in crm_phase_names. */
 typedef enum history_field {
@@ -19,6 +19,8 @@ typedef enum history_field {
     HISTORY_VALID_SCORE,
     HISTORY_LR,
     HISTORY_GRAD_NORM,
+    HISTORY_ROWS,
+    HISTORY_SECONDS, /* wall time: the only thing in a unit's file that is not reproducible */
     HISTORY_FIELDS
 } history_field;
 
@@ -54,6 +56,7 @@ CRM_CHECKED crm_study_run(study *s);
  * others. */
 CRM_CHECKED crm_progress_new(study *s);
 crm_hook_answer crm_progress_epoch(void *ctx, const crm_epoch *e);
+void crm_progress_step(study *s, const crm_step *step);
 void crm_progress_begin(study *s, const unit *u);
 void crm_progress_done(study *s);
 void crm_progress_free(study *s);
@@ -63,8 +66,10 @@ typedef struct result {
     int64_t n; /* test rows */
     const int64_t *row;
     const double *proba;
-    int64_t epochs;
-    const double *history; /* [epochs][HISTORY_FIELDS] */
+    int64_t epochs, heads;
+    const char *const *head; /* [heads] names of targets whose losses are told one by one */
+    const double *history;   /* [epochs][HISTORY_FIELDS] */
+    const double *losses;    /* [epochs][2][heads] of training, of validation */
     crm_digest weights;
     crm_bag *bag; /* owns the arrays */
 } result;

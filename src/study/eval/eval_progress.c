@@ -1,8 +1,11 @@
-/* eval_progress.c - one line on a terminal: units done, the fit at hand, rows per second, time
- * left.
+/* eval_progress.c - one line on a terminal: units done, the fit at hand, loss, records per second,
+ * time left.
  *
- * The first rank of each group posts an event when it begins a unit or ends an epoch; rank 0 draws.
+ * The first rank of each group posts an event when it begins a unit, ends an epoch, and about twice
+ * a second within one; rank 0 draws.  What is left is told from the costs of the units: those done
+ * and the parts of those that run.
  * Nothing is drawn when stderr is no terminal or log.level is quiet, error or warn. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,8 +16,9 @@
 
 typedef struct event {
     int64_t done; /* 1: a unit has ended */
-    int64_t epoch, of, rows;
-    double loss, seconds, cost;
+    int64_t group, epoch, of;
+    double part; /* of the unit that is done */
+    double epoch_part, loss, rows_per_s, cost;
     char unit[UNIT_NAME_MAX];
 } event;
 _Static_assert(sizeof(event) <= CRM_COMM_POST_MAX, "an event fits in a message");
@@ -24,6 +28,7 @@ struct progress {
     bool shown;       /* a line stands on the terminal */
     int64_t done, of; /* units */
     double done_cost, all_cost;
+    double *running; /* [groups] cost of the part that is done of the unit at hand */
     double start, last;
     event mine, now; /* of this group's unit; the one that is shown */
 };
@@ -52,6 +57,7 @@ static bool wants_line(const crm_eval *e)
 crm_status crm_progress_new(study *s)
 {
     CRM_NEW(s->progress, 1);
+    CRM_NEW(s->progress->running, s->n_groups);
     s->progress->start = crm_clock_now();
     s->progress->draw = wants_line(s->e);
     for (int i = 0; i < s->n_units; i++) {
@@ -73,20 +79,42 @@ static void time_text(double seconds, char *out, size_t cap)
         snprintf(out, cap, "%d:%02d", (int)(t / 60), (int)(t % 60));
 }
 
-static void draw(struct progress *p)
+/* "epoch 2/30 45% loss 0.1234 5821 records/s" */
+static void fit_text(const event *e, char *out, size_t cap)
 {
-    char bar[21], left[32] = "?", fit[96] = "";
-    double part = p->all_cost > 0 ? p->done_cost / p->all_cost : 1;
-    double gone = crm_clock_now() - p->start;
+    char part[16] = "", loss[32] = "", rate[32] = "";
+
+    out[0] = '\0';
+    if (e->epoch <= 0) return;
+    if (e->epoch_part < 1) snprintf(part, sizeof part, " %d%%", (int)(e->epoch_part * 100));
+    if (isfinite(e->loss)) snprintf(loss, sizeof loss, " loss %.4f", e->loss);
+    if (e->rows_per_s > 0) snprintf(rate, sizeof rate, " %.0f records/s", e->rows_per_s);
+    snprintf(out, cap, "epoch %lld/%lld%s%s%s", (long long)e->epoch, (long long)e->of, part, loss,
+             rate);
+}
+
+/* Part of the whole study that is done. */
+static double done_part(const study *s)
+{
+    const struct progress *p = s->progress;
+    double done = p->done_cost;
+
+    for (int g = 0; g < s->n_groups; g++)
+        done += p->running[g];
+    return p->all_cost > 0 && done < p->all_cost ? done / p->all_cost : 1;
+}
+
+static void draw(study *s)
+{
+    struct progress *p = s->progress;
+    char bar[21], left[32] = "?", fit[128];
+    double part = done_part(s), gone = crm_clock_now() - p->start;
 
     memset(bar, '.', 20);
     memset(bar, '#', (size_t)(part * 20));
     bar[20] = '\0';
-    if (part > 0.1) time_text(gone / part - gone, left, sizeof left);
-    if (p->now.epoch > 0)
-        snprintf(fit, sizeof fit, "epoch %lld/%lld loss %.4f %.0f rows/s", (long long)p->now.epoch,
-                 (long long)p->now.of, p->now.loss,
-                 p->now.seconds > 0 ? (double)p->now.rows / p->now.seconds : 0);
+    if (part > 0.02) time_text(gone / part - gone, left, sizeof left);
+    fit_text(&p->now, fit, sizeof fit);
     fprintf(stderr, "\r[%s] %lld/%lld units, %s left  %.40s %s\033[K", bar, (long long)p->done,
             (long long)p->of, left, p->now.unit, fit);
     fflush(stderr);
@@ -104,12 +132,13 @@ static void update(study *s)
 
     if (crm_comm_rank(s->e->world) > 0) return;
     while (crm_comm_poll(s->e->world, &e, sizeof e, &bytes, &from)) {
-        if (bytes != sizeof e) continue;
+        if (bytes != sizeof e || e.group < 0 || e.group >= s->n_groups) continue;
         p->done += e.done;
         p->done_cost += e.done ? e.cost : 0;
+        p->running[e.group] = e.done ? 0 : e.cost * e.part;
         if (!e.done) p->now = e;
     }
-    if (p->draw && (crm_clock_now() - p->last > 0.1 || p->done == p->of)) draw(p);
+    if (p->draw && (crm_clock_now() - p->last > 0.1 || p->done == p->of)) draw(s);
 }
 
 static void tell(study *s, const event *e)
@@ -120,10 +149,41 @@ static void tell(study *s, const event *e)
 
 void crm_progress_begin(study *s, const unit *u)
 {
-    event e = {.cost = s->e->spec[u->model]->cost};
+    event e = {.group = s->group_id, .cost = s->e->spec[u->model]->cost};
 
     snprintf(e.unit, sizeof e.unit, "%s", u->name);
     s->progress->mine = e;
+    tell(s, &e);
+}
+
+/* Part of a unit: a search is followed by a refit; how many nets will follow is not known. */
+static double unit_part(const char *phase, int member, double part)
+{
+    if (phase && strcmp(phase, CRM_PHASE_SEARCH) == 0) part = part / 2;
+    if (phase && strcmp(phase, CRM_PHASE_REFIT) == 0) part = 0.5 + part / 2;
+    return (member + part) / (member + 1);
+}
+
+/* Where the fit of this group stands. */
+static event at_epoch(const study *s, int64_t epoch, int64_t of, double part)
+{
+    event e = s->progress->mine;
+
+    e.epoch = epoch;
+    e.of = of;
+    e.epoch_part = part;
+    e.part = of > 0 ? ((double)(epoch - 1) + part) / (double)of : 0;
+    return e;
+}
+
+void crm_progress_step(study *s, const crm_step *step)
+{
+    event e = at_epoch(s, step->epoch, step->of,
+                       step->steps > 0 ? (double)step->step / (double)step->steps : 0);
+
+    e.part = unit_part(step->phase, step->member, e.part);
+    e.loss = step->loss;
+    e.rows_per_s = step->rows_per_s;
     tell(s, &e);
 }
 
@@ -136,12 +196,10 @@ crm_hook_answer crm_progress_epoch(void *ctx, const crm_epoch *epoch)
         update(s);
         return CRM_HOOK_GO;
     }
-    e = s->progress->mine;
-    e.epoch = epoch->epoch;
-    e.of = epoch->of;
-    e.rows = epoch->rows;
+    e = at_epoch(s, epoch->epoch, epoch->of, 1);
+    e.part = unit_part(epoch->phase, epoch->member, e.part);
     e.loss = epoch->train_loss;
-    e.seconds = epoch->seconds;
+    e.rows_per_s = epoch->seconds > 0 ? (double)epoch->rows / epoch->seconds : 0;
     tell(s, &e);
     return CRM_HOOK_GO;
 }
@@ -159,6 +217,7 @@ void crm_progress_free(study *s)
     struct progress *p = s->progress;
 
     if (p && p->shown) fprintf(stderr, "\r\033[K");
+    if (p) crm_mem_free(p->running);
     crm_mem_free(p);
     s->progress = NULL;
 }

@@ -1,4 +1,5 @@
 /* eval_result.c - results of units read back, metrics.jsonl. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,9 @@ static crm_status take(const study *s, const unit *u, result *r)
     CRM_TRY(crm_bag_get(r->bag, "history", CRM_F64, -1, &a));
     r->epochs = a->n / HISTORY_FIELDS;
     r->history = a->data;
+    CRM_TRY(crm_bag_get_list(r->bag, "heads", &r->heads, &r->head));
+    CRM_TRY(crm_bag_get(r->bag, "losses", CRM_F64, r->epochs * 2 * r->heads, &a));
+    r->losses = a->data;
     for (int64_t e = 0; e < r->epochs; e++)
         CRM_CHECK(phase_name(r->history + e * HISTORY_FIELDS), CRM_ERR_FORMAT,
                   "%s: epoch line %lld has no phase that is known", u->name, (long long)e);
@@ -64,19 +68,46 @@ void crm_result_free(result *r)
     *r = (result){0};
 }
 
+/* Keys of the losses by target: "train_loss.churn", "valid_loss.churn". */
+typedef struct loss_key {
+    char text[160];
+} loss_key;
+
+/* One line: the fields, records per second, losses of the targets; pair has room for all. */
+static crm_status epoch_metrics(const study *s, const unit *u, const result *r, int64_t e,
+                                const loss_key *key, crm_record_pair *pair)
+{
+    const double *line = r->history + e * HISTORY_FIELDS;
+    const double seconds = line[HISTORY_SECONDS];
+    int n = HISTORY_FIELDS;
+
+    for (int f = 0; f < n; f++)
+        pair[f] = (crm_record_pair){.key = crm_history_names[f], .value = line[f]};
+    pair[HISTORY_PHASE].text = phase_name(line);
+    pair[n++] = (crm_record_pair){
+        .key = "records_per_s", .value = seconds > 0 ? line[HISTORY_ROWS] / seconds : (double)NAN};
+    for (int64_t k = 0; k < 2 * r->heads; k++)
+        pair[n++] = (crm_record_pair){.key = key[k].text, .value = r->losses[e * 2 * r->heads + k]};
+    return crm_record_metrics(s->e->record, "epoch", u->name, s->e->spec[u->model]->name, n, pair);
+}
+
 static crm_status unit_metrics(const study *s, const unit *u, const result *r)
 {
-    const char *model = s->e->spec[u->model]->name;
-    crm_record_pair pair[HISTORY_FIELDS];
+    crm_record_pair *pair = NULL;
+    loss_key *key = NULL;
+    crm_status st = CRM_OK;
 
-    for (int64_t e = 0; e < r->epochs; e++) {
-        const double *line = r->history + e * HISTORY_FIELDS;
-        for (int f = 0; f < HISTORY_FIELDS; f++)
-            pair[f] = (crm_record_pair){.key = crm_history_names[f], .value = line[f]};
-        pair[HISTORY_PHASE].text = phase_name(line);
-        CRM_TRY(crm_record_metrics(s->e->record, "epoch", u->name, model, HISTORY_FIELDS, pair));
-    }
-    return CRM_OK;
+    CRM_NEW_TO(st, done, pair, HISTORY_FIELDS + 1 + 2 * r->heads);
+    CRM_NEW_TO(st, done, key, 2 * r->heads);
+    for (int64_t k = 0; k < 2 * r->heads; k++)
+        snprintf(key[k].text, sizeof key[k].text, "%s_loss.%.120s",
+                 k < r->heads ? "train" : "valid", r->head[k % r->heads]);
+    for (int64_t e = 0; e < r->epochs && !st; e++)
+        st = epoch_metrics(s, u, r, e, key, pair);
+done:
+    crm_mem_free(pair);
+    crm_mem_free(key);
+    return st;
 }
 
 crm_status crm_study_metrics(const study *s, const result *r)

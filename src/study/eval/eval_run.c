@@ -3,6 +3,7 @@
  * A group that fails leaves a mark in the run folder, so that the other groups stop before their
  * next unit. */
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -14,7 +15,8 @@
 #include "eval_impl.h"
 
 const char *const crm_history_names[HISTORY_FIELDS] = {
-    "phase", "member", "epoch", "train_loss", "valid_loss", "valid_score", "lr", "grad_norm"};
+    "phase",       "member", "epoch",     "train_loss", "valid_loss",
+    "valid_score", "lr",     "grad_norm", "rows",       "seconds"};
 const char *const crm_phase_names[] = {CRM_PHASE_FIT, CRM_PHASE_SEARCH, CRM_PHASE_REFIT, NULL};
 
 /* One that nobody knows, or none, is taken for a plain fit. */
@@ -30,23 +32,70 @@ typedef struct history {
     study *study;
     int64_t n, cap;
     double *row; /* [cap][HISTORY_FIELDS] */
+    int64_t heads;
+    crm_str head;   /* names, each with its final 0 */
+    double *losses; /* [cap][2][heads] */
 } history;
+
+static void history_free(history *h)
+{
+    crm_mem_free(h->row);
+    crm_mem_free(h->losses);
+    crm_str_free(&h->head);
+}
+
+/* Room for one more epoch; false when memory is out. */
+static bool history_grow(history *h)
+{
+    size_t n = (size_t)h->n, cap = h->cap ? 2 * (size_t)h->cap : 64;
+    double *row, *losses;
+
+    if (h->n < h->cap) return true;
+    row = crm_mem_grow(h->row, n, cap, HISTORY_FIELDS * sizeof *row);
+    if (row) h->row = row;
+    losses = crm_mem_grow(h->losses, n, cap, 2 * (size_t)h->heads * sizeof *losses);
+    if (losses) h->losses = losses;
+    if (!row || !losses) return false;
+    h->cap = (int64_t)cap;
+    return true;
+}
+
+/* The first epoch tells the targets; all have the same. */
+static void keep_heads(history *h, const crm_epoch *e)
+{
+    if (h->n > 0) return;
+    h->heads = e->n_heads;
+    for (int i = 0; i < e->n_heads; i++)
+        crm_str_add(&h->head, e->head[i], strlen(e->head[i]) + 1);
+}
+
+static void keep_losses(history *h, const crm_epoch *e)
+{
+    double *to = h->losses + h->n * 2 * h->heads;
+
+    for (int64_t i = 0; i < h->heads; i++) {
+        bool told = i < e->n_heads;
+        to[i] = told ? e->head_loss[i] : (double)NAN;
+        to[h->heads + i] = told ? e->head_valid_loss[i] : (double)NAN;
+    }
+}
+
+static void on_step(void *ctx, const crm_step *step)
+{
+    crm_progress_step(((history *)ctx)->study, step);
+}
 
 static crm_hook_answer on_epoch(void *ctx, const crm_epoch *e)
 {
     history *h = ctx;
     const double v[HISTORY_FIELDS] = {
-        phase_number(e->phase), e->member, (double)e->epoch, e->train_loss, e->valid_loss,
-        e->valid_score,         e->lr,     e->grad_norm};
+        phase_number(e->phase), e->member, (double)e->epoch, e->train_loss,   e->valid_loss,
+        e->valid_score,         e->lr,     e->grad_norm,     (double)e->rows, e->seconds};
 
     crm_progress_epoch(h->study, e);
-    if (h->n == h->cap) {
-        int64_t cap = h->cap ? 2 * h->cap : 64;
-        double *p = crm_mem_grow(h->row, (size_t)h->n, (size_t)cap, sizeof v);
-        if (!p) return CRM_HOOK_GO; /* the log line is lost, the fit is not */
-        h->row = p;
-        h->cap = cap;
-    }
+    keep_heads(h, e);
+    if (!history_grow(h)) return CRM_HOOK_GO; /* the log line is lost, the fit is not */
+    keep_losses(h, e);
     memcpy(h->row + h->n++ * HISTORY_FIELDS, v, sizeof v);
     return CRM_HOOK_GO;
 }
@@ -82,6 +131,25 @@ static crm_status put_digest(crm_bag *b, const crm_pipeline *p)
     return crm_bag_put_text(b, "weights", crm_digest_hex(d, hex));
 }
 
+static crm_status put_history(crm_bag *b, const history *h)
+{
+    const char **head, *name = h->head.text;
+    crm_status st;
+
+    CRM_NEW(head, h->heads);
+    for (int64_t i = 0; i < h->heads; i++, name += strlen(name) + 1)
+        head[i] = h->head.failed ? "" : name;
+    st = crm_bag_put_list(b, "heads", h->heads, head);
+    crm_mem_free(head);
+    if (!st)
+        st = crm_bag_put(b, "history", CRM_F64, 2, (int64_t[]){h->n, HISTORY_FIELDS},
+                         h->n ? h->row : (double[]){0});
+    if (!st)
+        st = crm_bag_put(b, "losses", CRM_F64, 3, (int64_t[]){h->n, 2, h->heads},
+                         h->n && h->heads ? h->losses : (double[]){0});
+    return st;
+}
+
 static crm_status write_unit(const study *s, const unit *u, const crm_pipeline *p,
                              const crm_view *test, const double *proba, const history *h)
 {
@@ -96,9 +164,7 @@ static crm_status write_unit(const study *s, const unit *u, const crm_pipeline *
     if (!st) st = crm_bag_put(b, "row", CRM_I64, 1, &n, test ? test->row : (int64_t[]){0});
     if (!st)
         st = crm_bag_put(b, "proba", CRM_F64, 2, (int64_t[]){n, k}, proba ? proba : (double[]){0});
-    if (!st)
-        st = crm_bag_put(b, "history", CRM_F64, 2, (int64_t[]){h->n, HISTORY_FIELDS},
-                         h->n ? h->row : (double[]){0});
+    if (!st) st = put_history(b, h);
     if (!st) st = crm_bag_write(b, path, UNIT_KIND);
     crm_bag_free(&b);
     return st;
@@ -147,7 +213,7 @@ static crm_status run_unit(study *s, const unit *u)
                    .init = s->e->init,
                    .seed = crm_rng_derive((uint64_t)s->e->cfg->seed, (uint64_t)(u->repeat + 1),
                                           (uint64_t)(u->fold + 1), 0),
-                   .hooks = {.ctx = &h, .on_epoch = on_epoch}};
+                   .hooks = {.ctx = &h, .on_epoch = on_epoch, .on_step = on_step}};
     double start = crm_clock_now();
     crm_status st = unit_views(s, u, &train, &test);
 
@@ -164,7 +230,7 @@ static crm_status run_unit(study *s, const unit *u)
     crm_view_free(&train);
     crm_view_free(&test);
     crm_mem_free(proba);
-    crm_mem_free(h.row);
+    history_free(&h);
     return st;
 }
 
