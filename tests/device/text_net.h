@@ -166,6 +166,44 @@ static inline text_out text_run(crm_device *d, const text_net *n, crm_act act, b
     return o;
 }
 
+static const text_shape text_shapes[] = {
+    {40, 64, 33, 12, 3, {3, 4, 5}, 1, 30},
+    {50, 20, 16, 9, 2, {2, 7}, 4, 40},
+    {9, 7, 5, 6, 1, {1}, 2, 12},
+    {30, 300, 18, 11, 3, {9, 6, 1}, 3, 20},
+    {25, 100, 3, 5, 2, {5, 3}, 2, 20},
+    {12, 3, 2, 4, 2, {3, 2}, 1, 700},
+    {200, 16, 40, 64, 3, {3, 4, 5}, 4, 60},
+    {5, 1, 1, 1, 1, {1}, 1, 3},
+    {30, 33, 20, 20, 2, {11, 8}, 2, 27},
+    {20, 8, 4, 10, 1, {3}, 2, 0},
+};
+enum { TEXT_SHAPES = sizeof text_shapes / sizeof *text_shapes };
+
+static inline crm_device *text_open(crm_cpu_path path)
+{
+    crm_device *d = NULL;
+
+    if (crm_device_cpu(path, &d)) crm_err_clear();
+    return d;
+}
+
+/* In every shape: f(device, net, what the best path gives). */
+static inline void text_each(void (*f)(crm_device *d, const text_net *n, const text_out *o))
+{
+    crm_device *d = text_open(CRM_CPU_BEST);
+
+    for (int i = 0; i < TEXT_SHAPES; i++) {
+        text_net n = text_make(text_shapes[i]);
+        text_out o = text_run(d, &n, CRM_ACT_TANH, true);
+
+        f(d, &n, &o);
+        text_out_free(&o);
+        text_free(&n);
+    }
+    crm_device_free(&d);
+}
+
 /* ---- the definition, in double ---- */
 
 /* Sum of the window at p; a place without token is a zero vector. */

@@ -8,7 +8,9 @@
 
 #include "device_cpu_impl.h"
 
-enum { PIECE = 448 * 1024 }; /* floats of vectors and products of a piece */
+/* Floats of vectors and products of a piece: what the cache holds; and where a row has served at
+ * least SHARED tokens, what more sharing outweighs (measured: docs/numerics.md). */
+enum { PIECE = 448 * 1024, PIECE_SHARED = 2048 * 1024, SHARED = 2 };
 
 /* The row that stands for a token in the piece of this stamp. */
 typedef struct seen {
@@ -82,7 +84,7 @@ typedef struct pieces {
     seen *map; /* [v], NULL: each position is a row of its own */
     int32_t *stamp;
     float *x, *part; /* [rows][e], [rows][widest kernel][lanes] */
-    int64_t rows, most, used;
+    int64_t rows, full, most, used; /* rows now, those that fill the cache, and memory holds */
 } pieces;
 
 static int32_t new_row(pieces *s, int32_t token)
@@ -125,15 +127,26 @@ static void next_stamp(pieces *s)
     }
 }
 
+/* Whether a document joins the piece that begins at `begin`. */
+static bool joins(const pieces *s, int64_t begin, int64_t doc)
+{
+    const int64_t *first = s->p->first;
+    int64_t n = first[doc + 1] - first[doc], tokens = first[doc] - first[begin];
+
+    return s->rows + n <= (tokens >= SHARED * s->rows ? s->most : s->full);
+}
+
 /* Documents from doc on until the rows are full; the first behind them. */
 static int64_t next_piece(pieces *s, int64_t doc)
 {
+    int64_t begin = doc;
+
     next_stamp(s);
     s->rows = 1;
     s->used = 0;
     do
         add_doc(s, doc++);
-    while (doc < s->p->n_docs && s->rows + s->p->first[doc + 1] - s->p->first[doc] <= s->most);
+    while (doc < s->p->n_docs && joins(s, begin, doc));
     return doc;
 }
 
@@ -145,7 +158,8 @@ static crm_status open_pieces(cpu_state *s, const crm_text_conv *p, const crm_te
 
     *out = (pieces){.p = p, .table = table, .stamp = &s->text_stamp};
     CRM_TRY(open_docs(s, p, &out->d));
-    out->most = PIECE / (width + e);
+    out->full = PIECE / (width + e);
+    out->most = PIECE_SHARED / (width + e);
     if (out->most < out->d.longest + 1) out->most = out->d.longest + 1;
     if (out->most > out->d.tokens + 1) out->most = out->d.tokens + 1;
     CPU_SCRATCH(s, CPU_TEXT_X, out->x, out->most * e);

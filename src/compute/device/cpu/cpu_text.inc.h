@@ -35,8 +35,12 @@ text_tile(int rows, int taps, const crm_cpu_text *t, const float *x, const float
         vec acc[TEXT_ROWS][TEXT_TAPS];
 
         for (int i = 0; i < rows; i++)
-            for (int j = 0; j < taps; j++)
+            for (int j = 0; j < taps; j++) {
                 acc[i][j] = V_ZERO();
+                __builtin_prefetch(p + i * step + j * LANES, 1);
+            }
+        for (int64_t i = 0; i < rows * t->e; i += 16)
+            __builtin_prefetch(x + rows * t->e + i);
         for (int64_t c = c0; c < end; c++) {
             vec wv[TEXT_TAPS];
 
