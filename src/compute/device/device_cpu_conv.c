@@ -15,6 +15,8 @@
  * which makes +0 of either; so their bits are equal. */
 #include <string.h>
 
+#include "crmpi/base_mem.h"
+
 #include "device_cpu_impl.h"
 
 /* Windows written out at a time. */
@@ -272,29 +274,71 @@ crm_status crm_cpu_conv_bwd_x(void *state, const crm_conv *p, const crm_tensor *
 
 /* ---- gradient of w ---- */
 
-/* What a chain of rows is summed with. */
+/* Rows [first, end) of dy, one chain, and their windows: these lie in a copy of the samples with
+ * zeros at both ends, where the window of a row is [k] floats from row place[i] on. */
 typedef struct chain_rows {
     const crm_tensor *dy;
-    int64_t first, end, k; /* rows of dy; columns of their windows, [rows][k] */
-    float *window;
+    const windows *win;
+    int64_t first, end, k;
+    float *copy;
+    int32_t place[CRM_CHAIN];
+    const float *a[CRM_CHAIN], *b[CRM_CHAIN]; /* rows of dy, windows */
     nonzero by_row, by_filter;
 } chain_rows;
 
-static crm_status dense_chain(cpu_state *s, const chain_rows *c, float *to)
+/* Rows of one sample in the copy. */
+static int64_t copied_rows(const windows *w)
 {
-    crm_cpu_gemm g = {.m = c->dy->dim[1],
-                      .n = c->k,
-                      .k = c->end - c->first,
-                      .a = {row(c->dy, c->first), 1, c->dy->ld},
-                      .b = {c->window, 1, c->k},
-                      .c = to,
-                      .ldc = c->k};
-
-    return crm_cpu_product(s, g);
+    return w->count + w->kernel - 1;
 }
 
-/* The same elements filter by filter: those of one filter side by side, at = row. */
-static void turn_nonzero(const nonzero *r, int64_t rows, const nonzero *f, int64_t filters)
+static void copy_sample(const windows *w, int64_t sample, float *to)
+{
+    int64_t d = w->x->dim[1];
+
+    for (int64_t t = w->first; t < copied_rows(w) + w->first; t++, to += d)
+        if (t >= 0 && t < w->steps)
+            memcpy(to, row(w->x, sample * w->steps + t), (size_t)d * sizeof *to);
+        else
+            memset(to, 0, (size_t)d * sizeof *to);
+}
+
+static void read_chain(chain_rows *c)
+{
+    const windows *w = c->win;
+    int64_t d = w->x->dim[1], from = c->first / w->count, till = (c->end - 1) / w->count;
+
+    for (int64_t i = from; i <= till; i++)
+        copy_sample(w, i, c->copy + (i - from) * copied_rows(w) * d);
+    for (int64_t i = 0; i < c->end - c->first; i++) {
+        int64_t r = c->first + i;
+        int64_t place = (r / w->count - from) * copied_rows(w) + r % w->count;
+
+        c->place[i] = (int32_t)place;
+        c->a[i] = row(c->dy, r);
+        c->b[i] = c->copy + place * d;
+    }
+}
+
+/* sum = the chain (first), or + it */
+static void dense_chain(const cpu_state *s, const chain_rows *c, float *sum, bool first)
+{
+    crm_cpu_outer o = {.m = c->dy->dim[1],
+                       .n = c->k,
+                       .k = c->end - c->first,
+                       .a = c->a,
+                       .b = c->b,
+                       .c = sum,
+                       .ldc = c->k,
+                       .first = first,
+                       .pack = s->pack};
+
+    s->k->outer(&o);
+}
+
+/* The same elements filter by filter: those of one filter side by side, at = place[row]. */
+static void turn_nonzero(const nonzero *r, const int32_t *place, int64_t rows, const nonzero *f,
+                         int64_t filters)
 {
     int64_t n = 0;
 
@@ -312,23 +356,23 @@ static void turn_nonzero(const nonzero *r, int64_t rows, const nonzero *f, int64
             int64_t to = f->start[r->at[j]]++;
 
             f->value[to] = r->value[j];
-            f->at[to] = (int32_t)i;
+            f->at[to] = place[i];
         }
 }
 
-static void sparse_chain(cpu_state *s, const chain_rows *c, float *to)
+static void sparse_chain(const cpu_state *s, const chain_rows *c, float *to)
 {
     int64_t filters = c->dy->dim[1], from = 0;
 
     find_nonzero(s, c->dy, c->first, c->end, &c->by_row);
-    turn_nonzero(&c->by_row, c->end - c->first, &c->by_filter, filters);
+    turn_nonzero(&c->by_row, c->place, c->end - c->first, &c->by_filter, filters);
     memset(to, 0, (size_t)(filters * c->k) * sizeof *to);
     for (int64_t o = 0; o < filters; o++) { /* start[o] is now the end of filter o */
         crm_cpu_terms t = {.n = c->by_filter.start[o] - from,
                            .factor = c->by_filter.value + from,
                            .row = c->by_filter.at + from,
-                           .x = c->window,
-                           .ld = c->k,
+                           .x = c->copy,
+                           .ld = c->win->x->dim[1],
                            .width = c->k};
 
         s->k->gather(&t, to + o * c->k);
@@ -336,29 +380,25 @@ static void sparse_chain(cpu_state *s, const chain_rows *c, float *to)
     }
 }
 
-/* sum [o][kernel][c] over rows [first, end) of dy. */
-static crm_status sum_rows(cpu_state *s, const windows *win, chain_rows *c, int64_t first,
-                           int64_t end, float *sum)
+/* sum [o][kernel][c] over rows [first, end) of dy; chain: memory as large. */
+static void sum_rows(const cpu_state *s, chain_rows *c, int64_t first, int64_t end, float *chain,
+                     float *sum)
 {
     bool sparse = is_sparse(s, c->dy, first, end, SPARSE_W);
     int64_t size = c->dy->dim[1] * c->k;
-    float *chain;
 
-    CPU_SCRATCH(s, CPU_CONV_CHAIN, chain, size);
-    memset(sum, 0, (size_t)size * sizeof *sum);
+    if (first == end) memset(sum, 0, (size_t)size * sizeof *sum);
     for (int64_t r = first; r < end; r = c->end) {
-        float *to = r > first ? chain : sum;
-
         c->first = r;
         c->end = end - r < CRM_CHAIN ? end : r + CRM_CHAIN;
-        write_windows(win, r, c->end, c->window);
-        if (sparse)
-            sparse_chain(s, c, to);
-        else
-            CRM_TRY(dense_chain(s, c, to));
+        read_chain(c);
+        if (!sparse) {
+            dense_chain(s, c, sum, r == first);
+            continue;
+        }
+        sparse_chain(s, c, r > first ? chain : sum);
         if (r > first) s->k->add_row(chain, sum, size);
     }
-    return CRM_OK;
 }
 
 /* dw[o][c][j] = sum[o][j][c] + 0 */
@@ -375,12 +415,14 @@ static void write_gradient(const float *sum, const crm_tensor *dw, float *to)
 static crm_status chain_rows_new(cpu_state *s, chain_rows *c)
 {
     int64_t filters = c->dy->dim[1], n = CRM_CHAIN * filters;
+    int64_t samples = (CRM_CHAIN - 2) / c->win->count + 2; /* that a chain touches */
 
-    CPU_SCRATCH(s, CPU_CONV_WINDOW, c->window, CRM_CHAIN * c->k);
+    CPU_SCRATCH(s, CPU_CONV_WINDOW, c->copy, samples * copied_rows(c->win) * c->win->x->dim[1]);
     CRM_TRY(nonzero_new(s, CRM_CHAIN, filters, &c->by_row));
     CPU_SCRATCH(s, CPU_CONV_VALUE_TURNED, c->by_filter.value, n);
     CPU_SCRATCH(s, CPU_CONV_AT_TURNED, c->by_filter.at, n);
     CPU_SCRATCH(s, CPU_CONV_START_TURNED, c->by_filter.start, filters + 1);
+    if (!s->pack) CRM_NEW(s->pack, CRM_CPU_PACK);
     return CRM_OK;
 }
 
@@ -390,17 +432,18 @@ crm_status crm_cpu_conv_bwd_w(void *state, const crm_conv *p, const crm_tensor *
 {
     cpu_state *s = state;
     windows win = windows_of_x(p, x);
-    chain_rows c = {.dy = dy, .k = p->kernel * x->dim[1]};
+    chain_rows c = {.dy = dy, .win = &win, .k = p->kernel * x->dim[1]};
     int64_t d = dy->dim[1];
-    float *sum;
+    float *sum, *chain;
 
     CRM_TRY(chain_rows_new(s, &c));
     CPU_SCRATCH(s, CPU_CONV_SUM, sum, d * c.k);
+    CPU_SCRATCH(s, CPU_CONV_CHAIN, chain, d * c.k);
     for (int64_t l = 0; l < lanes->n; l++) {
         int64_t first = crm_lane_first(lanes, l) * win.count,
                 end = crm_lane_first(lanes, l + 1) * win.count, at = l * lanes->stride;
 
-        CRM_TRY(sum_rows(s, &win, &c, first, end, sum));
+        sum_rows(s, &c, first, end, chain, sum);
         write_gradient(sum, dw, (float *)dw->data + at);
         if (db) s->k->column_sums(row(dy, first), dy->ld, end - first, d, (float *)db->data + at);
     }
