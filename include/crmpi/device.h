@@ -287,8 +287,8 @@ CRM_CHECKED crm_op_pool(crm_device *d, crm_pool_kind kind, const crm_segments *s
 /** dx[e][d] (all of it written; 0 where nothing comes from) from dy[s->n][d]. */
 CRM_CHECKED crm_op_pool_bwd(crm_device *d, crm_pool_kind kind, const crm_segments *s,
                             const crm_tensor *dy, const crm_tensor *arg, crm_tensor *dx);
-/** Attention pooling: weight[e][1] = softmax of score[e][1] within each segment, 0 for rows of none;
- * y[s->n][d] = sum of weight x over its rows in order, in chains; 0 for an empty one. */
+/** Attention pooling: weight[e][1] = softmax of score[e][1] within each segment, 0 for rows of
+ * none; y[s->n][d] = sum of weight x over its rows in order, in chains; 0 for an empty one. */
 CRM_CHECKED crm_op_attend(crm_device *d, const crm_segments *s, const crm_tensor *score,
                           const crm_tensor *x, crm_tensor *weight, crm_tensor *y);
 /** dscore[e][1] and dx[e][d] from dy[s->n][d]; rows of no segment get 0. */
