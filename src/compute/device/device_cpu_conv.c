@@ -22,7 +22,7 @@
 /* Windows written out at a time. */
 enum { PIECE = 96 };
 /* The sparse form is taken when at most one element of this many is not zero (measured). */
-enum { SPARSE_X = 3, SPARSE_W = 6 };
+enum { SPARSE_X = 4, SPARSE_W = 6 };
 
 /* Window r of sample s, r in [0, count): tap j is row r + first + j * way of the sample's rows in
  * x, zeros outside [0, steps). */
