@@ -7,7 +7,7 @@
 #include "crmpi/base_run.h"
 #include "crmpi/nn.h"
 
-enum { N = 4, STEPS = 4, WINDOWS = 3, C = 2, STRIDE = 256 };
+enum { N = 4, STEPS = 4, WINDOWS = 3, C = 2, STRIDE = 256, HEADS = 3 };
 
 typedef struct world {
     crm_device *device;
@@ -20,8 +20,8 @@ typedef struct world {
     int64_t row_id[N], window_id[N * WINDOWS];
     int32_t label[N], window_label[N * WINDOWS];
     crm_rows rows[3];
-    crm_head_loss heads[2];
-    double loss[2 * 2];
+    crm_head_loss heads[HEADS];
+    double loss[2 * HEADS];
 } world;
 
 static void fill_data(world *t)
@@ -41,7 +41,7 @@ static void fill_data(world *t)
         t->window_label[i] = i == 4 ? -1 : i % 2;
     }
     t->heads[0] = (crm_head_loss){.label = t->label, .scale = 0.3};
-    t->heads[1] = (crm_head_loss){.label = t->window_label, .scale = 0.2};
+    t->heads[1] = t->heads[2] = (crm_head_loss){.label = t->window_label, .scale = 0.2};
 }
 
 static bool new_world(world *t, int64_t lanes)
@@ -76,25 +76,32 @@ static crm_value value_in(world *t, crm_domain d, int64_t width)
     return v;
 }
 
-/* x -> dense (steps) -> windows of two steps -> dropout: read by a mean over windows -> head, and
- * by a head of windows. */
+/* x -> dense (steps) -> windows of two steps -> dropout: read by a mean over windows, by the logits
+ * u of a head of windows, by attention with u as its scores, and by the logits v of another head.
+ * So attention adds to the gradients of both of its inputs. */
 static void wire(world *t, double rate)
 {
     crm_conv conv = {.steps = STEPS, .kernel = 2, .act = CRM_ACT_TANH};
     crm_value h = value_in(t, t->steps, 3), a = value_in(t, t->windows, 4);
-    crm_value b = value_in(t, t->windows, 4), y = value_in(t, CRM_SAMPLES, 4);
+    crm_value b = value_in(t, t->windows, 4), y = value_in(t, CRM_SAMPLES, 8), half[2];
     crm_value z = value_in(t, CRM_SAMPLES, 3), u = value_in(t, t->windows, 1);
+    crm_value v = value_in(t, t->windows, 2);
     int head;
 
+    for (int i = 0; i < 2; i++)
+        T_OK(crm_net_columns(t->net, y, 4 * i, 4, &half[i]));
     T_OK(crm_net_linear(t->net, "in", t->x, CRM_ACT_SILU, h));
     T_OK(crm_net_conv(t->net, "conv", &conv, h, a));
     T_OK(crm_net_dropout(t->net, "drop", a, rate, b));
-    T_OK(crm_net_pool(t->net, "pool", CRM_POOL_MEAN, b, y));
-    T_OK(crm_net_linear(t->net, "z", y, CRM_ACT_NONE, z));
+    T_OK(crm_net_pool(t->net, "pool", CRM_POOL_MEAN, b, half[0]));
     T_OK(crm_net_linear(t->net, "u", b, CRM_ACT_NONE, u));
+    T_OK(crm_net_attend(t->net, "attend", u, b, half[1]));
+    T_OK(crm_net_linear(t->net, "v", b, CRM_ACT_NONE, v));
+    T_OK(crm_net_linear(t->net, "z", y, CRM_ACT_NONE, z));
     T_OK(crm_net_head(t->net, "z", z, NULL, &head));
     T_OK(crm_net_head_of(t->net, "u", CRM_HEAD_CLASSES, u, NULL, 0, &head));
-    T_EQ_I(head, 1);
+    T_OK(crm_net_head_of(t->net, "v", CRM_HEAD_CLASSES, v, NULL, 0, &head));
+    T_EQ_I(head, 2);
     crm_params_seal(t->params);
     T_OK(crm_net_finish(t->net));
     T_CHECK(crm_params_size(t->params) <= STRIDE);
@@ -129,7 +136,7 @@ static double run_loss(world *t, crm_pass *p)
 
     T_OK(crm_net_forward(t->net, p));
     T_OK(crm_net_loss(t->net, p, t->heads, t->loss));
-    for (int64_t i = 0; i < p->lanes.n * 2; i++)
+    for (int64_t i = 0; i < p->lanes.n * HEADS; i++)
         sum += t->loss[i];
     return sum;
 }
@@ -220,9 +227,9 @@ static void lanes(void)
         run_backward(&two, &q);
         for (int i = 0; i < STRIDE; i++)
             T_NEAR((double)two.grad[i] + (double)two.grad[STRIDE + i], (double)one.grad[i], 1e-6);
-        for (int h = 0; h < 2; h++) {
-            T_NEAR(two.loss[h] + two.loss[2 + h], one.loss[h], 1e-7);
-            T_CHECK(two.loss[h] > 0 && two.loss[2 + h] > 0);
+        for (int h = 0; h < HEADS; h++) {
+            T_NEAR(two.loss[h] + two.loss[HEADS + h], one.loss[h], 1e-7);
+            T_CHECK(two.loss[h] > 0 && two.loss[HEADS + h] > 0);
         }
     }
     end_world(&one);
