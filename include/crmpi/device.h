@@ -314,8 +314,9 @@ CRM_CHECKED crm_op_conv_bwd_w(crm_device *d, const crm_conv *p, const crm_tensor
 /** y[n_docs][n_kernels filters] = act(max over positions p of sum over taps j of chain over c of
  *  table[token[p + j]][c] w[f][c][j], + b[f]); kernel k writes columns [k filters, ...).  arg i32
  * of y's shape: position p in the document (the first of equals; its length for a window without
- *  tokens).  The chains of one token and tap are worked out once for equal tokens of a piece of the
- *  batch where that pays: same bits. */
+ *  tokens); NULL: no backward pass follows.  A window that is NaN makes y NaN.  CRM_ERR_ARG (the
+ *  CPU) for a document longer than `length`.  The chains of one token and tap are worked out once
+ * for equal tokens of a piece of the batch where that pays: same bits. */
 CRM_CHECKED crm_op_text_conv(crm_device *d, const crm_text_conv *p, const crm_text_weights *w,
                              crm_tensor *y, crm_tensor *arg);
 /** From dy[n_docs][n_kernels filters], the gradient before the activation (crm_op_act_bwd comes

@@ -78,6 +78,7 @@ typedef struct hand {
     int32_t token[4];
     float y[2];
     int32_t arg[2];
+    bool no_arg;
 } hand;
 
 static crm_status hand_run(crm_device *d, hand *h, crm_text_conv p)
@@ -89,7 +90,7 @@ static crm_status hand_run(crm_device *d, hand *h, crm_text_conv p)
     arg.dtype = CRM_I32;
     w.w[0] = (crm_tensor){.data = h->w, .dtype = CRM_F32, .rank = 3, .dim = {1, 2, 2}, .ld = 4};
     w.b[0] = crm_tensor_1d(&h->b, CRM_F32, 1);
-    return crm_op_text_conv(d, &p, &w, &y, &arg);
+    return crm_op_text_conv(d, &p, &w, &y, h->no_arg ? NULL : &arg);
 }
 
 /* Tokens a = (1, 2), b = (3, -1); w = [[1, 10], [100, 1000]] over (component, tap). */
@@ -116,6 +117,11 @@ static void worked_by_hand(void)
     T_OK(hand_run(d, &h, p)); /* ab: 201 - 970; ba: -97 + 2010; b: -97, and nothing: 0 */
     T_CHECK(h.y[0] == 1913.5f && h.arg[0] == 1);
     T_CHECK(h.y[1] == 0.5f && h.arg[1] == 1);
+    h.no_arg = true;
+    h.y[0] = h.y[1] = 0;
+    T_OK(hand_run(d, &h, p));
+    T_CHECK(h.y[0] == 1913.5f && h.y[1] == 0.5f);
+    h.no_arg = false;
     p.length = 2; /* no room behind b */
     h.first[1] = 2;
     h.first[2] = 3;

@@ -9,7 +9,7 @@
 #include "device_cpu_impl.h"
 
 /* Floats of vectors and products of a piece: what the cache holds; and where a row has served at
- * least SHARED tokens, what more sharing outweighs (measured: docs/numerics.md). */
+ * least SHARED tokens, so much more that sharing outweighs the cache. */
 enum { PIECE = 448 * 1024, PIECE_SHARED = 2048 * 1024, SHARED = 2 };
 
 /* The row that stands for a token in the piece of this stamp. */
@@ -83,7 +83,7 @@ typedef struct pieces {
     docs d;
     seen *map; /* [v], NULL: each position is a row of its own */
     int32_t *stamp;
-    float *x, *part; /* [rows][e], [rows][widest kernel][lanes] */
+    float *x, *part;                /* [rows][e], [rows][widest kernel][lanes] */
     int64_t rows, full, most, used; /* rows now, those that fill the cache, and memory holds */
 } pieces;
 

@@ -24,6 +24,16 @@ static void text_pack(const float *w, int64_t filters, int64_t n, float *dst)
     pack((crm_cpu_operand){w, n, 1}, filters, n, LANES, dst);
 }
 
+/* The cache lines that a tile will write, and the rows of the next one. */
+static inline void text_fetch(int rows, int taps, const crm_cpu_text *t, const float *x, float *p)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int j = 0; j < taps; j++)
+            __builtin_prefetch(p + (i * t->taps + j) * LANES, 1);
+    for (int64_t i = 0; i < rows * t->e; i += 16)
+        __builtin_prefetch(x + rows * t->e + i);
+}
+
 /* rows x taps vecs of products; w and p are at the first tap of the tile. */
 static inline __attribute__((always_inline)) void
 text_tile(int rows, int taps, const crm_cpu_text *t, const float *x, const float *w, float *p)
@@ -34,13 +44,10 @@ text_tile(int rows, int taps, const crm_cpu_text *t, const float *x, const float
         int64_t end = t->e - c0 < CRM_CHAIN ? t->e : c0 + CRM_CHAIN;
         vec acc[TEXT_ROWS][TEXT_TAPS];
 
+        text_fetch(rows, taps, t, x, p);
         for (int i = 0; i < rows; i++)
-            for (int j = 0; j < taps; j++) {
+            for (int j = 0; j < taps; j++)
                 acc[i][j] = V_ZERO();
-                __builtin_prefetch(p + i * step + j * LANES, 1);
-            }
-        for (int64_t i = 0; i < rows * t->e; i += 16)
-            __builtin_prefetch(x + rows * t->e + i);
         for (int64_t c = c0; c < end; c++) {
             vec wv[TEXT_TAPS];
 
@@ -53,12 +60,13 @@ text_tile(int rows, int taps, const crm_cpu_text *t, const float *x, const float
                     acc[i][j] = V_FMA(xv, wv[j], acc[i][j]);
             }
         }
+        if (c0 > 0)
+            for (int i = 0; i < rows; i++)
+                for (int j = 0; j < taps; j++)
+                    acc[i][j] = V_ADD(V_LOAD(p + i * step + j * LANES), acc[i][j]);
         for (int i = 0; i < rows; i++)
-            for (int j = 0; j < taps; j++) {
-                float *to = p + i * step + j * LANES;
-
-                V_STORE(to, c0 == 0 ? acc[i][j] : V_ADD(V_LOAD(to), acc[i][j]));
-            }
+            for (int j = 0; j < taps; j++)
+                V_STORE(p + i * step + j * LANES, acc[i][j]);
     }
 }
 
