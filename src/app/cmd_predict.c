@@ -183,10 +183,18 @@ crm_status app_print_all(const app *a, const char *text, size_t len)
 /* The model as it was fitted, or with the parameters of --weights. */
 static crm_status load_model(app *a, prediction *p)
 {
+    char why[512];
+    crm_status st;
+
     CRM_TRY(crm_comm_agree(a->world, crm_pipeline_load(p->pipeline, p->data, p->bag)));
     if (!a->args.weights) return CRM_OK;
     CRM_TRY(app_read_weights(a, a->args.weights, &p->weights, NULL));
-    return crm_comm_agree(a->world, crm_pipeline_weights(p->pipeline, p->weights));
+    st = crm_pipeline_weights(p->pipeline, p->weights);
+    if (st == CRM_ERR_FORMAT) {
+        snprintf(why, sizeof why, "%s", crm_err_text());
+        CRM_SET(st, CRM_ERR_FORMAT, "%s: %s", a->args.weights, why);
+    }
+    return crm_comm_agree(a->world, st);
 }
 
 static crm_status write_predictions(app *a, prediction *p)
