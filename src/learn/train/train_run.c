@@ -347,6 +347,8 @@ static crm_status validate(run *r, const crm_view *valid, const crm_matrix *m, d
         r->valid_loss[h] = (double)NAN;
     if (!valid) return CRM_OK;
     CRM_TRY(crm_train_evaluate(r->t, valid, m, r->w, r->valid_loss, score));
+    CRM_CHECK(isfinite(r->valid_loss[0]) || r->epoch > 0, CRM_ERR_NUMERIC,
+              "the validation loss of the first weights is not finite");
     CRM_CHECK(isfinite(r->valid_loss[0]), CRM_ERR_NUMERIC,
               "epoch %u: the validation loss is not finite; lower optim.lr", r->epoch);
     return CRM_OK;
