@@ -79,6 +79,13 @@ static inline void pack(crm_cpu_operand s, int64_t n, int64_t k, int64_t width, 
     }
 }
 
+/* Loops over a tile are unrolled, so that it stays in registers; clang wants to be told. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL
+#endif
+
 /* Where the elements of A are: element (i, k) at p[i * row + k * col].  A packed panel has row 1
  * and col MR; rows of a matrix are read in place with col 1, its columns with row 1. */
 typedef crm_cpu_operand a_rows;
@@ -94,39 +101,53 @@ static inline __attribute__((always_inline)) void micro(int rows, int vecs, int6
     float *c = o->c;
     const char *ahead = o->ahead;
 
+    UNROLL
     for (int i = 0; i < (rows + 2) / 3; i++)
         three[i] = a.p + 3 * i * a.row;
-    for (int i = 0; i < rows; i++)
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        UNROLL
         for (int j = 0; j < vecs; j++)
             acc[i][j] = V_ZERO();
+    }
     for (int64_t kk = 0; kk < k; kk++, b += NR) {
         vec bv[NV];
 
         _mm_prefetch(ahead, _MM_HINT_T1);
         ahead += o->step;
+        UNROLL
         for (int j = 0; j < vecs; j++)
             bv[j] = V_LOAD(b + j * LANES);
+        UNROLL
         for (int i = 0; i < rows; i++) {
             vec av = V_SPREAD(three[i / 3][i % 3 * a.row]);
 
+            UNROLL
             for (int j = 0; j < vecs; j++)
                 acc[i][j] = V_FMA(av, bv[j], acc[i][j]);
         }
+        UNROLL
         for (int i = 0; i < (rows + 2) / 3; i++)
             three[i] += a.col;
     }
     if (o->nb < vecs * LANES) { /* through memory of our own, then the columns that exist */
-        for (int i = 0; i < rows; i++)
+        UNROLL
+        for (int i = 0; i < rows; i++) {
+            UNROLL
             for (int j = 0; j < vecs; j++)
                 V_STORE(edge + i * NR + j * LANES, acc[i][j]);
+        }
         for (int i = 0; i < rows; i++, c += o->ldc)
             for (int j = 0; j < o->nb; j++)
                 c[j] = o->first ? edge[i * NR + j] : c[j] + edge[i * NR + j];
         return;
     }
-    for (int i = 0; i < rows; i++, c += o->ldc)
+    UNROLL
+    for (int i = 0; i < rows; i++, c += o->ldc) {
+        UNROLL
         for (int j = 0; j < vecs; j++)
             V_STORE(c + j * LANES, o->first ? acc[i][j] : V_ADD(V_LOAD(c + j * LANES), acc[i][j]));
+    }
 }
 
 /* The tile for a constant number of rows, half as wide where the columns fit. */
