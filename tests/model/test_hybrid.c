@@ -78,6 +78,22 @@ static void definition(void)
     }
 }
 
+/* Of every row; of heads of documents, of every document. */
+static void check_logits(bench *b, const href *r, int k)
+{
+    const crm_model_head *head = &r->h->head[k];
+    float out[H_DOCS * 3];
+    double z[H_WIDTH];
+
+    T_OK(crm_model_logits(b->m, &r->h->batch, b->w, k, out));
+    for (int64_t i = 0, at = 0; i < (head->documents ? H_DOCS : H_ROWS); i++) {
+        int64_t n = h_output(r, i, k, z);
+
+        for (int64_t j = 0; j < n; j++)
+            T_NEAR((double)out[at++], z[j], 1e-6);
+    }
+}
+
 static void predictions(void)
 {
     bench b = {0};
@@ -110,6 +126,8 @@ static void predictions(void)
             T_NEAR(topic[i][1] / topic[i][0], exp(z[1] - z[0]), 1e-5);
             T_NEAR(topic[i][0] + topic[i][1] + topic[i][2], 1, 1e-6);
         }
+        for (int k = 0; k < H_HEADS; k++)
+            check_logits(&b, &r, k);
         T_OK(crm_model_predict(b.m, &h.batch, b.w, some));
         h_output(&r, 2, H_VISITS, z);
         T_NEAR(visits[2], exp(z[0]), 2e-6);
