@@ -233,20 +233,27 @@ static void finish(const crm_cpu_gemm *g, int64_t i0, int64_t m, int64_t j0, int
     }
 }
 
-/* One chain for columns [j, j + n) and all rows. */
+/* One chain for columns [j, j + n) and all rows.  Packing rows of A does not pay for few columns.
+ */
 static void chain(const crm_cpu_gemm *g, int64_t j, int64_t n, int64_t k0)
 {
     int64_t k = g->k - k0 < CRM_CHAIN ? g->k - k0 : CRM_CHAIN;
     float *pa = g->pack, *pb = pa + CRM_CPU_MC * CRM_CHAIN;
     crm_cpu_operand b = {g->b.p + j * g->b.row + k0 * g->b.col, g->b.row, g->b.col};
+    bool in_place = g->a.col == 1 && n <= 4 * NR;
 
     pack(b, n, k, NR, pb);
     for (int64_t i = 0; i < g->m; i += CRM_CPU_MC) {
         int64_t m = g->m - i < CRM_CPU_MC ? g->m - i : CRM_CPU_MC;
         crm_cpu_operand a = {g->a.p + i * g->a.row + k0 * g->a.col, g->a.row, g->a.col};
+        float *c = g->c + i * g->ldc + j;
 
-        pack(a, m, k, MR, pa);
-        block(m, n, k, (a_rows){pa, 1, MR}, k, pb, g->c + i * g->ldc + j, g->ldc, k0 == 0, NULL);
+        if (in_place) {
+            block(m, n, k, a, a.row, pb, c, g->ldc, k0 == 0, NULL);
+        } else {
+            pack(a, m, k, MR, pa);
+            block(m, n, k, (a_rows){pa, 1, MR}, k, pb, c, g->ldc, k0 == 0, NULL);
+        }
         if (k0 + k == g->k) finish(g, i, m, j, n);
     }
 }
