@@ -161,6 +161,52 @@ static void extremes(void)
     crm_device_free(&d);
 }
 
+/* Gradients of a hand from dy of its two documents, both at position 0: table, w, b in grad. */
+static crm_status hand_back(crm_device *d, hand *h, crm_text_conv p, float dy[2], float grad[11])
+{
+    crm_text_weights w = {.table = crm_tensor_2d(h->table, CRM_F32, 3, 2)}, dw;
+    crm_tensor g = crm_tensor_2d(dy, CRM_F32, 2, 1), arg = g;
+    crm_lanes lanes = {.n = 1, .rows = 2};
+
+    arg.data = h->arg;
+    arg.dtype = CRM_I32;
+    w.w[0] = (crm_tensor){.data = h->w, .dtype = CRM_F32, .rank = 3, .dim = {1, 2, 2}, .ld = 4};
+    w.b[0] = crm_tensor_1d(&h->b, CRM_F32, 1);
+    dw = w;
+    dw.table.data = grad;
+    dw.w[0].data = grad + 6;
+    dw.b[0].data = grad + 10;
+    return crm_op_text_conv_bwd(d, &p, &w, &arg, &g, &lanes, &dw, true);
+}
+
+/* A gradient of 0 is skipped, whatever it would be multiplied with; sums flushed to -0 end as +0.
+ */
+static void extremes_back(void)
+{
+    crm_device *d = text_open(CRM_CPU_BEST);
+    crm_text_conv p;
+    hand h = hand_new(&p);
+    float dy[2] = {0, 1}, grad[11] = {0};
+
+    p.first = h.first;
+    p.token = h.token;
+    h.table[2] = NAN; /* of a, which the second document does not hold */
+    T_OK(hand_back(d, &h, p, dy, grad));
+    T_CHECK(grad[6] == 3 && grad[8] == -1 && grad[10] == 1); /* b at tap 0 */
+    T_CHECK(grad[7] == 0 && grad[9] == 0);
+    T_CHECK(grad[2] == 0 && grad[3] == 0 && grad[4] == 1 && grad[5] == 100);
+    for (int i = 0; i < 11; i++) {
+        grad[i] = 0;
+        if (i < 6) h.table[i] = 1e-30f;
+        if (i < 4) h.w[i] = 1e-30f;
+    }
+    dy[0] = dy[1] = -1e-30f;
+    T_OK(hand_back(d, &h, p, dy, grad));
+    for (int i = 0; i < 10; i++)
+        T_CHECK(grad[i] == 0 && !signbit(grad[i]));
+    crm_device_free(&d);
+}
+
 static void refusals(void)
 {
     crm_device *d = text_open(CRM_CPU_BEST);
@@ -198,6 +244,7 @@ int main(int argc, char **argv)
                                    {"gradients", gradients},
                                    {"worked by hand", worked_by_hand},
                                    {"equal, NaN and flushed windows", extremes},
+                                   {"gradients of 0, flushed gradients", extremes_back},
                                    {"refusals", refusals},
                                    {NULL, NULL}};
 
