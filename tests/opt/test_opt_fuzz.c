@@ -24,7 +24,7 @@ static const char valid[] = "# a config\n"
                             "  b: {c: -3}\n"
                             "variants:\n"
                             "  net-b: {train.lr: 2, train: {lanes: 4, refit: false}}\n"
-                            "  net-c: {eval.tags: [a, b]}  \n";
+                            "  net-c: {eval.tags: [a, b]}     \n";
 
 static bool takes_name(void *ctx, const char *name, crm_str *why)
 {
