@@ -97,12 +97,14 @@ static void other_codes(void)
 {
     static double a[2 * ROWS], b[2 * ROWS];
     fitted f = {.parts = CRM_FLAT_PROFILE};
+    crm_digest digest;
 
     T_OK(fit_on(t_comm, path[FILE_PLAIN], 1, SETS(SMALL, HEADS, "model.columns=own"), &f));
     T_OK(predict_on(f.pipe, path[FILE_PLAIN], a));
     T_OK(predict_on(f.pipe, path[FILE_SHUFFLED], b));
     T_CHECK(difference(a, b, 0) == 0);
     T_FAILS(predict_on(f.pipe, path[FILE_NO_MONTHS], b), CRM_ERR_FORMAT, "monthly values");
+    T_OK(crm_pipeline_digest(f.pipe, &digest)); /* which leaves the model as it was */
     T_OK(predict_on(f.pipe, path[FILE_PLAIN], b));
     T_CHECK(difference(a, b, 0) == 0);
     drop(&f);

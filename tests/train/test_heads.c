@@ -198,6 +198,26 @@ static void weights_replaced(void)
     drop(&g);
 }
 
+/* Sums in another order give nearly the same net. */
+static void fast_mode(void)
+{
+    static double proba[2][2 * ROWS];
+    double most = 0;
+
+    for (int i = 0; i < 2; i++) {
+        fitted f = {.parts = CRM_FLAT_PROFILE};
+        T_OK(fit_on(
+            t_comm, path[FILE_PLAIN], 1,
+            SETS(SMALL, HEADS, "train.lanes=2", i ? "train.reduce=fast" : "train.reduce=exact"),
+            &f));
+        T_OK(predict_on(f.pipe, path[FILE_PLAIN], proba[i]));
+        drop(&f);
+    }
+    for (int i = 0; i < 2 * ROWS; i++)
+        most = fmax(most, fabs(proba[0][i] - proba[1][i]));
+    T_CHECK(most < 1e-4);
+}
+
 /* Steps that the hook was told of, and whether they made sense. */
 typedef struct steps {
     int calls, wrong;
@@ -241,6 +261,7 @@ int main(int argc, char **argv)
                                    {"first weights by name", first_weights},
                                    {"wrong first weights are named", wrong_first_weights},
                                    {"weights replaced", weights_replaced},
+                                   {"fast mode", fast_mode},
                                    {"tells steps", tells_steps},
                                    {NULL, NULL}};
 

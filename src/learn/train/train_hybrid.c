@@ -107,6 +107,7 @@ static crm_status reader_new(const plan *p, const crm_source *in, int n_workers,
 /* The reader for the data of a source: that in hand when the data set is the same. */
 static crm_status use_source(hybrid *h, const crm_source *in, int n_workers)
 {
+    reader r = {.n_workers = 0};
     crm_status st;
 
     if (h->reader.worker &&
@@ -114,9 +115,13 @@ static crm_status use_source(hybrid *h, const crm_source *in, int n_workers)
         h->reader.map.data = crm_source_data(in);
         return CRM_OK;
     }
-    reader_free(&h->reader);
-    st = reader_new(&h->plan, in, n_workers, &h->reader);
-    if (st) reader_free(&h->reader);
+    st = reader_new(&h->plan, in, n_workers, &r);
+    if (!st) {
+        reader_free(&h->reader);
+        h->reader = r;
+        return CRM_OK;
+    }
+    reader_free(&r); /* the reader in hand stays */
     return st;
 }
 

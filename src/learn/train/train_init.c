@@ -199,7 +199,7 @@ static crm_status init_from_bag(const trainer *t, float *w, uint8_t *taken)
     const crm_params *ps = crm_model_params(t->worker[0].model);
 
     CRM_TRY(crm_train_put(ps, t->fit->init, false, w, taken));
-    if (t->member == 0)
+    if (t->member == 0 && strcmp(t->phase, CRM_PHASE_REFIT) != 0)
         crm_log_line(CRM_LOG_INFO, "train", "%d of %d parameters begin with the values given",
                      crm_bag_count(t->fit->init), crm_params_count(ps));
     return CRM_OK;

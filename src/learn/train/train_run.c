@@ -29,6 +29,8 @@ typedef struct run {
 
 /* Seconds between two calls of the hook of steps. */
 static const double step_pause = 0.5;
+/* Training rows from which on memory is worth a line. */
+static const int64_t many_rows = 100000;
 
 static crm_model_batch lane_batch(const run *r, int64_t lane)
 {
@@ -268,7 +270,8 @@ static crm_status run_optim(run *r)
     return st;
 }
 
-/* What this process holds for the fit; the data set itself is mapped and paged. */
+/* What this process holds for the fit; the data set itself is mapped and paged.  The many small
+ * fits of a cross-validation keep it to the debug level. */
 static void tell_memory(const run *r)
 {
     const trainer *t = r->t;
@@ -277,7 +280,7 @@ static void tell_memory(const run *r)
     size_t known = r->feed->slot_bytes + r->feed->matrix_bytes + t->nets;
 
     if (t->member > 0 || strcmp(t->phase, CRM_PHASE_REFIT) == 0) return;
-    crm_log_line(CRM_LOG_INFO, "train",
+    crm_log_line(t->fit->train->n >= many_rows ? CRM_LOG_INFO : CRM_LOG_DEBUG, "train",
                  "this rank holds %.1f MiB: batches %.1f, columns %.1f, nets of %d threads %.1f, "
                  "parameters and sums %.1f; the data set stays in its file",
                  (double)all / mib, (double)r->feed->slot_bytes / mib,
