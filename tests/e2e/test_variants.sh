@@ -52,6 +52,28 @@ predict run1 --model hybrid >large.csv
 check "predict reads a variant with the config of the run" test "$(wc -l <small.csv)" = 241
 check "and it is not the model" bash -c '! cmp -s small.csv large.csv'
 
+# the nets of the ablation lack what their names say; the columns of all of them are those of the profile
+small=(--set data.path=small.h5 --set train.epochs=1 --set eval.folds=2)
+"$CRMPI" synth "$CRM_SOURCE_DIR/configs/ablation.yaml" --set data.path=small.h5 --set synth.customers=300 >out 2>err || not_ok "synth" "$(cat err)"
+for n in 1 2; do
+  ranks $n crossval "$CRM_SOURCE_DIR/configs/ablation.yaml" "${small[@]}" --out ablation$n >out 2>err || not_ok "ablation on $n ranks" "$(cat err)"
+done
+check "the ablation has the same digests on 1 and 2 ranks" test "$(digests ablation1)" = "$(digests ablation2)"
+has() { grep -qa "$2\.weight" "ablation1/models/$1.h5"; }
+lacks() { ! has "$@"; }
+for pair in months:mconv1 events:cemb text:temb profile:prof; do
+  check "hybrid has ${pair#*:}" has hybrid "${pair#*:}"
+  check "hybrid-no-${pair%:*} has none" lacks "hybrid-no-${pair%:*}" "${pair#*:}"
+done
+# impute, scale, ple; words of documents in front of them only with the flat view
+holds() { grep -qa "$2" "$1"; }
+without() { ! holds "$@"; }
+check "columns of its own: three transforms" holds ablation1/models/hybrid.h5 transform2
+check "and no fourth" without ablation1/models/hybrid.h5 transform3
+check "no columns: no transform" without ablation1/models/hybrid-no-profile.h5 transform0
+ranks 1 train "$CRM_SOURCE_DIR/configs/ablation.yaml" "${small[@]}" --set model.columns=flat --set eval.models=hybrid --out flat >out 2>err || not_ok "flat" "$(cat err)"
+check "the flat view: four" holds flat/models/hybrid.h5 transform3
+
 # --set, and the digest of the configuration
 ranks 1 train same.yaml --out set --set variants.hybrid-same.train.epochs=2 >out 2>err || not_ok "--set of a variant" "$(cat err)"
 check "--set changes a variant" grep -q '^hybrid-same: .*, 2 epochs,' out
