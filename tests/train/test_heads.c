@@ -9,13 +9,14 @@ typedef struct heard {
     char name[8][16];
     double first[8], last[8], valid[8];
     double train, valid_loss;
+    const char *phase; /* in: to listen to */
 } heard;
 
 static crm_hook_answer hear(void *ctx, const crm_epoch *e)
 {
     heard *h = ctx;
 
-    if (strcmp(e->phase, CRM_PHASE_SEARCH) != 0) return CRM_HOOK_GO;
+    if (strcmp(e->phase, h->phase) != 0) return CRM_HOOK_GO;
     h->n = e->n_heads;
     for (int i = 0; i < e->n_heads && i < 8; i++) {
         snprintf(h->name[i], sizeof h->name[i], "%s", e->head[i]);
@@ -30,7 +31,7 @@ static crm_hook_answer hear(void *ctx, const crm_epoch *e)
 
 static void heads_learn(void)
 {
-    heard h = {.n = 0};
+    heard h = {.phase = CRM_PHASE_SEARCH};
     fitted f = {.parts = CRM_FLAT_PROFILE, .hooks = {.ctx = &h, .on_epoch = hear}};
 
     T_OK(fit_on(t_comm, path[FILE_PLAIN], 1,
@@ -44,6 +45,58 @@ static void heads_learn(void)
     T_CHECK(h.last[2] < 0.5 * h.first[2]);        /* the word is the mood */
     T_CHECK(h.last[4] == 0 && isnan(h.valid[4])); /* no labels at all */
     T_CHECK(h.train == h.last[0] && h.valid_loss == h.valid[0]);
+    drop(&f);
+}
+
+/* Entropy of the classes of label[n] (negative: none), which is the mean loss of a head that
+ * predicts their frequencies. */
+static double entropy(const int32_t *label, int64_t n)
+{
+    double count[3] = {0}, all = 0, h = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        if (label[i] >= 0) count[label[i]]++;
+    for (int c = 0; c < 3; c++)
+        all += count[c];
+    for (int c = 0; c < 3; c++)
+        if (count[c] > 0) h -= count[c] / all * log(count[c] / all);
+    return h;
+}
+
+/* Mean of r - y log r over the values that are there, r their mean in each column. */
+static double poisson_loss(const float *value, int64_t n)
+{
+    double loss = 0, count[2] = {0}, sum[2] = {0};
+
+    for (int64_t i = 0; i < 2 * n; i++) {
+        if (isnan(value[i])) continue;
+        count[i % 2]++;
+        sum[i % 2] += (double)value[i];
+    }
+    for (int k = 0; k < 2; k++)
+        loss += sum[k] - sum[k] * log(sum[k] / count[k]);
+    return loss / (count[0] + count[1]);
+}
+
+/* One step on all rows at no speed: the losses are those of the frequencies, masked labels, cut
+ * documents and weights of heads notwithstanding. */
+static void losses_of_frequencies(void)
+{
+    static full d;
+    heard h = {.phase = CRM_PHASE_FIT};
+    fitted f = {.parts = CRM_FLAT_PROFILE, .hooks = {.ctx = &h, .on_epoch = hear}};
+
+    make_full(&d);
+    cut_documents(&d, KEEP_DOCS, KEEP_TOKENS);
+    T_OK(fit_on(t_comm, path[FILE_PLAIN], 1,
+                SETS(SMALL, HEADS, "train.lane_rows=64", "train.validation=0", "train.epochs=1",
+                     "optim.lr=1e-30"),
+                &f));
+    T_NEAR(h.last[0], entropy(d.churn, ROWS), 1e-6);
+    T_NEAR(h.last[1], entropy(d.segment, ROWS), 1e-6);
+    T_NEAR(h.last[2], entropy(d.mood, d.doc_first[ROWS]), 1e-6);
+    T_NEAR(h.last[3], poisson_loss(d.visits, ROWS), 1e-5);
+    T_CHECK(h.last[4] == 0);
     drop(&f);
 }
 
@@ -255,6 +308,7 @@ static void tells_steps(void)
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"all heads learn", heads_learn},
+                                   {"losses of the frequencies", losses_of_frequencies},
                                    {"wrong heads are named", wrong_heads},
                                    {"stops with a name", stops_with_a_name},
                                    {"documents only", documents_only},
