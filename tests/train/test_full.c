@@ -35,9 +35,9 @@ static crm_digest compare(int threads, unsigned parts, const char *const *sets, 
 
 static void same_bits(void)
 {
-    static const char *const variants[] = {"model.rnn=lstm", "model.text=gru",
+    static const char *const variants[] = {"model.rnn=lstm",      "model.text=gru",
                                            "model.rnn_both=true", "train.class_weight=balanced",
-                                           "train.members=2"};
+                                           "train.members=2",     "train.lanes=2"};
 
     for (int threads = 1; threads <= 2; threads++)
         compare(threads, CRM_FLAT_PROFILE, SETS(SMALL, HEADS));
