@@ -322,16 +322,22 @@ static crm_status select_all(app *a, const crm_model_spec **spec)
     return CRM_OK;
 }
 
+/* One line, by rank 0. */
 static void warn_unused(const app *a, const crm_model_spec *const *spec, int n)
 {
+    crm_str unused = {0};
+
     for (int v = 0; v < a->models->n_variants; v++) {
         int i = 0;
         while (i < n && spec[i] != &a->models->variant[v].spec)
             i++;
         if (i == n)
-            crm_log_line(CRM_LOG_WARN, a->args.command, "variants.%s is not in eval.models",
+            crm_str_addf(&unused, "%svariants.%s", unused.len ? ", " : "",
                          a->models->variant[v].spec.name);
     }
+    if (unused.text && app_is_root(a))
+        crm_log_line(CRM_LOG_WARN, a->args.command, "not in eval.models: %s", unused.text);
+    crm_str_free(&unused);
 }
 
 crm_status app_models_select(app *a, const crm_model_spec ***spec, int *n)
