@@ -40,6 +40,7 @@ typedef struct fitted {
     const crm_bag *init; /* in */
     int64_t rows;        /* in: of the view, from the first; 0: all */
     unsigned parts;      /* in: flat columns */
+    const char *target;  /* in: NULL: churn */
 } fitted;
 
 static inline void drop(fitted *f)
@@ -77,7 +78,7 @@ static inline crm_status fit_on(crm_comm *comm, const char *file, int threads,
     CRM_TRY(crm_comm_agree(comm, prepare(f, file, threads, sets, n)));
     fit.train = f->view;
     fit.pool = f->pool;
-    CRM_TRY(crm_data_find_target(f->data, "churn", &fit.target));
+    CRM_TRY(crm_data_find_target(f->data, f->target ? f->target : "churn", &fit.target));
     return crm_pipeline_fit(f->pipe, &fit);
 }
 

@@ -118,6 +118,10 @@ static void wrong_heads(void)
                        SETS(SMALL, "model.heads=mood", "model.text=none"), &f),
                 CRM_ERR_CONFIG, "labels documents");
         drop(&f);
+        f = (fitted){.parts = CRM_FLAT_PROFILE, .target = "visits"};
+        T_FAILS(fit_on(t_comm, path[FILE_PLAIN], 1, SETS(SMALL), &f), CRM_ERR_CONFIG,
+                "no class of a customer");
+        drop(&f);
     }
 }
 

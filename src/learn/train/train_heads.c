@@ -39,7 +39,7 @@ static crm_status balanced_weights(const crm_view *v, const crm_target *t, const
     *out = weight;
     CRM_NEW(count, t->n_classes);
     for (int64_t i = 0; i < v->n; i++)
-        count[t->label[v->row[i]]]++;
+        if (t->label[v->row[i]] >= 0) count[t->label[v->row[i]]]++;
     for (int c = 0; c < t->n_classes; c++)
         weight[c] =
             (float)(count[c] ? (double)v->n / ((double)t->n_classes * (double)count[c]) : 0);
@@ -52,6 +52,10 @@ static crm_status main_head(heads *hs, const crm_hybrid_cfg *cfg, const crm_fit 
     const crm_target *t = crm_data_target(fit->train->data, fit->target);
     crm_model_head *h = &hs->head[0];
 
+    CRM_CHECK(t->n_classes > 0 && t->level == CRM_LEVEL_CUSTOMER, CRM_ERR_CONFIG,
+              "target '%s' is no class of a customer; the hybrid learns it beside one that is "
+              "(model.heads)",
+              t->name);
     hs->target[0] = t;
     h->kind = CRM_HEAD_CLASSES;
     h->n_classes = t->n_classes;
