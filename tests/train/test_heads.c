@@ -102,25 +102,21 @@ static void losses_of_frequencies(void)
 
 static void wrong_heads(void)
 {
-    static const char *const wrong[][2] = {{"model.heads=segmnt", "did you mean 'segment'"},
-                                           {"model.heads=churn", "the target itself"},
-                                           {"model.heads=segment:1:huber", "has classes"}};
+    static const struct {
+        const char *target, *heads, *text, *part;
+    } wrong[] = {
+        {NULL, "model.heads=segmnt", "model.text=cnn", "did you mean 'segment'"},
+        {NULL, "model.heads=churn", "model.text=cnn", "the target itself"},
+        {NULL, "model.heads=segment:1:huber", "model.text=cnn", "has classes"},
+        {NULL, "model.heads=mood", "model.text=none", "labels documents"},
+        {"visits", "model.heads=", "model.text=cnn", "no class of a customer"},
+        {"mood", "model.heads=", "model.text=cnn", "no class of a customer"},
+    };
 
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        fitted f = {.parts = CRM_FLAT_PROFILE};
-        T_FAILS(fit_on(t_comm, path[FILE_PLAIN], 1, SETS(SMALL, wrong[i][0]), &f), CRM_ERR_CONFIG,
-                wrong[i][1]);
-        drop(&f);
-    }
-    {
-        fitted f = {.parts = CRM_FLAT_PROFILE};
-        T_FAILS(fit_on(t_comm, path[FILE_PLAIN], 1,
-                       SETS(SMALL, "model.heads=mood", "model.text=none"), &f),
-                CRM_ERR_CONFIG, "labels documents");
-        drop(&f);
-        f = (fitted){.parts = CRM_FLAT_PROFILE, .target = "visits"};
-        T_FAILS(fit_on(t_comm, path[FILE_PLAIN], 1, SETS(SMALL), &f), CRM_ERR_CONFIG,
-                "no class of a customer");
+        fitted f = {.parts = CRM_FLAT_PROFILE, .target = wrong[i].target};
+        T_FAILS(fit_on(t_comm, path[FILE_PLAIN], 1, SETS(SMALL, wrong[i].heads, wrong[i].text), &f),
+                CRM_ERR_CONFIG, wrong[i].part);
         drop(&f);
     }
 }
