@@ -19,7 +19,8 @@ enum { NUMBERS = 6, TOKENS = 64, WORDS = 20000, HEADS = 5, STEPS = 3 };
 static const struct {
     const char *name;
     int classes;
-} HEAD[HEADS] = {{"churn", 2}, {"next", 2}, {"sentiment", 3}, {"segment", 5}, {"category", 256}};
+} HEAD[HEADS] = {
+    {"churn", 2}, {"next_purchase", 2}, {"sentiment", 3}, {"segment", 5}, {"next_category", 256}};
 
 typedef struct parity {
     bool ragged;

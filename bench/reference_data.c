@@ -25,7 +25,7 @@ static const struct {
     const char *name;
     int classes;
 } TARGET[TARGETS] = {
-    {"churn", 2}, {"next", 2}, {"sentiment", 3}, {"segment", 5}, {"category", 256}};
+    {"churn", 2}, {"next_purchase", 2}, {"sentiment", 3}, {"segment", 5}, {"next_category", 256}};
 
 /* Rows in memory; written at once. */
 typedef struct sample {

@@ -1,13 +1,13 @@
 """reference_net.py - the reference model in PyTorch, with the names that crmpi gives its parameters.
 
 Shapes: xm [n][16][12], xp [n][24], sc [n][50], sn [n][50][6], sl [n], tx [n][64] (0 = padding, takes part as zero
-vectors), heads churn, next, sentiment, segment, category.
+vectors), heads churn, next_purchase, sentiment, segment, next_category.
 """
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-HEADS = {"churn": 1, "next": 1, "sentiment": 3, "segment": 5, "category": 256}
+HEADS = {"churn": 1, "next_purchase": 1, "sentiment": 3, "segment": 5, "next_category": 256}
 KERNELS = (3, 4, 5)
 
 

@@ -175,8 +175,10 @@ void crm_model_init(const crm_model *m, uint64_t seed, float *w);
  *  Not finite values are no error here: see crm_model_find_nonfinite. */
 CRM_CHECKED crm_model_forward_backward(crm_model *m, const crm_model_batch *b, const float *w,
                                        float *grad, int64_t stride, double *loss);
-/** Loss as above, without dropout and gradients (validation). */
-CRM_CHECKED crm_model_loss(crm_model *m, const crm_model_batch *b, const float *w, double *loss);
+/** Loss as above, without dropout and gradients (validation); proba as in crm_model_predict, of the
+ *  same forward pass, or NULL. */
+CRM_CHECKED crm_model_loss(crm_model *m, const crm_model_batch *b, const float *w, double *loss,
+                           double *const *proba);
 /** proba[head] = [n][n_classes] f64 on the host (caller's); a head of 2 classes has 1 - p and p,
  * one of numbers its predictions (Poisson: rates), one of documents a row for each document; NULL:
  * not wanted.  A row's result does not depend on the other rows.  label and scale are not used. */

@@ -71,7 +71,7 @@ static void definition(void)
                 for (int k = 0; k < h.n_heads; k++)
                     T_NEAR(b.loss[l * h.n_heads + k], h_loss(&r, k, 2 * l, 2 * l + 2), 2e-6);
             check_gradients(&b, &r, w);
-            T_OK(crm_model_loss(b.m, &h.batch, b.w, quiet));
+            T_OK(crm_model_loss(b.m, &h.batch, b.w, quiet, NULL));
             T_CHECK(memcmp(quiet, b.loss, bytes) == 0);
         }
         close_bench(&b);
@@ -218,16 +218,17 @@ static void refused(void)
         crm_model_batch bad = h.batch;
 
         h.event_first[1] = 5;
-        T_FAILS(crm_model_loss(b.m, &h.batch, b.w, b.loss), CRM_ERR_ARG,
+        T_FAILS(crm_model_loss(b.m, &h.batch, b.w, b.loss, NULL), CRM_ERR_ARG,
                 "row 0 has 5 events, allowed: 0..4");
         h.event_first[1] = 3;
         h.token_first[2] = 3;
-        T_FAILS(crm_model_loss(b.m, &h.batch, b.w, b.loss), CRM_ERR_ARG,
+        T_FAILS(crm_model_loss(b.m, &h.batch, b.w, b.loss, NULL), CRM_ERR_ARG,
                 "document 1 has -1 tokens, allowed: 0..4");
         h.token_first[2] = 5;
         bad.doc_first = NULL;
-        T_FAILS(crm_model_loss(b.m, &bad, b.w, b.loss), CRM_ERR_ARG, "nothing about its documents");
-        T_OK(crm_model_loss(b.m, &h.batch, b.w, b.loss));
+        T_FAILS(crm_model_loss(b.m, &bad, b.w, b.loss, NULL), CRM_ERR_ARG,
+                "nothing about its documents");
+        T_OK(crm_model_loss(b.m, &h.batch, b.w, b.loss, NULL));
     }
     close_bench(&b);
 }

@@ -91,7 +91,7 @@ static void check_definition(const fixture *f)
             for (int h = 0; h < HEADS; h++)
                 T_NEAR(b.loss[lane * HEADS + h], ref_loss(&r, h, lane * 4, lane * 4 + 4), 1e-6);
         check_gradients(&b, &r, w);
-        T_OK(crm_model_loss(b.m, &f->batch, b.w, quiet));
+        T_OK(crm_model_loss(b.m, &f->batch, b.w, quiet, NULL));
         T_CHECK(memcmp(quiet, b.loss, sizeof quiet) == 0);
     }
     close_bench(&b);
@@ -409,10 +409,10 @@ static void errors(void)
 
         many.lanes = 3;
         many.lane_rows = 2;
-        T_FAILS(crm_model_loss(b.m, &many, b.w, b.loss), CRM_ERR_ARG, "3 lanes of 2");
+        T_FAILS(crm_model_loss(b.m, &many, b.w, b.loss, NULL), CRM_ERR_ARG, "3 lanes of 2");
         many.lanes = 2;
         many.lane_rows = ROWS + 1;
-        T_FAILS(crm_model_loss(b.m, &many, b.w, b.loss), CRM_ERR_ARG, "18 rows");
+        T_FAILS(crm_model_loss(b.m, &many, b.w, b.loss, NULL), CRM_ERR_ARG, "18 rows");
         f.in.n_num = f.in.n_cat = 0;
         refuse(&f, b.device, CRM_ERR_CONFIG, "no input");
         make_fixture(&f);

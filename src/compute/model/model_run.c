@@ -33,15 +33,6 @@ crm_status crm_model_forward_backward(crm_model *m, const crm_model_batch *b, co
     return crm_net_backward(m->net, &p);
 }
 
-crm_status crm_model_loss(crm_model *m, const crm_model_batch *b, const float *w, double *loss)
-{
-    crm_pass p;
-
-    CRM_TRY(model_bind(m, b, w, &p));
-    CRM_TRY(crm_net_forward(m->net, &p));
-    return losses(m, b, &p, loss);
-}
-
 /* Probabilities or numbers of one head; a single probability is that of class 1. */
 static crm_status head_proba(crm_model *m, int h, int64_t n, double *out)
 {
@@ -75,6 +66,25 @@ crm_status crm_model_logits(crm_model *m, const crm_model_batch *b, const float 
     return crm_buf_download(m->device, z.data, out, (size_t)(z.dim[0] * z.ld) * sizeof *out);
 }
 
+/* Probabilities of the heads that are wanted, after a forward pass. */
+static crm_status probas(crm_model *m, const crm_pass *p, double *const *proba)
+{
+    for (int h = 0; h < m->n_heads; h++)
+        if (proba[h]) CRM_TRY(head_proba(m, h, m->head[h].documents ? m->docs.n : p->n, proba[h]));
+    return CRM_OK;
+}
+
+crm_status crm_model_loss(crm_model *m, const crm_model_batch *b, const float *w, double *loss,
+                          double *const *proba)
+{
+    crm_pass p;
+
+    CRM_TRY(model_bind(m, b, w, &p));
+    CRM_TRY(crm_net_forward(m->net, &p));
+    CRM_TRY(losses(m, b, &p, loss));
+    return proba ? probas(m, &p, proba) : CRM_OK;
+}
+
 crm_status crm_model_predict(crm_model *m, const crm_model_batch *b, const float *w,
                              double *const *proba)
 {
@@ -82,9 +92,7 @@ crm_status crm_model_predict(crm_model *m, const crm_model_batch *b, const float
 
     CRM_TRY(model_bind(m, b, w, &p));
     CRM_TRY(crm_net_forward(m->net, &p));
-    for (int h = 0; h < m->n_heads; h++)
-        if (proba[h]) CRM_TRY(head_proba(m, h, m->head[h].documents ? m->docs.n : p.n, proba[h]));
-    return CRM_OK;
+    return probas(m, &p, proba);
 }
 
 crm_status crm_model_fused(crm_model *m, const crm_model_batch *b, const float *w, float *out)

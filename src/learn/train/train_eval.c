@@ -57,13 +57,12 @@ static crm_status add_rows(evaluation *e, int id, int64_t first, int64_t n, doub
     CRM_TRY(read_rows(e, first, n, &s->rows));
     b = crm_piece_batch(&s->rows, n);
     b.scale = e->scale;
-    CRM_TRY(crm_model_loss(e->t->worker[id].model, &b, e->w, s->loss));
+    CRM_TRY(crm_model_loss(e->t->worker[id].model, &b, e->w, s->loss, s->probas));
     for (int h = 0; h < e->heads->n; h++) {
         crm_head_count(e->heads, h, e->t->map, s->rows.row_id, n, s->count);
         sum[SUM_HEAD * h + SUM_LOSS] += s->loss[h];
         sum[SUM_HEAD * h + SUM_WEIGHT] += crm_head_weight(e->heads, h, s->count);
     }
-    CRM_TRY(crm_model_predict(e->t->worker[id].model, &b, e->w, s->probas));
     for (int64_t i = 0; i < n; i++)
         sum[SUM_HEAD * e->heads->n] += argmax(s->proba + i * k, k) == s->rows.class[0][i];
     return CRM_OK;
