@@ -89,7 +89,7 @@ crm_status crm_record_note_options(crm_record *r, const crm_opt_set *s)
 
 typedef struct place {
     char host[256];
-    int64_t pid, resident;
+    int64_t pid, resident, held;
 } place;
 
 static json_t *rank_list(const place *p, int n)
@@ -102,6 +102,7 @@ static json_t *rank_list(const place *p, int n)
         json_object_set_new(one, "host", any_text(p[i].host));
         json_object_set_new(one, "pid", json_integer(p[i].pid));
         json_object_set_new(one, "peak_resident_bytes", json_integer(p[i].resident));
+        json_object_set_new(one, "peak_held_bytes", json_integer(p[i].held));
         json_array_append_new(all, one);
     }
     return all;
@@ -154,7 +155,9 @@ static crm_status note_program(crm_record *r)
 
 crm_status crm_record_note_ranks(crm_record *r)
 {
-    place mine = {.pid = getpid(), .resident = (int64_t)crm_mem_resident_peak()};
+    place mine = {.pid = getpid(),
+                  .resident = (int64_t)crm_mem_resident_peak(),
+                  .held = (int64_t)crm_mem_peak()};
     void *all = NULL;
     size_t total;
     crm_status st;
