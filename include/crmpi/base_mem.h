@@ -22,6 +22,9 @@ size_t crm_mem_used(void);
 size_t crm_mem_peak(void);
 /** Largest resident set of this process so far, bytes (0 when unknown). */
 size_t crm_mem_resident_peak(void);
+/** Memory of the machine, or of the control group of this process where that is less; bytes (0 when
+ * unknown). */
+int64_t crm_mem_limit(void);
 
 /* p = n items of its own type, or leave through label with CRM_ERR_NOMEM. */
 #define CRM_NEW_TO(st, label, p, n)                                                                \

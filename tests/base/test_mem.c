@@ -211,6 +211,17 @@ static void log_lines(void)
     T_CHECK(!crm_log_level_names[CRM_LOG_LEVEL_COUNT]);
 }
 
+/* Whatever group this runs in: no more than the machine has (sysconf is another source), and
+ * enough for this program. */
+static void limit_of_memory(void)
+{
+    int64_t all = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGE_SIZE);
+    int64_t limit = crm_mem_limit();
+
+    T_CHECK(limit > (int64_t)crm_mem_resident_peak());
+    T_CHECK(limit <= all + (all >> 6));
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"memory is zero and aligned", memory_is_zero_and_aligned},
@@ -221,6 +232,7 @@ int main(int argc, char **argv)
                                    {"element types", types},
                                    {"statuses and trail", statuses},
                                    {"log lines", log_lines},
+                                   {"limit of memory", limit_of_memory},
                                    {NULL, NULL}};
     return t_main(argc, argv, cases);
 }

@@ -81,11 +81,21 @@ static crm_status take_items(crm_store *s, store_entry *e)
     return CRM_OK;
 }
 
+/* Rows are read in random order in training.  A file that memory cannot hold is then read page by
+ * page: reading ahead would throw out more than it brings. */
+static void advise(const crm_store *s)
+{
+    int64_t limit = crm_mem_limit();
+
+    if (limit > 0 && s->size > limit / 2) posix_madvise(s->map, (size_t)s->size, POSIX_MADV_RANDOM);
+}
+
 static crm_status map_arrays(crm_store *s)
 {
     s->map = mmap(NULL, (size_t)s->size, PROT_READ, MAP_SHARED, s->fd, 0);
     if (s->map == MAP_FAILED) s->map = NULL;
     CRM_CHECK(s->map, CRM_ERR_IO, "%s: cannot be mapped: %s", s->path, strerror(errno));
+    advise(s);
     CRM_NEW(s->array, s->table.n);
     for (int i = 0; i < s->table.n; i++) {
         store_entry *e = &s->table.entry[i];
