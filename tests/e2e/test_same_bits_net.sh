@@ -1,0 +1,55 @@
+#!/bin/bash
+# The full net, all branches and heads, on generated customers: same digests and model file on 1-4 ranks, shared or
+# separate fits, 1-2 threads, every instruction set, and, where a second build is there, another compiler.
+# timeout: 300
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$TMP" || exit 1
+config=$CRM_SOURCE_DIR/configs/quickstart.yaml
+
+# study NAME RANKS ARGS...
+study() {
+  local name=$1 n=$2
+  shift 2
+  ranks "$n" crossval "$config" --set data.path="$TMP/customers.h5" --set eval.models=[hybrid] --set eval.folds=2 \
+    --set train.epochs=3 --out "$TMP/$name" "$@" >"$TMP/$name.txt" 2>"$TMP/$name.err" ||
+    { cat "$TMP/$name.err" >&2; return 1; }
+}
+ranks 2 synth --set data.path=customers.h5 --set synth.customers=700 >/dev/null 2>&1 || not_ok "700 customers"
+if study r1 1; then ok "crossval on 1 rank"; else not_ok "crossval on 1 rank"; exit 1; fi
+want=$(digests r1)
+[ "${#want}" -gt 150 ] || not_ok "digests are there" "$want"
+
+same() {
+  local label=$1 name=$2
+  shift 2
+  if study "$name" "$@" && [ "$(digests "$name")" = "$want" ] && cmp -s r1/summary.json "$name/summary.json" &&
+    cmp -s r1/predictions.h5 "$name/predictions.h5" && cmp -s r1/models/hybrid.h5 "$name/models/hybrid.h5"; then
+    ok "$label"
+  else
+    not_ok "$label" "$(digests "$name" 2>/dev/null)"
+  fi
+}
+for n in 2 3 4; do same "crossval on $n ranks" "r$n" "$n"; done
+same "2 ranks share each fit, 2 threads each" g2t2 2 --set eval.group_ranks=2 --set train.threads=2
+same "3 ranks share each fit" g3 3 --set eval.group_ranks=3
+same "4 ranks share each fit" g4 4 --set eval.group_ranks=4
+for path in avx2 portable; do
+  if [ "$path" = portable ] || grep -qw "$path" /proc/cpuinfo; then
+    CRM_CPU=$path same "instruction set $path" "cpu-$path" 2
+  else
+    skip "instruction set $path" "this CPU has no $path"
+  fi
+done
+clang=${CRM_CLANG_BUILD_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi
+if [ -x "$clang" ]; then
+  CRMPI=$clang same "built by clang -O2" clang 2
+else
+  skip "built by clang -O2" "no build in build/clang"
+fi
+# the check of the check: the model file holds parameters of every branch, and another setting gives other digests
+check "parameters of every branch" sh -c 'for p in mconv1.weight gru.weight_ih_l0 tconv1.weight temb.weight prof.weight \
+  heads.churn.weight heads.sentiment.weight; do h5ls -r r1/models/hybrid.h5 | grep -q "/$p " || { echo "$p"; exit 1; }; done'
+study other 1 --set model.rnn=lstm
+if [ "$(digests other)" != "$want" ]; then ok "another kind of net differs"; else not_ok "another kind of net differs"; fi
+exit "$failed"
