@@ -36,10 +36,10 @@ static void near(double got, double expected, double *worst)
     if (!(off <= *worst)) *worst = off; /* NaN counts */
 }
 
-/* h of a sequence; gradients of about 20 of its inputs. */
+/* h of a sequence; gradients of about 10 of its inputs. */
 static void check_sequence(const batch *b, reference *r, int lane, int64_t i, double *h, double *dx)
 {
-    int64_t steps = length_of(b, lane, i), inputs = b->x.d, jump = steps * inputs / 20 + 1;
+    int64_t steps = length_of(b, lane, i), inputs = b->x.d, jump = steps * inputs / 10 + 1;
 
     reference_set(r, b->id[lane][i], steps);
     reference_run(r);
@@ -53,12 +53,12 @@ static void check_sequence(const batch *b, reference *r, int lane, int64_t i, do
     }
 }
 
-/* About 40 gradients of each weight of a lane. */
+/* About 16 gradients of each weight of a lane. */
 static void check_weights(const batch *b, reference *r, int lane, double *worst)
 {
     for (int k = 0; k < WEIGHTS; k++) {
         const mat *m = &b->dw[k];
-        int64_t count = m->n * m->d, jump = count / 40 + 1;
+        int64_t count = m->n * m->d, jump = count / 16 + 1;
 
         for (int64_t at = lane; at < count; at += jump) {
             double expected = 0;
@@ -226,7 +226,7 @@ static void try_trial(crm_device *d, int k)
 
     batch_new(&b, t, t.s->lanes, t.s->length, 0);
     run_batch(d, &b);
-    check_values(&b);
+    if (!have_bits[k]) check_values(&b); /* later paths must have the same bits */
     compare_bits(k, &b);
     check_alone(d, &b);
     check_lanes(d, &b);

@@ -40,15 +40,15 @@ typedef enum crm_cpu_form {
 } crm_cpu_form;
 void crm_cpu_conv_form(crm_device *d, int form);
 
-/* Whether text convolutions work out equal tokens once (as they do) or one by one (for tests; results
- * have equal bits). */
+/* Whether text convolutions work out equal tokens once (as they do) or one by one (for tests;
+ * results have equal bits). */
 void crm_cpu_text_share(crm_device *d, bool share);
 
 typedef struct cpu_state {
     const crm_cpu_kernels *k;
     int32_t text_stamp; /* of the last piece of a text convolution */
     bool text_apart;    /* crm_cpu_text_share(d, false)            */
-    float *pack; /* CRM_CPU_PACK floats, made by the first matrix product */
+    float *pack;        /* CRM_CPU_PACK floats, made by the first matrix product */
     int conv_form;
     struct {
         void *at;

@@ -173,7 +173,7 @@ typedef struct crm_cpu_kernels {
     void (*gather)(const crm_cpu_terms *t, float *to);
     /* y[n], arg[n]: the larger of y and x, whose row number is given; equal: y stays. */
     void (*max_row)(const float *x, int32_t row, float *y, int32_t *arg, int64_t n);
-    void (*add_row)(const float *x, float *y, int64_t n); /* y += x */
+    void (*add_row)(const float *x, float *y, int64_t n);                 /* y += x */
     void (*times_row)(const float *x, float factor, float *y, int64_t n); /* y = factor x */
     /* How many of x[n] are not zero; their values and places in order. */
     int64_t (*count_nonzero)(const float *x, int64_t n);

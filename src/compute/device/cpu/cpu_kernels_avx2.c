@@ -15,9 +15,9 @@ enum { LANES = 8, MR = 6, NV = 2 };
 #define V_NONZERO(p)                                                                               \
     (unsigned)_mm256_movemask_ps(                                                                  \
         _mm256_cmp_ps(_mm256_loadu_ps(p), _mm256_setzero_ps(), _CMP_NEQ_UQ))
-#define V_MASK                __m256
-#define V_GREATER(a, b)       _mm256_cmp_ps(a, b, _CMP_GT_OQ)
-#define V_UNORDERED(a)        _mm256_cmp_ps(a, a, _CMP_UNORD_Q)
-#define V_CHOOSE(m, yes, no)  _mm256_blendv_ps(no, yes, m)
+#define V_MASK               __m256
+#define V_GREATER(a, b)      _mm256_cmp_ps(a, b, _CMP_GT_OQ)
+#define V_UNORDERED(a)       _mm256_cmp_ps(a, a, _CMP_UNORD_Q)
+#define V_CHOOSE(m, yes, no) _mm256_blendv_ps(no, yes, m)
 
 #include "cpu_kernels.inc.h"

@@ -15,9 +15,9 @@ enum { LANES = 16, MR = 12, NV = 2 };
 /* A bit for each element that is not zero. */
 #define V_NONZERO(p)                                                                               \
     (unsigned)_mm512_cmp_ps_mask(_mm512_loadu_ps(p), _mm512_setzero_ps(), _CMP_NEQ_UQ)
-#define V_MASK                __mmask16
-#define V_GREATER(a, b)       _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ)
-#define V_UNORDERED(a)        _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q)
-#define V_CHOOSE(m, yes, no)  _mm512_mask_blend_ps(m, no, yes)
+#define V_MASK               __mmask16
+#define V_GREATER(a, b)      _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ)
+#define V_UNORDERED(a)       _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q)
+#define V_CHOOSE(m, yes, no) _mm512_mask_blend_ps(m, no, yes)
 
 #include "cpu_kernels.inc.h"
