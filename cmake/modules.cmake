@@ -7,6 +7,12 @@ endif()
 if(CRM_SANITIZE)
   list(APPEND CRM_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
+  # Without optimisation gcc leaves the upper halves of vector registers in use (vzeroupper is one of the "expensive"
+  # ones), and every scalar function of libm after a kernel takes several times as long.
+  list(APPEND CRM_FLAGS -O1)
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    list(APPEND CRM_FLAGS -fexpensive-optimizations)
+  endif()
 endif()
 
 # Reads src/LAYERS into CRM_MODULES, CRM_DEPS_<module> and CRM_WING_<module>.

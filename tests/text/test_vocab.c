@@ -125,7 +125,7 @@ static void lists(void)
 static void large_ones(void)
 {
     enum { N = 100000 };
-    static char text[N][8];
+    static char text[N][16];
     static const char *word[N];
     static int64_t count[N];
     static int32_t id[N];
