@@ -48,8 +48,13 @@ else
   skip "built by clang -O2" "no build in build/clang"
 fi
 # the check of the check: the model file holds parameters of every branch, and another setting gives other digests
-check "parameters of every branch" sh -c 'for p in mconv1.weight gru.weight_ih_l0 tconv1.weight temb.weight prof.weight \
-  heads.churn.weight heads.sentiment.weight; do h5ls -r r1/models/hybrid.h5 | grep -q "/$p " || { echo "$p"; exit 1; }; done'
+every_branch() {
+  local p
+  for p in mconv1.weight gru.weight_ih_l0 tconv1.weight temb.weight prof.weight heads.churn.weight heads.sentiment.weight; do
+    h5ls -r r1/models/hybrid.h5 | grep -q "/$p " || return 1
+  done
+}
+check "parameters of every branch" every_branch
 study other 1 --set model.rnn=lstm
 if [ "$(digests other)" != "$want" ]; then ok "another kind of net differs"; else not_ok "another kind of net differs"; fi
 exit "$failed"
