@@ -38,6 +38,11 @@ typedef enum crm_model_pool {
     CRM_MODEL_LAST,
     CRM_MODEL_ATTENTION
 } crm_model_pool;
+typedef enum crm_model_documents_pool {
+    CRM_DOCUMENTS_MAX,
+    CRM_DOCUMENTS_MEAN,
+    CRM_DOCUMENTS_ATTENTION
+} crm_model_documents_pool;
 typedef enum crm_model_columns {
     CRM_COLUMNS_FLAT, /* the flat view: what classical models see */
     CRM_COLUMNS_OWN,  /* the columns of the profile block only    */
@@ -71,26 +76,27 @@ typedef struct crm_model_cfg {
     int text_pool;       /* crm_model_pool: over tokens, of the GRU (CNN: maximum)      */
     int64_t text_length; /* the first so many tokens of a document are seen             */
     int64_t documents;   /* the last so many documents of a customer are seen           */
-    int documents_pool;  /* crm_model_pool without last                                 */
+    int documents_pool;  /* crm_model_documents_pool                                    */
     crm_opt_list heads;  /* further targets to learn: "name", "name:weight",
                             "name:weight:loss" (loss: huber or poisson, for numbers)    */
 } crm_model_cfg;
 extern const crm_opt crm_model_opts[];
 /** Lists hold integers in their ranges, at most 16 of them (text_kernels: 8, distinct, none wider
  *  than text_length); options fit each other; items of heads can be read.  What a branch that is
- *  switched off does not read is not looked at.  CRM_ERR_CONFIG with key, value and what to do. */
+ *  switched off does not read is not looked at.  CRM_ERR_CONFIG with "key: value 'x', what to do"
+ *  or "key: what to do". */
 CRM_CHECKED crm_model_cfg_check(const crm_model_cfg *cfg);
 
 enum { CRM_MODEL_HEADS_MAX = 32, CRM_MODEL_HEAD_NAME_MAX = 64 };
 /** One item of cfg->heads. */
 typedef struct crm_model_target {
     char name[CRM_MODEL_HEAD_NAME_MAX];
-    double weight; /* > 0; 1 when not given                                              */
+    double weight; /* 1e-6..1e6; 1 when not given                                       */
     int kind;      /* CRM_HEAD_HUBER or CRM_HEAD_POISSON as asked for, -1 when not given */
 } crm_model_target;
 /** Split the items "name", "name:weight", "name:weight:loss" of cfg->heads into out[0 .. *n).
  *  CRM_ERR_CONFIG: more than CRM_MODEL_HEADS_MAX, an empty or too long name, the same name twice, a
- *  weight that is no positive number, an unknown loss. */
+ *  weight that is no number from 1e-6 to 1e6, an unknown loss. */
 CRM_CHECKED crm_model_parse_heads(const crm_model_cfg *cfg,
                                   crm_model_target out[CRM_MODEL_HEADS_MAX], int *n);
 

@@ -65,7 +65,7 @@ static void deep_gru(hybrid *h)
     h->cfg.rnn_layers = 2;
     h->cfg.text = CRM_TEXT_GRU;
     h->cfg.text_pool = CRM_MODEL_LAST;
-    h->cfg.documents_pool = CRM_MODEL_MEAN;
+    h->cfg.documents_pool = CRM_DOCUMENTS_MEAN;
     h->cfg.residual = true;
 }
 
@@ -74,7 +74,7 @@ static void attention(hybrid *h)
     h->cfg.rnn_pool = CRM_MODEL_ATTENTION;
     h->cfg.text = CRM_TEXT_GRU;
     h->cfg.text_pool = CRM_MODEL_ATTENTION;
-    h->cfg.documents_pool = CRM_MODEL_ATTENTION;
+    h->cfg.documents_pool = CRM_DOCUMENTS_ATTENTION;
     h->cfg.months_pool = CRM_MODEL_LAST;
 }
 

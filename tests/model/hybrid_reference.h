@@ -263,13 +263,14 @@ static inline int h_document(const href *r, int64_t doc, double *out)
 
 static inline int h_text(const href *r, int row, double *out)
 {
+    static const int documents[] = {CRM_MODEL_MAX, CRM_MODEL_MEAN, CRM_MODEL_ATTENTION};
     int64_t first = r->h->doc_first[row], n = r->h->doc_first[row + 1] - first;
     h_rows x;
     int width = h_document(r, 0, x[0]);
 
     for (int64_t i = 0; i < n; i++)
         h_document(r, first + i, x[i]);
-    h_pool(r, "d", r->h->cfg.documents_pool, false, (int)n, width, x, out);
+    h_pool(r, "d", documents[r->h->cfg.documents_pool], false, (int)n, width, x, out);
     return width;
 }
 

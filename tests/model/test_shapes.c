@@ -185,7 +185,8 @@ static void other_names(void)
     f.cfg.rnn_both = true;
     f.cfg.rnn_layers = 2;
     f.cfg.text = CRM_TEXT_GRU;
-    f.cfg.rnn_pool = f.cfg.text_pool = f.cfg.documents_pool = CRM_MODEL_ATTENTION;
+    f.cfg.rnn_pool = f.cfg.text_pool = CRM_MODEL_ATTENTION;
+    f.cfg.documents_pool = CRM_DOCUMENTS_ATTENTION;
     f.in.max_tokens = f.in.max_events = 3;
     if (open_model(&f))
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
@@ -317,6 +318,17 @@ static void touched(void)
 }
 
 /* ---- options ---- */
+/* As the program tells it: the option that a message of crm_model_cfg_check begins with is rejected
+ * in the name of the place where it was set. */
+static crm_status reject(const crm_opt_set *s)
+{
+    char key[64] = "", why[512];
+
+    snprintf(why, sizeof why, "%s", crm_err_text());
+    if (strstr(why, ": ")) snprintf(key, sizeof key, "%.*s", (int)(strchr(why, ':') - why), why);
+    return crm_opt_set_reject(s, key, "%s", why);
+}
+
 static crm_status load(const char *const *sets, int n, crm_model_cfg *cfg)
 {
     crm_opt_set *s = NULL;
@@ -325,7 +337,7 @@ static crm_status load(const char *const *sets, int n, crm_model_cfg *cfg)
     T_OK(crm_opt_set_new(&s));
     T_OK(crm_opt_set_add(s, crm_model_opts, cfg));
     st = crm_opt_set_load(s, NULL, sets, n);
-    if (!st) st = crm_model_cfg_check(cfg);
+    if (!st && crm_model_cfg_check(cfg)) st = reject(s);
     crm_opt_set_free(&s);
     return st;
 }
@@ -339,7 +351,7 @@ static void defaults(void)
     T_EQ_I(cfg.rnn, CRM_MODEL_GRU);
     T_EQ_I(cfg.rnn_pool, CRM_MODEL_LAST);
     T_EQ_I(cfg.text, CRM_TEXT_CNN);
-    T_EQ_I(cfg.documents_pool, CRM_MODEL_MAX);
+    T_EQ_I(cfg.documents_pool, CRM_DOCUMENTS_MAX);
     T_EQ_I(cfg.event_steps, 50);
     T_EQ_I(cfg.text_length, 64);
     T_CHECK(cfg.event_time && !cfg.rnn_both);
@@ -352,16 +364,19 @@ static void bad_options(void)
     } bad[] = {
         {"model.months=32,x", "model.months: value 'x', allowed: integers 1..65536"},
         {"model.months=0", "model.months: value '0', allowed: integers 1..65536"},
-        {"model.months_kernel=4", "model.months_kernel: value 4, allowed: odd integers"},
+        {"model.months_kernel=4", "model.months_kernel: value '4', allowed: odd integers"},
         {"model.text_kernels=1,65", "value '65', allowed: integers 1..64 (model.text_length)"},
-        {"model.text_kernels=2,3,2", "value '2' is there twice"},
+        {"model.text_kernels=2,3,2", "value '2', allowed: widths that differ (2 is there twice)"},
         {"model.text_kernels=1,2,3,4,5,6,7,8,9", "9 numbers, allowed: at most 8"},
-        {"model.text_kernels=", "model.text_kernels is empty"},
-        {"model.text_pool=mean", "value 'mean' needs model.text gru"},
-        {"model.documents_pool=last", "value 'last', allowed: max, mean, attention"},
-        {"model.heads=spend:1:ridge", "loss 'ridge', allowed: huber, poisson"},
-        {"model.heads=spend:0", "'spend:0': the weight is not a number above 0"},
-        {"model.heads=spend:", "'spend:': the weight is not a number"},
+        {"model.text_kernels=", "model.text_kernels: value '', allowed: at least one"},
+        {"model.text_pool=mean", "value 'mean', allowed: max (others need model.text gru)"},
+        {"model.documents_pool=last", "allowed: max, mean, attention"},
+        {"model.heads=spend:1:ridge",
+         "'spend:1:ridge', allowed losses: huber, poisson (not 'ridge')"},
+        {"model.heads=spend:0", "'spend:0', allowed weight of 'spend': a number 1e-6..1e6"},
+        {"model.heads=spend:1e-7", "'spend:1e-7', allowed weight of 'spend'"},
+        {"model.heads=a,spend:1e7", "'spend:1e7', allowed weight of 'spend'"},
+        {"model.heads=spend:", "'spend:', allowed weight of 'spend': a number"},
         {"model.heads=:2", "value ':2', allowed: name, name:weight"},
         {"model.heads=a:1,b,a", "target 'a' is there twice"}};
     crm_model_cfg cfg;
@@ -421,7 +436,7 @@ static void refused(void)
 
     make(&f);
     f.cfg.rnn_units = 0;
-    refuse(&f, CRM_ERR_CONFIG, "model.rnn_units: value 0, allowed: integers 1..4096");
+    refuse(&f, CRM_ERR_CONFIG, "model.rnn_units: value '0', allowed: integers 1..4096");
     f.in.max_tokens = 65;
     refuse(&f, CRM_ERR_ARG, "documents of 65 tokens; model.text_length is 64");
     f.head[3].documents = true;

@@ -6,6 +6,9 @@
 
 #include "crmpi/base_str.h"
 
+/* Of a head in the loss of the net, where floats have digits to spare. */
+static const double weight_min = 1e-6, weight_max = 1e6;
+
 enum { UNITS_MAX = 4096, ROWS_MAX = 4096, KERNEL_MAX = 31 };
 
 static const char *const columns_names[] = {"flat", "own", "none", NULL};
@@ -13,10 +16,12 @@ static const char *const rnn_names[] = {"none", "gru", "lstm", NULL};
 static const char *const text_names[] = {"none", "cnn", "gru", NULL};
 static const char *const pool_names[] = {"max", "mean", "last", "attention", NULL};
 static const char *const months_pool_names[] = {"max", "mean", "last", NULL};
+static const char *const documents_pool_names[] = {"max", "mean", "attention", NULL};
 static const char *const loss_names[] = {
     [CRM_HEAD_HUBER] = "huber", [CRM_HEAD_POISSON] = "poisson"};
 _Static_assert(CRM_TEXT_COUNT == 3 && CRM_MODEL_LSTM == 2 && CRM_MODEL_ATTENTION == 3 &&
-                   CRM_COLUMNS_NONE == 2 && CRM_HEAD_KIND_COUNT == 3,
+                   CRM_DOCUMENTS_ATTENTION == 2 && CRM_COLUMNS_NONE == 2 &&
+                   CRM_HEAD_KIND_COUNT == 3,
                "names of the options");
 
 #define S crm_model_cfg
@@ -78,11 +83,12 @@ const crm_opt crm_model_opts[] = {
               "so many of the first tokens of a document are seen"),
     CRM_OPT_I(S, documents, "model.documents", 8, 1, ROWS_MAX, "documents", 0,
               "so many of the last documents of a customer are seen"),
-    CRM_OPT_E(S, documents_pool, "model.documents_pool", "max", pool_names, 0,
+    CRM_OPT_E(S, documents_pool, "model.documents_pool", "max", documents_pool_names, 0,
               "how the documents of a customer become one vector: max, mean or attention"),
     CRM_OPT_L(S, heads, "model.heads", "", NULL, 0,
               "further targets to learn with the same net: name, name:weight (of its loss, 1 when "
-              "not given) or name:weight:loss (huber or poisson, for numbers), at most 32 of them"),
+              "not given, from 1e-6 to 1e6) or name:weight:loss, at most 32 of them; the loss of "
+              "numbers is poisson, which needs values of 0 or more, or huber"),
     {.key = NULL}};
 #undef S
 
@@ -113,7 +119,7 @@ static crm_status check_ranges(const range *r, int n)
 {
     for (int i = 0; i < n; i++)
         CRM_CHECK(r[i].value >= 1 && r[i].value <= r[i].max, CRM_ERR_CONFIG,
-                  "%s: value %lld, allowed: integers 1..%lld", r[i].key, (long long)r[i].value,
+                  "%s: value '%lld', allowed: integers 1..%lld", r[i].key, (long long)r[i].value,
                   (long long)r[i].max);
     return CRM_OK;
 }
@@ -127,7 +133,7 @@ static crm_status check_months(const crm_model_cfg *cfg)
     CRM_CHECK(cfg->months_kernel >= 1 && cfg->months_kernel <= KERNEL_MAX &&
                   cfg->months_kernel % 2 == 1,
               CRM_ERR_CONFIG,
-              "model.months_kernel: value %lld, allowed: odd integers 1..%d (so that as many "
+              "model.months_kernel: value '%lld', allowed: odd integers 1..%d (so that as many "
               "months come out as go in)",
               (long long)cfg->months_kernel, KERNEL_MAX);
     CRM_CHECK(cfg->months_pool != CRM_MODEL_ATTENTION, CRM_ERR_CONFIG,
@@ -150,21 +156,24 @@ static crm_status check_kernels(const crm_model_cfg *cfg)
 
     CRM_TRY(model_read_list("model.text_kernels", &cfg->text_kernels, CRM_TEXT_KERNELS,
                             MODEL_WIDTH_MAX, &k));
-    CRM_CHECK(k.n > 0, CRM_ERR_CONFIG,
-              "model.text_kernels is empty: name at least one width, or set model.text none");
+    CRM_CHECK(
+        k.n > 0, CRM_ERR_CONFIG,
+        "model.text_kernels: value '', allowed: at least one width; for no text set model.text "
+        "none");
     for (int i = 0; i < k.n; i++) {
         CRM_CHECK(k.item[i] <= cfg->text_length, CRM_ERR_CONFIG,
                   "model.text_kernels: value '%lld', allowed: integers 1..%lld "
                   "(model.text_length)",
                   (long long)k.item[i], (long long)cfg->text_length);
         for (int j = 0; j < i; j++)
-            CRM_CHECK(k.item[i] != k.item[j], CRM_ERR_CONFIG,
-                      "model.text_kernels: value '%lld' is there twice; for more filters raise "
-                      "model.text_filters",
-                      (long long)k.item[i]);
+            CRM_CHECK(
+                k.item[i] != k.item[j], CRM_ERR_CONFIG,
+                "model.text_kernels: value '%lld', allowed: widths that differ (%lld is there "
+                "twice); for more filters raise model.text_filters",
+                (long long)k.item[i], (long long)k.item[i]);
     }
     CRM_CHECK(cfg->text_pool == CRM_MODEL_MAX, CRM_ERR_CONFIG,
-              "model.text_pool: value '%s' needs model.text gru; with cnn set it to max",
+              "model.text_pool: value '%s', allowed: max (others need model.text gru)",
               pool_names[cfg->text_pool]);
     return CRM_OK;
 }
@@ -177,8 +186,6 @@ static crm_status check_text(const crm_model_cfg *cfg)
 
     if (cfg->text == CRM_TEXT_NONE) return CRM_OK;
     CRM_TRY(check_ranges(r, 3));
-    CRM_CHECK(cfg->documents_pool != CRM_MODEL_LAST, CRM_ERR_CONFIG,
-              "model.documents_pool: value 'last', allowed: max, mean, attention");
     return cfg->text == CRM_TEXT_CNN ? check_kernels(cfg) : CRM_OK;
 }
 
@@ -203,8 +210,8 @@ static crm_status parse_loss(const char *item, const char *text, int *kind)
             *kind = k;
             return CRM_OK;
         }
-    CRM_FAIL(CRM_ERR_CONFIG, "model.heads: value '%s': loss '%s', allowed: huber, poisson", item,
-             text);
+    CRM_FAIL(CRM_ERR_CONFIG, "model.heads: value '%s', allowed losses: huber, poisson (not '%s')",
+             item, text);
 }
 
 static crm_status parse_head(const char *item, crm_model_target *t)
@@ -220,8 +227,10 @@ static crm_status parse_head(const char *item, crm_model_target *t)
               item, CRM_MODEL_HEAD_NAME_MAX - 1);
     *t = (crm_model_target){.kind = -1};
     memcpy(t->name, item, name);
-    CRM_CHECK(crm_parse_f64(weight, digits, &t->weight) && t->weight > 0, CRM_ERR_CONFIG,
-              "model.heads: value '%s': the weight is not a number above 0", item);
+    CRM_CHECK(crm_parse_f64(weight, digits, &t->weight) && t->weight >= weight_min &&
+                  t->weight <= weight_max,
+              CRM_ERR_CONFIG, "model.heads: value '%s', allowed weight of '%s': a number 1e-6..1e6",
+              item, t->name);
     return loss ? parse_loss(item, loss + 1, &t->kind) : CRM_OK;
 }
 

@@ -61,14 +61,22 @@ static crm_status add_gru(crm_model *m)
     return model_add_pool(m, "t", m->cfg.text_pool, true, h, m->documents);
 }
 
+static int documents_pool(const crm_model *m)
+{
+    static const int pool[] = {[CRM_DOCUMENTS_MAX] = CRM_MODEL_MAX,
+                               [CRM_DOCUMENTS_MEAN] = CRM_MODEL_MEAN,
+                               [CRM_DOCUMENTS_ATTENTION] = CRM_MODEL_ATTENTION};
+
+    return pool[m->cfg.documents_pool];
+}
+
 crm_status model_text_build(crm_model *m, crm_value out)
 {
     CRM_TRY(add_rows(m));
     CRM_TRY(crm_net_value_in(m->net, m->docs.domain, model_text_width(m), &m->documents));
     CRM_TRY(m->cfg.text == CRM_TEXT_CNN ? add_cnn(m) : add_gru(m));
-    return out == MODEL_NEW
-               ? CRM_OK
-               : model_add_pool(m, "d", m->cfg.documents_pool, false, m->documents, out);
+    return out == MODEL_NEW ? CRM_OK
+                            : model_add_pool(m, "d", documents_pool(m), false, m->documents, out);
 }
 
 crm_status model_text_bind(crm_model *m, const crm_model_batch *b)
