@@ -32,6 +32,27 @@ ranks() {
   timeout "${RUN_TIMEOUT:-120}" mpirun --oversubscribe --bind-to none -n "$n" "$CRMPI" "$@"
 }
 
+# alone ARGS...: crmpi as one process without a launcher
+alone() {
+  timeout "${RUN_TIMEOUT:-120}" "$CRMPI" "$@"
+}
+
+# exits N ARGS...: as ranks; its exit code is that of all ranks, 99 when they are not one.  The launcher sees 0 and so
+# kills nobody before a code is written, nor waits a second for the killed.
+exits() {
+  local n=$1 got
+  shift
+  rm -rf "$TMP/codes"
+  mkdir "$TMP/codes"
+  # shellcheck disable=SC2016
+  timeout "${RUN_TIMEOUT:-120}" mpirun --oversubscribe --bind-to none -n "$n" bash -c \
+    '"${@:2}"; echo $? >"$1/$OMPI_COMM_WORLD_RANK"' _ "$TMP/codes" "$CRMPI" "$@" || return 99
+  got=$(sort -n "$TMP"/codes/* | uniq -c | awk '{print $1 "x" $2}' | tr '\n' ' ')
+  [ "${got%%x*}" = "$n" ] || { echo "exit codes of $n ranks: $got" >&2; return 99; }
+  got=${got#*x}
+  return "${got% }"
+}
+
 # digests RUN: the digests of summary.json, one line
 digests() {
   tr -d ' \n' <"$1/summary.json" | sed 's/.*"digests":{\([^}]*\)}.*/\1/'
