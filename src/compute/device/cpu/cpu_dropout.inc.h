@@ -4,19 +4,30 @@
 
 enum { BLOCKS = 16 }; /* of four words, side by side in vector registers */
 
-/* c[w][i] is word w of the counter of block i, and of its random numbers afterwards. */
-static inline void philox(uint32_t c[4][BLOCKS], uint32_t k0, uint32_t k1)
+/* c[w][i] is word w of the counter of block i, and of its random numbers afterwards.  The two
+ * halves of a product are written out, so that compilers multiply whole registers. */
+static inline void philox(uint32_t c[restrict 4][BLOCKS], uint32_t k0, uint32_t k1)
 {
-    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
-        for (int i = 0; i < BLOCKS; i++) {
-            uint64_t p0 = (uint64_t)c[0][i] * 0xD2511F53u, p1 = (uint64_t)c[2][i] * 0xCD9E8D57u;
-            uint32_t w1 = c[1][i], w3 = c[3][i];
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        uint32_t h0[BLOCKS], l0[BLOCKS], h1[BLOCKS], l1[BLOCKS];
 
-            c[0][i] = (uint32_t)(p1 >> 32) ^ w1 ^ k0;
-            c[1][i] = (uint32_t)p1;
-            c[2][i] = (uint32_t)(p0 >> 32) ^ w3 ^ k1;
-            c[3][i] = (uint32_t)p0;
+        for (int i = 0; i < BLOCKS; i++) {
+            uint64_t p = (uint64_t)c[0][i] * 0xD2511F53u;
+            h0[i] = (uint32_t)(p >> 32);
+            l0[i] = (uint32_t)p;
         }
+        for (int i = 0; i < BLOCKS; i++) {
+            uint64_t p = (uint64_t)c[2][i] * 0xCD9E8D57u;
+            h1[i] = (uint32_t)(p >> 32);
+            l1[i] = (uint32_t)p;
+        }
+        for (int i = 0; i < BLOCKS; i++) {
+            c[0][i] = h1[i] ^ c[1][i] ^ k0;
+            c[1][i] = l1[i];
+            c[2][i] = h0[i] ^ c[3][i] ^ k1;
+            c[3][i] = l0[i];
+        }
+    }
 }
 
 static void dropout_row(const crm_cpu_mask *m, float *x, int64_t d)
