@@ -83,17 +83,19 @@ check "and the difference is named" grep -q 'variants.hybrid-same.train.epochs: 
 ranks 2 train same.yaml --out one --set eval.models=hybrid >out 2>err
 check "an entry that eval.models does not name is one warning" test "$(grep -c 'not in eval.models: variants.hybrid-same$' err)" = 1
 
-# fails NAME TEXT ARGS...: exit code 2 with the text
+# fails NAME TEXT ARGS...: exit code 2 with the text, first on 2 ranks, then as one process
+on=(exits 2)
 fails() {
   local name=$1 text=$2 rc
   shift 2
-  exits 2 "$@" >out 2>err
+  "${on[@]}" "$@" >out 2>err
   rc=$?
   if [ $rc = 2 ] && grep -qF -- "$text" err && [ ! -e bad ]; then ok "$name"; else not_ok "$name" "rc $rc: $(cat err)"; fi
 }
 fails "a variant without an entry" "'hybrid-tiny' is a variant of hybrid without an entry in variants; write how it differs: variants: {hybrid-tiny: {KEY: VALUE}}" \
   crossval study.yaml --out bad --set eval.models=hybrid,hybrid-tiny
 fails "a slip of the pen in eval.models" "did you mean 'hybrid-small'?" crossval study.yaml --out bad --set eval.models=hybrid-smal
+on=(alone)
 fails "a variant of no model" "--set variants.forest-x.model.hidden=2: value '2' is given to a variant of no model" \
   crossval study.yaml --out bad --set variants.forest-x.model.hidden=2
 fails "an option of another model" "is given to an option that this model does not have; allowed: " \
