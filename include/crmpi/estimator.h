@@ -40,11 +40,12 @@ typedef struct crm_epoch {
     /* Losses by target, the one that decides first; 0: not told.  Lent for the call. */
     int n_heads;
     const char *const *head;       /* [n_heads] names of targets                          */
-    const double *head_loss;       /* [n_heads] of the training rows, without its weight  */
-    const double *head_valid_loss; /* [n_heads]; NaN when there is no inner validation part */
+    const double *head_loss;       /* [n_heads] of the training rows, without its weight;
+                                      NaN without any label there                         */
+    const double *head_valid_loss; /* [n_heads]; NaN likewise, and without inner validation */
 } crm_epoch;
-/** Where a long epoch stands, about twice a second.  All of it is for display only: the loss is a
- *  mean over what this rank has seen of the epoch. */
+/** Where an epoch stands: after its first step, then about twice a second.  All of it is for
+ * display only: the loss is a mean over what this rank has seen of the epoch. */
 typedef struct crm_step {
     const char *phase;
     int member;

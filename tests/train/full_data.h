@@ -24,7 +24,7 @@ typedef struct full {
     int32_t kind[ROWS * DOCS_MAX], token[ROWS * DOCS_MAX * TOKENS_MAX];
     float doc_time[ROWS * DOCS_MAX];
     int32_t churn[ROWS], segment[ROWS], mood[ROWS * DOCS_MAX], issue[ROWS * DOCS_MAX];
-    float visits[ROWS * 2];
+    float visits[ROWS * 2], change[ROWS];
 } full;
 
 static inline void make_months(full *d, int64_t i, crm_rng *r)
@@ -75,6 +75,7 @@ static inline void make_labels(full *d, int64_t i)
     d->churn[i] = event + word + (last > 8) + (d->num[i * NUM] > 0) >= 2;
     d->segment[i] = i % 5 == 0 ? -1 : event + word;
     d->visits[2 * i] = i % 7 == 0 ? (float)NAN : (float)(d->event_first[i + 1] - d->event_first[i]);
+    d->change[i] = i == ROWS - 1 ? -3 : (float)(i % 3); /* a number below 0 in the last row only */
     d->visits[2 * i + 1] = d->churn[i] ? 3 : 1;
 }
 
@@ -281,6 +282,7 @@ static inline crm_status write_full(crm_comm *comm, const char *path, int varian
     if (strchr(blocks, 'd')) put_documents(&o, &d, variant);
     put_target(&o, "churn", "customer", CRM_I32, ROWS, 2, d.churn);
     put_target(&o, "segment", "customer", CRM_I32, ROWS, 3, d.segment);
+    put_target(&o, "change", "customer", CRM_F32, ROWS, 1, d.change);
     put_target(&o, "visits", "customer", CRM_F32, ROWS, 2, d.visits);
     CRM_TRY(o.st);
     return crm_store_commit(&o.w, NULL);

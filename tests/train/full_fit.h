@@ -5,9 +5,10 @@
 
 #include "crm_test_mpi.h"
 
-#include <unistd.h>
+#include <stdlib.h>
 
 #include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
 #include "crmpi/ckpt.h"
 #include "crmpi/train.h"
 #include "full_data.h"
@@ -15,7 +16,7 @@
 /* Files of the test. */
 enum { FILE_PLAIN, FILE_SHUFFLED, FILE_UNKNOWN, FILE_CUT, FILE_EMPTY, FILE_NO_MONTHS, FILE_TEXT };
 enum { FILES = FILE_TEXT + 1 };
-static char path[FILES][96];
+static char folder[128], path[FILES][160];
 
 /* Small enough for seconds, with every branch; events and documents are cut. */
 #define SMALL                                                                                      \
@@ -105,6 +106,18 @@ static inline double difference(const double *a, const double *b, int64_t first)
     return most;
 }
 
+/* Of this job, the same name on all ranks. */
+static inline crm_status make_folder(void)
+{
+    const char *dir = getenv("TMPDIR");
+
+    snprintf(folder, sizeof folder, "%.90s/crmpi-full-XXXXXX", dir && dir[0] ? dir : "/tmp");
+    if (crm_comm_rank(t_comm) == 0 && !mkdtemp(folder)) folder[0] = '\0';
+    CRM_TRY(crm_comm_bcast(t_comm, 0, folder, sizeof folder));
+    CRM_CHECK(folder[0], CRM_ERR_IO, "cannot make a folder in TMPDIR");
+    return CRM_OK;
+}
+
 static inline crm_status make_files(void)
 {
     static const struct {
@@ -115,9 +128,9 @@ static inline crm_status make_files(void)
                      [FILE_EMPTY] = {EMPTY, "pmed"},     [FILE_NO_MONTHS] = {PLAIN, "ped"},
                      [FILE_TEXT] = {PLAIN, "d"}};
 
-    /* names of the job, by the launcher's process, the same on all ranks */
+    CRM_TRY(make_folder());
     for (int i = 0; i < FILES; i++) {
-        snprintf(path[i], sizeof path[i], "/tmp/crmpi-full-%d-%d.h5", (int)getppid(), i);
+        snprintf(path[i], sizeof path[i], "%s/%d.h5", folder, i);
         CRM_TRY(write_full(t_comm, path[i], file[i].variant, file[i].blocks));
     }
     return CRM_OK;
@@ -133,8 +146,7 @@ static inline int run_cases(int argc, char **argv, const t_case *cases)
         return 1;
     }
     bad = t_run_mpi(argc, argv, cases);
-    for (int i = 0; i < FILES; i++)
-        if (crm_comm_rank(t_comm) == 0) unlink(path[i]);
+    if (crm_comm_rank(t_comm) == 0 && crm_path_remove(folder)) crm_err_clear();
     crm_comm_stop(&t_comm);
     return bad;
 }

@@ -4,16 +4,16 @@
 #include "crm_test_mpi.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
 #include "crmpi/base_rng.h"
 #include "crmpi/store.h"
 #include "crmpi/train.h"
 
 enum { ROWS = 333, NUM = 5, LEVELS = 3 };
 
-static char folder[64], path[96];
+static char folder[128], path[160];
 
 /* Label = sign of a product of two columns, so that a net has something to learn. */
 static crm_status make_data(crm_comm *comm)
@@ -239,6 +239,19 @@ static void tells_phases(void)
     T_CHECK(strcmp(h.text, "f0f1") == 0 && h.epochs[0] == 3);
 }
 
+/* Of this job, the same name on all ranks. */
+static crm_status make_folder(void)
+{
+    const char *dir = getenv("TMPDIR");
+
+    snprintf(folder, sizeof folder, "%.90s/crmpi-train-XXXXXX", dir && dir[0] ? dir : "/tmp");
+    if (crm_comm_rank(t_comm) == 0 && !mkdtemp(folder)) folder[0] = '\0';
+    CRM_TRY(crm_comm_bcast(t_comm, 0, folder, sizeof folder));
+    CRM_CHECK(folder[0], CRM_ERR_IO, "cannot make a folder in TMPDIR");
+    snprintf(path, sizeof path, "%s/data.h5", folder);
+    return CRM_OK;
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"same bits on all ranks and threads", same_bits},
@@ -250,16 +263,13 @@ int main(int argc, char **argv)
                                    {NULL, NULL}};
     int bad;
 
-    /* a folder per job, named by the launcher's process, the same on all ranks */
-    snprintf(folder, sizeof folder, "/tmp/crmpi-train-%d", (int)getppid());
-    snprintf(path, sizeof path, "%s.h5", folder);
     if (crm_comm_start(&argc, &argv, &t_comm)) return 1;
-    if (make_data(t_comm)) {
+    if (make_folder() || make_data(t_comm)) {
         crm_err_print(crm_comm_rank(t_comm));
         return 1;
     }
     bad = t_run_mpi(argc, argv, cases);
-    if (crm_comm_rank(t_comm) == 0) unlink(path);
+    if (crm_comm_rank(t_comm) == 0 && crm_path_remove(folder)) crm_err_clear();
     crm_comm_stop(&t_comm);
     return bad;
 }

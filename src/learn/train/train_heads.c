@@ -66,19 +66,27 @@ static crm_status main_head(heads *hs, const crm_hybrid_cfg *cfg, const crm_fit 
     return balanced_weights(fit->train, t, &h->class_weight);
 }
 
-/* The names of all targets, for the message about one that is not there. */
-static crm_status no_target(const crm_data *d, const char *name)
+/* Names the targets that there are beside the one that is learnt anyway. */
+static crm_status no_target(const crm_data *d, const crm_target *main, const char *name)
 {
-    int n = crm_data_n_targets(d);
     const char **have, *near;
+    crm_str all = {0};
     crm_status st;
+    int n = 0;
 
-    CRM_NEW(have, n);
-    for (int i = 0; i < n; i++)
-        have[i] = crm_data_target(d, i)->name;
+    CRM_NEW(have, crm_data_n_targets(d));
+    for (int i = 0; i < crm_data_n_targets(d); i++) {
+        const crm_target *t = crm_data_target(d, i);
+        if (t == main) continue;
+        crm_str_addf(&all, "%s%s", n > 0 ? ", " : "", t->name);
+        have[n++] = t->name;
+    }
     near = crm_nearest(name, have, n);
-    CRM_SET(st, CRM_ERR_CONFIG, "model.heads: '%s' is no target of %s; did you mean '%s'?", name,
-            crm_data_path(d), near ? near : have[0]);
+    CRM_SET(st, CRM_ERR_CONFIG,
+            "model.heads: '%s' is no target of %s%s%s%s; there are beside %s: %s", name,
+            crm_data_path(d), near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "",
+            main->name, n > 0 && !all.failed ? all.text : "none");
+    crm_str_free(&all);
     crm_mem_free(have);
     return st;
 }
@@ -90,14 +98,40 @@ static const crm_target *target_named(const crm_data *d, const char *name)
     return NULL;
 }
 
+/* Labels of one row: itself, or all of its documents. */
+static void row_units(const crm_data *d, const crm_target *t, int64_t row, int64_t *first,
+                      int64_t *end)
+{
+    const int64_t *of = t->level == CRM_LEVEL_DOCUMENT ? crm_data_documents(d)->first : NULL;
+
+    *first = of ? of[row] : row;
+    *end = of ? of[row + 1] : row + 1;
+}
+
+/* Counts are 0 or more; below that the loss has no lower bound. */
+static crm_status check_counts(const crm_view *v, const crm_target *t, double weight)
+{
+    int64_t first, end;
+
+    for (int64_t i = 0; i < v->n; i++) {
+        row_units(v->data, t, v->row[i], &first, &end);
+        for (int64_t j = first * t->width; j < end * t->width; j++)
+            CRM_CHECK(!(t->value[j] < 0), CRM_ERR_CONFIG,
+                      "model.heads: '%s' holds %g; poisson needs 0 or more, write %s:%g:huber",
+                      t->name, (double)t->value[j], t->name, weight);
+    }
+    return CRM_OK;
+}
+
 /* Fill in what the target says; kind and weight are those of the config. */
 static crm_status further_head(heads *hs, int i, const crm_model_target *x,
-                               const crm_hybrid_cfg *cfg, const crm_data *d)
+                               const crm_hybrid_cfg *cfg, const crm_view *v)
 {
+    const crm_data *d = v->data;
     const crm_target *t = target_named(d, x->name);
     crm_model_head *h = &hs->head[i];
 
-    if (!t) return no_target(d, x->name);
+    if (!t) return no_target(d, hs->target[0], x->name);
     CRM_CHECK(hs->target[0] != t, CRM_ERR_CONFIG,
               "model.heads: '%s' is the target itself (eval.target), which is learnt anyway",
               t->name);
@@ -113,6 +147,7 @@ static crm_status further_head(heads *hs, int i, const crm_model_target *x,
     h->delta = 1;
     CRM_CHECK(!h->documents || cfg->model.text != CRM_TEXT_NONE, CRM_ERR_CONFIG,
               "model.heads: '%s' labels documents, but model.text is none", t->name);
+    if (h->kind == CRM_HEAD_POISSON) CRM_TRY(check_counts(v, t, x->weight));
     note_width(hs, h);
     return set_name(h, t->name);
 }
@@ -126,7 +161,7 @@ crm_status crm_heads_new(const crm_hybrid_cfg *cfg, const crm_fit *fit, heads *o
     CRM_TRY(shape(out, 1 + n));
     CRM_TRY(main_head(out, cfg, fit));
     for (int i = 0; i < n; i++)
-        CRM_TRY(further_head(out, 1 + i, &further[i], cfg, fit->train->data));
+        CRM_TRY(further_head(out, 1 + i, &further[i], cfg, fit->train));
     return CRM_OK;
 }
 

@@ -274,7 +274,13 @@ static crm_status embed_piece(hybrid *h, const crm_model_batch *b, int64_t at, v
 static crm_status hybrid_embed(crm_estimator *e, const crm_source *in, const int64_t *row,
                                int64_t n, float *out)
 {
-    return each_piece((hybrid *)e, in, row, n, embed_piece, out);
+    hybrid *h = (hybrid *)e;
+
+    CRM_CHECK(h->cfg->train.members == 1, CRM_ERR_CONFIG,
+              "the model averages %lld nets (train.members), each with vectors of its own; vectors "
+              "are those of one net",
+              (long long)h->cfg->train.members);
+    return each_piece(h, in, row, n, embed_piece, out);
 }
 
 /* Bag name of parameter p of a member: plain for a single net, "member3/..." otherwise. */

@@ -42,11 +42,26 @@ static crm_status check_shape(const crm_param *p, const crm_bag_array *a)
     return CRM_OK;
 }
 
+static double value_at(const crm_bag_array *a, int64_t i)
+{
+    return a->dtype == CRM_F32 ? (double)((const float *)a->data)[i] : ((const double *)a->data)[i];
+}
+
+/* The net never reads row 0 of a table of words: one that is not 0 was made for another net. */
+static crm_status check_first_row(const crm_param *p, const crm_bag_array *a)
+{
+    for (int64_t i = 0; p->zero_first && i < p->n / p->dim[0]; i++)
+        CRM_CHECK(value_at(a, i) == 0, CRM_ERR_FORMAT,
+                  "parameter '%s' has %g in row 0, which stands for \"no word\" and must be 0 "
+                  "throughout; the first word has row 1",
+                  a->name, value_at(a, i));
+    return CRM_OK;
+}
+
 static void copy_values(const crm_bag_array *a, float *w)
 {
     for (int64_t i = 0; i < a->n; i++)
-        w[i] =
-            a->dtype == CRM_F32 ? ((const float *)a->data)[i] : (float)((const double *)a->data)[i];
+        w[i] = (float)value_at(a, i);
 }
 
 static crm_status unknown(const crm_params *ps, const crm_bag_array *a)
@@ -80,6 +95,7 @@ crm_status crm_train_put(const crm_params *ps, const crm_bag *b, bool all, float
         int at = crm_params_find(ps, a->name);
         if (at < 0) return unknown(ps, a);
         CRM_TRY(check_shape(crm_params_get(ps, at), a));
+        CRM_TRY(check_first_row(crm_params_get(ps, at), a));
         copy_values(a, w + crm_params_get(ps, at)->offset);
         if (taken) taken[at] = 1;
     }

@@ -31,7 +31,8 @@ const crm_opt crm_train_opts[] = {
     CRM_OPT_B(S, refit, "train.refit", 1, 0,
               "Train again on all training rows for the number of epochs found."),
     CRM_OPT_E(S, class_weight, "train.class_weight", "none", weight_names, 0,
-              "Weights of the classes in the loss; balanced is n / (k n_c)."),
+              "Weights of the classes of the target (not of model.heads) in the loss; balanced is "
+              "n / (k n_c)."),
     CRM_OPT_I(S, members, "train.members", 1, 1, 64, "nets", 0,
               "Nets with different initial weights whose probabilities are averaged."),
     CRM_OPT_I(S, cache_bytes, "train.cache_bytes", 536870912, 0, 1e15, "bytes", CRM_OPT_LAYOUT,

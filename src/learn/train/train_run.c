@@ -20,6 +20,7 @@ typedef struct run {
     int n_heads;
     double *lane_loss;                     /* [lanes][heads] of the epoch, this rank's lanes only */
     double *head_loss, *valid_loss, *loss; /* [heads] of the epoch; [workers][heads] of a lane */
+    int64_t *labelled;                     /* [heads] steps of the epoch with labels of a head */
     const char **head;                     /* [heads] names */
     const batch *b;                        /* of the step that runs */
     uint32_t epoch;
@@ -27,7 +28,7 @@ typedef struct run {
     double grad_norm, lr;
 } run;
 
-/* Seconds between two calls of the hook of steps. */
+/* Seconds between two calls of the hook of steps in an epoch. */
 static const double step_pause = 0.5;
 /* Training rows from which on memory is worth a line. */
 static const int64_t many_rows = 100000;
@@ -198,12 +199,14 @@ static void tell_step(const run *r, int64_t done, double seconds)
 
 static crm_status all_steps(run *r, crm_loader *loader)
 {
-    double start = crm_clock_now(), told = start;
+    double start = crm_clock_now(), told = (double)-INFINITY; /* the first step is always told */
 
     for (int64_t s = 0; s < r->feed->steps; s++) {
         int slot = 0;
         CRM_TRY(crm_comm_agree(r->t->fit->comm, crm_loader_next(loader, &slot)));
         r->b = &r->feed->slot[slot];
+        for (int h = 0; h < r->n_heads; h++)
+            r->labelled[h] += r->b->scale[h] > 0;
         CRM_TRY(one_step(r));
         if (!r->t->fit->hooks.on_step || crm_clock_now() - told < step_pause) continue;
         told = crm_clock_now();
@@ -227,6 +230,7 @@ static crm_status one_epoch(run *r)
     size_t n = (size_t)(r->t->cfg->train.lanes * r->n_heads);
 
     memset(r->lane_loss, 0, n * sizeof *r->lane_loss);
+    memset(r->labelled, 0, (size_t)r->n_heads * sizeof *r->labelled);
     crm_feed_shuffle(r->feed, r->seed, r->epoch);
     st = crm_comm_agree(r->t->fit->comm,
                         crm_loader_start(r->feed->steps, crm_feed_load, r->feed, &loader));
@@ -234,7 +238,9 @@ static crm_status one_epoch(run *r)
     crm_loader_stop(&loader);
     if (!st) st = crm_tree_sum(r->loss_tree, lane_loss, r, r->head_loss);
     for (int h = 0; h < r->n_heads && !st; h++)
-        r->head_loss[h] *= unweighted(r, h) / (double)r->feed->steps;
+        r->head_loss[h] = r->labelled[h] > 0
+                              ? r->head_loss[h] * unweighted(r, h) / (double)r->labelled[h]
+                              : (double)NAN;
     return st;
 }
 
@@ -248,6 +254,7 @@ static crm_status run_local(run *r, const crm_view *view)
     CRM_NEW(r->lane_loss, t->cfg->train.lanes * r->n_heads);
     CRM_NEW(r->head_loss, r->n_heads);
     CRM_NEW(r->valid_loss, r->n_heads);
+    CRM_NEW(r->labelled, r->n_heads);
     CRM_NEW(r->loss, t->n_workers * r->n_heads);
     CRM_NEW(r->head, r->n_heads);
     for (int h = 0; h < r->n_heads; h++)
@@ -314,6 +321,7 @@ static void run_close(run *r)
     crm_mem_free(r->lane_loss);
     crm_mem_free(r->head_loss);
     crm_mem_free(r->valid_loss);
+    crm_mem_free(r->labelled);
     crm_mem_free(r->loss);
     crm_mem_free(r->head);
     crm_mem_free(r->whole);
