@@ -43,6 +43,7 @@ typedef struct study {
     int group_id, n_groups;
     int64_t *nanoseconds; /* [n_units] that a fit took; 0: not run by this rank */
     struct progress *progress;
+    bool told_unlabelled; /* that a head of the net has no labels: once a study */
 } study;
 
 CRM_CHECKED crm_study_plan(study *s);

@@ -4,10 +4,13 @@
  * The first rank of each group posts an event when it begins a unit, ends an epoch, and about twice
  * a second within one; rank 0 draws.  What is left is told from the costs of the units: those done
  * and the parts of those that run.
- * Nothing is drawn when stderr is no terminal or log.level is quiet, error or warn. */
+ * A line longer than the terminal is wide would be drawn anew on the next one: its bar shrinks
+ * first, then its end is cut. Nothing is drawn when stderr is no terminal or log.level is quiet,
+ * error or warn. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "crmpi/base_log.h"
@@ -22,6 +25,8 @@ typedef struct event {
     char unit[UNIT_NAME_MAX];
 } event;
 _Static_assert(sizeof(event) <= CRM_COMM_POST_MAX, "an event fits in a message");
+
+enum { BAR_MAX = 20 };
 
 struct progress {
     bool draw;        /* this is rank 0 and stderr is a terminal */
@@ -104,19 +109,40 @@ static double done_part(const study *s)
     return p->all_cost > 0 && done < p->all_cost ? done / p->all_cost : 1;
 }
 
+/* Columns of a line that do not make the terminal wrap; under mpirun stderr is a pipe. */
+static int columns(void)
+{
+    struct winsize w = {0};
+
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col - 1 : 79;
+}
+
+/* "[#####...............] " in room columns at most, "" where a bar would tell nothing. */
+static void bar_text(double part, int room, char out[BAR_MAX + 4])
+{
+    int width = room - 3 < BAR_MAX ? room - 3 : BAR_MAX;
+
+    out[0] = '\0';
+    if (width < 5) return;
+    out[0] = '[';
+    memset(out + 1, '.', (size_t)width);
+    memset(out + 1, '#', (size_t)(part * width));
+    memcpy(out + 1 + width, "] ", 3);
+}
+
 static void draw(study *s)
 {
     struct progress *p = s->progress;
-    char bar[21], left[32] = "?", fit[128];
+    char bar[BAR_MAX + 4], left[32] = "?", fit[128], line[320];
     double part = done_part(s), gone = crm_clock_now() - p->start;
+    int n, width = columns();
 
-    memset(bar, '.', 20);
-    memset(bar, '#', (size_t)(part * 20));
-    bar[20] = '\0';
     if (part > 0.02) time_text(gone / part - gone, left, sizeof left);
     fit_text(&p->now, fit, sizeof fit);
-    fprintf(stderr, "\r[%s] %lld/%lld units, %s left  %.40s %s\033[K", bar, (long long)p->done,
-            (long long)p->of, left, p->now.unit, fit);
+    n = snprintf(line, sizeof line, "%lld/%lld units, %s left  %.40s %s", (long long)p->done,
+                 (long long)p->of, left, p->now.unit, fit);
+    bar_text(part, width - n, bar);
+    fprintf(stderr, "\r%s%.*s\033[K", bar, width, line);
     fflush(stderr);
     p->shown = true;
     p->last = crm_clock_now();

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
 #include "crmpi/base_rng.h"
@@ -85,6 +86,18 @@ static void on_step(void *ctx, const crm_step *step)
     crm_progress_step(((history *)ctx)->study, step);
 }
 
+/* A net is none the worse for a head that learns nothing, so it goes on. */
+static void tell_unlabelled(study *s, const crm_epoch *e)
+{
+    if (s->told_unlabelled || crm_comm_rank(s->e->world) > 0) return;
+    for (int i = 0; i < e->n_heads; i++) {
+        if (!isnan(e->head_loss[i])) continue;
+        crm_log_line(CRM_LOG_WARN, "train", "model.heads: '%s' has no label in the training rows",
+                     e->head[i]);
+        s->told_unlabelled = true;
+    }
+}
+
 static crm_hook_answer on_epoch(void *ctx, const crm_epoch *e)
 {
     history *h = ctx;
@@ -92,6 +105,7 @@ static crm_hook_answer on_epoch(void *ctx, const crm_epoch *e)
         phase_number(e->phase), e->member, (double)e->epoch, e->train_loss,   e->valid_loss,
         e->valid_score,         e->lr,     e->grad_norm,     (double)e->rows, e->seconds};
 
+    tell_unlabelled(h->study, e);
     crm_progress_epoch(h->study, e);
     keep_heads(h, e);
     if (!history_grow(h)) return CRM_HOOK_GO; /* the log line is lost, the fit is not */
