@@ -1,6 +1,7 @@
 /* store_h5.c - set-up of the HDF5 library and its types for our element types. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "store_impl.h"
 
@@ -78,6 +79,23 @@ hid_t store_h5_attr(hid_t object, const char *key, hid_t type, int rank, const h
     }
     H5Sclose(space);
     return attr;
+}
+
+hid_t store_h5_follow(hid_t group, const char *name, const H5L_info_t *info, const char *path,
+                      const char *root, char *where, crm_status *st)
+{
+    size_t len = strlen(where), room = CRM_STORE_NAME_MAX - len;
+    hid_t object = -1;
+
+    if (snprintf(where + len, room, "%s%s", len ? "/" : "", name) >= (int)room)
+        CRM_SET(*st, CRM_ERR_FORMAT, "%s: a name in it is too long: %s...", path, where);
+    else if (info->type != H5L_TYPE_HARD)
+        CRM_SET(*st, CRM_ERR_FORMAT, "%s: %s%s is a soft or external link, which is not followed",
+                path, root, where);
+    else if ((object = H5Oopen(group, name, H5P_DEFAULT)) < 0)
+        CRM_SET(*st, CRM_ERR_FORMAT, "%s: %s%s cannot be opened: %s", path, root, where,
+                store_h5_why());
+    return object;
 }
 
 const char *crm_store_library(void)

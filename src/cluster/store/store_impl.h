@@ -116,6 +116,12 @@ hid_t store_h5_text(size_t bytes);
 hid_t store_h5_attr(hid_t object, const char *key, hid_t type, int rank, const hsize_t *dim,
                     const void *data);
 
+/* The object behind a link of group, open; -1 with *st when it is not followed.  Its name is added
+ * to where[CRM_STORE_NAME_MAX]; the name grows with the depth, so its bound ends cycles of links
+ * too.  path and root: what messages say before the name. */
+hid_t store_h5_follow(hid_t group, const char *name, const H5L_info_t *info, const char *path,
+                      const char *root, char *where, crm_status *st);
+
 /* ---- file driver under the writer (store_sink.c) ---- */
 typedef struct store_slab {
     int64_t addr, bytes, used;

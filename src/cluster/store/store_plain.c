@@ -128,21 +128,12 @@ static crm_status read_object(plain *p, hid_t object)
     return type == H5I_DATASET ? read_set(p, object) : CRM_OK;
 }
 
-/* The name grows with the depth, so its bound ends cycles of links too. */
 static herr_t on_link(hid_t group, const char *name, const H5L_info_t *info, void *ctx)
 {
     plain *p = ctx;
-    size_t len = strlen(p->where), room = sizeof p->where - len;
-    hid_t object = -1;
+    size_t len = strlen(p->where);
+    hid_t object = store_h5_follow(group, name, info, p->path, "", p->where, &p->st);
 
-    if (snprintf(p->where + len, room, "%s%s", len ? "/" : "", name) >= (int)room)
-        CRM_SET(p->st, CRM_ERR_FORMAT, "%s: a name in it is too long: %s...", p->path, p->where);
-    else if (info->type != H5L_TYPE_HARD)
-        CRM_SET(p->st, CRM_ERR_FORMAT, "%s: %s is a soft or external link, which is not followed",
-                p->path, p->where);
-    else if ((object = H5Oopen(group, name, H5P_DEFAULT)) < 0)
-        CRM_SET(p->st, CRM_ERR_FORMAT, "%s: %s cannot be opened: %s", p->path, p->where,
-                store_h5_why());
     if (!p->st) p->st = read_object(p, object);
     if (object >= 0) H5Oclose(object);
     p->where[len] = '\0';

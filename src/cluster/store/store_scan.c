@@ -253,21 +253,12 @@ static crm_status scan_object(scan *c, hid_t object)
     return type == H5I_GROUP ? scan_group(c, object) : CRM_OK;
 }
 
-/* The name grows with the depth, so its bound ends cycles of links too. */
 static herr_t on_link(hid_t group, const char *name, const H5L_info_t *info, void *ctx)
 {
     scan *c = ctx;
-    size_t len = strlen(c->where), room = sizeof c->where - len;
-    hid_t object = -1;
+    size_t len = strlen(c->where);
+    hid_t object = store_h5_follow(group, name, info, c->s->path, "/", c->where, &c->st);
 
-    if (snprintf(c->where + len, room, "%s%s", len ? "/" : "", name) >= (int)room)
-        CRM_SET(c->st, CRM_ERR_FORMAT, "%s: a name in it is too long: %s...", c->s->path, c->where);
-    else if (info->type != H5L_TYPE_HARD)
-        CRM_SET(c->st, CRM_ERR_FORMAT, "%s: /%s is a soft or external link, which is not followed",
-                c->s->path, c->where);
-    else if ((object = H5Oopen(group, name, H5P_DEFAULT)) < 0)
-        CRM_SET(c->st, CRM_ERR_FORMAT, "%s: /%s cannot be opened: %s", c->s->path, c->where,
-                store_h5_why());
     if (!c->st) c->st = scan_object(c, object);
     if (object >= 0) H5Oclose(object);
     c->where[len] = '\0';
