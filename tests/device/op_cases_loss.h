@@ -4,6 +4,22 @@
 
 #include "op_fixture.h"
 
+/* Array k: one loss for each lane. */
+static void lane_losses(fixture *f, int k)
+{
+    declare(f, k,
+            (array){.dtype = CRM_F64,
+                    .role = OUT,
+                    .span = PER_LANE,
+                    .rank = 1,
+                    .n = 1,
+                    .d = 1,
+                    .ld = 1,
+                    .stride = 1,
+                    .flags = LANE_VECTOR},
+            0, 0);
+}
+
 /* ---- losses of classes: 0 logits, 1 labels, 2 class weights, 3 loss, 4 dlogits ---- */
 
 enum { BINARY = 1, NO_WEIGHTS = 2, LOSS_ONLY = 4 };
@@ -57,17 +73,7 @@ static void loss_setup(fixture *f)
                     .ld = 1,
                     .flags = NO_TENSOR},
             0.5, 2);
-    declare(f, 3,
-            (array){.dtype = CRM_F64,
-                    .role = OUT,
-                    .span = PER_LANE,
-                    .rank = 1,
-                    .n = 1,
-                    .d = 1,
-                    .ld = 1,
-                    .stride = 1,
-                    .flags = LANE_VECTOR},
-            0, 0);
+    lane_losses(f, 3);
     matrix(f, 4, f->variant & LOSS_ONLY ? IN : OUT, PER_ROW, f->n, k,
            f->variant & LOSS_ONLY ? NO_TENSOR : 0);
     for (int64_t r = 0; r < f->n; r++) {
@@ -123,17 +129,7 @@ static void number_setup(fixture *f)
                     .ld = f->s.o,
                     .flags = NO_TENSOR},
             -2, 2);
-    declare(f, 2,
-            (array){.dtype = CRM_F64,
-                    .role = OUT,
-                    .span = PER_LANE,
-                    .rank = 1,
-                    .n = 1,
-                    .d = 1,
-                    .ld = 1,
-                    .stride = 1,
-                    .flags = LANE_VECTOR},
-            0, 0);
+    lane_losses(f, 2);
     matrix(f, 3, alone ? IN : OUT, PER_ROW, f->n, f->s.o, alone ? NO_TENSOR : 0);
     for (int64_t r = 0; r < f->n; r++)
         for (int64_t j = 0; j < f->s.o; j++) {
