@@ -2,6 +2,8 @@
  * lane alone, every instruction set; rows without anything; branches that are absent or switched
  * off; memory. */
 #include "hybrid_bench.h"
+typedef hybrid bench_input;
+#include "paths_testing.h"
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_run.h"
@@ -91,29 +93,14 @@ static void lanes_apart(void)
 
 static void instruction_sets(void)
 {
-    static const crm_cpu_path paths[] = {CRM_CPU_PORTABLE, CRM_CPU_AVX2, CRM_CPU_AVX512};
     int compared = 0;
 
     for (int v = 0; v < VARIANTS; v++) {
-        bench first = {0}, b = {0};
         hybrid h;
 
         make_variant(&h, v);
         h.cfg.dropout = 0.3;
-        for (int i = 0; i < 3; i++) {
-            bench *at = i ? &b : &first;
-
-            if (crm_device_cpu(paths[i], &at->device)) { /* this CPU has not got it */
-                crm_err_clear();
-                continue;
-            }
-            if (open_bench(at, &h)) step(at, &h.batch, at->grad, at->loss);
-            T_CHECK(memcmp(at->grad, first.grad, sizeof at->grad) == 0);
-            T_CHECK(memcmp(at->loss, first.loss, sizeof at->loss) == 0);
-            compared += i > 0;
-            close_bench(&b);
-        }
-        close_bench(&first);
+        compared += same_on_paths(&h);
     }
     if (!compared) T_SKIP("this CPU has neither AVX2 nor AVX-512");
 }

@@ -39,6 +39,9 @@ static void step(bench *b, const crm_model_batch *batch, float *grad, double *lo
     T_OK(crm_model_forward_backward(b->m, batch, b->w, grad, STRIDE, loss));
 }
 
+typedef fixture bench_input;
+#include "paths_testing.h"
+
 static reference reference_of(const bench *b, const fixture *f, double *w)
 {
     for (int64_t i = 0; i < crm_model_size(b->m); i++)
@@ -210,31 +213,14 @@ static void lanes_apart(void)
 /* Wide layers, so that vectors and their remainders take part. */
 static void instruction_sets(void)
 {
-    static const crm_cpu_path paths[] = {CRM_CPU_PORTABLE, CRM_CPU_AVX2, CRM_CPU_AVX512};
     fixture f;
-    bench first = {0}, b = {0};
-    int compared = 0;
 
     make_fixture(&f);
     f.cfg.dropout = 0.3;
     f.cfg.activation = CRM_ACT_SILU;
     f.hidden[0] = "53";
     f.hidden[1] = "37";
-    for (int i = 0; i < 3; i++) {
-        bench *at = i ? &b : &first;
-
-        if (crm_device_cpu(paths[i], &at->device)) { /* this CPU has not got it */
-            crm_err_clear();
-            continue;
-        }
-        if (open_bench(at, &f)) step(at, &f.batch, at->grad, at->loss);
-        T_CHECK(memcmp(at->grad, first.grad, sizeof at->grad) == 0);
-        T_CHECK(memcmp(at->loss, first.loss, sizeof at->loss) == 0);
-        compared += i > 0;
-        close_bench(&b);
-    }
-    close_bench(&first);
-    if (!compared) T_SKIP("this CPU has neither AVX2 nor AVX-512");
+    if (!same_on_paths(&f)) T_SKIP("this CPU has neither AVX2 nor AVX-512");
 }
 
 /* A lane of six rows with two of padding has the sums of its four rows. */

@@ -7,7 +7,7 @@
 #include "crmpi/base_run.h"
 #include "crmpi/nn.h"
 
-enum { N = 6, STRIDE = 1024 };
+enum { N = 6, STRIDE = 1024, HEADS = 3 };
 
 typedef struct world {
     crm_device *device;
@@ -15,10 +15,10 @@ typedef struct world {
     crm_net *net;
     crm_value num, cat;
     float num_data[N * 3], w[STRIDE], grad[2 * STRIDE];
-    int32_t cat_data[N * 2], label[3][N];
+    int32_t cat_data[N * 2], label[HEADS][N];
     int64_t row_id[N];
-    crm_head_loss heads[3];
-    double loss[2 * 3];
+    crm_head_loss heads[HEADS];
+    double loss[2 * HEADS];
 } world;
 
 static void fill_data(world *t)
@@ -117,65 +117,11 @@ static crm_pass pass_of(world *t, int64_t lanes)
                       .row_id = t->row_id};
 }
 
-static double run_loss(world *t, crm_pass *p)
-{
-    double sum = 0;
-
-    T_OK(crm_net_forward(t->net, p));
-    T_OK(crm_net_loss(t->net, p, t->heads, t->loss));
-    for (int64_t i = 0; i < p->lanes.n * 3; i++)
-        sum += t->loss[i];
-    return sum;
-}
-
-static void run_backward(world *t, crm_pass *p)
-{
-    memset(t->grad, 0, sizeof t->grad);
-    p->grad = t->grad;
-    run_loss(t, p);
-    T_OK(crm_net_backward(t->net, p));
-    p->grad = NULL;
-}
-
-/* Activations are f32, so the step is wide: fourth-order central differences,
- * (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h; error near 1e-5. */
-static double difference(world *t, crm_pass *p, int64_t i)
-{
-    const float h = 1.0f / 32, keep = t->w[i];
-    double f[4];
-
-    for (int k = 0; k < 4; k++) {
-        t->w[i] = keep + (float)(k < 2 ? k - 2 : k - 1) * h;
-        f[k] = run_loss(t, p);
-    }
-    t->w[i] = keep;
-    return (8 * (f[2] - f[1]) - (f[3] - f[0])) / (12 * (double)h);
-}
+#include "gradients_testing.h"
 
 static void gradients(void)
 {
-    for (int with_dropout = 0; with_dropout < 2; with_dropout++) {
-        world t;
-
-        if (new_world(&t, 1)) {
-            crm_pass p;
-            double sum = 0;
-
-            wire(&t, with_dropout ? 0.4 : 0);
-            p = pass_of(&t, 1);
-            run_backward(&t, &p);
-            for (int k = 0; k < crm_params_count(t.params); k++) {
-                const crm_param *q = crm_params_get(t.params, k);
-
-                for (int64_t i = q->offset; i < q->offset + q->n; i++) {
-                    T_NEAR((double)t.grad[i], difference(&t, &p, i), 1e-4);
-                    sum += fabs((double)t.grad[i]);
-                }
-            }
-            T_CHECK(sum > 1);
-        }
-        end_world(&t);
-    }
+    check_gradients(1);
 }
 
 /* Two lanes in one call against one lane of all rows: the sums agree, the losses too. */
