@@ -71,8 +71,9 @@ typedef struct crm_fit {
     int target;            /* of the data set */
     uint64_t seed;
     crm_hooks hooks;
-    const crm_bag *init; /* initial parameters by name; NULL: none.  Estimators without `weights`
-                            refuse it */
+    const crm_bag *init;   /* initial parameters by name; NULL: none.  Estimators without `weights`
+                              refuse it */
+    const char *init_file; /* what messages about them name; NULL: nothing */
 } crm_fit;
 
 /** Option tables of a class, each bound at an offset of its config struct; ends with {NULL, 0}. */

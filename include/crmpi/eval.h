@@ -53,8 +53,9 @@ typedef struct crm_eval {
     int n_models;
     int64_t max_group; /* most ranks that can share a fit (lanes) */
     crm_progress_mode progress;
-    const crm_bag *init; /* parameters that fits begin with, NULL: none */
-    const char *note;    /* one more note of the summary, NULL: none */
+    const crm_bag *init;   /* parameters that fits begin with, NULL: none */
+    const char *init_file; /* what messages about them name; NULL: nothing */
+    const char *note;      /* one more note of the summary, NULL: none */
     crm_record *record;
 } crm_eval;
 

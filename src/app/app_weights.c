@@ -1,19 +1,35 @@
 /* app_weights.c - parameters of nets from files: --init of train, --weights of predict. */
+#include <stdio.h>
+
 #include "app_impl.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/store.h"
+
+/* A model that averages nets has the parameters of each under "member<k>/". */
+static int member_of(const char *name)
+{
+    int k;
+
+    return sscanf(name, "member%d/", &k) == 1 && k >= 0 ? k : -1;
+}
 
 /* The 32-bit numbers of a fitted estimator are its parameters. */
 static crm_status take_parameters(crm_bag *model, const char *path, crm_bag *out)
 {
     crm_status st = CRM_OK;
+    int members = 0;
 
     CRM_TRY(crm_bag_push(model, "estimator"));
     for (int i = 0; i < crm_bag_count(model) && !st; i++) {
         const crm_bag_array *a = crm_bag_at(model, i);
+        if (member_of(a->name) >= members) members = member_of(a->name) + 1;
         if (a->dtype == CRM_F32) st = crm_bag_put(out, a->name, a->dtype, a->rank, a->dim, a->data);
     }
     crm_bag_pop(model);
+    if (!st && members > 0)
+        CRM_SET(st, CRM_ERR_FORMAT,
+                "%s: averages %d nets (train.members), parameters of one net are needed", path,
+                members);
     if (!st && crm_bag_count(out) == 0)
         CRM_SET(st, CRM_ERR_FORMAT, "%s: is a model without parameters of a net", path);
     return st;

@@ -30,6 +30,30 @@ static crm_status study_digest(app *a, crm_digest *out)
     return CRM_OK;
 }
 
+/* Rank 0: a folder that holds another run although no option differs; --init is none. */
+static crm_status explain(const app *a, crm_status st)
+{
+    static const char changed[] = "the data changed";
+    char data[CRM_DIGEST_HEX], was[CRM_DIGEST_HEX], now[CRM_DIGEST_HEX] = "";
+    char file[CRM_PATH_MAX], why[CRM_ERR_TEXT_MAX];
+    char *end;
+
+    snprintf(why, sizeof why, "%s", crm_err_text());
+    end = strstr(why, changed);
+    if (st != CRM_ERR_CONFIG || !end || end[sizeof changed - 1]) return st;
+    *end = '\0';
+    crm_record_read_note(a->args.out, "digests.data", data, sizeof data);
+    crm_record_read_note(a->args.out, "digests.init", was, sizeof was);
+    crm_record_read_note(a->args.out, "init.path", file, sizeof file);
+    if (a->init) crm_digest_hex(a->init_digest, now);
+    if (!data[0]) /* it did not come so far as to note them */
+        CRM_FAIL(CRM_ERR_CONFIG, "%sthe data or the parameters of --init changed", why);
+    if (strcmp(was, now) == 0) CRM_FAIL(CRM_ERR_CONFIG, "%s%s", why, changed);
+    CRM_FAIL(CRM_ERR_CONFIG, "%sthe parameters of --init do: %s%s%s there, %s%s%s now", why,
+             was[0] ? file : "none", was[0] ? ", digest " : "", was,
+             a->init ? a->args.init : "none", a->init ? ", digest " : "", now);
+}
+
 static crm_status open_run(app *a, crm_record_state *state, crm_record **run)
 {
     crm_str yaml = {0};
@@ -43,6 +67,7 @@ static crm_status open_run(app *a, crm_record_state *state, crm_record **run)
     if (!st)
         st = crm_record_open(a->world, &a->record, a->args.out, a->args.command, yaml.text, digest,
                              state, run);
+    if (st) st = crm_comm_agree(a->world, app_is_root(a) ? explain(a, st) : st);
     crm_str_free(&yaml);
     return st;
 }
@@ -239,6 +264,7 @@ static crm_status work(app *a, const crm_data *d, crm_record *run, const models 
                   .spec = m->spec,
                   .n_models = m->n,
                   .init = a->init,
+                  .init_file = a->args.init,
                   .max_group = app_models_max_group(a),
                   .progress = (crm_progress_mode)a->cfg.progress,
                   .record = run};

@@ -31,4 +31,24 @@ refused stars "a class for each document"
 ranks 2 crossval --out group --set data.path=c.h5 --set eval.target=next_category --set eval.folds=2 \
   --set "eval.models=[logistic]" >stdout 2>stderr || cat stderr
 check "customers without a next category are left out" grep -q '"log_loss"' group/summary.json
+
+# A head without any label: said once, whatever the folds, and its losses are not known.
+"$CRMPI" synth --set data.path=silent.h5 --set synth.customers=200 --set synth.tickets=0 >/dev/null || not_ok "synth without tickets"
+small="--set data.path=silent.h5 --set eval.models=hybrid --set eval.folds=2 --set train.epochs=2 --set model.text_dim=4"
+# shellcheck disable=SC2086
+ranks 2 crossval --out silent $small --set model.heads=sentiment,issue >stdout 2>stderr || cat stderr
+check "a target without labels is told once" [ "$(grep -c "model.heads: 'issue' has no label in the training rows" stderr)" = 1 ]
+check "its losses are null" grep -Eq '"train_loss.issue": ?null.*"valid_loss.issue": ?null' silent/metrics.jsonl
+check "those of others are numbers" grep -Eq '"train_loss.sentiment": ?[0-9]' silent/metrics.jsonl
+
+# Words that a user can get wrong about heads.
+wrong() { # NAME TEXT HEADS
+  local rc=0
+  rm -rf out
+  # shellcheck disable=SC2086
+  alone train --out out $small --set model.heads="$3" >stdout 2>stderr || rc=$?
+  check "$1" [ "$rc $(grep -cF -- "$2" stderr)" = "2 1" ]
+}
+wrong "other targets are listed" "'nope' is no target of silent.h5; there are beside churn: issue, next_category" nope
+wrong "a value is told once" "model.heads=issue:0: value 'issue:0' allowed weight of 'issue': a number 1e-6..1e6" issue:0
 exit "$failed"

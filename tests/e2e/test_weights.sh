@@ -43,6 +43,8 @@ first = sorted(net)[0]
 write("shape.h5", {n: (np.zeros(a.shape + (1,), "f4") if n == first else a) for n, a in net.items()})
 write("less.h5", {n: a for n, a in net.items() if n != first})
 write("more.h5", dict(net, **{"no.such.weight": np.zeros(3, "f4")}))
+word = np.copy(net["temb.weight"]); word[0, 1] = 0.25
+write("word.h5", dict(net, **{"temb.weight": word}))
 other = dict(net); other[first] = net[first] + 1
 write("other.h5", other)
 open("first", "w").write(first)
@@ -90,6 +92,7 @@ for init in "--init other.h5" ""; do
   alone train study.yaml $init --out more >out 2>err
   check "'$init' is another run" test $? = 2
 done
+check "which is told with both files" grep -q "No option differs: the parameters of --init do: plain.h5, digest .* there, none now" err
 check "run.json names the file" grep -q '"plain.h5"' more/run.json
 check "run.json has its digest" grep -Eq '"init": *"[0-9a-f]{32}"' more/run.json
 
@@ -131,9 +134,14 @@ with() { echo predict base --set data.path=data.h5 --weights "$1"; }
   fails "no file" 3 "none.h5" $(with none.h5)
   fails "a data set is no model" 3 "data.h5: is an HDF5 file of kind" $(with data.h5)
 }
-fails "--init: another shape" 3 "'$first' has shape" train study.yaml --out bad --init shape.h5
+fails "--init: another shape" 3 "shape.h5: parameter '$first' has shape" train study.yaml --out bad --init shape.h5
 on=(alone)
-fails "--init: a parameter of no net" 3 "'no.such.weight' is no parameter" train study.yaml --out bad --init more.h5
+fails "--init: a word for no word" 3 "word.h5: parameter 'temb.weight' has 0.25 in row 0" train study.yaml --out bad --init word.h5
+alone train study.yaml --out two --set train.members=2 >out 2>err || not_ok "train of two nets" "$(cat err)"
+fails "--init: a model of two nets" 3 "two/models/hybrid.h5: averages 2 nets" train study.yaml --out bad --init two/models/hybrid.h5
+fails "--weights: the same" 3 "two/models/hybrid.h5: averages 2 nets" predict base --set data.path=data.h5 --weights two/models/hybrid.h5
+fails "vectors of two nets" 2 "averages 2 nets (train.members)" predict two --set data.path=data.h5 --embedding
+fails "--init: a parameter of no net" 3 "more.h5: 'no.such.weight' is no parameter" train study.yaml --out bad --init more.h5
 fails "--init: no HDF5 file" 3 "text.h5: is not an HDF5 file" train study.yaml --out bad --init text.h5
 fails "--init: a model without parameters" 2 "--init: model 'logistic' has no parameters" train study.yaml --out bad --init plain.h5 --set eval.models=hybrid,logistic
 fails "--init is for train" 2 "--init is an option of train, not of crossval" crossval study.yaml --out bad --init plain.h5

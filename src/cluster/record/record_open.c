@@ -159,3 +159,24 @@ crm_status crm_record_read_config(const char *dir, char **yaml, size_t *len)
               "%s: is not a run folder: " RECORD_CONFIG_FILE " is missing in it", dir);
     return crm_path_read(path, LIMIT, yaml, len);
 }
+
+void crm_record_read_note(const char *dir, const char *path, char *out, size_t cap)
+{
+    enum { LIMIT = 64 << 20 };
+    char file[CRM_PATH_MAX], *text = NULL, key[64];
+    json_t *tree = NULL, *at;
+    size_t len = 0;
+
+    out[0] = '\0';
+    if (crm_path_join(dir, "run.json", file, sizeof file) ||
+        crm_path_read(file, LIMIT, &text, &len))
+        crm_err_clear();
+    if (text) tree = json_loadb(text, len, 0, NULL);
+    for (at = tree; at && *path; path += strcspn(path, "."), path += *path == '.') {
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(path, "."), path);
+        at = json_object_get(at, key);
+    }
+    if (json_is_string(at)) snprintf(out, cap, "%s", json_string_value(at));
+    json_decref(tree);
+    crm_mem_free(text);
+}

@@ -213,8 +213,13 @@ static crm_status start_from_prior(const trainer *t, const crm_view *view, const
 static crm_status init_from_bag(const trainer *t, float *w, uint8_t *taken)
 {
     const crm_params *ps = crm_model_params(t->worker[0].model);
+    const char *file = t->fit->init_file;
+    char why[512];
 
-    CRM_TRY(crm_train_put(ps, t->fit->init, false, w, taken));
+    if (crm_train_put(ps, t->fit->init, false, w, taken)) {
+        snprintf(why, sizeof why, "%s", crm_err_text());
+        CRM_FAIL(CRM_ERR_FORMAT, "%s%s%s", file ? file : "", file ? ": " : "", why);
+    }
     if (t->member == 0 && strcmp(t->phase, CRM_PHASE_REFIT) != 0)
         crm_log_line(CRM_LOG_INFO, "train", "%d of %d parameters begin with the values given",
                      crm_bag_count(t->fit->init), crm_params_count(ps));

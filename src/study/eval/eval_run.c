@@ -225,6 +225,7 @@ static crm_status run_unit(study *s, const unit *u)
                    .pool = s->e->pool,
                    .target = s->target,
                    .init = s->e->init,
+                   .init_file = s->e->init_file,
                    .seed = crm_rng_derive((uint64_t)s->e->cfg->seed, (uint64_t)(u->repeat + 1),
                                           (uint64_t)(u->fold + 1), 0),
                    .hooks = {.ctx = &h, .on_epoch = on_epoch, .on_step = on_step}};
