@@ -53,6 +53,25 @@ exits() {
   return "${got% }"
 }
 
+# same_elsewhere: calls the test's own same LABEL NAME RANKS for each instruction set and for the program of the other
+# compiler, which CLANG_CRMPI names
+CLANG_CRMPI=${CRM_CLANG_BUILD_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi
+same_elsewhere() {
+  local path
+  for path in avx2 portable; do
+    if [ "$path" = portable ] || grep -qw "$path" /proc/cpuinfo; then
+      CRM_CPU=$path same "instruction set $path" "cpu-$path" 2
+    else
+      skip "instruction set $path" "this CPU has no $path"
+    fi
+  done
+  if [ -x "$CLANG_CRMPI" ]; then
+    CRMPI=$CLANG_CRMPI same "built by clang -O2" clang 2
+  else
+    skip "built by clang -O2" "no build in build/clang"
+  fi
+}
+
 # digests RUN: the digests of summary.json, one line
 digests() {
   tr -d ' \n' <"$1/summary.json" | sed 's/.*"digests":{\([^}]*\)}.*/\1/'

@@ -41,19 +41,7 @@ same "2 threads" t2 1 --set train.threads=2
 same "2 ranks of 2 threads" r2t2 2 --set train.threads=2
 same "3 ranks share each fit" g3 3 --set eval.group_ranks=3
 same "4 ranks in groups of 2" g2 4 --set eval.group_ranks=2
-for path in avx2 portable; do
-  if [ "$path" = portable ] || grep -qw "$path" /proc/cpuinfo; then
-    CRM_CPU=$path same "instruction set $path" "cpu-$path" 2
-  else
-    skip "instruction set $path" "this CPU has no $path"
-  fi
-done
-clang=${CRM_CLANG_BUILD_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi
-if [ -x "$clang" ]; then
-  CRMPI=$clang same "built by clang -O2" clang 2
-else
-  skip "built by clang -O2" "no build in build/clang"
-fi
+same_elsewhere
 # the check of the check: another seed gives other digests
 study seed 1 --set eval.seed=5
 if [ "$(digests "$TMP/seed")" != "$want" ]; then ok "another seed differs"; else not_ok "another seed differs"; fi
@@ -82,10 +70,10 @@ for n in 2 3 4; do
   blocks "b$n" "$n" $((n % 2 + 1))
   check "the quickstart's configuration on $n ranks of $((n % 2 + 1)) threads" cmp "$TMP/b1/summary.json" "$TMP/b$n/summary.json"
 done
-if [ -x "$clang" ]; then
-  CRMPI=$clang ranks 2 synth --set "data.path=$TMP/synthc.h5" --set synth.customers=2000 --set synth.seed=3 >/dev/null 2>&1
+if [ -x "$CLANG_CRMPI" ]; then
+  CRMPI=$CLANG_CRMPI ranks 2 synth --set "data.path=$TMP/synthc.h5" --set synth.customers=2000 --set synth.seed=3 >/dev/null 2>&1
   check "synth built by clang -O2" cmp "$TMP/synth1.h5" "$TMP/synthc.h5"
-  CRMPI=$clang blocks bc 3 1
+  CRMPI=$CLANG_CRMPI blocks bc 3 1
   check "the quickstart's configuration built by clang -O2" cmp "$TMP/b1/summary.json" "$TMP/bc/summary.json"
 else
   skip "synth and the quickstart's configuration built by clang -O2" "no build in build/clang"

@@ -34,19 +34,7 @@ for n in 2 3 4; do same "crossval on $n ranks" "r$n" "$n"; done
 same "2 ranks share each fit, 2 threads each" g2t2 2 --set eval.group_ranks=2 --set train.threads=2
 same "3 ranks share each fit" g3 3 --set eval.group_ranks=3
 same "4 ranks share each fit" g4 4 --set eval.group_ranks=4
-for path in avx2 portable; do
-  if [ "$path" = portable ] || grep -qw "$path" /proc/cpuinfo; then
-    CRM_CPU=$path same "instruction set $path" "cpu-$path" 2
-  else
-    skip "instruction set $path" "this CPU has no $path"
-  fi
-done
-clang=${CRM_CLANG_BUILD_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi
-if [ -x "$clang" ]; then
-  CRMPI=$clang same "built by clang -O2" clang 2
-else
-  skip "built by clang -O2" "no build in build/clang"
-fi
+same_elsewhere
 # the check of the check: the model file holds parameters of every branch, and another setting gives other digests
 every_branch() {
   local p
