@@ -3,7 +3,7 @@
 #
 #   jobs/setup.sh            compiler, CMake, MPI, HDF5 and the other libraries
 #   jobs/setup.sh --tests    and what the tests use: clang, clang-format, shellcheck, Python with h5py, xarray, xxhash
-#   jobs/setup.sh --torch    and PyTorch with a BLAS of its speed, to compare with: 1 GB, about a minute
+#   jobs/setup.sh --torch    and PyTorch with a BLAS of its speed, to compare with; about a minute
 #
 # A run that finds everything installed needs no right and no network.
 set -euo pipefail
