@@ -37,11 +37,12 @@ alone() {
   timeout "${RUN_TIMEOUT:-120}" "$CRMPI" "$@"
 }
 
-# exits N ARGS...: as ranks; its exit code is that of all ranks, 99 when they are not one.  The launcher sees 0 and so
-# kills nobody before a code is written, nor waits a second for the killed.
+# exits N ARGS...: as ranks, but 1 without a launcher; its exit code is that of all ranks, 99 when they are not one.  The
+# launcher sees 0 and so kills nobody before a code is written, nor waits a second for the killed.
 exits() {
   local n=$1 got
   shift
+  [ "$n" != 1 ] || { alone "$@"; return; }
   rm -rf "$TMP/codes"
   mkdir "$TMP/codes"
   # shellcheck disable=SC2016
