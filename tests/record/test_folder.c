@@ -441,6 +441,21 @@ static void notes(void)
     contains("notes/run.json", "\"late\": \"word\"");
 }
 
+static void notes_read(void)
+{
+    static const struct {
+        const char *dir, *path, *text;
+    } note[] = {{"notes", "digests.data", "abc"}, {"notes", "late", "word"},
+                {"notes", "data.rows", ""},       {"notes", "digests", ""},
+                {"notes", "late.none", ""},       {"nowhere", "late", ""}};
+    char text[64];
+
+    for (size_t i = 0; root() && i < sizeof note / sizeof *note; i++) {
+        crm_record_read_note(at(note[i].dir), note[i].path, text, sizeof text);
+        T_CHECK(strcmp(text, note[i].text) == 0);
+    }
+}
+
 static void write_fails_everywhere(void)
 {
     crm_record *r = open_run("write", CRM_RECORD_NEW);
@@ -504,6 +519,7 @@ int main(int argc, char **argv)
         {"auto heeds a lease", auto_heeds_a_lease},
         {"metrics", metrics},
         {"notes", notes},
+        {"notes are read", notes_read},
         {"writes that fail", write_fails_everywhere},
         {"read the configuration", read_config},
         {"remove the folder of the test", remove_base},
