@@ -132,7 +132,7 @@ static crm_status make_model(parity *p, const char *rnn)
     CRM_TRY(crm_model_new(&cfg, &in, heads, HEADS, N, 1, p->d, &p->m));
     CRM_NEW(p->w, crm_model_size(p->m));
     CRM_NEW(p->grad, crm_model_size(p->m));
-    crm_model_init(p->m, 11, p->w);
+    crm_model_init(p->m, 5, p->w);
     return CRM_OK;
 }
 
