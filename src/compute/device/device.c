@@ -2,6 +2,7 @@
 #include "device_impl.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "crmpi/base_mem.h"
 
@@ -14,7 +15,8 @@ static const char *const op_names[] = {
     "dropout",    "add",          "copy",         "softmax",    "sigmoid",   "ce_loss",
     "bce_loss",   "huber_loss",   "poisson_loss", "pool",       "pool_bwd",  "attend",
     "attend_bwd", "conv",         "conv_bwd_x",   "conv_bwd_w", "text_conv", "text_conv_bwd",
-    "rnn",        "rnn_bwd",      "sum_squares",  "adam",       "sgd",
+    "rnn",        "rnn_bwd",      "sum_squares",  "adam",       "sgd",       "take",
+    "gather",     "combine",      "norm",         "tally",
 };
 _Static_assert(sizeof op_names / sizeof *op_names == CRM_OP_COUNT, "a name for each operation");
 
@@ -73,6 +75,11 @@ const char *crm_device_name(const crm_device *d)
     return d->name;
 }
 
+bool crm_device_is_host(const crm_device *d)
+{
+    return d->ops->host_memory;
+}
+
 bool crm_device_offers(const crm_device *d, crm_op op)
 {
     return (unsigned)op < CRM_OP_COUNT && (d->ops->offered & CRM_OFFER(op)) != 0;
@@ -89,6 +96,11 @@ void crm_buf_free(crm_device *d, void *buf)
     if (buf) d->ops->buf_free(d->state, buf);
 }
 
+crm_status crm_buf_zero(crm_device *d, void *buf, size_t bytes)
+{
+    return bytes == 0 ? CRM_OK : d->ops->zero(d->state, buf, bytes);
+}
+
 crm_status crm_buf_upload(crm_device *d, void *dst, const void *host, size_t bytes)
 {
     return bytes == 0 ? CRM_OK : d->ops->upload(d->state, dst, host, bytes);
@@ -102,4 +114,85 @@ crm_status crm_buf_download(crm_device *d, const void *src, void *host, size_t b
 crm_status crm_device_sync(crm_device *d)
 {
     return d->ops->sync(d->state);
+}
+
+/* ---- what only a device with queues has ---- */
+
+static bool slot_fits(int slot, int n)
+{
+    return slot >= 0 && slot < n;
+}
+
+#define AHEAD(name)                                                                                \
+    crm_status crm_##name(crm_device *d, int slot)                                                 \
+    {                                                                                              \
+        CRM_CHECK(slot_fits(slot, CRM_AHEAD_SLOTS), CRM_ERR_ARG, "slot %d of %d", slot,            \
+                  (int)CRM_AHEAD_SLOTS);                                                           \
+        return d->ops->name ? d->ops->name(d->state, slot) : CRM_OK;                               \
+    }
+AHEAD(ahead_begin)
+AHEAD(ahead_end)
+AHEAD(ahead_use)
+AHEAD(ahead_done)
+
+crm_status crm_later_download(crm_device *d, int ticket, const void *src, size_t bytes)
+{
+    CRM_CHECK(slot_fits(ticket, CRM_LATER_SLOTS) && bytes <= CRM_LATER_MAX, CRM_ERR_ARG,
+              "%zu bytes for ticket %d: at most %d bytes, tickets below %d", bytes, ticket,
+              (int)CRM_LATER_MAX, (int)CRM_LATER_SLOTS);
+    if (d->ops->later_download) return d->ops->later_download(d->state, ticket, src, bytes);
+    memcpy(d->later[ticket], src, bytes);
+    return CRM_OK;
+}
+
+crm_status crm_later_get(crm_device *d, int ticket, void *host, size_t bytes)
+{
+    CRM_CHECK(slot_fits(ticket, CRM_LATER_SLOTS) && bytes <= CRM_LATER_MAX, CRM_ERR_ARG,
+              "%zu bytes of ticket %d: at most %d bytes, tickets below %d", bytes, ticket,
+              (int)CRM_LATER_MAX, (int)CRM_LATER_SLOTS);
+    if (d->ops->later_get) return d->ops->later_get(d->state, ticket, host, bytes);
+    memcpy(host, d->later[ticket], bytes);
+    return CRM_OK;
+}
+
+crm_status crm_graph_begin(crm_device *d, const void *key, size_t bytes, bool *known)
+{
+    *known = false;
+    return d->ops->graph_begin ? d->ops->graph_begin(d->state, key, bytes, known) : CRM_OK;
+}
+
+crm_status crm_graph_end(crm_device *d)
+{
+    return d->ops->graph_end ? d->ops->graph_end(d->state) : CRM_OK;
+}
+
+void crm_graph_drop(crm_device *d)
+{
+    if (d->ops->graph_drop) d->ops->graph_drop(d->state);
+}
+
+void crm_range_push(crm_device *d, const char *name)
+{
+    if (d->ops->range_push) d->ops->range_push(d->state, name);
+}
+
+void crm_range_pop(crm_device *d)
+{
+    if (d->ops->range_pop) d->ops->range_pop(d->state);
+}
+
+crm_status crm_device_use(crm_device *d, crm_device_usage *out)
+{
+    *out = (crm_device_usage){.energy = -1,
+                              .bytes = -1,
+                              .peak_bytes = -1,
+                              .total_bytes = -1,
+                              .free_bytes = -1,
+                              .graphs = 0};
+    return d->ops->usage ? d->ops->usage(d->state, out) : CRM_OK;
+}
+
+bool crm_device_shared(const crm_device *d)
+{
+    return d->shared;
 }

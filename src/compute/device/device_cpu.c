@@ -360,6 +360,13 @@ static crm_status cpu_download(void *state, const void *src, void *host, size_t 
     return cpu_transfer(state, host, src, bytes);
 }
 
+static crm_status cpu_zero(void *state, void *buf, size_t bytes)
+{
+    (void)state;
+    memset(buf, 0, bytes);
+    return CRM_OK;
+}
+
 static crm_status cpu_sync(void *state)
 {
     (void)state;
@@ -368,10 +375,12 @@ static crm_status cpu_sync(void *state)
 
 static const crm_device_ops cpu_ops = {
     .abi = CRM_DEVICE_ABI,
-    .offered = CRM_OFFER(CRM_OP_COUNT) - 1,
+    .offered = CRM_OFFER(CRM_OP_TAKE) - 1,
+    .host_memory = true,
     .close = cpu_close,
     .buf_new = cpu_buf_new,
     .buf_free = cpu_buf_free,
+    .zero = cpu_zero,
     .upload = cpu_transfer,
     .download = cpu_download,
     .sync = cpu_sync,

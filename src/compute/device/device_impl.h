@@ -7,6 +7,7 @@
 #define CRM_DEVICE_IMPL_H
 
 #include "crmpi/device.h"
+#include "crmpi/device_link.h"
 
 enum { CRM_DEVICE_NAME_MAX = 64 };
 
@@ -15,17 +16,53 @@ enum { CRM_DEVICE_NAME_MAX = 64 };
 #define CRM_OFFER(op) (UINT64_C(1) << (op))
 _Static_assert(CRM_OP_COUNT <= 64, "crm_device_ops.offered holds 64 operations");
 
+/* Transport between the devices of a group (device_link.h says what each does); link is what open
+ * gave. */
+typedef struct crm_link_ops {
+    crm_status (*id)(void *state, unsigned char id[CRM_LINK_ID]);
+    crm_status (*open)(void *state, const unsigned char id[CRM_LINK_ID], int rank, int size,
+                       double timeout, void **link);
+    crm_status (*after)(void *link);
+    crm_status (*move)(void *link, const crm_link_part *send, int n_send, const crm_link_part *recv,
+                       int n_recv);
+    crm_status (*gather)(void *link, void *buf, size_t bytes_each);
+    crm_status (*sum)(void *link, float *v, int64_t n);
+    crm_status (*use)(void *link);
+    crm_status (*check)(void *link);
+    void (*abort)(void *link);
+    void (*close)(void *link);
+} crm_link_ops;
+
 /* state is what the device keeps behind a handle. */
 typedef struct crm_device_ops {
     int abi;          /* CRM_DEVICE_ABI of the build that filled the table */
     uint64_t offered; /* CRM_OFFER(op) of each operation that works        */
 
+    bool host_memory; /* buffers are host memory                            */
+
     void (*close)(void *state);
     crm_status (*buf_new)(void *state, size_t bytes, void **out);
     void (*buf_free)(void *state, void *buf);
+    crm_status (*zero)(void *state, void *buf, size_t bytes);
     crm_status (*upload)(void *state, void *dst, const void *host, size_t bytes);
     crm_status (*download)(void *state, const void *src, void *host, size_t bytes);
     crm_status (*sync)(void *state);
+
+    /* What only a device with queues has; NULL: device.c does without. */
+    crm_status (*ahead_begin)(void *state, int slot);
+    crm_status (*ahead_end)(void *state, int slot);
+    crm_status (*ahead_use)(void *state, int slot);
+    crm_status (*ahead_done)(void *state, int slot);
+    crm_status (*later_download)(void *state, int ticket, const void *src, size_t bytes);
+    crm_status (*later_get)(void *state, int ticket, void *host, size_t bytes);
+    crm_status (*graph_begin)(void *state, const void *key, size_t bytes, bool *known);
+    crm_status (*graph_end)(void *state);
+    void (*graph_drop)(void *state);
+    void (*range_push)(void *state, const char *name); /* marks for a profiler */
+    void (*range_pop)(void *state);
+    crm_status (*usage)(void *state, crm_device_usage *out);
+    const crm_link_ops *link; /* transport between devices, or NULL with the reason in no_link */
+    const char *no_link;
 
     crm_status (*linear)(void *state, const crm_tensor *x, const crm_tensor *w, const crm_tensor *b,
                          crm_act act, crm_tensor *y);
@@ -84,12 +121,21 @@ typedef struct crm_device_ops {
                        crm_tensor *m, crm_tensor *v);
     crm_status (*sgd)(void *state, const crm_sgd *p, const crm_tensor *g, crm_tensor *w,
                       crm_tensor *m);
+    crm_status (*take)(void *state, const crm_tensor *x, const crm_tensor *at, int32_t least,
+                       crm_tensor *y);
+    crm_status (*gather)(void *state, const crm_gather *g, const crm_tensor *x, crm_tensor *y);
+    crm_status (*combine)(void *state, float *const *vec, int n_vec, const crm_add *add, int n_adds,
+                          int64_t first, int64_t n, float *sum);
+    crm_status (*norm)(void *state, const crm_tensor *sums, double clip, double *live);
+    crm_status (*tally)(void *state, const crm_tensor *x, crm_tensor *total);
 } crm_device_ops;
 
 struct crm_device {
     const crm_device_ops *ops;
     void *state;
     char name[CRM_DEVICE_NAME_MAX];
+    bool shared;                                         /* crm_device_shared               */
+    unsigned char later[CRM_LATER_SLOTS][CRM_LATER_MAX]; /* of a device that does not queue */
 };
 
 /* Extent that nothing fixes, for the checks below. */
