@@ -21,8 +21,11 @@
 
 #include "crmpi/base_dtype.h"
 #include "crmpi/base_status.h"
+#include "crmpi/opt.h"
 
-enum { CRM_DEVICE_ABI = 2, CRM_MAX_RANK = 5, CRM_CHAIN = 256, CRM_BLOCK = 4096 };
+enum { CRM_DEVICE_ABI = 3, CRM_MAX_RANK = 5, CRM_CHAIN = 256, CRM_BLOCK = 4096 };
+/* Most lanes of a call, as train.lanes says. */
+enum { CRM_LANES_MAX = 64 };
 
 /** Describes memory of a device, does not own it.  Row-major; dim[0] rows are ld elements apart
  *  (ld = product of the other dims when dense; a column range of a wider matrix has a larger ld).
@@ -59,10 +62,11 @@ typedef struct crm_segments {
 
 /** Sequences of one lane as rows, time-major and longest first (ties in order of the parents): rows
  * [first[t], first[t + 1]) are step t of the first[t + 1] - first[t] longest sequences, in the same
- * order at every t.  Host memory. */
+ * order at every t. */
 typedef struct crm_packed {
-    int64_t steps;        /* of the longest; 0: no rows */
-    const int64_t *first; /* [steps + 1]; first[0]: first row of the lane */
+    int64_t steps;               /* of the longest; 0: no rows */
+    const int64_t *first;        /* [steps + 1] host memory; first[0]: first row of the lane */
+    const int64_t *device_first; /* the same numbers in device memory; not read by the CPU */
 } crm_packed;
 
 typedef enum crm_pool_kind {
@@ -122,9 +126,9 @@ typedef struct crm_text_conv {
     int64_t kernel[CRM_TEXT_KERNELS]; /* widths, 1..length                                     */
     int64_t length;                   /* no document has more tokens                           */
     crm_act act;                      /* NONE, RELU, TANH, SIGMOID: monotone, so after the max */
-    int64_t n_docs;
-    const int64_t *first; /* [n_docs + 1] tokens of each document, device memory   */
-    const int32_t *token; /* rows of the table; 0 and what is outside: zero vector */
+    int64_t n_docs, n_tokens;         /* n_tokens = first[n_docs]; not read by the CPU         */
+    const int64_t *first;             /* [n_docs + 1] tokens of each document, device memory   */
+    const int32_t *token;             /* rows of the table; 0 and what is outside: zero vector */
 } crm_text_conv;
 /** w[k] [filters][width of table][kernel[k]], b[k] [filters] for each kernel: PyTorch's Conv1d. */
 typedef struct crm_text_weights {
@@ -146,20 +150,50 @@ typedef struct crm_loss {
     const float *value;   /* of Huber and Poisson: [n][k]; NaN: masked                        */
     double delta;         /* Huber: where it turns linear, > 0                                */
     const float *class_weight; /* [k] or NULL (all 1); device memory */
-    double scale; /* of gradient and loss: 1 / (sum of weights of the global batch)   */
+    double scale;           /* of gradient and loss: 1 / (sum of weights of the global batch)   */
+    const double *scale_at; /* device memory: takes the place of scale; NULL: scale   */
 } crm_loss;
+
+/** Numbers of a step in device memory, f64, for steps that run as a captured graph: they take the
+ * place of the members named.  An update with a grad_scale that is not finite leaves everything as
+ * it is. */
+typedef enum crm_live {
+    CRM_LIVE_NORM,       /* of the whole gradient, for the reader                  */
+    CRM_LIVE_GRAD_SCALE, /* crm_adam.grad_scale, crm_sgd.grad_scale                */
+    CRM_LIVE_LR,         /* lr                                                     */
+    CRM_LIVE_BIAS1,      /* 1 - beta1^step                                         */
+    CRM_LIVE_BIAS2,      /* 1 - beta2^step                                         */
+    CRM_LIVE_COUNT
+} crm_live;
 
 typedef struct crm_adam {
     double lr, beta1, beta2, eps, weight_decay; /* decay is decoupled (AdamW) */
     double grad_scale;                          /* clipping factor, 1 for none */
     int64_t step;                               /* from 1, for bias correction */
+    const double *live;                         /* [CRM_LIVE_COUNT] device memory or NULL */
 } crm_adam;
 /* g' = grad_scale g + weight_decay w;  m = momentum m + g';  w -= lr (nesterov: g' + momentum m,
  * else m).  m may be NULL when momentum is 0. */
 typedef struct crm_sgd {
     double lr, momentum, weight_decay, grad_scale;
     bool nesterov;
+    const double *live; /* [CRM_LIVE_COUNT] device memory or NULL */
 } crm_sgd;
+
+/** Rows of a matrix that a batch takes, by parent: parent i gets rows [from[i], from[i] + its
+ * count).  All arrays device memory. */
+typedef struct crm_gather {
+    int64_t n;            /* parents                                             */
+    const int64_t *first; /* [n + 1] rows of each in the result; NULL: one each  */
+    const int64_t *from;  /* [n] first row in the source; negative: fill         */
+    double fill;          /* elements of a parent without a source               */
+} crm_gather;
+
+/** vector to += vector from. */
+typedef struct crm_add {
+    int to, from;
+} crm_add;
+enum { CRM_COMBINE_MAX = 128 };
 
 typedef struct crm_device crm_device;
 
@@ -194,6 +228,11 @@ typedef enum crm_op {
     CRM_OP_SUM_SQUARES,
     CRM_OP_ADAM,
     CRM_OP_SGD,
+    CRM_OP_TAKE,
+    CRM_OP_GATHER,
+    CRM_OP_COMBINE,
+    CRM_OP_NORM,
+    CRM_OP_TALLY,
     CRM_OP_COUNT
 } crm_op;
 const char *crm_op_name(crm_op op);
@@ -206,24 +245,117 @@ typedef enum crm_cpu_path {
     CRM_CPU_AVX512
 } crm_cpu_path;
 
+/* ---- which device ---- */
+typedef enum crm_device_kind {
+    CRM_DEVICE_AUTO,
+    CRM_DEVICE_CPU,
+    CRM_DEVICE_CUDA,
+    CRM_DEVICE_KIND_COUNT
+} crm_device_kind;
+typedef enum crm_gpu_math {
+    CRM_GPU_FP32,
+    CRM_GPU_TF32, /* matrix products round their factors to 10 bits           */
+    CRM_GPU_BF16, /* as TF32; tables of products that only live within an operation
+                     are kept in bf16 */
+    CRM_GPU_MATH_COUNT
+} crm_gpu_math;
+typedef enum crm_gpu_switch { CRM_GPU_SWITCH_AUTO, CRM_GPU_OFF, CRM_GPU_ON } crm_gpu_switch;
+typedef enum crm_transport {
+    CRM_TRANSPORT_AUTO, /* NCCL where it is found and each rank has a GPU of its own, else MPI */
+    CRM_TRANSPORT_NCCL,
+    CRM_TRANSPORT_MPI, /* through host memory */
+    CRM_TRANSPORT_COUNT
+} crm_transport;
+
+/** Options "device" and "gpu.*". */
+typedef struct crm_device_cfg {
+    int kind;       /* crm_device_kind                                             */
+    int math;       /* crm_gpu_math                                                */
+    bool graph;     /* steps run as captured graphs                                */
+    int resident;   /* crm_gpu_switch: training rows are kept in GPU memory        */
+    int cudnn;      /* crm_gpu_switch: cuDNN's convolution over months             */
+    int transport;  /* crm_transport                                               */
+    int64_t bucket; /* bytes of gradients that are exchanged together              */
+    double timeout; /* seconds without an answer until a group of GPUs is given up */
+} crm_device_cfg;
+extern const crm_opt crm_device_opts[];
+
+/** The device of a rank.  node_rank, node_size: this rank among those of its node; the GPU is
+ * number node_rank modulo the number of GPUs.  CUDA: loads crmpi_cuda.so (the file that the
+ * environment variable CRM_CUDA_PLUGIN names, else beside the program, else in its library folder);
+ * CRM_ERR_DEVICE says what is missing: module, driver, GPU, library, version.  AUTO: the CPU when
+ * there is no GPU to be had, which is said once, by rank 0 of the node, at level info. */
+CRM_CHECKED crm_device_open(const crm_device_cfg *cfg, int node_rank, int node_size,
+                            crm_device **out);
+/** Several ranks of this node have the GPU of this device. */
+bool crm_device_shared(const crm_device *d);
+/** What was found of CUDA, a line each ("driver     580.159 (CUDA 13.0)"), also when it cannot be
+ * used; out is the caller's (crm_mem_free). */
+CRM_CHECKED crm_device_found(const crm_device_cfg *cfg, char **out);
+
+/** What a device has used so far; negative: not known. */
+typedef struct crm_device_usage {
+    double energy;                    /* joules of the whole GPU since the handle was opened */
+    int64_t bytes, peak_bytes;        /* held by this handle now, and at most                */
+    int64_t total_bytes, free_bytes;  /* of the GPU                                     */
+    int64_t graphs, updates, replays; /* captured anew, by update, run again            */
+} crm_device_usage;
+CRM_CHECKED crm_device_use(crm_device *d, crm_device_usage *out);
+
+/* Named ranges on the time line of a profiler (NVTX); nothing without one. */
+void crm_range_push(crm_device *d, const char *name);
+void crm_range_pop(crm_device *d);
+
 /** The CPU device, one handle per worker thread.  CRM_ERR_DEVICE when the CPU lacks the path asked
  * for.  CRM_CPU_BEST: the path that the environment variable CRM_CPU names (avx512, avx2, portable;
  * CRM_ERR_CONFIG for another word), else the best this CPU has.  Threads that use it have called
  * crm_fp_setup. */
 CRM_CHECKED crm_device_cpu(crm_cpu_path path, crm_device **out);
 void crm_device_free(crm_device **d);
-const char *crm_device_name(const crm_device *d); /* "cpu:avx512" */
+const char *crm_device_name(const crm_device *d); /* "cpu:avx512", "cuda:0 NVIDIA H100" */
+/** Buffers are host memory, so that uploads can be left out. */
+bool crm_device_is_host(const crm_device *d);
 bool crm_device_offers(const crm_device *d, crm_op op);
 /** Names of the CPU features found, "avx2 fma avx512f ..."; static text. */
 const char *crm_cpu_features(void);
 
-/* Memory.  On the CPU: 64-byte aligned host memory. */
-CRM_CHECKED crm_buf_new(crm_device *d, size_t bytes, void **out);
+/* Memory.  On the CPU: 64-byte aligned host memory.  Uploads, zeroing and operations happen in the
+ * order of the calls.  An upload has taken the host's bytes when it returns. */
+CRM_CHECKED crm_buf_new(crm_device *d, size_t bytes, void **out); /* not zeroed on a GPU */
 void crm_buf_free(crm_device *d, void *buf);
+CRM_CHECKED crm_buf_zero(crm_device *d, void *buf, size_t bytes);
 CRM_CHECKED crm_buf_upload(crm_device *d, void *dst, const void *host, size_t bytes);
+/** Waits for all work enqueued so far. */
 CRM_CHECKED crm_buf_download(crm_device *d, const void *src, void *host, size_t bytes);
 /** All work enqueued so far is done; late errors surface here. */
 CRM_CHECKED crm_device_sync(crm_device *d);
+
+/* Copies beside the computation.  Between crm_ahead_begin(slot) and crm_ahead_end uploads go their
+ * own way, not behind the operations in the queue, into memory that belongs to the slot (0 or 1);
+ * they wait for crm_ahead_done(slot) of the step that used that memory last.  Operations after
+ * crm_ahead_use(slot) see them.  On the CPU all of it is the plain upload. */
+enum { CRM_AHEAD_SLOTS = 2 };
+CRM_CHECKED crm_ahead_begin(crm_device *d, int slot);
+CRM_CHECKED crm_ahead_end(crm_device *d, int slot);
+CRM_CHECKED crm_ahead_use(crm_device *d, int slot);
+CRM_CHECKED crm_ahead_done(crm_device *d, int slot);
+
+/* A few bytes on their way to the host while the queue goes on: crm_later_get waits for ticket only
+ * and copies them out.  At most CRM_LATER_SLOTS tickets are open; ticket = the slot asked for. */
+enum { CRM_LATER_SLOTS = 4, CRM_LATER_MAX = 4096 };
+CRM_CHECKED crm_later_download(crm_device *d, int ticket, const void *src, size_t bytes);
+CRM_CHECKED crm_later_get(crm_device *d, int ticket, void *host, size_t bytes);
+
+/* Graphs.  What is enqueued between crm_graph_begin and crm_graph_end is captured under a key: all
+ * bytes of which the calls between depend (pointers, extents, numbers passed by value).  When the
+ * key is known, *known is set, the recorded work is enqueued and the caller leaves the calls out
+ * (crm_graph_end is then not called).  A key that is not known takes the place of the one used
+ * least recently.  Uploads and downloads are not allowed between.  A device without graphs, and one
+ * whose graphs are switched off, runs the calls as they come.  After a failing call between:
+ * crm_graph_drop. */
+CRM_CHECKED crm_graph_begin(crm_device *d, const void *key, size_t bytes, bool *known);
+CRM_CHECKED crm_graph_end(crm_device *d);
+void crm_graph_drop(crm_device *d);
 
 /* ---- operations (ops.c checks shapes once, then calls the device; enqueue only) ----
  * f32 unless said.  CRM_ERR_ARG for shapes that do not fit, CRM_ERR_DEVICE when not offered.
@@ -349,4 +481,26 @@ CRM_CHECKED crm_op_adam(crm_device *d, const crm_adam *p, const crm_tensor *g, c
                         crm_tensor *m, crm_tensor *v);
 CRM_CHECKED crm_op_sgd(crm_device *d, const crm_sgd *p, const crm_tensor *g, crm_tensor *w,
                        crm_tensor *m);
+
+/** y[i] = x[at[i]] (i32, all [n]); -1 where at[i] is outside x or x[at[i]] < least: codes into the
+ * order of packed rows. */
+CRM_CHECKED crm_op_take(crm_device *d, const crm_tensor *x, const crm_tensor *at, int32_t least,
+                        crm_tensor *y);
+/** y[rows][w] (f32 or i32) = rows of x [.][w] (f32; u8, u16, i32 for y i32; the largest u8 or u16
+ * becomes -1) that the parents of g name, in their order; both dense.  A parent without a source is
+ * filled. */
+CRM_CHECKED crm_op_gather(crm_device *d, const crm_gather *g, const crm_tensor *x, crm_tensor *y);
+/** For each element [first, first + n) of the vectors vec[n_vec] (f32, n_vec <= CRM_COMBINE_MAX):
+ * the additions add[n_adds] in their order; then vector 0 is written to sum (f32, same places;
+ * NULL: the vectors alone).  Vectors that are only read by additions stay as they are; those that
+ * are written may or may not be when sum is given. */
+CRM_CHECKED crm_op_combine(crm_device *d, float *const *vec, int n_vec, const crm_add *add,
+                           int n_adds, int64_t first, int64_t n, float *sum);
+/** live[CRM_LIVE_NORM] = root of the sums of blocks, added as a fixed binary tree (neighbours, a
+ * missing right one leaves the left unchanged); live[CRM_LIVE_GRAD_SCALE] = 1, or clip / norm where
+ * clip > 0 and norm > clip; NaN where the norm is not finite.  sums f64 [n] device memory, used up;
+ * live f64 [CRM_LIVE_COUNT] device memory. */
+CRM_CHECKED crm_op_norm(crm_device *d, const crm_tensor *sums, double clip, double *live);
+/** total[n] += x[n], f64: losses of an epoch. */
+CRM_CHECKED crm_op_tally(crm_device *d, const crm_tensor *x, crm_tensor *total);
 #endif
