@@ -48,6 +48,7 @@ function(crm_add_modules)
   foreach(name IN LISTS CRM_MODULES)
     set(dir ${PROJECT_SOURCE_DIR}/src/${CRM_WING_${name}}/${name})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.c)
+    list(FILTER sources EXCLUDE REGEX "/device/cuda/") # a module of its own, see cuda.cmake
     if(NOT sources OR name STREQUAL app)
       continue()
     endif()

@@ -8,7 +8,11 @@
 #ifndef CRM_CUDA_IMPL_H
 #define CRM_CUDA_IMPL_H
 
+#ifdef __cplusplus
 #include "cuda_gpu.h"
+#else
+#include <cuda_runtime_api.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
