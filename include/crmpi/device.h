@@ -498,8 +498,9 @@ CRM_CHECKED crm_op_combine(crm_device *d, float *const *vec, int n_vec, const cr
                            int n_adds, int64_t first, int64_t n, float *sum);
 /** live[CRM_LIVE_NORM] = root of the sums of blocks, added as a fixed binary tree (neighbours, a
  * missing right one leaves the left unchanged); live[CRM_LIVE_GRAD_SCALE] = 1, or clip / norm where
- * clip > 0 and norm > clip; NaN where the norm is not finite.  sums f64 [n] device memory, used up;
- * live f64 [CRM_LIVE_COUNT] device memory. */
+ * clip > 0 and norm > clip; NaN where the norm is not finite, or was not before
+ * (live[CRM_LIVE_NORM] at the call): a run that fails stands still until the host has seen it. sums
+ * f64 [n] device memory, used up; live f64 [CRM_LIVE_COUNT] device memory. */
 CRM_CHECKED crm_op_norm(crm_device *d, const crm_tensor *sums, double clip, double *live);
 /** total[n] += x[n], f64: losses of an epoch. */
 CRM_CHECKED crm_op_tally(crm_device *d, const crm_tensor *x, crm_tensor *total);

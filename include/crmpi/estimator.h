@@ -17,6 +17,7 @@
 #include "crmpi/comm.h"
 #include "crmpi/data.h"
 #include "crmpi/data_columns.h"
+#include "crmpi/device.h"
 #include "crmpi/opt.h"
 
 /* ---- hooks and the context of a fit ---- */
@@ -172,6 +173,8 @@ typedef struct crm_estimator_class {
 } crm_estimator_class;
 struct crm_estimator {
     const crm_estimator_class *class;
+    crm_device *device;        /* set by the pipeline after make: where to compute; NULL: the CPU */
+    const crm_device_cfg *gpu; /* how, when device is no CPU; else NULL                           */
 };
 
 /* ---- pipeline: named model of a study ---- */
@@ -186,8 +189,11 @@ typedef struct crm_model_spec {
     const void *transform_cfg[CRM_PIPELINE_MAX];
     const crm_estimator_class *estimator;
     const void *estimator_cfg;
-    double cost;    /* relative time of a fit, for scheduling only */
-    unsigned parts; /* CRM_FLAT_... of the flat view that the model sees as columns */
+    double cost;               /* relative time of a fit, for scheduling only */
+    unsigned parts;            /* CRM_FLAT_... of the flat view that the model sees as columns */
+    crm_device *device;        /* of this rank, borrowed; NULL: the CPU.  Classes that do not use
+                                  it compute on the CPU */
+    const crm_device_cfg *gpu; /* its options, borrowed */
 } crm_model_spec;
 
 CRM_CHECKED crm_pipeline_new(const crm_model_spec *spec, crm_pipeline **out);

@@ -147,10 +147,12 @@ typedef struct crm_model_batch {
     const int64_t *token_first; /* [documents + 1]                                                */
     const int32_t *token;       /* [tokens] words, 0: none                                        */
     const crm_model_label *label; /* [heads]; NULL for predict                                    */
-    const double *scale;   /* [heads] 1 / (sum of weights of valid labels, GLOBAL batch)     */
-    const int64_t *row_id; /* [n]; dropout only                                              */
-    uint64_t seed;         /* dropout only                                                   */
-    uint32_t epoch;        /* dropout only                                                   */
+    const double *scale;    /* [heads] 1 / (sum of weights of valid labels, GLOBAL batch)     */
+    const double *scale_at; /* [heads] device memory: head weight * scale, in place of scale;
+                               NULL: scale                                                   */
+    const int64_t *row_id;  /* [n]; dropout only                                              */
+    uint64_t seed;          /* dropout only                                                   */
+    uint32_t epoch;         /* dropout only                                                   */
 } crm_model_batch;
 
 typedef struct crm_model crm_model;
@@ -181,6 +183,16 @@ void crm_model_init(const crm_model *m, uint64_t seed, float *w);
  *  Not finite values are no error here: see crm_model_find_nonfinite. */
 CRM_CHECKED crm_model_forward_backward(crm_model *m, const crm_model_batch *b, const float *w,
                                        float *grad, int64_t stride, double *loss);
+/** The same in parts, for a device that runs steps as captured graphs (crm_graph_begin).  bind
+ * takes over the batch: uploads where its rows stand and orders them; b's arrays must stay until
+ * the device is done.  run enqueues forward pass, losses and backward pass, and neither copies nor
+ *  waits; ready as crm_pass.ready, or NULL.  key: all bytes on which the work of run depends beside
+ *  what is in device memory; valid until the next bind.  losses: crm_net_losses. */
+CRM_CHECKED crm_model_bind(crm_model *m, const crm_model_batch *b, const float *w, float *grad,
+                           int64_t stride);
+const void *crm_model_key(const crm_model *m, size_t *bytes);
+CRM_CHECKED crm_model_run(crm_model *m, crm_status (*ready)(void *ctx, int64_t upto), void *ctx);
+crm_tensor crm_model_losses(const crm_model *m);
 /** Loss as above, without dropout and gradients (validation); proba as in crm_model_predict, of the
  *  same forward pass, or NULL. */
 CRM_CHECKED crm_model_loss(crm_model *m, const crm_model_batch *b, const float *w, double *loss,

@@ -102,13 +102,18 @@ typedef struct crm_pass {
     uint32_t epoch;
     const int64_t *row_id; /* [n] device memory; needed when training with dropout          */
     const crm_rows *rows;  /* [domains]; rows[CRM_SAMPLES] is not read; NULL: only samples  */
+    /** In the backward pass, after each layer with parameters: elements [0, upto) of the gradients
+     * of all lanes are final; the last call names the whole vector.  NULL: nobody asks. */
+    crm_status (*ready)(void *ctx, int64_t upto);
+    void *ready_ctx;
 } crm_pass;
 
 /** Loss of a head: set before each pass.  n: rows of the domain of its logits. */
 typedef struct crm_head_loss {
-    const int32_t *label; /* [n] device memory; negative: masked; of class heads              */
-    const float *value;   /* [n][width] device memory; NaN: masked; of heads of numbers       */
-    double scale;         /* loss weight / (sum of weights of the valid labels, global batch) */
+    const int32_t *label;   /* [n] device memory; negative: masked; of class heads              */
+    const float *value;     /* [n][width] device memory; NaN: masked; of heads of numbers       */
+    double scale;           /* loss weight / (sum of weights of the valid labels, global batch) */
+    const double *scale_at; /* device memory, takes the place of scale; or NULL               */
 } crm_head_loss;
 
 typedef enum crm_head_kind {
@@ -214,8 +219,12 @@ int64_t crm_pack_sequences(int64_t n, const int64_t *first, int64_t base, int64_
 
 CRM_CHECKED crm_net_forward(crm_net *net, const crm_pass *p);
 /** Losses of all heads after a forward pass; loss[lane * heads + head] (host) = scale * sum of
- *  weight * loss over the lane; with p->grad also the gradients of the logits for backward. */
+ *  weight * loss over the lane; with p->grad also the gradients of the logits for backward.  loss
+ *  NULL: they stay where they are, see crm_net_losses; nothing waits for the device then. */
 CRM_CHECKED crm_net_loss(crm_net *net, const crm_pass *p, const crm_head_loss *heads, double *loss);
+/** f64 [heads][lanes of the net], device memory: losses of the last crm_net_loss; element
+ *  head * max_lanes + lane; those of lanes that it did not have keep their value (0 at first). */
+crm_tensor crm_net_losses(const crm_net *net);
 /** Gradients of all parameters into p->grad, after crm_net_loss of the same pass. */
 CRM_CHECKED crm_net_backward(crm_net *net, const crm_pass *p);
 /** Name of the first thing that is not finite after a pass: parameters ("parameter x.weight"), then

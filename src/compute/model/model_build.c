@@ -156,8 +156,8 @@ crm_status crm_model_new(const crm_model_cfg *cfg, const crm_model_inputs *in,
 
 static void free_host(crm_model *m)
 {
-    void *host[] = {m->n_levels, m->head,   m->sample_lanes, m->month_lanes,
-                    m->seen,     m->staged, m->host_proba,   m->head_loss};
+    void *host[] = {m->n_levels, m->head,       m->sample_lanes, m->month_lanes, m->seen,
+                    m->staged,   m->host_proba, m->head_loss,    m->key};
 
     for (size_t i = 0; i < sizeof host / sizeof *host; i++)
         crm_mem_free(host[i]);

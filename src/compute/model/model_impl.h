@@ -28,7 +28,7 @@ typedef struct model_ragged {
     int32_t *natural_of, *d_natural_of;   /* [rows] of packed rows            */
     int64_t *start_first, *d_start_first; /* [parents + 1]                  */
     int32_t *start_row, *d_start_row;     /* [parents]                      */
-    int32_t *code, *code_packed, *d_code; /* [rows]                         */
+    int32_t *d_code;                      /* [rows] packed                  */
 } model_ragged;
 
 typedef struct model_head {
@@ -65,6 +65,9 @@ struct crm_model {
     void *proba;     /* f32 of the largest head, device memory                   */
     float *host_proba;
     crm_head_loss *head_loss; /* [heads] of the call in progress */
+    crm_pass pass;            /* of crm_model_bind               */
+    char *key;                /* of crm_model_key                */
+    size_t key_bytes, key_room;
 };
 
 /* A branch: is its block there, how many columns of the fused vector does it write, its layers (the
@@ -127,6 +130,8 @@ crm_status model_ragged_bind(crm_model *m, model_ragged *r, const int64_t *first
 /* d_code = codes of the rows (an array of the batch), packed; codes below `least` become -1. */
 crm_status model_ragged_codes(crm_model *m, model_ragged *r, const int32_t *code, int32_t least);
 void model_ragged_free(crm_model *m, model_ragged *r);
+/* m->key of m->pass (model_key.c). */
+crm_status model_key(crm_model *m, const crm_model_batch *b);
 /* The batch bound to all inputs, and the pass that the net needs. */
 crm_status model_bind(crm_model *m, const crm_model_batch *b, const float *w, crm_pass *p);
 #endif

@@ -15,13 +15,15 @@
 
 static crm_status packed_new(crm_model *m, model_ragged *r)
 {
+    void *code;
+
     CRM_NEW(r->pack, m->max_lanes);
     CRM_NEW(r->step_first, m->max_lanes * (r->longest + 1));
     CRM_NEW(r->scratch, r->max_parents + r->longest + 1);
     BOTH_NEW(m, r->packed_of, r->d_packed_of, r->max_rows);
     BOTH_NEW(m, r->natural_of, r->d_natural_of, r->max_rows);
-    CRM_NEW(r->code, r->max_rows);
-    BOTH_NEW(m, r->code_packed, r->d_code, r->max_rows);
+    CRM_TRY(crm_buf_new(m->device, (size_t)r->max_rows * sizeof *r->d_code, &code));
+    r->d_code = code;
     if (!r->starts) return CRM_OK;
     BOTH_NEW(m, r->start_first, r->d_start_first, r->max_parents + 1);
     BOTH_NEW(m, r->start_row, r->d_start_row, r->max_parents);
@@ -114,18 +116,19 @@ crm_status model_ragged_bind(crm_model *m, model_ragged *r, const int64_t *first
 
 crm_status model_ragged_codes(crm_model *m, model_ragged *r, const int32_t *code, int32_t least)
 {
+    crm_tensor x, at, y;
+
     if (r->n == 0) return CRM_OK;
-    CRM_TRY(crm_buf_download(m->device, code + r->base, r->code, (size_t)r->n * sizeof *r->code));
-    for (int64_t i = 0; i < r->n; i++)
-        r->code_packed[r->packed_of[i]] = r->code[i] < least ? -1 : r->code[i];
-    return upload(m, r->d_code, r->code_packed, r->n, sizeof *r->code_packed);
+    x = crm_tensor_1d((void *)(uintptr_t)(code + r->base), CRM_I32, r->n);
+    at = crm_tensor_1d(r->d_natural_of, CRM_I32, r->n);
+    y = crm_tensor_1d(r->d_code, CRM_I32, r->n);
+    return crm_op_take(m->device, &x, &at, least, &y);
 }
 
 void model_ragged_free(crm_model *m, model_ragged *r)
 {
-    void *host[] = {r->lane_first, r->first,     r->pack,       r->step_first,
-                    r->scratch,    r->packed_of, r->natural_of, r->start_first,
-                    r->start_row,  r->code,      r->code_packed};
+    void *host[] = {r->lane_first, r->first,      r->pack,        r->step_first, r->scratch,
+                    r->packed_of,  r->natural_of, r->start_first, r->start_row};
     void *device[] = {r->d_first,       r->d_packed_of, r->d_natural_of,
                       r->d_start_first, r->d_start_row, r->d_code};
 

@@ -3,12 +3,20 @@
 
 #include "crmpi/base_mem.h"
 
+static void set_losses(crm_model *m, const crm_model_batch *b)
+{
+    for (int h = 0; h < m->n_heads; h++) {
+        m->head_loss[h] = (crm_head_loss){.label = b->label[h].class, .value = b->label[h].value};
+        if (b->scale_at)
+            m->head_loss[h].scale_at = b->scale_at + h;
+        else
+            m->head_loss[h].scale = m->head[h].weight * b->scale[h];
+    }
+}
+
 static crm_status losses(crm_model *m, const crm_model_batch *b, const crm_pass *p, double *loss)
 {
-    for (int h = 0; h < m->n_heads; h++)
-        m->head_loss[h] = (crm_head_loss){.label = b->label[h].class,
-                                          .value = b->label[h].value,
-                                          .scale = m->head[h].weight * b->scale[h]};
+    set_losses(m, b);
     return crm_net_loss(m->net, p, m->head_loss, loss);
 }
 
@@ -31,6 +39,30 @@ crm_status crm_model_forward_backward(crm_model *m, const crm_model_batch *b, co
     CRM_TRY(crm_net_forward(m->net, &p));
     CRM_TRY(losses(m, b, &p, loss));
     return crm_net_backward(m->net, &p);
+}
+
+crm_status crm_model_bind(crm_model *m, const crm_model_batch *b, const float *w, float *grad,
+                          int64_t stride)
+{
+    CRM_TRY(training_pass(m, b, w, grad, stride, &m->pass));
+    set_losses(m, b);
+    return model_key(m, b);
+}
+
+crm_status crm_model_run(crm_model *m, crm_status (*ready)(void *ctx, int64_t upto), void *ctx)
+{
+    crm_pass *p = &m->pass;
+
+    p->ready = ready;
+    p->ready_ctx = ctx;
+    CRM_TRY(crm_net_forward(m->net, p));
+    CRM_TRY(crm_net_loss(m->net, p, m->head_loss, NULL));
+    return crm_net_backward(m->net, p);
+}
+
+crm_tensor crm_model_losses(const crm_model *m)
+{
+    return crm_net_losses(m->net);
 }
 
 /* Probabilities or numbers of one head; a single probability is that of class 1. */

@@ -313,21 +313,16 @@ static int64_t n_classes(const crm_net *net, int head)
     return width == 1 ? 2 : width;
 }
 
-/* Class weights and zeros go to the device. */
+/* Zeros, and class weights, go to the device. */
 static crm_status fill_arena(crm_net *net)
 {
-    crm_status st;
-    float *zeros;
-
+    CRM_TRY(crm_buf_zero(net->device, net->arena, net->bytes));
     for (int h = 0; h < net->n_heads; h++)
         if (net->head[h].class_weight)
             CRM_TRY(crm_buf_upload(net->device, net->head[h].device_weight,
                                    net->head[h].class_weight,
                                    (size_t)n_classes(net, h) * sizeof(float)));
-    CRM_NEW(zeros, net->n_zeros);
-    st = crm_buf_upload(net->device, net->zeros, zeros, (size_t)net->n_zeros * sizeof *zeros);
-    crm_mem_free(zeros);
-    return st;
+    return CRM_OK;
 }
 
 crm_status crm_net_finish(crm_net *net)

@@ -49,12 +49,30 @@ crm_status crm_net_forward(crm_net *net, const crm_pass *p)
     return CRM_OK;
 }
 
+/* First element of the flat vector that layers below i still write: parameters have their places in
+ * the order in which gradients become ready, tables last. */
+static int64_t final_upto(const crm_net *net, int i)
+{
+    int64_t upto = crm_params_size(net->params);
+
+    for (int k = 0; k < i; k++)
+        for (int j = 0; j < net->layer[k].n_params; j++) {
+            int64_t at = crm_params_get(net->params, net->layer[k].param[j])->offset;
+
+            if (at < upto) upto = at;
+        }
+    return upto;
+}
+
 crm_status crm_net_backward(crm_net *net, const crm_pass *p)
 {
     CRM_TRY(check_pass(net, p));
     CRM_CHECK(p->grad, CRM_ERR_ARG, "backward pass without memory for gradients");
-    for (int i = net->n_layers - 1; i >= 0; i--)
+    for (int i = net->n_layers - 1; i >= 0; i--) {
         CRM_TRY(net->layer[i].class->backward(net, &net->layer[i], p));
+        if (p->ready && (net->layer[i].n_params > 0 || i == 0))
+            CRM_TRY(p->ready(p->ready_ctx, final_upto(net, i)));
+    }
     return CRM_OK;
 }
 
@@ -65,7 +83,8 @@ static crm_status head_loss(crm_net *net, const crm_pass *p, int h, const crm_he
                      .value = in->value,
                      .delta = head->delta,
                      .class_weight = head->device_weight,
-                     .scale = in->scale};
+                     .scale = in->scale,
+                     .scale_at = in->scale_at};
     crm_tensor z = nn_data(net, p, head->z), dz = nn_grad(net, p, head->z);
     crm_tensor sum = crm_tensor_1d(net->loss + h * net->max_lanes, CRM_F64, p->lanes.n);
     crm_tensor *grad = p->grad ? &dz : NULL;
@@ -86,12 +105,18 @@ crm_status crm_net_loss(crm_net *net, const crm_pass *p, const crm_head_loss *he
     CRM_TRY(check_pass(net, p));
     for (int h = 0; h < net->n_heads; h++)
         CRM_TRY(head_loss(net, p, h, &heads[h]));
+    if (!loss) return CRM_OK;
     CRM_TRY(crm_device_sync(net->device));
     CRM_TRY(crm_buf_download(net->device, net->loss, net->host_loss, bytes));
     for (int64_t l = 0; l < p->lanes.n; l++)
         for (int h = 0; h < net->n_heads; h++)
             loss[l * net->n_heads + h] = net->host_loss[h * net->max_lanes + l];
     return CRM_OK;
+}
+
+crm_tensor crm_net_losses(const crm_net *net)
+{
+    return crm_tensor_1d(net->loss, CRM_F64, net->n_heads * net->max_lanes);
 }
 
 /* exp(z) is the gradient of the Poisson loss where the value is 0. */

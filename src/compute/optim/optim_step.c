@@ -86,17 +86,8 @@ static int64_t cut(const uint8_t *decay, int64_t n, range *out)
 /* Device memory of n zeroed elements. */
 static crm_status new_zeroed(crm_device *d, int64_t n, size_t size, void **out)
 {
-    void *host, *buf = NULL;
-    crm_status st = CRM_OK;
-
-    host = crm_mem_new((size_t)n, size);
-    CRM_CHECK(host, CRM_ERR_NOMEM, "out of memory: %lld x %zu bytes", (long long)n, size);
-    CRM_TRY_TO(st, done, crm_buf_new(d, (size_t)n * size, &buf));
-    CRM_TRY_TO(st, done, crm_buf_upload(d, buf, host, (size_t)n * size));
-done:
-    *out = buf;
-    crm_mem_free(host);
-    return st;
+    CRM_TRY(crm_buf_new(d, (size_t)n * size, out));
+    return crm_buf_zero(d, *out, (size_t)n * size);
 }
 
 static int64_t n_blocks(const crm_optim *o)

@@ -27,6 +27,8 @@ crm_status crm_pipeline_new(const crm_model_spec *spec, crm_pipeline **out)
     for (int i = 0; i < spec->n_transforms; i++)
         CRM_TRY_TO(st, fail, spec->transform[i]->make(spec->transform_cfg[i], &p->transform[i]));
     CRM_TRY_TO(st, fail, spec->estimator->make(spec->estimator_cfg, &p->estimator));
+    p->estimator->device = spec->device;
+    p->estimator->gpu = spec->gpu;
     CRM_TRY_TO(st, fail, crm_columns_new(&p->columns));
     *out = p;
     return CRM_OK;
