@@ -302,9 +302,19 @@ typedef struct crm_device_usage {
 } crm_device_usage;
 CRM_CHECKED crm_device_use(crm_device *d, crm_device_usage *out);
 
-/* Named ranges on the time line of a profiler (NVTX); nothing without one. */
+/* Named ranges: on the time line of a profiler (NVTX), and after crm_profile_start in a table of
+ * wall times, for which each range waits for the device at both ends (not while a graph is
+ * captured).  Ranges nest; main thread only; d may be NULL.  Names are static text. */
 void crm_range_push(crm_device *d, const char *name);
 void crm_range_pop(crm_device *d);
+typedef struct crm_profile_row {
+    const char *name;
+    int64_t calls;
+    double seconds; /* inner ranges included */
+} crm_profile_row;
+void crm_profile_start(void);
+/** Ranges so far in the order of their first call. */
+int crm_profile_rows(const crm_profile_row **rows);
 
 /** The CPU device, one handle per worker thread.  CRM_ERR_DEVICE when the CPU lacks the path asked
  * for.  CRM_CPU_BEST: the path that the environment variable CRM_CPU names (avx512, avx2, portable;

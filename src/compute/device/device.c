@@ -158,27 +158,22 @@ crm_status crm_later_get(crm_device *d, int ticket, void *host, size_t bytes)
 crm_status crm_graph_begin(crm_device *d, const void *key, size_t bytes, bool *known)
 {
     *known = false;
-    return d->ops->graph_begin ? d->ops->graph_begin(d->state, key, bytes, known) : CRM_OK;
+    if (!d->ops->graph_begin) return CRM_OK;
+    CRM_TRY(d->ops->graph_begin(d->state, key, bytes, known));
+    d->capturing = !*known;
+    return CRM_OK;
 }
 
 crm_status crm_graph_end(crm_device *d)
 {
+    d->capturing = false;
     return d->ops->graph_end ? d->ops->graph_end(d->state) : CRM_OK;
 }
 
 void crm_graph_drop(crm_device *d)
 {
+    d->capturing = false;
     if (d->ops->graph_drop) d->ops->graph_drop(d->state);
-}
-
-void crm_range_push(crm_device *d, const char *name)
-{
-    if (d->ops->range_push) d->ops->range_push(d->state, name);
-}
-
-void crm_range_pop(crm_device *d)
-{
-    if (d->ops->range_pop) d->ops->range_pop(d->state);
 }
 
 crm_status crm_device_use(crm_device *d, crm_device_usage *out)

@@ -134,7 +134,8 @@ struct crm_device {
     const crm_device_ops *ops;
     void *state;
     char name[CRM_DEVICE_NAME_MAX];
-    bool shared;                                         /* crm_device_shared               */
+    bool capturing; /* between crm_graph_begin and crm_graph_end */
+    bool shared;    /* crm_device_shared               */
     unsigned char later[CRM_LATER_SLOTS][CRM_LATER_MAX]; /* of a device that does not queue */
 };
 
