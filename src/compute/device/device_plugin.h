@@ -13,6 +13,7 @@ typedef struct crm_plugin_host {
                         const char *text);
     crm_status (*trace)(crm_status code, const char *file, int line, const char *func,
                         const char *expr);
+    void (*log)(int level, const char *text); /* crm_log_level */
     void *(*mem_new)(size_t n, size_t size);
     void (*mem_free)(void *p);
 } crm_plugin_host;
