@@ -17,13 +17,14 @@ typedef struct model_ragged {
     const char *what, *of; /* "events" of a "row", for messages                    */
     crm_domain domain;
     int64_t max_parents, longest, max_rows;
-    bool packed;                   /* laid out step by step for recurrent layers             */
-    bool starts;                   /* crm_rows.starts is needed                              */
-    int64_t n, base;               /* rows of the call; number of the first in the batch's arrays */
-    int64_t *lane_first;           /* [lanes + 1] host                  */
-    int64_t *first, *d_first;      /* [parents + 1] from 0              */
-    crm_packed *pack;              /* [lanes] host                      */
-    int64_t *step_first, *scratch; /* host                              */
+    bool packed;              /* laid out step by step for recurrent layers             */
+    bool starts;              /* crm_rows.starts is needed                              */
+    int64_t n, base;          /* rows of the call; number of the first in the batch's arrays */
+    int64_t *lane_first;      /* [lanes + 1] host                  */
+    int64_t *first, *d_first; /* [parents + 1] from 0              */
+    crm_packed *pack;         /* [lanes] host                      */
+    int64_t *step_first, *d_step_first;   /* [lanes][longest + 1]            */
+    int64_t *scratch;                     /* host                            */
     int32_t *packed_of, *d_packed_of;     /* [rows] of rows in natural order   */
     int32_t *natural_of, *d_natural_of;   /* [rows] of packed rows            */
     int64_t *start_first, *d_start_first; /* [parents + 1]                  */

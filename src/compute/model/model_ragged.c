@@ -18,7 +18,7 @@ static crm_status packed_new(crm_model *m, model_ragged *r)
     void *code;
 
     CRM_NEW(r->pack, m->max_lanes);
-    CRM_NEW(r->step_first, m->max_lanes * (r->longest + 1));
+    BOTH_NEW(m, r->step_first, r->d_step_first, m->max_lanes * (r->longest + 1));
     CRM_NEW(r->scratch, r->max_parents + r->longest + 1);
     BOTH_NEW(m, r->packed_of, r->d_packed_of, r->max_rows);
     BOTH_NEW(m, r->natural_of, r->d_natural_of, r->max_rows);
@@ -68,6 +68,7 @@ static void pack_lanes(model_ragged *r, const int64_t *parent_lanes, int64_t lan
 
         step += l * (r->longest + 1);
         r->pack[l].first = step;
+        r->pack[l].device_first = r->d_step_first + l * (r->longest + 1);
         r->pack[l].steps = crm_pack_sequences(parent_lanes[l + 1] - p, r->first + p, begin, step,
                                               r->packed_of + begin, r->scratch);
     }
@@ -91,10 +92,19 @@ static crm_status bind_starts(crm_model *m, model_ragged *r, int64_t n_parents)
     return upload(m, r->d_start_row, r->start_row, n, sizeof *r->start_row);
 }
 
+/* Kernels of a GPU read where each step begins from its own memory. */
+static crm_status bind_steps(crm_model *m, const model_ragged *r, int64_t lanes)
+{
+    if (crm_device_is_host(m->device)) return CRM_OK;
+    return upload(m, r->d_step_first, r->step_first, lanes * (r->longest + 1),
+                  sizeof *r->step_first);
+}
+
 static crm_status bind_packed(crm_model *m, model_ragged *r, int64_t n_parents,
                               const int64_t *parent_lanes, int64_t lanes)
 {
     pack_lanes(r, parent_lanes, lanes);
+    CRM_TRY(bind_steps(m, r, lanes));
     m->rows[r->domain].packed = r->pack;
     m->rows[r->domain].parts.row = r->d_packed_of;
     CRM_TRY(upload(m, r->d_packed_of, r->packed_of, r->n, sizeof *r->packed_of));
@@ -129,8 +139,8 @@ void model_ragged_free(crm_model *m, model_ragged *r)
 {
     void *host[] = {r->lane_first, r->first,      r->pack,        r->step_first, r->scratch,
                     r->packed_of,  r->natural_of, r->start_first, r->start_row};
-    void *device[] = {r->d_first,       r->d_packed_of, r->d_natural_of,
-                      r->d_start_first, r->d_start_row, r->d_code};
+    void *device[] = {r->d_first,       r->d_step_first, r->d_packed_of, r->d_natural_of,
+                      r->d_start_first, r->d_start_row,  r->d_code};
 
     for (size_t i = 0; i < sizeof host / sizeof *host; i++)
         crm_mem_free(host[i]);
