@@ -1,5 +1,6 @@
 /* comm_group.c - groups of ranks: who is in, split, free, agreement on errors. */
 #include <stdio.h>
+#include <time.h>
 
 #include "comm_impl.h"
 #include "crmpi/base_mem.h"
@@ -126,4 +127,39 @@ static crm_status agree_on(MPI_Comm mpi, int rank, crm_status local)
 crm_status crm_comm_agree(crm_comm *c, crm_status local)
 {
     return c->size == 1 ? local : agree_on(c->mpi, c->rank, local);
+}
+
+/* Looks without a pause at first, as the answer is a matter of microseconds. */
+static crm_status wait_for_vote(MPI_Request *request, double seconds)
+{
+    enum { EAGER = 10000 };
+    const struct timespec pause = {0, 50000};
+    double end = crm_clock_now() + seconds;
+
+    for (int64_t i = 0, done = 0; !done; i++) {
+        int flag;
+        CRM_TRY(crm_comm_check(MPI_Test(request, &flag, MPI_STATUS_IGNORE), "MPI_Test"));
+        done = flag;
+        if (done || i < EAGER) continue;
+        CRM_CHECK(crm_clock_now() < end, CRM_ERR_COMM,
+                  "no answer from the other ranks within %g s (gpu.timeout): one of them is stuck "
+                  "or gone",
+                  seconds);
+        nanosleep(&pause, NULL);
+    }
+    return CRM_OK;
+}
+
+crm_status crm_comm_agree_within(crm_comm *c, crm_status local, double seconds)
+{
+    MPI_Request request;
+
+    if (c->size == 1) return local;
+    c->vote[0] = (int)local;
+    c->vote[1] = c->rank;
+    CRM_TRY(
+        crm_comm_check(MPI_Iallreduce(c->vote, c->worst, 1, MPI_2INT, MPI_MAXLOC, c->mpi, &request),
+                       "MPI_Iallreduce"));
+    CRM_TRY(wait_for_vote(&request, seconds));
+    return c->worst[0] == CRM_OK ? CRM_OK : share_text(c->mpi, c->rank, c->worst);
 }

@@ -66,6 +66,21 @@ crm_status crm_comm_min_f64(crm_comm *c, double *v, int64_t n)
     return reduce(c, v, n, MPI_DOUBLE, MPI_MIN);
 }
 
+crm_status crm_comm_sum_fast(crm_comm *c, void *v, int64_t n, size_t item, MPI_Datatype type)
+{
+    int64_t step = (int64_t)(c->chunk / item > 0 ? c->chunk / item : 1);
+
+    for (int64_t at = 0; at < n; at += step) {
+        int part = (int)(n - at < step ? n - at : step);
+        /* The one floating MPI_SUM there is: train.reduce = fast, whose results depend on the
+         * layout. */
+        CRM_TRY(crm_comm_check(
+            MPI_Allreduce(MPI_IN_PLACE, (char *)v + (size_t)at * item, part, type, MPI_SUM, c->mpi),
+            "MPI_Allreduce"));
+    }
+    return CRM_OK;
+}
+
 crm_status crm_comm_exscan_i64(crm_comm *c, int64_t v, int64_t *before)
 {
     *before = 0;

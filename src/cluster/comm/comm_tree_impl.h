@@ -3,38 +3,16 @@
 #define CRM_COMM_TREE_IMPL_H
 
 #include "comm_impl.h"
+#include "comm_tree_node.h"
 
 enum {
     TREE_BLOCK = 4096
 }; /* elements; slices are cut between blocks, additions go block by block */
-enum { TREE_STACK = 128 }; /* a range has at most 2 subtrees of each height */
 #ifndef CRM_TREE_TOUCH
 #define CRM_TREE_TOUCH 64
 #endif
 /* Elements of a block of the sparse part, and those that a word of its bitmap covers. */
 enum { TREE_TOUCH = CRM_TREE_TOUCH, TREE_WORD = 64 * TREE_TOUCH };
-
-/* Complete subtree over leaves [first, first + 2^height), first a multiple of 2^height; its sum is
- * in buffer number at. */
-typedef struct tree_node {
-    int64_t first;
-    int height, at;
-} tree_node;
-
-/* Subtrees that cover a range of leaves from left to right. */
-typedef struct tree_stack {
-    int n;
-    tree_node node[TREE_STACK];
-} tree_stack;
-
-typedef struct tree_add { /* buffer to += buffer from */
-    int to, from;
-} tree_add;
-
-typedef struct tree_plan {
-    int n;
-    tree_add *add;
-} tree_plan;
 
 /* Elements [first, end) of the vector that is summed. */
 typedef struct tree_part {
@@ -81,13 +59,6 @@ struct crm_tree {
     MPI_Status *statuses;
 };
 
-/* Put a subtree to the right of all others. */
-void crm_tree_push(tree_stack *s, int64_t first, int height, int at);
-/* If the two subtrees on the right are the children of one node, put that node in their place and
- * tell the addition. */
-bool crm_tree_join(tree_stack *s, tree_add *add);
-/* As join for any two subtrees: the missing right children at the end of the tree are skipped. */
-bool crm_tree_fold(tree_stack *s, tree_add *add);
 /* Leaves of one worker out of the leaves of this rank. */
 void crm_tree_worker_range(const crm_tree *t, int worker, int64_t *first, int64_t *end);
 

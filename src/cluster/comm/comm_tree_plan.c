@@ -15,17 +15,6 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-void crm_tree_range(int64_t n_leaves, int rank, int size, int64_t *first, int64_t *end)
-{
-    if (size <= n_leaves) {
-        *first = rank * n_leaves / size;
-        *end = (rank + 1) * n_leaves / size;
-    } else {
-        *first = smaller(rank, n_leaves);
-        *end = smaller(rank + 1, n_leaves);
-    }
-}
-
 void crm_tree_worker_range(const crm_tree *t, int worker, int64_t *first, int64_t *end)
 {
     int64_t n = t->end - t->first;
@@ -52,37 +41,6 @@ void crm_tree_slice(const crm_tree *t, int rank, int64_t *first, int64_t *n)
 tree_part crm_tree_part(const crm_tree *t, int rank)
 {
     return (tree_part){cut(t, rank), cut(t, rank + 1)};
-}
-
-void crm_tree_push(tree_stack *s, int64_t first, int height, int at)
-{
-    s->node[s->n++] = (tree_node){first, height, at};
-}
-
-bool crm_tree_fold(tree_stack *s, tree_add *add)
-{
-    if (s->n < 2) return false;
-    s->n--;
-    *add = (tree_add){s->node[s->n - 1].at, s->node[s->n].at};
-    s->node[s->n - 1].height++;
-    return true;
-}
-
-bool crm_tree_join(tree_stack *s, tree_add *add)
-{
-    const tree_node *left;
-
-    if (s->n < 2) return false;
-    left = &s->node[s->n - 2];
-    if (left->height != left[1].height || (left->first >> left->height) % 2 != 0) return false;
-    return crm_tree_fold(s, add);
-}
-
-static void push_and_plan(tree_stack *s, tree_plan *p, int64_t first, int height, int at)
-{
-    crm_tree_push(s, first, height, at);
-    while (crm_tree_join(s, &p->add[p->n]))
-        p->n++;
 }
 
 /* Go through a worker's leaves without adding; the depth of the stack is its number of buffers. */
@@ -134,8 +92,8 @@ static crm_status plan_merge(crm_tree *t)
     for (int w = 0; w < t->workers; w++) {
         walk(t, w, &s);
         for (int i = 0; i < s.n; i++)
-            push_and_plan(&all, &t->merge, s.node[i].first, s.node[i].height,
-                          t->base[w] + s.node[i].at);
+            crm_tree_plan_push(&all, &t->merge, s.node[i].first, s.node[i].height,
+                               t->base[w] + s.node[i].at);
     }
     t->n_pieces = all.n;
     CRM_NEW(t->piece, all.n + 1);
@@ -144,43 +102,14 @@ static crm_status plan_merge(crm_tree *t)
     return CRM_OK;
 }
 
-/* Height of the largest complete subtree that starts at first and ends by end. */
-static int height_at(int64_t first, int64_t end)
-{
-    int h = 0;
-
-    while ((first >> h) % 2 == 0 && first + ((int64_t)2 << h) <= end)
-        h++;
-    return h;
-}
-
-/* Subtrees of all ranks in order of leaves; with s NULL they are only counted. */
-static void plan_slots(crm_tree *t, tree_stack *s)
-{
-    int64_t first, end;
-    int k = 0;
-
-    for (int q = 0; q < t->comm->size; q++) {
-        t->first_slot[q] = k;
-        crm_tree_range(t->n_leaves, q, t->comm->size, &first, &end);
-        for (int h; first < end; first += (int64_t)1 << h, k++) {
-            h = height_at(first, end);
-            if (s) push_and_plan(s, &t->finish, first, h, k);
-        }
-    }
-    t->first_slot[t->comm->size] = t->n_slots = k;
-}
-
 static crm_status plan_finish(crm_tree *t)
 {
-    tree_stack s = {0};
+    int size = t->comm->size;
 
-    CRM_NEW(t->first_slot, t->comm->size + 1);
-    plan_slots(t, NULL);
+    CRM_NEW(t->first_slot, size + 1);
+    t->n_slots = crm_tree_plan_ranks(t->n_leaves, size, t->first_slot, NULL);
     CRM_NEW(t->finish.add, t->n_slots + 1);
-    plan_slots(t, &s);
-    while (crm_tree_fold(&s, &t->finish.add[t->finish.n]))
-        t->finish.n++;
+    crm_tree_plan_ranks(t->n_leaves, size, t->first_slot, &t->finish);
     return CRM_OK;
 }
 

@@ -145,9 +145,5 @@ crm_status crm_tree_gather(crm_tree *t, void *full)
 
 crm_status crm_tree_all_reduce(crm_tree *t, void *full)
 {
-    /* The one floating MPI_SUM there is: train.reduce = fast, whose results depend on the layout.
-     */
-    return crm_comm_check(
-        MPI_Allreduce(MPI_IN_PLACE, full, (int)t->width, mpi_type(t), MPI_SUM, t->comm->mpi),
-        "MPI_Allreduce");
+    return crm_comm_sum_fast(t->comm, full, t->width, t->item, mpi_type(t));
 }
