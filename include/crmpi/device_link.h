@@ -31,19 +31,29 @@ typedef struct crm_link_part {
 } crm_link_part;
 /** The link's queue goes on only after all operations enqueued so far. */
 CRM_CHECKED crm_link_after(crm_link *l);
+/** Mark number i (from 0, as many as are used): done when the operations enqueued so far are.  May
+ * be part of a captured graph, each run of which then sets it anew. */
+CRM_CHECKED crm_link_mark(crm_link *l, int i);
+/** The link's queue goes on only after mark i as it was set last: what is sent then may go while
+ * operations after the mark still run. */
+CRM_CHECKED crm_link_after_mark(crm_link *l, int i);
 /** All parts at once (one group of sends and receives); between two ranks parts are matched in
  * order. */
 CRM_CHECKED crm_link_move(crm_link *l, const crm_link_part *send, int n_send,
                           const crm_link_part *recv, int n_recv);
-/** buf [size][bytes_each]: every rank has filled its own part. */
-CRM_CHECKED crm_link_gather(crm_link *l, void *buf, size_t bytes_each);
+/** Each of n parts: at [size][bytes], of which every rank has filled its own; peer is not read.  In
+ * one group. */
+CRM_CHECKED crm_link_gather(crm_link *l, const crm_link_part *part, int n);
 /** The library's own sum, in place; the order of the additions depends on the layout. */
 CRM_CHECKED crm_link_sum(crm_link *l, float *v, int64_t n);
 /** Operations enqueued from now on wait for the link's queue. */
 CRM_CHECKED crm_link_use(crm_link *l);
-/** Errors that arrived since, and the time limit while the queue is not empty: CRM_ERR_COMM; the
- * link is aborted then. */
-CRM_CHECKED crm_link_check(crm_link *l);
+/** Errors that arrived since, and the time limit while nothing in the queue comes to an end:
+ * CRM_ERR_COMM; the link is aborted then.  *idle: the queue is empty.  Does not wait. */
+CRM_CHECKED crm_link_check(crm_link *l, bool *idle);
+/** Give up: what is in the queue ends, later calls fail, peers are told by their own crm_link_check
+ * (at the latest by the time limit). */
+void crm_link_abort(crm_link *l);
 void crm_link_free(crm_link **l);
 
 #endif

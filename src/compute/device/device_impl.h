@@ -23,12 +23,14 @@ typedef struct crm_link_ops {
     crm_status (*open)(void *state, const unsigned char id[CRM_LINK_ID], int rank, int size,
                        double timeout, void **link);
     crm_status (*after)(void *link);
+    crm_status (*mark)(void *link, int i);
+    crm_status (*after_mark)(void *link, int i);
     crm_status (*move)(void *link, const crm_link_part *send, int n_send, const crm_link_part *recv,
                        int n_recv);
-    crm_status (*gather)(void *link, void *buf, size_t bytes_each);
+    crm_status (*gather)(void *link, const crm_link_part *part, int n);
     crm_status (*sum)(void *link, float *v, int64_t n);
     crm_status (*use)(void *link);
-    crm_status (*check)(void *link);
+    crm_status (*check)(void *link, bool *idle);
     void (*abort)(void *link);
     void (*close)(void *link);
 } crm_link_ops;
