@@ -287,23 +287,33 @@ static double bias_correction(double beta, int64_t step)
     return beta > 0 ? 1 - crm_pow(beta, (double)step) : 1;
 }
 
+/* The member, or what takes its place. */
+static double live_or(const double *live, crm_live at, double member)
+{
+    return live ? live[at] : member;
+}
+
 static crm_status cpu_adam(void *state, const crm_adam *p, const crm_tensor *g, crm_tensor *w,
                            crm_tensor *m, crm_tensor *v)
 {
     cpu_state *s = state;
+    double grad_scale = live_or(p->live, CRM_LIVE_GRAD_SCALE, p->grad_scale),
+           lr = live_or(p->live, CRM_LIVE_LR, p->lr);
+    double bias1 = p->live ? p->live[CRM_LIVE_BIAS1] : bias_correction(p->beta1, p->step);
+    double bias2 = p->live ? p->live[CRM_LIVE_BIAS2] : bias_correction(p->beta2, p->step);
     crm_cpu_adam c = {
-        .grad_scale = (float)p->grad_scale,
+        .grad_scale = (float)grad_scale,
         .keep1 = (float)p->beta1,
         .new1 = (float)(1 - p->beta1),
         .keep2 = (float)p->beta2,
         .new2 = (float)(1 - p->beta2),
-        .decay = (float)(1 - p->lr * p->weight_decay),
-        .rate = (float)(p->lr / bias_correction(p->beta1, p->step)),
-        .root_scale = (float)sqrt(1 / bias_correction(p->beta2, p->step)),
+        .decay = (float)(1 - lr * p->weight_decay),
+        .rate = (float)(lr / bias1),
+        .root_scale = (float)sqrt(1 / bias2),
         .eps = (float)p->eps,
     };
 
-    s->k->adam(&c, g->data, w->data, m->data, v->data, g->dim[0]);
+    if (isfinite(grad_scale)) s->k->adam(&c, g->data, w->data, m->data, v->data, g->dim[0]);
     return CRM_OK;
 }
 
@@ -311,13 +321,14 @@ static crm_status cpu_sgd(void *state, const crm_sgd *p, const crm_tensor *g, cr
                           crm_tensor *m)
 {
     cpu_state *s = state;
-    crm_cpu_sgd c = {.grad_scale = (float)p->grad_scale,
+    double grad_scale = live_or(p->live, CRM_LIVE_GRAD_SCALE, p->grad_scale);
+    crm_cpu_sgd c = {.grad_scale = (float)grad_scale,
                      .weight_decay = (float)p->weight_decay,
                      .momentum = (float)p->momentum,
-                     .lr = (float)p->lr,
+                     .lr = (float)live_or(p->live, CRM_LIVE_LR, p->lr),
                      .nesterov = p->nesterov};
 
-    s->k->sgd(&c, g->data, w->data, m ? m->data : NULL, g->dim[0]);
+    if (isfinite(grad_scale)) s->k->sgd(&c, g->data, w->data, m ? m->data : NULL, g->dim[0]);
     return CRM_OK;
 }
 
@@ -375,7 +386,7 @@ static crm_status cpu_sync(void *state)
 
 static const crm_device_ops cpu_ops = {
     .abi = CRM_DEVICE_ABI,
-    .offered = CRM_OFFER(CRM_OP_TAKE) - 1,
+    .offered = CRM_OFFER(CRM_OP_COUNT) - 1,
     .host_memory = true,
     .close = cpu_close,
     .buf_new = cpu_buf_new,
@@ -413,6 +424,11 @@ static const crm_device_ops cpu_ops = {
     .sum_squares = cpu_sum_squares,
     .adam = cpu_adam,
     .sgd = cpu_sgd,
+    .take = crm_cpu_take,
+    .gather = crm_cpu_gather,
+    .combine = crm_cpu_combine,
+    .norm = crm_cpu_norm,
+    .tally = crm_cpu_tally,
 };
 
 crm_status crm_device_cpu(crm_cpu_path path, crm_device **out)

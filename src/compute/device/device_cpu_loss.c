@@ -33,6 +33,11 @@ crm_status crm_cpu_softmax(void *state, const crm_tensor *logits, crm_tensor *pr
     return CRM_OK;
 }
 
+static double scale_of(const crm_loss *p)
+{
+    return p->scale_at ? *p->scale_at : p->scale;
+}
+
 /* One row of a loss: unweighted loss of logits z with a valid label; dz NULL or the gradient, times
  * factor. */
 typedef double (*row_loss_fn)(const crm_cpu_kernels *k, const float *z, int64_t n, int32_t label,
@@ -80,7 +85,7 @@ static double lane_loss(const crm_cpu_kernels *kern, row_loss_fn fn, const crm_t
                         const crm_loss *p, int64_t first, int64_t end, crm_tensor *dlogits)
 {
     int64_t k = logits->dim[1];
-    double sum = 0;
+    double sum = 0, scale = scale_of(p);
 
     for (int64_t r = first; r < end; r++) {
         float *dz = dlogits ? row(dlogits, r) : NULL;
@@ -92,7 +97,7 @@ static double lane_loss(const crm_cpu_kernels *kern, row_loss_fn fn, const crm_t
             continue;
         }
         if (p->class_weight) weight = (double)p->class_weight[label];
-        sum += weight * fn(kern, row(logits, r), k, label, (float)(p->scale * weight), dz);
+        sum += weight * fn(kern, row(logits, r), k, label, (float)(scale * weight), dz);
     }
     return sum;
 }
@@ -104,8 +109,8 @@ static crm_status losses(cpu_state *s, row_loss_fn fn, int64_t classes, const cr
     CRM_TRY(valid_labels(p, logits->dim[0], classes));
     for (int64_t l = 0; l < lanes->n; l++)
         ((double *)loss->data)[l] =
-            p->scale * lane_loss(s->k, fn, logits, p, crm_lane_first(lanes, l),
-                                 crm_lane_first(lanes, l + 1), dlogits);
+            scale_of(p) * lane_loss(s->k, fn, logits, p, crm_lane_first(lanes, l),
+                                    crm_lane_first(lanes, l + 1), dlogits);
     return CRM_OK;
 }
 
@@ -148,6 +153,7 @@ static double lane_number_loss(number_loss_fn fn, const crm_tensor *z, const crm
                                int64_t first, int64_t end, crm_tensor *dz)
 {
     int64_t k = z->dim[1];
+    float scale = (float)scale_of(p);
     double sum = 0;
 
     for (int64_t r = first; r < end; r++)
@@ -156,7 +162,7 @@ static double lane_number_loss(number_loss_fn fn, const crm_tensor *z, const crm
             double slope = 0;
 
             if (!isnan(y)) sum += fn((double)row(z, r)[j], (double)y, p, &slope);
-            if (dz) row(dz, r)[j] = (float)p->scale * (float)slope;
+            if (dz) row(dz, r)[j] = scale * (float)slope;
         }
     return sum;
 }
@@ -165,8 +171,9 @@ static crm_status number_losses(number_loss_fn fn, const crm_tensor *z, const cr
                                 const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dz)
 {
     for (int64_t l = 0; l < lanes->n; l++)
-        ((double *)loss->data)[l] = p->scale * lane_number_loss(fn, z, p, crm_lane_first(lanes, l),
-                                                                crm_lane_first(lanes, l + 1), dz);
+        ((double *)loss->data)[l] =
+            scale_of(p) *
+            lane_number_loss(fn, z, p, crm_lane_first(lanes, l), crm_lane_first(lanes, l + 1), dz);
     return CRM_OK;
 }
 
