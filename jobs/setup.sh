@@ -11,7 +11,7 @@ set -euo pipefail
 packages=(build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev hdf5-tools
     libyaml-dev libjansson-dev libxxhash-dev librandom123-dev)
 test_packages=(clang clang-format-14 libclang-rt-14-dev shellcheck python3 python3-h5py python3-xarray python3-h5netcdf
-    python3-netcdf4 python3-xxhash)
+    python3-netcdf4 python3-xxhash patchelf xz-utils)
 torch_packages=(python3-torch python3-h5py python3-numpy libopenblas0-pthread)
 
 usage() {

@@ -29,6 +29,7 @@ static const struct {
     {"--version", offsetof(app_args, version)},
     {"--options-markdown", offsetof(app_args, markdown)},
     {"--embedding", offsetof(app_args, embedding)},
+    {"--profile", offsetof(app_args, profile)},
 };
 
 /* Value of an option given as "--name value" or "--name=value"; NULL when argv[*i] is another one.
@@ -100,6 +101,10 @@ crm_status app_check_args(const app_args *args)
     }
     CRM_CHECK(!args->embedding || strcmp(args->command, "predict") == 0, CRM_ERR_CONFIG,
               "--embedding is an option of predict, not of %s", args->command);
+    CRM_CHECK(!args->profile || strcmp(args->command, "train") == 0 ||
+                  strcmp(args->command, "crossval") == 0,
+              CRM_ERR_CONFIG, "--profile is an option of train and crossval, not of %s",
+              args->command);
     return CRM_OK;
 }
 
@@ -128,6 +133,9 @@ void app_print_help(const app *a, const app_command *c)
     printf("  --model NAME      predict: which model of the run\n");
     printf("  --weights FILE    predict: parameters of the net from an HDF5 file, by name\n");
     printf("  --embedding       predict: the learnt vector of each row; --out FILE.h5 for HDF5\n");
-    printf("  --init FILE       train: initial parameters of nets, likewise\n\nOptions:\n");
+    printf("  --init FILE       train: initial parameters of nets, likewise\n");
+    printf(
+        "  --profile         train, crossval: where the time goes, as a table on stderr; waits for "
+        "a GPU\n                    at each range, so it is slower\n\nOptions:\n");
     crm_opt_set_write_help(a->opts, stdout);
 }

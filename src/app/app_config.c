@@ -8,7 +8,6 @@
 
 static const char *const progress_names[] = {"auto", "on", "off", NULL};
 _Static_assert(sizeof progress_names / sizeof *progress_names == CRM_PROGRESS_COUNT + 1, "names");
-static const char *const device_names[] = {"auto", "cpu", "cuda", NULL};
 
 #define S app_cfg
 const crm_opt app_opts[] = {
@@ -18,8 +17,6 @@ const crm_opt app_opts[] = {
         S, data_store, "data.store", "", CRM_OPT_LAYOUT,
         "Where import writes the data set; empty: beside --out, as OUT.h5; without --out, into "
         "the current folder, as the name of the CSV with .h5."),
-    CRM_OPT_E(S, device, "device", "auto", device_names, CRM_OPT_LAYOUT,
-              "Device that nets are trained on; auto takes a GPU when there is one."),
     CRM_OPT_E(S, log_level, "log.level", "info", crm_log_level_names, CRM_OPT_LAYOUT,
               "What is written to stderr; quiet, error and warn switch the progress line off."),
     CRM_OPT_E(S, progress, "log.progress", "auto", progress_names, CRM_OPT_LAYOUT,
@@ -35,6 +32,7 @@ static crm_status bind(app *a)
     CRM_TRY(crm_opt_set_add(a->opts, crm_synth_opts, &a->synth));
     CRM_TRY(crm_opt_set_add(a->opts, crm_eval_opts, &a->eval));
     CRM_TRY(crm_opt_set_add(a->opts, crm_record_opts, &a->record));
+    CRM_TRY(crm_opt_set_add(a->opts, crm_device_opts, &a->gpu));
     return app_models_new(a);
 }
 
@@ -43,9 +41,6 @@ static int64_t threads(const app *a);
 static crm_status use(app *a)
 {
     crm_log_setup((crm_log_level)a->cfg.log_level, crm_comm_rank(a->world));
-    CRM_CHECK(a->cfg.device != APP_DEVICE_CUDA, CRM_ERR_DEVICE,
-              "device: cuda was asked for, but this build has the CPU device only; use device: cpu "
-              "or auto");
     return crm_pool_new((int)threads(a), &a->pool);
 }
 

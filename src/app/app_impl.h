@@ -19,10 +19,9 @@
 /** Options of the program itself. */
 typedef struct app_cfg {
     const char *data_path, *data_store;
-    int device, log_level, progress;
+    int log_level, progress;
 } app_cfg;
 extern const crm_opt app_opts[];
-typedef enum app_device { APP_DEVICE_AUTO, APP_DEVICE_CPU, APP_DEVICE_CUDA } app_device;
 
 /** What the command line said. */
 typedef struct app_args {
@@ -30,7 +29,7 @@ typedef struct app_args {
     const char *out, *model, *init, *weights;
     const char **set; /* [n_set] */
     int n_set;
-    bool help, markdown, version, embedding;
+    bool help, markdown, version, embedding, profile;
 } app_args;
 
 typedef struct app {
@@ -43,6 +42,8 @@ typedef struct app {
     crm_synth_cfg synth;
     crm_eval_cfg eval;
     crm_record_cfg record;
+    crm_device_cfg gpu;
+    crm_device *device; /* a GPU of this rank; NULL: models compute on the CPU */
     struct app_models *models;
     crm_digest source; /* of the CSV, once source_known */
     bool source_known;
@@ -88,6 +89,8 @@ CRM_CHECKED app_models_new(app *a);
 /** After the options were read: specs of models and variants.  Not collective. */
 CRM_CHECKED app_models_make(app *a);
 void app_models_free(app *a);
+/** Models and variants compute on a->device. */
+void app_models_set_device(app *a);
 /** Specs of eval.models in order; *spec is the caller's (crm_mem_free).  CRM_ERR_CONFIG names an
  * unknown model. */
 CRM_CHECKED app_models_select(app *a, const crm_model_spec ***spec, int *n);
@@ -98,6 +101,16 @@ void app_models_key(const app *a, const char *name, const char *key, char *out, 
 int64_t app_models_max_group(const app *a);
 /** True when eval.models has a net and its train.reduce is fast. */
 bool app_models_fast(const app *a);
+
+/* app_device.c */
+/** Open the device that the options name and give it to all models; all ranks have a GPU then, or
+ *  none has.  Collective. */
+CRM_CHECKED app_device_open(app *a);
+/** Devices of all ranks, with what they used, into run.json.  Collective. */
+CRM_CHECKED app_device_note(app *a, crm_record *run);
+/** With --profile: the ranges of rank 0 as a table on stderr and into run.json; seconds: of the
+ *  whole command. */
+CRM_CHECKED app_profile(const app *a, crm_record *run, double seconds);
 
 /* app_data.c */
 /** Digest of what data.path holds: of the content of a data set, or of a CSV with the options that

@@ -392,3 +392,17 @@ bool app_models_fast(const app *a)
     }
     return false;
 }
+
+void app_models_set_device(app *a)
+{
+    struct app_models *m = a->models;
+
+    for (int i = 0; i < app_model_count; i++) {
+        m->spec[i].device = a->device;
+        m->spec[i].gpu = a->device ? &a->gpu : NULL;
+    }
+    for (int i = 0; i < m->n_variants; i++) {
+        m->variant[i].spec.device = a->device;
+        m->variant[i].spec.gpu = a->device ? &a->gpu : NULL;
+    }
+}

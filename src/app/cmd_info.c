@@ -36,7 +36,7 @@ static void print_build(void)
     printf("CPU        %s\n", crm_cpu_features());
 }
 
-static void print_device(void)
+static void print_cpu(void)
 {
     crm_device *d;
 
@@ -47,7 +47,20 @@ static void print_device(void)
         printf("device     none: %s\n", crm_err_text());
         crm_err_clear();
     }
-    printf("device     cuda: not in this build\n");
+}
+
+/* What there is of CUDA on the node of rank 0, a line each. */
+static void print_gpu(const app *a)
+{
+    char *text;
+
+    if (crm_device_found(&a->gpu, &text) == CRM_OK) {
+        fputs(text, stdout);
+        crm_mem_free(text);
+    } else {
+        printf("cuda       %s\n", crm_err_text());
+        crm_err_clear();
+    }
 }
 
 static void print_ranks(const app *a, const place *all)
@@ -88,10 +101,13 @@ crm_status cmd_info(app *a)
     void *all;
     size_t total;
 
+    if (a->gpu.kind != CRM_DEVICE_AUTO) CRM_TRY(app_device_open(a)); /* is it to be had? */
     CRM_TRY(crm_comm_gather(a->world, 0, &mine, sizeof mine, &all, &total, NULL));
     if (app_is_root(a)) {
         print_build();
-        print_device();
+        print_cpu();
+        print_gpu(a);
+        if (a->device) printf("rank 0     computes on %s\n", crm_device_name(a->device));
         print_ranks(a, all);
         print_advice();
     }

@@ -262,6 +262,7 @@ crm_status cmd_predict(app *a)
     crm_status st;
 
     CRM_TRY(configure(a));
+    CRM_TRY(app_device_open(a));
     st = predict(a, &p);
     prediction_free(a, &p);
     return st;

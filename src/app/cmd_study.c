@@ -80,17 +80,6 @@ static crm_status note_digest(crm_record *run, const char *what, crm_digest d)
     return crm_record_note_text(run, path, crm_digest_hex(d, hex));
 }
 
-static crm_status note_device(crm_record *run)
-{
-    crm_device *d;
-    crm_status st;
-
-    CRM_TRY(crm_device_cpu(CRM_CPU_BEST, &d));
-    st = crm_record_note_text(run, "device", crm_device_name(d));
-    crm_device_free(&d);
-    return st;
-}
-
 /* What a result came from. */
 static crm_status note_origin(const app *a, const crm_data *d, crm_record *run)
 {
@@ -99,7 +88,6 @@ static crm_status note_origin(const app *a, const crm_data *d, crm_record *run)
     CRM_TRY(crm_record_note_i64(run, "data.rows", crm_data_rows(d)));
     CRM_TRY(crm_record_note_i64(run, "threads", crm_pool_size(a->pool)));
     CRM_TRY(crm_record_note_i64(run, "seeds.eval", a->eval.seed));
-    CRM_TRY(note_device(run));
     if (a->init) CRM_TRY(crm_record_note_text(run, "init.path", a->args.init));
     if (a->init) CRM_TRY(note_digest(run, "init", a->init_digest));
     if (crm_data_source_digest(d)[0])
@@ -268,14 +256,18 @@ static crm_status work(app *a, const crm_data *d, crm_record *run, const models 
                   .max_group = app_models_max_group(a),
                   .progress = (crm_progress_mode)a->cfg.progress,
                   .record = run};
+    double start = crm_clock_now();
     crm_status st;
 
+    if (a->args.profile) crm_profile_start();
     if (app_models_fast(a)) {
         e.note = "train.reduce is fast: results depend on the number of ranks and threads.";
         crm_log_line(CRM_LOG_WARN, a->args.command, "%s", e.note);
     }
     st = fit_only ? train(a, &e) : crossval(a, &e);
     if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? note_origin(a, d, run) : CRM_OK);
+    if (!st) st = app_device_note(a, run);
+    if (!st) st = crm_comm_agree(a->world, app_profile(a, run, crm_clock_now() - start));
     if (!st) st = crm_record_note_ranks(run);
     if (!st) st = crm_record_flush(run);
     return st;
@@ -345,6 +337,7 @@ static crm_status study(app *a, bool fit_only)
     CRM_CHECK(a->args.out, CRM_ERR_CONFIG, "%s needs a run folder: --out DIR", a->args.command);
     st = select_models(a, &m);
     if (!st) st = read_init(a, &m);
+    if (!st) st = app_device_open(a);
     if (!st) st = open_run(a, &state, &run);
     if (!st) st = in_run(a, run, state, &m, fit_only);
     if (!st && app_is_root(a)) printf("run folder: %s\n", crm_record_dir(run));

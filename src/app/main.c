@@ -138,6 +138,7 @@ int main(int argc, char **argv)
     if (st) report_error(&a);
     crm_bag_free(&a.init);
     app_models_free(&a);
+    crm_device_free(&a.device);
     crm_opt_set_free(&a.opts);
     crm_pool_free(&a.pool);
     crm_mem_free(a.args.set);

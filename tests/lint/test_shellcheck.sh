@@ -15,7 +15,7 @@ else
     echo "ok - an unquoted variable is found"
 fi
 
-mapfile -d '' -t files < <(find .ci/run jobs tests bench \( -name '*.sh' -o -name '*.sbatch' -o -path .ci/run \) -print0)
+mapfile -d '' -t files < <(find .ci/run jobs tests bench cmake \( -name '*.sh' -o -name '*.sbatch' -o -path .ci/run \) -print0)
 for f in "${files[@]}"; do
     if shellcheck -x -P SCRIPTDIR -S warning "$f" >&2; then
         echo "ok - $f"
