@@ -274,6 +274,7 @@ static crm_text_conv text_of(const crm_net *net, const nn_layer *l, const crm_pa
     crm_text_conv t = l->text;
 
     t.n_docs = nn_rows(p, net->value[l->out].domain);
+    t.n_tokens = nn_rows(p, net->value[token].domain);
     t.first = p->rows[net->value[token].domain].parts.first;
     t.token = net->value[token].data;
     return t;
