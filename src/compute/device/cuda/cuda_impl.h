@@ -59,6 +59,9 @@ typedef struct cuda_state {
     struct cuda_gemm *gemm; /* plans of cuBLASLt (cuda_gemm.cu), made at first use */
     struct cuda_dnn *dnn;   /* plans of cuDNN (cuda_dnn.c), made at first use      */
 } cuda_state;
+/* Called when the device closes, where s->gemm and s->dnn are set; the queue is empty. */
+void cuda_gemm_free(cuda_state *s);
+void cuda_dnn_free(cuda_state *s);
 
 /* *out = at least n items of scratch memory for a use.  What it held before may be lost.  Allowed
  * while a graph is captured: memory that a graph may still use is kept until the device closes. */
