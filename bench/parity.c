@@ -1,5 +1,5 @@
 /* parity.c - what the reference model computes, for a comparison with another framework:
- * bench_parity gru|lstm|bigru padded|ragged FILE.
+ * bench_parity gru|lstm|bigru padded|ragged FILE [cpu|cuda].
  *
  * Writes a model-like file (docs/model-format.md) with the batch (in/...), the first parameters
  * (w/...), logits (logits/...), the gradient of the first step (grad/...) and the parameters after
@@ -32,8 +32,23 @@ typedef struct parity {
     int32_t category[N * EVENTS], token[N * TOKENS], label[HEADS][N];
     crm_model_label labels[HEADS];
     double scale[HEADS];
-    float *w, *grad;
+    float *w, *grad;   /* host */
+    float *dw, *dgrad; /* device; on the CPU the same */
+    crm_model_batch b; /* in device memory */
 } parity;
+
+/* A copy of a host array in device memory; the array itself where that is host memory. */
+static crm_status on_device(parity *p, const void *host, size_t bytes, void *out)
+{
+    void *at = (void *)(uintptr_t)host;
+
+    if (!crm_device_is_host(p->d)) {
+        CRM_TRY(crm_buf_new(p->d, bytes, &at));
+        CRM_TRY(crm_buf_upload(p->d, at, host, bytes));
+    }
+    memcpy(out, &at, sizeof at);
+    return CRM_OK;
+}
 
 static void normals(uint64_t key, int64_t n, float *out)
 {
@@ -67,26 +82,29 @@ static void fill(parity *p)
     normals(3, N * EVENTS * NUMBERS, p->value);
     for (int64_t i = 0; i < N; i++)
         fill_row(p, i);
-    for (int h = 0; h < HEADS; h++) {
-        p->labels[h] = (crm_model_label){.class = p->label[h]};
+    for (int h = 0; h < HEADS; h++)
         p->scale[h] = 1.0 / N;
-    }
 }
 
-static crm_model_batch batch(const parity *p)
+static crm_status make_batch(parity *p)
 {
-    return (crm_model_batch){.lanes = 1,
-                             .lane_rows = N,
-                             .num = p->num,
-                             .monthly = p->monthly,
-                             .event_first = p->event_first,
-                             .category = p->category,
-                             .event_value = p->value,
-                             .doc_first = p->doc_first,
-                             .token_first = p->token_first,
-                             .token = p->token,
-                             .label = p->labels,
-                             .scale = p->scale};
+    crm_model_batch *b = &p->b;
+
+    *b = (crm_model_batch){.lanes = 1,
+                           .lane_rows = N,
+                           .event_first = p->event_first,
+                           .doc_first = p->doc_first,
+                           .token_first = p->token_first,
+                           .label = p->labels,
+                           .scale = p->scale};
+    CRM_TRY(on_device(p, p->num, sizeof p->num, &b->num));
+    CRM_TRY(on_device(p, p->monthly, sizeof p->monthly, &b->monthly));
+    CRM_TRY(on_device(p, p->category, sizeof p->category, &b->category));
+    CRM_TRY(on_device(p, p->value, sizeof p->value, &b->event_value));
+    CRM_TRY(on_device(p, p->token, sizeof p->token, &b->token));
+    for (int h = 0; h < HEADS; h++)
+        CRM_TRY(on_device(p, p->label[h], sizeof p->label[h], &p->labels[h].class));
+    return CRM_OK;
 }
 
 static crm_status make_model(parity *p, const char *rnn)
@@ -128,12 +146,12 @@ static crm_status make_model(parity *p, const char *rnn)
     for (int h = 0; h < HEADS; h++)
         heads[h] =
             (crm_model_head){.name = HEAD[h].name, .n_classes = HEAD[h].classes, .weight = 1};
-    CRM_TRY(crm_device_cpu(CRM_CPU_BEST, &p->d));
     CRM_TRY(crm_model_new(&cfg, &in, heads, HEADS, N, 1, p->d, &p->m));
     CRM_NEW(p->w, crm_model_size(p->m));
     CRM_NEW(p->grad, crm_model_size(p->m));
     crm_model_init(p->m, 5, p->w);
-    return CRM_OK;
+    CRM_TRY(on_device(p, p->w, (size_t)crm_model_size(p->m) * sizeof *p->w, &p->dw));
+    return on_device(p, p->grad, (size_t)crm_model_size(p->m) * sizeof *p->grad, &p->dgrad);
 }
 
 /* ---- into the bag ---- */
@@ -176,14 +194,13 @@ static crm_status put_inputs(parity *p)
 
 static crm_status put_logits(parity *p)
 {
-    crm_model_batch b = batch(p);
     float z[N * 256];
     char name[64];
 
     for (int h = 0; h < HEADS; h++) {
         int64_t k = HEAD[h].classes == 2 ? 1 : HEAD[h].classes;
         snprintf(name, sizeof name, "logits/%s", HEAD[h].name);
-        CRM_TRY(crm_model_logits(p->m, &b, p->w, h, z));
+        CRM_TRY(crm_model_logits(p->m, &p->b, p->dw, h, z));
         CRM_TRY(crm_bag_put(p->bag, name, CRM_F32, 2, (int64_t[]){N, k}, z));
     }
     return CRM_OK;
@@ -192,18 +209,21 @@ static crm_status put_logits(parity *p)
 /* Three Adam steps; the gradient of the first goes into the bag. */
 static crm_status steps(parity *p, crm_optim *o)
 {
-    crm_model_batch b = batch(p);
+    size_t bytes = (size_t)crm_model_size(p->m) * sizeof *p->grad;
     double loss[HEADS];
 
     for (int64_t s = 1; s <= STEPS; s++) {
-        memset(p->grad, 0, (size_t)crm_model_size(p->m) * sizeof *p->grad);
-        CRM_TRY(crm_model_forward_backward(p->m, &b, p->w, p->grad, crm_model_size(p->m), loss));
+        CRM_TRY(crm_buf_zero(p->d, p->dgrad, bytes));
+        CRM_TRY(
+            crm_model_forward_backward(p->m, &p->b, p->dw, p->dgrad, crm_model_size(p->m), loss));
         if (s == 1) {
+            if (p->grad != p->dgrad) CRM_TRY(crm_buf_download(p->d, p->dgrad, p->grad, bytes));
             CRM_TRY(put_flat(p, "grad", p->grad));
             CRM_TRY(crm_bag_put(p->bag, "loss", CRM_F64, 1, (int64_t[]){HEADS}, loss));
         }
-        CRM_TRY(crm_optim_apply(o, s, 1e-3, 1, p->grad, p->w));
+        CRM_TRY(crm_optim_apply(o, s, 1e-3, 1, p->dgrad, p->dw));
     }
+    if (p->w != p->dw) CRM_TRY(crm_buf_download(p->d, p->dw, p->w, bytes));
     return put_flat(p, "after", p->w);
 }
 
@@ -224,9 +244,20 @@ done:
     return st;
 }
 
-static crm_status run(parity *p, const char *rnn, const char *path)
+/* fp32 throughout, whatever a GPU could do faster. */
+static crm_status open_device(parity *p, const char *name)
 {
+    crm_device_cfg cfg = {.kind = CRM_DEVICE_CUDA, .math = CRM_GPU_FP32, .timeout = 60};
+
+    if (strcmp(name, "cuda") == 0) return crm_device_open(&cfg, 0, 1, &p->d);
+    return crm_device_cpu(CRM_CPU_BEST, &p->d);
+}
+
+static crm_status run(parity *p, const char *rnn, const char *path, const char *device)
+{
+    CRM_TRY(open_device(p, device));
     fill(p);
+    CRM_TRY(make_batch(p));
     CRM_TRY(make_model(p, rnn));
     CRM_TRY(crm_bag_new(&p->bag));
     CRM_TRY(put_inputs(p));
@@ -241,13 +272,13 @@ int main(int argc, char **argv)
     static parity p;
     crm_status st;
 
-    if (argc != 4) {
-        fprintf(stderr, "usage: %s gru|lstm|bigru padded|ragged FILE\n", argv[0]);
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: %s gru|lstm|bigru padded|ragged FILE [cpu|cuda]\n", argv[0]);
         return 2;
     }
     crm_fp_setup();
     p.ragged = strcmp(argv[2], "ragged") == 0;
-    st = run(&p, argv[1], argv[3]);
+    st = run(&p, argv[1], argv[3], argc == 5 ? argv[4] : "cpu");
     if (st) fprintf(stderr, "%s: %s\n", argv[0], crm_err_text());
     crm_bag_free(&p.bag);
     crm_model_free(&p.m);

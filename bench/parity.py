@@ -1,8 +1,9 @@
-"""parity.py - compares what bench_parity wrote with PyTorch: parity.py BENCH_PARITY [gru|lstm|bigru ...]
+"""parity.py - compares what bench_parity wrote with PyTorch: parity.py BENCH_PARITY [--device cpu|cuda] [gru|lstm|bigru ...]
 
 For each kind of recurrent layer, padded and ragged: logits, gradients of the first step and parameters after three
 Adam steps, as the norm of the difference over the norm of PyTorch's tensor.  The limit is 1e-4.  TAP.
 """
+import argparse
 import os
 import subprocess
 import sys
@@ -80,14 +81,19 @@ def compare(path, rnn, kind):
 
 
 def main():
-    program, kinds = sys.argv[1], sys.argv[2:] or ["gru", "lstm", "bigru"]
+    p = argparse.ArgumentParser(prog="parity.py", description=__doc__.split("\n", maxsplit=1)[0])
+    p.add_argument("program", metavar="BENCH_PARITY")
+    p.add_argument("kind", nargs="*", choices=["gru", "lstm", "bigru", []], help="recurrent layers (default all)")
+    p.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="where crmpi computes; PyTorch: on the CPU")
+    args = p.parse_args()
+    kinds = args.kind or ["gru", "lstm", "bigru"]
     torch.set_num_threads(1)
     failed = False
     for rnn in kinds:
         for kind in ("padded", "ragged"):
             with tempfile.TemporaryDirectory() as folder:
                 path = os.path.join(folder, "parity.h5")
-                subprocess.run([program, rnn, kind, path], check=True)
+                subprocess.run([args.program, rnn, kind, path, args.device], check=True)
                 for what, (value, name) in compare(path, rnn, kind).items():
                     good = value <= LIMIT
                     failed |= not good

@@ -132,7 +132,7 @@ elif [ ! -f "$bench/parity.py" ]; then
 else
     for kind in gru lstm; do
         check "parity with PyTorch, $kind, below 1e-4" timeout 600 "$python" "$bench/parity.py" "$bench/bench_parity" \
-            --device cuda --rnn "$kind"
+            --device cuda "$kind"
     done
 fi
 
