@@ -1,0 +1,110 @@
+/* cusim_engine.h - inside the shim: fibres, the threads of the running block, its shared memory. */
+#ifndef CUSIM_ENGINE_H
+#define CUSIM_ENGINE_H
+
+#include <cstddef>
+#include <vector>
+
+#include "cusim.h"
+#include "cusim_mma.h"
+
+/* The macros of a kernel would hide the shim's own names. */
+#undef threadIdx
+#undef blockIdx
+#undef blockDim
+#undef gridDim
+#undef warpSize
+
+#if defined(__SANITIZE_ADDRESS__)
+#define CUSIM_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CUSIM_ASAN 1
+#endif
+#endif
+#ifdef __SANITIZE_THREAD__
+#error                                                                                             \
+    "compile the shim with -DCUSIM_TSAN instead of -fsanitize=thread: only kernels and host code are watched"
+#endif
+
+namespace cusim
+{
+struct cuda_thread;
+
+/* A stack with an execution on it. */
+struct fibre {
+    void *stack_pointer;
+    char *stack;
+    size_t stack_bytes;
+    void *tsan;       /* ThreadSanitizer's state */
+    void *fake_stack; /* AddressSanitizer's */
+    cuda_thread *thread;
+};
+
+enum thread_state { FRESH, READY, AT_BARRIER, AT_COLLECTIVE, EXITED };
+
+enum { MAX_COPIES = 64, MAX_COPY_GROUPS = 16 };
+/* Copies not yet waited for, oldest first; ends[g] is how many of them belong to the groups up to
+ * g. */
+struct copy_queue {
+    pending_copy copy[MAX_COPIES];
+    int ends[MAX_COPY_GROUPS];
+    int copies, groups;
+};
+
+struct cuda_thread : coords {
+    int index;
+    thread_state state;
+    site where;
+    fibre *on;
+    lane_slot slot;
+    unsigned mask;
+    resolver resolve;
+    bool ordered, predicate;
+    copy_queue *queue;
+    char tsan_in, tsan_out; /* addresses of __syncwarp's happens-before edges */
+};
+
+/* The one block that runs. Blocks of all kernels of all host threads run one after another under
+ * the shim's lock. */
+struct block_state {
+    kernel_call call;
+    cuda_thread *threads;
+    int n, live, waiting;
+    barrier_kind kind;
+    int result, generation;
+    char *tsan_barrier; /* two addresses, used in turn */
+    char *tsan_end;     /* every thread's end, for the host */
+    std::vector<int> ready, scratch;
+    int ready_head, ready_count;
+};
+extern block_state block;
+cuda_thread *running();
+
+/* cusim_fibre.cpp */
+fibre *host_fibre(); /* where run_block was called */
+void fibres_start();
+void fibres_prepare(int n);
+fibre *fibre_take(cuda_thread *thread);
+void fibre_return(fibre *f);
+void fibres_discard();
+void fibre_switch(fibre *to);
+void thread_main(); /* what a new fibre runs: cusim_engine.cpp */
+
+/* cusim_order.cpp: CUSIM_ORDER */
+void order_start();
+void permute(int *items, size_t n);
+bool random_pause();
+
+/* cusim_shared.cpp */
+void shared_start(size_t dynamic_bytes);
+void shared_end();
+
+/* ThreadSanitizer forgets what it saw in pages that are unmapped. */
+void *map_pages(size_t bytes);
+void unmap_pages(void *pages, size_t bytes);
+
+void run_grid(const launch_shape &shape, const kernel_call &call);
+} // namespace cusim
+
+#endif

@@ -1,0 +1,179 @@
+/* cusim_fibre.cpp - stacks and the switch between them (x86-64, System V). */
+#include "cusim_sanitizers.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+#ifndef __x86_64__
+#error "the switch between fibres is written for x86-64"
+#endif
+
+/* Saves the callee-saved registers and the stack pointer, and continues where `load` was saved. */
+extern "C" void cusim_switch(void **save, void *load);
+asm(R"(
+.text
+.globl cusim_switch
+.hidden cusim_switch
+.type cusim_switch,@function
+cusim_switch:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    ret
+.size cusim_switch,.-cusim_switch
+)");
+
+namespace cusim
+{
+#if defined(CUSIM_ASAN)
+enum { STACK_BYTES = 256 << 10 };
+#else
+enum { STACK_BYTES = 64 << 10 };
+#endif
+enum { GUARD_BYTES = 4096, SAVED_REGISTERS = 6 };
+
+static fibre host;
+static fibre *current = &host;
+/* Never freed, so that at exit LeakSanitizer still sees what they hold. */
+static std::vector<fibre *> &idle = *new std::vector<fibre *>;
+static std::vector<fibre *> &used = *new std::vector<fibre *>; /* only under ThreadSanitizer */
+
+fibre *host_fibre()
+{
+    return &host;
+}
+
+void *map_pages(size_t bytes)
+{
+    void *p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) {
+        fatal("no memory for %zu bytes", bytes);
+    }
+    return p;
+}
+
+void unmap_pages(void *pages, size_t bytes)
+{
+    munmap(pages, bytes);
+}
+
+/* The host's thread becomes the fibre that the others return to. */
+void fibres_start()
+{
+    current = &host;
+#ifdef CUSIM_TSAN
+    host.tsan = __tsan_get_current_fiber();
+#endif
+#ifdef CUSIM_ASAN
+    pthread_attr_t attributes;
+    void *stack;
+    pthread_getattr_np(pthread_self(), &attributes);
+    pthread_attr_getstack(&attributes, &stack, &host.stack_bytes);
+    pthread_attr_destroy(&attributes);
+    host.stack = static_cast<char *>(stack);
+#endif
+}
+
+/* The first instruction of a fibre; thread_main never returns. */
+static void fibre_entry()
+{
+#ifdef CUSIM_ASAN
+    __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+#endif
+    thread_main();
+}
+
+static fibre *fibre_new()
+{
+    fibre *f = new fibre();
+    char *pages = static_cast<char *>(map_pages(GUARD_BYTES + STACK_BYTES));
+    mprotect(pages, GUARD_BYTES, PROT_NONE);
+    f->stack = pages + GUARD_BYTES;
+    f->stack_bytes = STACK_BYTES;
+    void **sp = reinterpret_cast<void **>(f->stack + STACK_BYTES);
+    *--sp = nullptr; /* keeps the stack aligned as after a call */
+    *--sp = reinterpret_cast<void *>(fibre_entry);
+    for (int i = 0; i < SAVED_REGISTERS; i++) {
+        *--sp = nullptr;
+    }
+    f->stack_pointer = sp;
+    return f;
+}
+
+/* Under ThreadSanitizer every CUDA thread needs a fibre of its own, as one that was used before
+ * would know of what it did then; and the host makes them, as one that a thread makes would know of
+ * what that thread did. */
+void fibres_prepare(int n)
+{
+    for (int i = 0; with_tsan && i < n; i++) {
+        fibre *f = fibre_new();
+#ifdef CUSIM_TSAN
+        f->tsan = __tsan_create_fiber(0);
+#endif
+        used.push_back(f);
+        idle.push_back(f);
+    }
+}
+
+fibre *fibre_take(cuda_thread *thread)
+{
+    if (idle.empty()) {
+        idle.push_back(fibre_new());
+    }
+    fibre *f = idle.back();
+    idle.pop_back();
+    f->thread = thread;
+    return f;
+}
+
+void fibre_return(fibre *f)
+{
+    if (!with_tsan) {
+        idle.push_back(f);
+    }
+}
+
+void fibres_discard()
+{
+    for (fibre *f : used) {
+#ifdef CUSIM_TSAN
+        __tsan_destroy_fiber(f->tsan);
+#endif
+        unmap_pages(f->stack - GUARD_BYTES, GUARD_BYTES + STACK_BYTES);
+        delete f;
+    }
+    used.clear();
+}
+
+void fibre_switch(fibre *to)
+{
+    fibre *from = current;
+    if (from == to) {
+        return;
+    }
+    current = to;
+    self = to->thread;
+#ifdef CUSIM_TSAN
+    __tsan_switch_to_fiber(to->tsan, 1); /* 1: no happens-before edge */
+#endif
+#ifdef CUSIM_ASAN
+    __sanitizer_start_switch_fiber(&from->fake_stack, to->stack, to->stack_bytes);
+#endif
+    cusim_switch(&from->stack_pointer, to->stack_pointer);
+#ifdef CUSIM_ASAN
+    __sanitizer_finish_switch_fiber(current->fake_stack, nullptr, nullptr);
+#endif
+}
+} // namespace cusim
