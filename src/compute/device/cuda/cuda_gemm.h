@@ -1,0 +1,18 @@
+/* cuda_gemm.h - between the files that multiply matrices: cuda_gemm.cu (own kernels) and
+ * cuda_blas.c (cuBLASLt).  Operations use cuda_multiply and cuda_outer_sum of cuda_impl.h. */
+#ifndef CRM_CUDA_GEMM_H
+#define CRM_CUDA_GEMM_H
+
+#include "cuda_impl.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+/* The product with own kernels; batch >= 1, m and n > 0. */
+CRM_CHECKED cuda_multiply_own(cuda_state *s, const cuda_product *p);
+/* C = act(C) for the activations that no product kernel has: all but NONE and RELU. */
+CRM_CHECKED cuda_activate(cuda_state *s, const cuda_product *p);
+#ifdef __cplusplus
+}
+#endif
+#endif
