@@ -8,7 +8,9 @@
  * is that of crm_tree_sum: same bits on any number of ranks, by any transport, and equal to those
  * of crm_tree_sum on the same leaves.  Transports move bytes: NCCL, or MPI through host memory.
  *
- * With several ranks the statuses of all functions but crm_dsum_ready agree (collective). */
+ * With several ranks the statuses of crm_dsum_new, _finish and _gather* agree (collective; with
+ * NCCL within the time limit); those of the functions that enqueue before the exchange are
+ * rank-local. */
 #ifndef CRM_COMM_DEVICE_H
 #define CRM_COMM_DEVICE_H
 
@@ -38,7 +40,8 @@ CRM_CHECKED crm_dsum_begin(crm_dsum *t);
 /** Elements [0, upto) of all leaves of this rank are final, by operations enqueued before.  upto
  * grows from call to call.  Enqueues only: may be part of a captured graph. */
 CRM_CHECKED crm_dsum_ready(crm_dsum *t, int64_t upto);
-/** Exchange and the rest of the tree, after crm_dsum_ready(width); not part of a captured graph.
+/** Exchange and the rest of the tree, after crm_dsum_ready(width), also where that was part of a
+ * graph that ran again; not part of a captured graph itself.  With NCCL it enqueues only.
  * Collective. */
 CRM_CHECKED crm_dsum_finish(crm_dsum *t);
 

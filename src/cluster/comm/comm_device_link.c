@@ -1,0 +1,225 @@
+/* comm_device_link.c - sums in device memory through NCCL, and the choice between it and MPI.
+ *
+ * Exchange: one group of sends and receives a bucket, which waits for the mark of that bucket only
+ * and so goes on beside what the device computes meanwhile; the additions come behind it in the
+ * device's queue.  Gather: the library's all-gather, in place, on equal parts.  The parts of the
+ * last bucket are equal only with padding, so that one goes through memory of our own. */
+#include <stdio.h>
+#include <string.h>
+
+#include "comm_device_impl.h"
+#include "crmpi/base_mem.h"
+
+/* ---- the choice ---- */
+
+enum { NAME = 64 };
+
+typedef struct gpu_name { /* which GPU a rank has, as far as its name says */
+    char host[NAME], device[NAME];
+    int32_t shared, offered;
+} gpu_name;
+
+static gpu_name name_of(const crm_dsum *t)
+{
+    gpu_name g = {.shared = crm_device_shared(t->d), .offered = crm_link_offered(t->d, NULL)};
+
+    crm_comm_host(g.host, sizeof g.host);
+    snprintf(g.device, sizeof g.device, "%s", crm_device_name(t->d));
+    return g;
+}
+
+/* Ranks of this group that have the GPU of rank `at`: 1 where each has its own. */
+static int sharers(const gpu_name *all, int size, int at)
+{
+    int n = 0;
+
+    for (int q = 0; q < size; q++)
+        n += strcmp(all[q].host, all[at].host) == 0 && strcmp(all[q].device, all[at].device) == 0;
+    return all[at].shared ? n : 1;
+}
+
+/* *possible: NCCL would work.  Equal on all ranks, with the message when it is asked for. */
+static crm_status judge(const crm_dsum *t, const gpu_name *all, bool *possible)
+{
+    bool must = t->cfg.transport == CRM_TRANSPORT_NCCL;
+    const char *why = NULL;
+
+    *possible = true;
+    crm_link_offered(t->d, &why);
+    for (int q = 0; q < t->comm->size && *possible; q++) {
+        int n = sharers(all, t->comm->size, q);
+        *possible = all[q].offered && n == 1;
+        CRM_CHECK(!must || all[q].offered, CRM_ERR_CONFIG,
+                  "gpu.transport=nccl, but rank %d (%s on node %s) has no NCCL%s%s; set "
+                  "gpu.transport=mpi or auto",
+                  q, all[q].device, all[q].host, why ? ": " : "", why ? why : "");
+        CRM_CHECK(!must || n == 1, CRM_ERR_CONFIG,
+                  "%d ranks of node %s share one GPU: NCCL needs a GPU for each; start one rank a "
+                  "GPU or set gpu.transport=mpi",
+                  n, all[q].host);
+    }
+    return CRM_OK;
+}
+
+static crm_status can_link(crm_dsum *t, bool *possible)
+{
+    gpu_name mine = name_of(t);
+    size_t total;
+    void *all;
+    crm_status st;
+
+    CRM_TRY(crm_comm_allgather(t->comm, &mine, sizeof mine, &all, &total, NULL));
+    st = judge(t, all, possible);
+    crm_mem_free(all);
+    return crm_comm_agree(t->comm, st);
+}
+
+/* ---- opening ---- */
+
+static crm_status new_memory(crm_dsum *t)
+{
+    int size = t->comm->size;
+    int foreign = t->n_slots - t->n_trees;
+    dsum_bucket last = crm_dsum_bucket(t, t->n_buckets > 0 ? t->n_buckets - 1 : 0);
+    void *spare = NULL;
+
+    CRM_NEW(t->send, t->n_trees * size + 1);
+    CRM_NEW(t->recv, foreign + 1);
+    CRM_NEW(t->gather, t->n_buckets + 1);
+    CRM_TRY(crm_buf_new(t->d, (size_t)(last.part * size + 1) * sizeof(float), &spare));
+    t->spare = spare;
+    return CRM_OK;
+}
+
+static crm_status open_link(crm_dsum *t)
+{
+    unsigned char id[CRM_LINK_ID] = {0};
+    crm_comm *c = t->comm;
+    crm_status st = c->rank == 0 ? crm_link_id(t->d, id) : CRM_OK;
+
+    CRM_TRY(crm_comm_agree(c, st));
+    CRM_TRY(crm_comm_bcast(c, 0, id, sizeof id));
+    CRM_TRY(crm_comm_agree(c, new_memory(t)));
+    CRM_TRY(crm_comm_barrier(c)); /* the time limit begins for all ranks at once */
+    st = crm_link_open(t->d, id, c->rank, c->size, t->cfg.timeout, &t->link);
+    return crm_comm_agree(c, st);
+}
+
+crm_status crm_dsum_choose(crm_dsum *t)
+{
+    bool possible;
+
+    if (t->cfg.transport == CRM_TRANSPORT_MPI) return CRM_OK;
+    CRM_TRY(can_link(t, &possible));
+    return possible ? open_link(t) : CRM_OK;
+}
+
+void crm_dsum_link_free(crm_dsum *t)
+{
+    crm_link_free(&t->link);
+    crm_buf_free(t->d, t->spare);
+    crm_mem_free(t->send);
+    crm_mem_free(t->recv);
+    crm_mem_free(t->gather);
+}
+
+/* ---- subtrees to the owners of their pieces ---- */
+
+static size_t bytes_of(int64_t n)
+{
+    return (size_t)n * sizeof(float);
+}
+
+static int parts_to_send(crm_dsum *t, const dsum_bucket *b)
+{
+    int me = t->comm->rank, size = t->comm->size, n = 0;
+
+    for (int d = 1; d < size; d++) {
+        int q = (me + d) % size;
+        crm_dsum_piece p = crm_dsum_part(b, q);
+        for (int i = 0; i < t->n_trees && p.n > 0; i++)
+            t->send[n++] = (crm_link_part){q, t->leaf[t->tree[i]] + p.first, bytes_of(p.n)};
+    }
+    return n;
+}
+
+static int parts_to_receive(crm_dsum *t, const dsum_bucket *b, int k)
+{
+    int me = t->comm->rank, n = 0;
+    size_t bytes = bytes_of(crm_dsum_part(b, me).n);
+
+    for (int q = 0; q < t->comm->size && bytes > 0; q++)
+        for (int i = t->first_slot[q]; q != me && i < t->first_slot[q + 1]; i++, n++)
+            t->recv[n] = (crm_link_part){q, crm_dsum_letter(t, t->inbox, n, k), bytes};
+    return n;
+}
+
+crm_status crm_dsum_link_exchange(crm_dsum *t)
+{
+    for (int k = 0; k < t->n_buckets; k++) {
+        dsum_bucket b = crm_dsum_bucket(t, k);
+        int n_send = parts_to_send(t, &b), n_recv = parts_to_receive(t, &b, k);
+        CRM_TRY(crm_link_after_mark(t->link, k));
+        CRM_TRY(crm_link_move(t->link, t->send, n_send, t->recv, n_recv));
+        CRM_TRY(crm_link_use(t->link));
+        CRM_TRY(crm_dsum_finish_bucket(t, k));
+    }
+    return CRM_OK;
+}
+
+crm_status crm_dsum_link_sum(crm_dsum *t)
+{
+    for (int k = 0; k < t->n_buckets; k++) {
+        dsum_bucket b = crm_dsum_bucket(t, k);
+        CRM_TRY(crm_link_after_mark(t->link, k));
+        CRM_TRY(crm_link_sum(t->link, t->sum + b.first, b.n));
+    }
+    return crm_link_use(t->link);
+}
+
+/* ---- pieces to all ---- */
+
+/* Within the device, by words of 4 bytes. */
+static crm_status copy(crm_dsum *t, char *to, char *from, size_t bytes)
+{
+    int64_t n = (int64_t)(bytes / sizeof(float));
+    crm_tensor x = crm_tensor_2d(from, CRM_F32, 1, n), y = crm_tensor_2d(to, CRM_F32, 1, n);
+
+    return n > 0 ? crm_op_copy(t->d, &x, &y) : CRM_OK;
+}
+
+static char *item_at(const dsum_view *v, int64_t first)
+{
+    return v->at + (size_t)(first / v->per) * v->item;
+}
+
+static size_t item_bytes(const dsum_view *v, int64_t n)
+{
+    return (size_t)crm_dsum_items(v, n) * v->item;
+}
+
+/* Bucket k, its parts being equal or in the spare memory. */
+static crm_link_part part_of(const crm_dsum *t, const dsum_view *v, int k, bool spare)
+{
+    dsum_bucket b = crm_dsum_bucket(t, k);
+
+    return (crm_link_part){0, spare ? t->spare : item_at(v, b.first), item_bytes(v, b.part)};
+}
+
+crm_status crm_dsum_link_gather(crm_dsum *t, const dsum_view *v)
+{
+    int me = t->comm->rank;
+    dsum_bucket last = crm_dsum_bucket(t, t->n_buckets - 1);
+    crm_dsum_piece mine = crm_dsum_part(&last, me);
+    bool padded = last.n != last.part * t->comm->size;
+
+    if (padded)
+        CRM_TRY(copy(t, t->spare + (size_t)me * item_bytes(v, last.part), item_at(v, mine.first),
+                     item_bytes(v, mine.n)));
+    for (int k = 0; k < t->n_buckets; k++)
+        t->gather[k] = part_of(t, v, k, padded && k == t->n_buckets - 1);
+    CRM_TRY(crm_link_after(t->link));
+    CRM_TRY(crm_link_gather(t->link, t->gather, t->n_buckets));
+    CRM_TRY(crm_link_use(t->link));
+    return padded ? copy(t, item_at(v, last.first), t->spare, item_bytes(v, last.n)) : CRM_OK;
+}
