@@ -56,6 +56,13 @@ CRM_CHECKED crm_optim_new(const crm_optim_cfg *cfg, crm_device *d, int64_t first
  *  @param     w           the WHOLE flat vector, of which the slice is updated, device memory */
 CRM_CHECKED crm_optim_apply(crm_optim *o, int64_t step, double lr, double grad_scale,
                             const float *grad, float *w);
+/** As apply, with the numbers of the step in device memory (crm_live), so that the call may be part
+ * of a captured graph: live f64 [CRM_LIVE_COUNT], of which crm_op_norm writes the scale of the
+ * gradient and the caller uploads the rest, from crm_optim_live. */
+CRM_CHECKED crm_optim_apply_live(crm_optim *o, const double *live, const float *grad, float *w);
+/** live[CRM_LIVE_LR], live[CRM_LIVE_BIAS1], live[CRM_LIVE_BIAS2] (host) of a step from 1; the
+ * others stay. */
+void crm_optim_live(const crm_optim_cfg *cfg, int64_t step, double lr, double *live);
 /** State vectors for checkpoints: i-th of crm_optim_state_count, its name ("m", "v", "momentum")
  *  and its n elements (device memory, owned by o). */
 int crm_optim_state_count(const crm_optim *o);

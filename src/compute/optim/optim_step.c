@@ -1,6 +1,7 @@
 /* optim_step.c - one step of AdamW or SGD on a slice of the flat vector. */
 #include "crmpi/optim.h"
 
+#include "crmpi/base_math.h"
 #include "crmpi/base_mem.h"
 
 enum { STATES_MAX = 2 };
@@ -29,6 +30,7 @@ struct crm_optim {
     void *sums;              /* f64 per block, device memory   */
     int64_t step;            /* this and below: of the call in progress */
     double lr, grad_scale;
+    const double *live; /* in place of those above */
 };
 
 static crm_tensor part(const float *v, const range *r)
@@ -44,7 +46,8 @@ static crm_status adam_step(crm_optim *o, const range *r, const float *grad, flo
                   .eps = o->cfg.eps,
                   .weight_decay = r->decay ? o->cfg.weight_decay : 0,
                   .grad_scale = o->grad_scale,
-                  .step = o->step};
+                  .step = o->step,
+                  .live = o->live};
     crm_tensor g = part(grad, r), tw = part(w, r), m = part(o->state[0], r),
                v = part(o->state[1], r);
 
@@ -57,7 +60,8 @@ static crm_status sgd_step(crm_optim *o, const range *r, const float *grad, floa
                  .momentum = o->cfg.momentum,
                  .weight_decay = r->decay ? o->cfg.weight_decay : 0,
                  .grad_scale = o->grad_scale,
-                 .nesterov = o->cfg.nesterov};
+                 .nesterov = o->cfg.nesterov,
+                 .live = o->live};
     crm_tensor g = part(grad, r), tw = part(w, r), m = part(o->state[0], r);
 
     return crm_op_sgd(o->device, &p, &g, &tw, &m);
@@ -121,6 +125,13 @@ crm_status crm_optim_new(const crm_optim_cfg *cfg, crm_device *d, int64_t first,
     return st;
 }
 
+static crm_status all_ranges(crm_optim *o, const float *grad, float *w)
+{
+    for (int64_t i = 0; i < o->n_ranges; i++)
+        CRM_TRY(o->class->step(o, &o->ranges[i], grad, w + o->first));
+    return CRM_OK;
+}
+
 crm_status crm_optim_apply(crm_optim *o, int64_t step, double lr, double grad_scale,
                            const float *grad, float *w)
 {
@@ -128,9 +139,28 @@ crm_status crm_optim_apply(crm_optim *o, int64_t step, double lr, double grad_sc
     o->step = step;
     o->lr = lr;
     o->grad_scale = grad_scale;
-    for (int64_t i = 0; i < o->n_ranges; i++)
-        CRM_TRY(o->class->step(o, &o->ranges[i], grad, w + o->first));
-    return CRM_OK;
+    o->live = NULL;
+    return all_ranges(o, grad, w);
+}
+
+crm_status crm_optim_apply_live(crm_optim *o, const double *live, const float *grad, float *w)
+{
+    o->step = 1;
+    o->live = live;
+    return all_ranges(o, grad, w);
+}
+
+/* 1 - beta^step, as the operations do it. */
+static double bias_correction(double beta, int64_t step)
+{
+    return beta > 0 ? 1 - crm_pow(beta, (double)step) : 1;
+}
+
+void crm_optim_live(const crm_optim_cfg *cfg, int64_t step, double lr, double *live)
+{
+    live[CRM_LIVE_LR] = lr;
+    live[CRM_LIVE_BIAS1] = bias_correction(cfg->beta1, step);
+    live[CRM_LIVE_BIAS2] = bias_correction(cfg->beta2, step);
 }
 
 crm_status crm_optim_block_sums(crm_optim *o, const float *grad, double *sums)
