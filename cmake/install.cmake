@@ -25,6 +25,9 @@ write_basic_package_version_file(crmpiConfigVersion.cmake COMPATIBILITY SameMino
 if(TARGET crmpi)
   install(TARGETS crmpi RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+if(TARGET crmpi_cuda)
+  install(TARGETS crmpi_cuda LIBRARY DESTINATION lib/crmpi)
+endif()
 install(TARGETS crmpi_shared EXPORT crmpiTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT crmpiTargets NAMESPACE crmpi:: DESTINATION ${CRM_CMAKE_DIR})
 install(FILES ${PROJECT_BINARY_DIR}/crmpiConfig.cmake ${PROJECT_BINARY_DIR}/crmpiConfigVersion.cmake
