@@ -253,24 +253,35 @@ CRM_DEVICE double cuda_log_core_f64(double f, double k, double c)
     return k * CUDA_LN2_HI - ((h - (s * (h + odd) + (k * CUDA_LN2_LO + c))) - f);
 }
 
-/* log(1 + x) for x >= 0 (or NaN): all that losses need. */
-CRM_DEVICE double cuda_log1p_f64(double x)
+/* log(x (1 + c / x)) for a positive normal x. */
+CRM_DEVICE double cuda_log_of_f64(double x, double c)
 {
-    double u = 1.0 + x, c, m;
-    long long bits;
-    int e;
+    long long bits = __double_as_longlong(x);
+    int e = (int)(bits >> 52) - 1023;
+    double m = __longlong_as_double((bits & 0xFFFFFFFFFFFFFll) | 0x3FF0000000000000ll);
 
-    if (!(x <= DBL_MAX) || x < 0x1p-53) return x;
-    if (x < 0.4142) return cuda_log_core_f64(x, 0.0, 0.0);
-    c = (x > 1.0 ? 1.0 - (u - x) : x - (u - 1.0)) / u; /* what 1 + x lost by rounding */
-    bits = __double_as_longlong(u);
-    e = (int)(bits >> 52) - 1023;
-    m = __longlong_as_double((bits & 0xFFFFFFFFFFFFFll) | 0x3FF0000000000000ll);
     if (m > 1.41421356237309504880) {
         m *= 0.5;
         e++;
     }
     return cuda_log_core_f64(m - 1.0, (double)e, c);
+}
+
+/* log(1 + x) for x >= 0 (or NaN): all that losses need. */
+CRM_DEVICE double cuda_log1p_f64(double x)
+{
+    double u = 1.0 + x, c;
+
+    if (!(x <= DBL_MAX) || x < 0x1p-53) return x;
+    if (x < 0.4142) return cuda_log_core_f64(x, 0.0, 0.0);
+    c = (x > 1.0 ? 1.0 - (u - x) : x - (u - 1.0)) / u; /* what 1 + x lost by rounding */
+    return cuda_log_of_f64(u, c);
+}
+
+/* x^y for a positive normal x. */
+CRM_DEVICE double cuda_pow_f64(double x, double y)
+{
+    return cuda_exp_f64(y * cuda_log_of_f64(x, 0.0));
 }
 
 /* log(sigmoid(x)), without underflow to -inf. */
