@@ -1,0 +1,66 @@
+/* fake_plugin.c - a module without a device, for test_device_open.c: what it answers is said by the
+ * environment.  FAKE_ABI: its ABI number; FAKE_COUNT: its devices, "none" to fail; FAKE_OPEN:
+ * "fails". */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device_plugin.h"
+
+static const crm_plugin_host *program;
+
+static const char *said(const char *name, const char *otherwise)
+{
+    const char *v = getenv(name);
+
+    return v ? v : otherwise;
+}
+
+static crm_status count(int *n)
+{
+    const char *v = said("FAKE_COUNT", "2");
+
+    *n = (int)strtol(v, NULL, 10);
+    if (strcmp(v, "none") == 0)
+        return program->raise(CRM_ERR_DEVICE, __FILE__, __LINE__, __func__, "fake driver is old");
+    return CRM_OK;
+}
+
+static void close_device(void *state)
+{
+    program->mem_free(state);
+}
+
+static crm_status open_device(const crm_device_cfg *cfg, int device, bool shared,
+                              const crm_device_ops **ops, void **state,
+                              char name[CRM_DEVICE_NAME_MAX])
+{
+    static crm_device_ops table = {.abi = CRM_DEVICE_ABI, .close = close_device};
+
+    if (strcmp(said("FAKE_OPEN", ""), "fails") == 0)
+        return program->raise(CRM_ERR_DEVICE, __FILE__, __LINE__, __func__, "fake GPU is busy");
+    snprintf(name, CRM_DEVICE_NAME_MAX, "fake:%d%s math %d", device, shared ? " shared" : "",
+             cfg->math);
+    table.abi = (int)strtol(said("FAKE_TABLE", "0"), NULL, 10) + CRM_DEVICE_ABI;
+    *ops = &table;
+    *state = program->mem_new(1, 100);
+    return *state ? CRM_OK : CRM_ERR_NOMEM;
+}
+
+static void found(const crm_device_cfg *cfg, char *out, size_t cap)
+{
+    (void)cfg;
+    snprintf(out, cap, "GPU        none, this one is fake\n");
+}
+
+const crm_plugin *crm_plugin_open(const crm_plugin_host *host);
+const crm_plugin *crm_plugin_open(const crm_plugin_host *host)
+{
+    static crm_plugin plugin = {
+        .built = "fake 1.0", .count = count, .open = open_device, .found = found};
+
+    program = host;
+    plugin.abi = (int)strtol(said("FAKE_ABI", "0"), NULL, 10);
+    if (!plugin.abi) plugin.abi = CRM_DEVICE_ABI;
+    return &plugin;
+}
