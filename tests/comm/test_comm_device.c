@@ -31,9 +31,12 @@ static int ranks(void)
 /* ---- leaves: numbers of very different size, so that nearly every other order rounds differently;
  * among them zeros of both signs and numbers whose sum is denormal ---- */
 
+static int64_t salt; /* other leaves for other steps */
+
 static float value(int64_t leaf, int64_t i)
 {
-    uint64_t x = (uint64_t)leaf * 0x9E3779B97F4A7C15u + (uint64_t)i * 0xD1B54A32D192ED03u + 1;
+    uint64_t x =
+        (uint64_t)(leaf + salt) * 0x9E3779B97F4A7C15u + (uint64_t)i * 0xD1B54A32D192ED03u + 1;
 
     x = (x ^ (x >> 31)) * 0xBF58476D1CE4E5B9u;
     x ^= x >> 29;
@@ -355,6 +358,60 @@ static void fast_sum_is_close(void)
     }
 }
 
+/* Leaves come from `from` by operations, as a graph allows no uploads. */
+static void produce_in_graph(crm_dsum *t, int64_t width, float *from)
+{
+    int64_t first, n, stride;
+    float *leaves = crm_dsum_leaves(t, &first, &n, &stride);
+    bool known = true;
+
+    T_OK(crm_graph_begin(device, "sum", 3, &known));
+    if (known) return;
+    T_OK(crm_dsum_begin(t));
+    for (int64_t at = 0, m; at < width; at += m) {
+        m = width - at < 5000 ? width - at : 5000;
+        for (int64_t i = 0; i < n; i++) {
+            crm_tensor x = crm_tensor_2d(from + i * width + at, CRM_F32, 1, m);
+            crm_tensor y = crm_tensor_2d(leaves + i * stride + at, CRM_F32, 1, m);
+            T_OK(crm_op_copy(device, &x, &y));
+        }
+        T_OK(crm_dsum_ready(t, at + m));
+    }
+    T_OK(crm_graph_end(device));
+}
+
+static void a_graph_runs_again(void)
+{
+    static float leaf[WIDTH_MAX], got[WIDTH_MAX];
+    crm_dsum_cfg c = shape(7, WIDTH_MAX, 1 << 16);
+    crm_dsum *t = NULL;
+    int64_t first, n, stride;
+    float *from;
+
+    T_OK(crm_dsum_new(t_comm, device, &c, &t));
+    if (!t) return;
+    crm_dsum_leaves(t, &first, &n, &stride);
+    from = device_memory((size_t)n * sizeof leaf + 1);
+    for (int step = 0; step < 4; step++) {
+        float *want;
+        salt = 1000 * step;
+        want = reference(c.n_leaves);
+        for (int64_t i = 0; i < n; i++) {
+            fill(first + i, c.width, leaf);
+            T_OK(crm_buf_upload(device, from + i * c.width, leaf, sizeof leaf));
+        }
+        produce_in_graph(t, c.width, from);
+        T_OK(crm_dsum_finish(t));
+        T_OK(crm_dsum_wait(t));
+        take_pieces(t, got, c.width);
+        check_pieces(t, got, want);
+        crm_mem_free(want);
+    }
+    salt = 0;
+    crm_buf_free(device, from);
+    crm_dsum_free(&t);
+}
+
 static void wrong_uses_are_told(void)
 {
     crm_dsum_cfg c = shape(8, 10000, 0);
@@ -421,6 +478,7 @@ int main(int argc, char **argv)
         {"pieces cover the vector once", pieces_cover_once},
         {"a sum allocates nothing", a_sum_allocates_nothing},
         {"the fast sum is close", fast_sum_is_close},
+        {"leaves and subtrees as a graph that runs again", a_graph_runs_again},
         {"wrong uses are told", wrong_uses_are_told},
         {"a transport is chosen, or refused with the way out", transport_is_told},
         {NULL, NULL}};
