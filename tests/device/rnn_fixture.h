@@ -9,10 +9,8 @@
 
 #include <stdlib.h>
 
-#include "crm_test.h"
-#include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
-#include "crmpi/device.h"
+#include "devices_testing.h"
 
 enum { MOST_LANES = 3, MOST_SEQS = 64, MOST_STEPS = 48, GAP = 3, MARK = -77 };
 
@@ -251,7 +249,7 @@ static inline void pack_lane(batch *b, int lane, const int64_t *length)
     }
     b->first[lane][b->steps[lane]] = at;
     b->n = b->lane_first[lane + 1] = at;
-    b->packed[lane] = (crm_packed){b->steps[lane], b->first[lane]};
+    b->packed[lane] = (crm_packed){.steps = b->steps[lane], .first = b->first[lane]};
 }
 
 static inline int64_t length_of(const batch *b, int lane, int64_t i)
@@ -343,32 +341,67 @@ static inline crm_rnn_weights weights_of(const mat *w)
 
 /* The arguments of both operations. */
 typedef struct call {
+    crm_packed packed[MOST_LANES];
     crm_rnn p;
     crm_rnn_weights w, dw;
     crm_lanes lanes;
     crm_tensor x, h, keep, dh, dx;
 } call;
 
-static inline call call_of(const batch *b)
+/* In host memory. */
+static inline void call_of(const batch *b, call *c)
 {
-    return (call){.p = {b->t.kind, b->t.reverse, b->packed},
-                  .w = weights_of(b->w),
-                  .dw = weights_of(b->dw),
-                  .lanes = {.n = b->lanes, .stride = b->stride, .first = b->lane_first},
-                  .x = tensor_of(&b->x),
-                  .h = tensor_of(&b->h),
-                  .keep = tensor_of(&b->keep),
-                  .dh = tensor_of(&b->dh),
-                  .dx = tensor_of(&b->dx)};
+    *c = (call){.p = {b->t.kind, b->t.reverse, c->packed},
+                .w = weights_of(b->w),
+                .dw = weights_of(b->dw),
+                .lanes = {.n = b->lanes, .stride = b->stride, .first = b->lane_first},
+                .x = tensor_of(&b->x),
+                .h = tensor_of(&b->h),
+                .keep = tensor_of(&b->keep),
+                .dh = tensor_of(&b->dh),
+                .dx = tensor_of(&b->dx)};
+    memcpy(c->packed, b->packed, sizeof c->packed);
+}
+
+static inline void hold_weights(held_arrays *m, const mat *from, crm_rnn_weights *w)
+{
+    void *at[WEIGHTS];
+
+    for (int k = 0; k < WEIGHTS; k++)
+        at[k] = array_on_device(m, from[k].p, from[k].count, sizeof(float));
+    w->wi.data = at[WI];
+    w->wh.data = at[WH];
+    w->bi.data = at[BI];
+    w->bh.data = at[BH];
+}
+
+/* In memory of the device, gaps too. */
+static inline void call_on(held_arrays *m, const batch *b, call *c)
+{
+    const mat *all[] = {&b->x, &b->h, &b->keep, &b->dh, &b->dx};
+
+    call_of(b, c);
+    crm_tensor *to[] = {&c->x, &c->h, &c->keep, &c->dh, &c->dx};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+        to[k]->data = array_on_device(m, all[k]->p, all[k]->count, sizeof(float));
+    hold_weights(m, b->w, &c->w);
+    hold_weights(m, b->dw, &c->dw);
+    for (int l = 0; l < b->lanes; l++)
+        c->packed[l].device_first =
+            array_on_device(m, b->first[l], b->steps[l] + 1, sizeof b->first[l][0]);
 }
 
 static inline void run_batch(crm_device *d, const batch *b)
 {
-    call c = call_of(b);
+    held_arrays m = {.d = d};
+    call c;
 
+    call_on(&m, b, &c);
     T_OK(crm_op_rnn(d, &c.p, &c.w, &c.lanes, &c.x, &c.h, &c.keep));
     T_OK(crm_op_rnn_bwd(d, &c.p, &c.w, &c.lanes, &c.x, &c.h, &c.keep, &c.dh, &c.dx, &c.dw));
     T_OK(crm_device_sync(d));
+    bring_back(&m);
+    let_go(&m);
     check_gaps(&b->h, 1, 0);
     check_gaps(&b->keep, 1, 0);
     check_gaps(&b->dx, 1, 0);

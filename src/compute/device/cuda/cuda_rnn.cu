@@ -63,31 +63,29 @@ CRM_DEVICE float rnn_cell(const float *X, const float *H, const float b[4], floa
 
 /* ---- 64 units ---- */
 
-/* Weights of a thread.  fp32: of its unit, states 4 i + t.  TF32: fragments of 16 units. */
-template <bool TF32> struct rnn_fast_weights {
-    enum { N = TF32 ? 32 : 16, STATE = TF32 ? 8 * 68 : 64 * 8 };
+/* Weights of a thread.  fp32: of its unit, states 4 i + t.  TF32: fragments of 16 units; of the
+ * fourth gate in shared memory, since registers do not hold 128 of them beside the rest. */
+template <int KIND, bool TF32> struct rnn_fast_weights {
+    enum {
+        N = TF32 ? 32 : 16,
+        HELD = TF32 ? 3 : rnn_of<KIND>::GATES, /* gates in registers     */
+        SPARE = TF32 && KIND == CRM_RNN_LSTM,  /* gates in shared memory */
+        STATE = TF32 ? 8 * 68 : 64 * 8
+    };
 };
 
-template <int G, bool TF32>
-CRM_DEVICE void rnn_fast_load(const rnn_args &a, float w[G][rnn_fast_weights<TF32>::N])
+/* Weight i of a thread. */
+template <bool TF32> CRM_DEVICE float rnn_fast_weight(const rnn_args &a, int gate, int i)
 {
-    int t = (int)threadIdx.x % 4;
+    int t = (int)threadIdx.x % 4, k = TF32 ? i / 4 * 8 + i % 4 / 2 * 4 + t : 4 * i + t;
+    float v = a.wh[(gate * RNN_FAST + rnn_unit<TF32>(TF32 ? i % 2 * 2 : 0)) * a.ldw + k];
 
-    CRM_UNROLL
-    for (int g = 0; g < G; g++)
-        CRM_UNROLL
-    for (int i = 0; i < rnn_fast_weights<TF32>::N; i++) {
-        int unit = rnn_unit<TF32>(TF32 ? i % 2 * 2 : 0);
-        int k = TF32 ? i / 4 * 8 + i % 4 / 2 * 4 + t : 4 * i + t;
-        float v = a.wh[(g * RNN_FAST + unit) * a.ldw + k];
-
-        w[g][i] = TF32 ? __uint_as_float(crm_to_tf32(v)) : v;
-    }
+    return TF32 ? __uint_as_float(crm_to_tf32(v)) : v;
 }
 
 /* state [k][sequence] */
 template <int G>
-CRM_DEVICE void rnn_products(const float *state, const float w[G][16], float H[G][2])
+CRM_DEVICE void rnn_products_fp32(const float *state, const float w[G][16], float H[G][2])
 {
     const float *s = state + threadIdx.x % 4 * 8;
     float sum[G][8] = {};
@@ -106,9 +104,10 @@ CRM_DEVICE void rnn_products(const float *state, const float w[G][16], float H[G
     }
 }
 
-/* state [sequence][k], rows 68 apart against bank conflicts */
+/* state [sequence][k], rows 68 apart against bank conflicts; spare [8][threads][4] */
 template <int G>
-CRM_DEVICE void rnn_products(const float *state, const float w[G][32], float H[G][4])
+CRM_DEVICE void rnn_products_tf32(const float *state, const float w[3][32], const float *spare,
+                                  float H[G][4])
 {
     const float *s = state + threadIdx.x % 32 / 4 * 68 + threadIdx.x % 4;
 
@@ -122,8 +121,9 @@ CRM_DEVICE void rnn_products(const float *state, const float w[G][32], float H[G
         uint32_t b[2] = {__float_as_uint(s[k * 8]), __float_as_uint(s[k * 8 + 4])};
 
         CRM_UNROLL
-        for (int g = 0; g < G; g++)
+        for (int g = 0; g < 3; g++)
             rnn_mma(H[g], w[g] + 4 * k, b);
+        if (G == 4) rnn_mma(H[G - 1], spare + (k * 128 + threadIdx.x) * 4, b);
     }
 }
 
@@ -164,20 +164,28 @@ template <int KIND, bool TF32>
 static CRM_KERNEL CRM_BOUNDS(rnn_fast<TF32>::THREADS) k_rnn_fast(const rnn_args a)
 {
     const int G = rnn_of<KIND>::GATES, E = rnn_fast<TF32>::ELEMENTS;
-    const int SIZE = rnn_fast_weights<TF32>::STATE;
-    CRM_SHARED(float, state, [2][SIZE]);
+    typedef rnn_fast_weights<KIND, TF32> weights;
+    CRM_SHARED(float, state, [2][weights::STATE]);
+    CRM_SHARED(float, spare, [weights::SPARE ? 8 * 128 * 4 : 4]);
     rnn_walk walk = rnn_walk_of<RNN_SEQS>(a.lanes, a.reverse);
     rnn_step now = rnn_step_at(walk, 0), next = rnn_step_at(walk, 1);
-    float w[G][rnn_fast_weights<TF32>::N], b[rnn_fast<TF32>::UNITS][4];
+    float w[weights::HELD][weights::N], b[rnn_fast<TF32>::UNITS][4];
     float X[E][G], h[E] = {}, c[E] = {};
 
     if (walk.length == 0) return;
-    rnn_fast_load<G, TF32>(a, w);
+    CRM_UNROLL
+    for (int i = 0; i < weights::N; i++) {
+        CRM_UNROLL
+        for (int g = 0; g < weights::HELD; g++)
+            w[g][i] = rnn_fast_weight<TF32>(a, g, i);
+        if (weights::SPARE)
+            spare[(i / 4 * 128 + threadIdx.x) * 4 + i % 4] = rnn_fast_weight<TF32>(a, 3, i);
+    }
     CRM_UNROLL
     for (int u = 0; u < rnn_fast<TF32>::UNITS; u++)
         rnn_bias<KIND>(a, rnn_unit<TF32>(2 * u), b[u]);
     rnn_fast_inputs<G, TF32>(a, now, X);
-    for (int i = (int)threadIdx.x; i < SIZE; i += rnn_fast<TF32>::THREADS)
+    for (int i = (int)threadIdx.x; i < weights::STATE; i += rnn_fast<TF32>::THREADS)
         state[0][i] = 0.0f;
     __syncthreads();
     for (int k = 0; k < walk.length; k++) {
@@ -185,7 +193,10 @@ static CRM_KERNEL CRM_BOUNDS(rnn_fast<TF32>::THREADS) k_rnn_fast(const rnn_args 
         float H[G][E], later[E][G];
 
         rnn_fast_inputs<G, TF32>(a, next, later);
-        rnn_products<G>(state[k & 1], w, H);
+        if constexpr (TF32)
+            rnn_products_tf32<G>(state[k & 1], w, spare, H);
+        else
+            rnn_products_fp32<G>(state[k & 1], w, H);
         CRM_UNROLL
         for (int e = 0; e < E; e++) {
             float one[G], kept[5];
@@ -233,7 +244,7 @@ CRM_DEVICE void rnn_chains(const rnn_args &a, const float *state, int64_t unit, 
         int64_t end = k0 + CRM_CHAIN < a.units ? k0 + CRM_CHAIN : a.units;
         float sum[G][SEQS] = {};
 
-        CRM_UNROLL_N(4)
+        CRM_UNROLL_N(2)
         for (int64_t k = k0; k < end; k++)
             CRM_UNROLL
         for (int g = 0; g < G; g++)
@@ -255,7 +266,6 @@ CRM_DEVICE void rnn_unit_step(const rnn_args &a, rnn_step step, int64_t unit, co
     const int G = rnn_of<KIND>::GATES, BOTH = KIND == CRM_RNN_GRU ? 2 : 4;
     float H[G][SEQS] = {}, apart[SEQS] = {}, b[4];
 
-    rnn_bias<KIND>(a, unit, b);
     CRM_UNROLL
     for (int s = 0; s < SEQS; s++) {
         const float *x = a.x + (step.row + s) * a.ldx + unit;
@@ -266,6 +276,7 @@ CRM_DEVICE void rnn_unit_step(const rnn_args &a, rnn_step step, int64_t unit, co
         if (G > BOTH) apart[s] = s < step.n ? x[2 * a.units] : 0.0f;
     }
     rnn_chains<G, SEQS>(a, state, unit, H);
+    rnn_bias<KIND>(a, unit, b);
     CRM_UNROLL
     for (int s = 0; s < SEQS; s++) {
         float X[4] = {0.0f, 0.0f, apart[s], 0.0f}, one[G], kept[5], h = state[unit * SEQS + s];
@@ -285,7 +296,8 @@ CRM_DEVICE void rnn_unit_step(const rnn_args &a, rnn_step step, int64_t unit, co
 }
 
 /* Shared memory: state twice, cells of LSTM, [units][SEQS] each. */
-template <int KIND, int SEQS> static CRM_KERNEL CRM_BOUNDS(RNN_THREADS) k_rnn_any(const rnn_args a)
+template <int KIND, int SEQS>
+static CRM_KERNEL CRM_BOUNDS(RNN_THREADS, 1) k_rnn_any(const rnn_args a)
 {
     CRM_DYN_SHARED(float, memory);
     int size = (int)a.units * SEQS;

@@ -133,11 +133,12 @@ template <int N> CRM_DEVICE void rnn_fma(float f, const float *x, float *v)
     }
 }
 
-/* Weights of 16 units and 8 states, as TF32, times 8 sequences. */
+/* D += weights of 16 units and 8 states, as TF32, side by side, times 8 sequences. */
 CRM_DEVICE void rnn_mma(float d[4], const float *w, const uint32_t b[2])
 {
-    uint32_t a[4] = {__float_as_uint(w[0]), __float_as_uint(w[1]), __float_as_uint(w[2]),
-                     __float_as_uint(w[3])};
+    float4 v = make_float4(w[0], w[1], w[2], w[3]);
+    uint32_t a[4] = {__float_as_uint(v.x), __float_as_uint(v.y), __float_as_uint(v.z),
+                     __float_as_uint(v.w)};
 
     crm_mma_tf32(d, a, b);
 }
