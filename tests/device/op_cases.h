@@ -7,6 +7,7 @@
 #include "op_fixture.h"
 
 #include "op_cases_loss.h"
+#include "op_cases_step.h"
 
 static double act_ref(int act, double x)
 {
@@ -308,14 +309,23 @@ static crm_status squares_call(crm_device *d, fixture *f)
     return crm_op_sum_squares(d, &x, &out);
 }
 
-static const crm_adam ADAM = {1e-2, 0.9, 0.999, 1e-8, 0.1, 0.5, 3};
+static const crm_adam ADAM = {.lr = 1e-2,
+                              .beta1 = 0.9,
+                              .beta2 = 0.999,
+                              .eps = 1e-8,
+                              .weight_decay = 0.1,
+                              .grad_scale = 0.5,
+                              .step = 3};
+enum { LIVE = 8 }; /* variant: numbers of the step in device memory, members mean nothing */
 
-/* 0 g, 1 w, 2 m, 3 v; Loshchilov & Hutter (2019), algorithm 2. */
+/* 0 g, 1 w, 2 m, 3 v, 4 live; Loshchilov & Hutter (2019), algorithm 2. */
 static void adam_setup(fixture *f)
 {
     vector(f, 0, CRM_F32, IN, PER_ROW, f->n, 0);
     for (int k = 1; k <= 3; k++)
         vector(f, k, CRM_F32, INOUT, PER_ROW, f->n, 0);
+    live_numbers(f, 4, ADAM.grad_scale, ADAM.lr, 1 - pow(ADAM.beta1, (double)ADAM.step),
+                 1 - pow(ADAM.beta2, (double)ADAM.step));
     for (int64_t i = 0; i < f->n; i++) {
         double g = ADAM.grad_scale * in(f, 0, i, 0), w = in(f, 1, i, 0), m, v;
 
@@ -333,32 +343,43 @@ static void adam_setup(fixture *f)
 static crm_status adam_call(crm_device *d, fixture *f)
 {
     crm_tensor g = view(f, 0), w = view(f, 1), m = view(f, 2), v = view(f, 3);
+    crm_adam p = ADAM;
 
-    return crm_op_adam(d, &ADAM, &g, &w, &m, &v);
+    if (f->variant & LIVE) {
+        p.live = raw(f, 4);
+        p.grad_scale = p.lr = 99;
+        p.step = 1;
+    }
+    return crm_op_adam(d, &p, &g, &w, &m, &v);
 }
 
 enum { PLAIN, HEAVY_BALL, NESTEROV };
 static crm_sgd sgd_of(const fixture *f)
 {
-    return (crm_sgd){0.1, f->variant == PLAIN ? 0 : 0.9, 0.01, 0.5, f->variant == NESTEROV};
+    return (crm_sgd){.lr = 0.1,
+                     .momentum = (f->variant & 7) == PLAIN ? 0 : 0.9,
+                     .weight_decay = 0.01,
+                     .grad_scale = 0.5,
+                     .nesterov = (f->variant & 7) == NESTEROV};
 }
 
-/* 0 g, 1 w, 2 m.  Sutskever et al. (2013) in the form that keeps the step out of m. */
+/* 0 g, 1 w, 2 m, 3 live.  Sutskever et al. (2013) in the form that keeps the step out of m. */
 static void sgd_setup(fixture *f)
 {
     crm_sgd p = sgd_of(f);
+    bool plain = (f->variant & 7) == PLAIN;
 
     vector(f, 0, CRM_F32, IN, PER_ROW, f->n, 0);
     vector(f, 1, CRM_F32, INOUT, PER_ROW, f->n, 0);
-    vector(f, 2, CRM_F32, f->variant == PLAIN ? IN : INOUT, PER_ROW, f->n,
-           f->variant == PLAIN ? NO_TENSOR : 0);
+    vector(f, 2, CRM_F32, plain ? IN : INOUT, PER_ROW, f->n, plain ? NO_TENSOR : 0);
+    live_numbers(f, 3, p.grad_scale, p.lr, NAN, NAN);
     for (int64_t i = 0; i < f->n; i++) {
         double w = in(f, 1, i, 0), g = p.grad_scale * in(f, 0, i, 0) + p.weight_decay * w;
         double m = p.momentum * in(f, 2, i, 0) + g;
 
         *want(f, 2, 0, i, 0) = m;
         *want(f, 1, 0, i, 0) = w - p.lr * (p.nesterov ? g + p.momentum * m : m);
-        if (f->variant == PLAIN) *want(f, 1, 0, i, 0) = w - p.lr * g;
+        if (plain) *want(f, 1, 0, i, 0) = w - p.lr * g;
     }
 }
 
@@ -367,12 +388,19 @@ static crm_status sgd_call(crm_device *d, fixture *f)
     crm_tensor g = view(f, 0), w = view(f, 1), m = view(f, 2);
     crm_sgd p = sgd_of(f);
 
-    return crm_op_sgd(d, &p, &g, &w, f->variant == PLAIN ? NULL : &m);
+    if (f->variant & LIVE) {
+        p.live = raw(f, 3);
+        p.grad_scale = p.lr = 99;
+    }
+    return crm_op_sgd(d, &p, &g, &w, (f->variant & 7) == PLAIN ? NULL : &m);
 }
 
 /* ---- the table ---- */
 
-enum { NO_SLICE = 1 };
+enum {
+    NO_SLICE = 1,
+    CPU_BITS = 2 /* bits are those of the CPU on every device */
+};
 typedef struct op_case {
     const char *name;
     crm_op op;
@@ -400,13 +428,13 @@ static const op_case op_cases[] = {
     {"act_bwd sigmoid", CRM_OP_ACT_BWD, CRM_ACT_SIGMOID, 1e-6, act_bwd_setup, act_bwd_call, 0},
     {"act_bwd silu", CRM_OP_ACT_BWD, CRM_ACT_SILU, 1e-6, act_bwd_setup, act_bwd_call, 0},
     {"act_bwd gelu", CRM_OP_ACT_BWD, CRM_ACT_GELU, 1e-6, act_bwd_setup, act_bwd_call, 0},
-    {"embed", CRM_OP_EMBED, 0, 0, embed_setup, embed_call, 0},
+    {"embed", CRM_OP_EMBED, 0, 0, embed_setup, embed_call, CPU_BITS},
     {"embed_bwd", CRM_OP_EMBED_BWD, 0, 3e-5, embed_bwd_setup, embed_bwd_call, 0},
-    {"dropout 0", CRM_OP_DROPOUT, 0, 0, dropout_setup, dropout_call, 0},
-    {"dropout 0.2", CRM_OP_DROPOUT, 2, 1e-6, dropout_setup, dropout_call, 0},
-    {"dropout 0.9", CRM_OP_DROPOUT, 9, 1e-6, dropout_setup, dropout_call, 0},
-    {"add", CRM_OP_ADD, CRM_OP_ADD, 1e-6, map_setup, map_call, 0},
-    {"copy", CRM_OP_COPY, CRM_OP_COPY, 0, map_setup, map_call, 0},
+    {"dropout 0", CRM_OP_DROPOUT, 0, 0, dropout_setup, dropout_call, CPU_BITS},
+    {"dropout 0.2", CRM_OP_DROPOUT, 2, 1e-6, dropout_setup, dropout_call, CPU_BITS},
+    {"dropout 0.9", CRM_OP_DROPOUT, 9, 1e-6, dropout_setup, dropout_call, CPU_BITS},
+    {"add", CRM_OP_ADD, CRM_OP_ADD, 1e-6, map_setup, map_call, CPU_BITS},
+    {"copy", CRM_OP_COPY, CRM_OP_COPY, 0, map_setup, map_call, CPU_BITS},
     {"softmax", CRM_OP_SOFTMAX, CRM_OP_SOFTMAX, 1e-6, map_setup, map_call, 0},
     {"sigmoid", CRM_OP_SIGMOID, CRM_OP_SIGMOID, 1e-6, map_setup, map_call, 0},
     {"ce_loss", CRM_OP_CE_LOSS, 0, 1e-6, loss_setup, loss_call, 0},
@@ -416,15 +444,35 @@ static const op_case op_cases[] = {
     {"bce_loss unweighted", CRM_OP_BCE_LOSS, BINARY | NO_WEIGHTS, 1e-6, loss_setup, loss_call, 0},
     {"bce_loss alone", CRM_OP_BCE_LOSS, BINARY | LOSS_ONLY, 1e-6, loss_setup, loss_call, 0},
     {"huber_loss", CRM_OP_HUBER_LOSS, 0, 1e-6, number_setup, number_call, 0},
+    {"ce_loss live scale", CRM_OP_CE_LOSS, SCALE_AT, 1e-6, loss_setup, loss_call, 0},
+    {"bce_loss live scale", CRM_OP_BCE_LOSS, BINARY | SCALE_AT, 1e-6, loss_setup, loss_call, 0},
+    {"huber_loss live scale", CRM_OP_HUBER_LOSS, SCALE_AT, 1e-6, number_setup, number_call, 0},
+    {"poisson_loss live scale", CRM_OP_POISSON_LOSS, POISSON | SCALE_AT, 1e-6, number_setup,
+     number_call, 0},
     {"huber_loss alone", CRM_OP_HUBER_LOSS, NUMBER_LOSS_ONLY, 1e-6, number_setup, number_call, 0},
     {"poisson_loss", CRM_OP_POISSON_LOSS, POISSON, 1e-6, number_setup, number_call, 0},
     {"poisson_loss alone", CRM_OP_POISSON_LOSS, POISSON | NUMBER_LOSS_ONLY, 1e-6, number_setup,
      number_call, 0},
     {"sum_squares", CRM_OP_SUM_SQUARES, 0, 1e-14, squares_setup, squares_call, NO_SLICE},
-    {"adam", CRM_OP_ADAM, 0, 1e-6, adam_setup, adam_call, 0},
-    {"sgd", CRM_OP_SGD, PLAIN, 1e-6, sgd_setup, sgd_call, 0},
-    {"sgd momentum", CRM_OP_SGD, HEAVY_BALL, 1e-6, sgd_setup, sgd_call, 0},
-    {"sgd nesterov", CRM_OP_SGD, NESTEROV, 1e-6, sgd_setup, sgd_call, 0},
+    {"adam", CRM_OP_ADAM, 0, 1e-6, adam_setup, adam_call, CPU_BITS},
+    {"sgd", CRM_OP_SGD, PLAIN, 1e-6, sgd_setup, sgd_call, CPU_BITS},
+    {"sgd momentum", CRM_OP_SGD, HEAVY_BALL, 1e-6, sgd_setup, sgd_call, CPU_BITS},
+    {"sgd nesterov", CRM_OP_SGD, NESTEROV, 1e-6, sgd_setup, sgd_call, CPU_BITS},
+    {"adam live", CRM_OP_ADAM, LIVE, 1e-6, adam_setup, adam_call, CPU_BITS},
+    {"sgd live", CRM_OP_SGD, PLAIN | LIVE, 1e-6, sgd_setup, sgd_call, CPU_BITS},
+    {"sgd nesterov live", CRM_OP_SGD, NESTEROV | LIVE, 1e-6, sgd_setup, sgd_call, CPU_BITS},
+    {"take", CRM_OP_TAKE, 0, 0, take_setup, take_call, CPU_BITS},
+    {"gather f32", CRM_OP_GATHER, CRM_F32, 0, gather_setup, gather_call, CPU_BITS},
+    {"gather u8", CRM_OP_GATHER, CRM_U8, 0, gather_setup, gather_call, CPU_BITS},
+    {"gather u16", CRM_OP_GATHER, CRM_U16, 0, gather_setup, gather_call, CPU_BITS},
+    {"gather i32", CRM_OP_GATHER, CRM_I32, 0, gather_setup, gather_call, CPU_BITS},
+    {"gather ragged f32", CRM_OP_GATHER, CRM_F32 | RAGGED, 0, gather_setup, gather_call,
+     CPU_BITS | NO_SLICE},
+    {"gather ragged u16", CRM_OP_GATHER, CRM_U16 | RAGGED, 0, gather_setup, gather_call,
+     CPU_BITS | NO_SLICE},
+    {"gather ragged i32", CRM_OP_GATHER, CRM_I32 | RAGGED, 0, gather_setup, gather_call,
+     CPU_BITS | NO_SLICE},
+    {"tally", CRM_OP_TALLY, 0, 0, tally_setup, tally_call, CPU_BITS},
 };
 enum { OP_CASES = sizeof op_cases / sizeof *op_cases };
 #endif

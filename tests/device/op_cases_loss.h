@@ -2,6 +2,7 @@
 #ifndef OP_CASES_LOSS_H
 #define OP_CASES_LOSS_H
 
+#include "op_cases_step.h"
 #include "op_fixture.h"
 
 /* Array k: one loss for each lane. */
@@ -20,9 +21,9 @@ static void lane_losses(fixture *f, int k)
             0, 0);
 }
 
-/* ---- losses of classes: 0 logits, 1 labels, 2 class weights, 3 loss, 4 dlogits ---- */
+/* ---- losses of classes: 0 logits, 1 labels, 2 class weights, 3 loss, 4 dlogits, 5 scale ---- */
 
-enum { BINARY = 1, NO_WEIGHTS = 2, LOSS_ONLY = 4 };
+enum { BINARY = 1, NO_WEIGHTS = 2, LOSS_ONLY = 4, SCALE_AT = 8 };
 static const double SCALE = 0.37;
 
 static double row_sum(const fixture *f, int64_t r)
@@ -76,6 +77,7 @@ static void loss_setup(fixture *f)
     lane_losses(f, 3);
     matrix(f, 4, f->variant & LOSS_ONLY ? IN : OUT, PER_ROW, f->n, k,
            f->variant & LOSS_ONLY ? NO_TENSOR : 0);
+    one_number(f, 5, SCALE);
     for (int64_t r = 0; r < f->n; r++) {
         double sum = row_sum(f, r);
 
@@ -91,15 +93,16 @@ static crm_status loss_call(crm_device *d, fixture *f)
     crm_tensor z = view(f, 0), loss = view(f, 3), dz = view(f, 4);
     crm_loss p = {.label = raw(f, 1),
                   .class_weight = f->variant & NO_WEIGHTS ? NULL : raw(f, 2),
-                  .scale = SCALE};
+                  .scale = f->variant & SCALE_AT ? 99 : SCALE,
+                  .scale_at = f->variant & SCALE_AT ? raw(f, 5) : NULL};
     crm_tensor *to = f->variant & LOSS_ONLY ? NULL : &dz;
 
     return f->variant & BINARY ? crm_op_bce_loss(d, &z, &p, &f->lanes, &loss, to)
                                : crm_op_ce_loss(d, &z, &p, &f->lanes, &loss, to);
 }
 
-/* ---- losses of numbers: 0 predictions, 1 values (some NaN), 2 loss, 3 gradient.  Huber (1964);
- * Poisson with a logarithmic rate ---- */
+/* ---- losses of numbers: 0 predictions, 1 values (some NaN), 2 loss, 3 gradient, 4 scale.  Huber
+ * (1964); Poisson with a logarithmic rate ---- */
 
 enum { POISSON = 1, NUMBER_LOSS_ONLY = 2 };
 static const double NUMBER_SCALE = 0.37, DELTA = 0.8;
@@ -131,6 +134,7 @@ static void number_setup(fixture *f)
             -2, 2);
     lane_losses(f, 2);
     matrix(f, 3, alone ? IN : OUT, PER_ROW, f->n, f->s.o, alone ? NO_TENSOR : 0);
+    one_number(f, 4, NUMBER_SCALE);
     for (int64_t r = 0; r < f->n; r++)
         for (int64_t j = 0; j < f->s.o; j++) {
             if (in(f, 1, r, j) > 1.2) put(&f->a[1], place(&f->a[1], 0, r, j), NAN);
@@ -142,7 +146,10 @@ static void number_setup(fixture *f)
 static crm_status number_call(crm_device *d, fixture *f)
 {
     crm_tensor z = view(f, 0), loss = view(f, 2), dz = view(f, 3);
-    crm_loss p = {.value = raw(f, 1), .delta = DELTA, .scale = NUMBER_SCALE};
+    crm_loss p = {.value = raw(f, 1),
+                  .delta = DELTA,
+                  .scale = f->variant & SCALE_AT ? 99 : NUMBER_SCALE,
+                  .scale_at = f->variant & SCALE_AT ? raw(f, 4) : NULL};
     crm_tensor *to = f->variant & NUMBER_LOSS_ONLY ? NULL : &dz;
 
     return f->variant & POISSON ? crm_op_poisson_loss(d, &z, &p, &f->lanes, &loss, to)

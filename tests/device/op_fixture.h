@@ -9,16 +9,15 @@
 
 #include <stdlib.h>
 
-#include "crm_test.h"
-#include "crmpi/base_hash.h"
-#include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
-#include "crmpi/device.h"
+
+#include "devices_testing.h"
 
 enum { ARRAYS = 6, GUARD = 16 };
 typedef enum { IN, OUT, INOUT } role;
 typedef enum { FIXED, PER_ROW, PER_LANE } span;
-enum { NO_TENSOR = 1, ANY_ROWS = 2, ANY_COLS = 4, LANE_VECTOR = 8 }; /* flags of an array */
+/* Flags of an array. */
+enum { NO_TENSOR = 1, ANY_ROWS = 2, ANY_COLS = 4, LANE_VECTOR = 8, ANY_TYPE = 16 };
 
 /* Sizes of one trial: rows = lanes * lane_rows; gap = elements between rows of matrices. */
 typedef struct shape {
@@ -63,6 +62,10 @@ static inline double value(const array *a, const void *image, int64_t at)
         return (double)((const float *)image)[at];
     case CRM_F64:
         return ((const double *)image)[at];
+    case CRM_U8:
+        return ((const uint8_t *)image)[at];
+    case CRM_U16:
+        return ((const uint16_t *)image)[at];
     case CRM_I32:
         return ((const int32_t *)image)[at];
     case CRM_I64:
@@ -80,6 +83,12 @@ static inline void put(array *a, int64_t at, double v)
         break;
     case CRM_F64:
         ((double *)a->image)[at] = v;
+        break;
+    case CRM_U8:
+        ((uint8_t *)a->image)[at] = (uint8_t)v;
+        break;
+    case CRM_U16:
+        ((uint16_t *)a->image)[at] = (uint16_t)v;
         break;
     case CRM_I32:
         ((int32_t *)a->image)[at] = (int32_t)v;
@@ -110,6 +119,12 @@ static inline double random_in(fixture *f, int k, int64_t at, double lo, double 
     return lo + (hi - lo) * crm_rng_uniform(&r);
 }
 
+/* Whole numbers cannot be NaN. */
+static inline bool is_whole(crm_dtype t)
+{
+    return t != CRM_F32 && t != CRM_F64;
+}
+
 /* Give array k its memory; inputs uniform on [lo, hi], integers rounded down. */
 static inline void declare(fixture *f, int k, array a, double lo, double hi)
 {
@@ -131,7 +146,10 @@ static inline void declare(fixture *f, int k, array a, double lo, double hi)
                 double v = random_in(f, k, at, lo, hi);
 
                 a.element[at] = 1;
-                put(&a, at, a.role == OUT ? NAN : a.dtype == CRM_F32 ? v : floor(v));
+                if (a.role == OUT)
+                    put(&a, at, is_whole(a.dtype) ? -77777 : NAN);
+                else
+                    put(&a, at, is_whole(a.dtype) ? floor(v) : v);
             }
     f->a[k] = a;
     f->n_arrays = k + 1;
