@@ -1,7 +1,7 @@
 /* test_device_text.c - text convolutions: values against the definition in double, gradients
  * against differences of it, cases worked by hand, refusals.  Bits: test_device_text_bits.c.
  *
- * timeout: 120 */
+ * timeout: 300 */
 #include "text_net.h"
 
 #include "crmpi/base_run.h"
@@ -31,6 +31,26 @@ static void near_values(crm_device *d, const text_net *n, const text_out *o)
 static void values(void)
 {
     text_each(near_values);
+}
+
+/* Documents of thousands of tokens, wide kernels among them. */
+static void long_documents(void)
+{
+    static const text_shape large = {60, 8, 5, 2500, 3, {3, 9, 700}, 2, 9};
+
+    for (int i = 0; i < TEXT_DEVICES; i++) {
+        crm_device *d = text_open_nth(i);
+        text_net n = text_make(large);
+
+        if (d) {
+            text_out o = text_run(d, &n, CRM_ACT_TANH, true);
+
+            near_values(d, &n, &o);
+            text_out_free(&o);
+        }
+        text_free(&n);
+        crm_device_free(&d);
+    }
 }
 
 /* The objective is linear between the places where a maximum changes its window. */
@@ -81,16 +101,48 @@ typedef struct hand {
     bool no_arg;
 } hand;
 
+/* What forward is told: n documents of width 1. */
+static crm_tensor hand_y(hand *h, int64_t n)
+{
+    return crm_tensor_2d(h->y, CRM_F32, n, 1);
+}
+
+static crm_tensor hand_arg(hand *h, int64_t n)
+{
+    crm_tensor t = hand_y(h, n);
+
+    t.data = h->arg;
+    t.dtype = CRM_I32;
+    return t;
+}
+
+static crm_text_weights hand_weights(held_arrays *m, hand *h)
+{
+    crm_text_weights w = {.table = on_device(m, crm_tensor_2d(h->table, CRM_F32, 3, 2))};
+    crm_tensor cube = {.data = h->w, .dtype = CRM_F32, .rank = 3, .dim = {1, 2, 2}, .ld = 4};
+
+    w.w[0] = on_device(m, cube);
+    w.b[0] = on_device(m, crm_tensor_1d(&h->b, CRM_F32, 1));
+    return w;
+}
+
+static crm_text_conv hand_conv(held_arrays *m, crm_text_conv p)
+{
+    if (p.first) p.n_tokens = p.first[p.n_docs];
+    return text_on_device(m, p);
+}
+
 static crm_status hand_run(crm_device *d, hand *h, crm_text_conv p)
 {
-    crm_text_weights w = {.table = crm_tensor_2d(h->table, CRM_F32, 3, 2)};
-    crm_tensor y = crm_tensor_2d(h->y, CRM_F32, p.n_docs, 1), arg = y;
+    held_arrays m = {.d = d};
+    crm_text_weights w = hand_weights(&m, h);
+    crm_text_conv q = hand_conv(&m, p);
+    crm_tensor y = on_device(&m, hand_y(h, p.n_docs)), arg = on_device(&m, hand_arg(h, p.n_docs));
+    crm_status st = crm_op_text_conv(d, &q, &w, &y, h->no_arg ? NULL : &arg);
 
-    arg.data = h->arg;
-    arg.dtype = CRM_I32;
-    w.w[0] = (crm_tensor){.data = h->w, .dtype = CRM_F32, .rank = 3, .dim = {1, 2, 2}, .ld = 4};
-    w.b[0] = crm_tensor_1d(&h->b, CRM_F32, 1);
-    return crm_op_text_conv(d, &p, &w, &y, h->no_arg ? NULL : &arg);
+    bring_back(&m);
+    let_go(&m);
+    return st;
 }
 
 /* Tokens a = (1, 2), b = (3, -1); w = [[1, 10], [100, 1000]] over (component, tap). */
@@ -106,9 +158,8 @@ static hand hand_new(crm_text_conv *p)
     return h;
 }
 
-static void worked_by_hand(void)
+static void check_worked_by_hand(crm_device *d, crm_hash *bits)
 {
-    crm_device *d = text_open(CRM_CPU_BEST);
     crm_text_conv p;
     hand h = hand_new(&p);
 
@@ -129,13 +180,17 @@ static void worked_by_hand(void)
     T_OK(hand_run(d, &h, p));
     T_CHECK(h.y[0] == -768.5f && h.arg[0] == 0);
     T_CHECK(h.y[1] == -96.5f && h.arg[1] == 0);
-    crm_device_free(&d);
+    (void)bits;
+}
+
+static void worked_by_hand(void)
+{
+    on_all_devices(check_worked_by_hand);
 }
 
 /* Equal windows: the first. A NaN is seen wherever it is.  Sums flushed to -0 end as +0. */
-static void extremes(void)
+static void check_extremes(crm_device *d, crm_hash *bits)
 {
-    crm_device *d = text_open(CRM_CPU_BEST);
     crm_text_conv p;
     hand h = hand_new(&p);
     int32_t same[] = {1, 1, 1, 2};
@@ -158,32 +213,39 @@ static void extremes(void)
         h.w[i] = 1e-30f;
     T_OK(hand_run(d, &h, p));
     T_CHECK(h.y[0] == 0 && !signbit(h.y[0]) && !signbit(h.y[1]) && h.arg[0] == 0);
-    crm_device_free(&d);
+    (void)bits;
+}
+
+static void extremes(void)
+{
+    on_all_devices(check_extremes);
 }
 
 /* Gradients of a hand from dy of its two documents, both at position 0: table, w, b in grad. */
 static crm_status hand_back(crm_device *d, hand *h, crm_text_conv p, float dy[2], float grad[11])
 {
-    crm_text_weights w = {.table = crm_tensor_2d(h->table, CRM_F32, 3, 2)}, dw;
-    crm_tensor g = crm_tensor_2d(dy, CRM_F32, 2, 1), arg = g;
+    held_arrays m = {.d = d};
+    crm_text_weights w = hand_weights(&m, h), dw = w;
+    crm_text_conv q = hand_conv(&m, p);
+    crm_tensor g = on_device(&m, crm_tensor_2d(dy, CRM_F32, 2, 1));
+    crm_tensor arg = on_device(&m, hand_arg(h, 2));
+    float *to = array_on_device(&m, grad, 11, sizeof *grad);
     crm_lanes lanes = {.n = 1, .rows = 2};
+    crm_status st;
 
-    arg.data = h->arg;
-    arg.dtype = CRM_I32;
-    w.w[0] = (crm_tensor){.data = h->w, .dtype = CRM_F32, .rank = 3, .dim = {1, 2, 2}, .ld = 4};
-    w.b[0] = crm_tensor_1d(&h->b, CRM_F32, 1);
-    dw = w;
-    dw.table.data = grad;
-    dw.w[0].data = grad + 6;
-    dw.b[0].data = grad + 10;
-    return crm_op_text_conv_bwd(d, &p, &w, &arg, &g, &lanes, &dw, true);
+    dw.table.data = to;
+    dw.w[0].data = to + 6;
+    dw.b[0].data = to + 10;
+    st = crm_op_text_conv_bwd(d, &q, &w, &arg, &g, &lanes, &dw, true);
+    bring_back(&m);
+    let_go(&m);
+    return st;
 }
 
 /* A gradient of 0 is skipped, whatever it would be multiplied with; sums flushed to -0 end as +0.
  */
-static void extremes_back(void)
+static void check_extremes_back(crm_device *d, crm_hash *bits)
 {
-    crm_device *d = text_open(CRM_CPU_BEST);
     crm_text_conv p;
     hand h = hand_new(&p);
     float dy[2] = {0, 1}, grad[11] = {0};
@@ -204,7 +266,12 @@ static void extremes_back(void)
     T_OK(hand_back(d, &h, p, dy, grad));
     for (int i = 0; i < 10; i++)
         T_CHECK(grad[i] == 0 && !signbit(grad[i]));
-    crm_device_free(&d);
+    (void)bits;
+}
+
+static void extremes_back(void)
+{
+    on_all_devices(check_extremes_back);
 }
 
 static void refusals(void)
@@ -241,6 +308,7 @@ static void refusals(void)
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"values", values},
+                                   {"long documents", long_documents},
                                    {"gradients", gradients},
                                    {"worked by hand", worked_by_hand},
                                    {"equal, NaN and flushed windows", extremes},

@@ -11,6 +11,7 @@
 #include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
 #include "crmpi/device.h"
+#include "devices_testing.h"
 
 typedef struct text_shape {
     int64_t v, e, filters, length;
@@ -136,6 +137,7 @@ static inline crm_text_conv text_conv_of(const text_net *n, crm_act act)
                        .length = n->s.length,
                        .act = act,
                        .n_docs = n->s.docs,
+                       .n_tokens = n->first[n->s.docs],
                        .first = n->first,
                        .token = n->token};
 
@@ -145,14 +147,23 @@ static inline crm_text_conv text_conv_of(const text_net *n, crm_act act)
 
 static const float TEXT_SENTINEL = 12345;
 
+/* The description with its arrays on the device. */
+static inline crm_text_conv text_on_device(held_arrays *m, crm_text_conv p)
+{
+    p.first = array_on_device(m, p.first, p.n_docs + 1, sizeof *p.first);
+    p.token = array_on_device(m, p.token, p.n_tokens, sizeof *p.token);
+    return p;
+}
+
 static inline text_out text_run(crm_device *d, const text_net *n, crm_act act, bool learn_table)
 {
     int64_t size = n->s.docs * n->columns, stride = n->params + TEXT_GAP;
     text_out o = {.y = text_new(size, sizeof(float)),
                   .arg = text_new(size, sizeof(int32_t)),
                   .grad = text_new(n->s.lanes * stride, sizeof(float))};
-    crm_text_conv p = text_conv_of(n, act);
-    crm_text_weights w = text_weights(n, n->par), dw = text_weights(n, o.grad);
+    held_arrays m = {.d = d};
+    crm_text_conv p = text_on_device(&m, text_conv_of(n, act));
+    crm_text_weights w, dw;
     crm_tensor y = crm_tensor_2d(o.y, CRM_F32, n->s.docs, n->columns), arg = y, dy = y;
     crm_lanes lanes = {.n = n->s.lanes, .stride = stride, .first = n->lane_first};
 
@@ -161,8 +172,15 @@ static inline text_out text_run(crm_device *d, const text_net *n, crm_act act, b
     dy.data = n->dy;
     for (int64_t i = 0; i < n->s.lanes * stride; i++)
         if (i % stride >= n->at_w[0]) o.grad[i] = TEXT_SENTINEL;
+    w = text_weights(n, array_on_device(&m, n->par, n->params, sizeof *n->par));
+    dw = text_weights(n, array_on_device(&m, o.grad, n->s.lanes * stride, sizeof *o.grad));
+    y = on_device(&m, y);
+    arg = on_device(&m, arg);
+    dy = on_device(&m, dy);
     T_OK(crm_op_text_conv(d, &p, &w, &y, &arg));
     T_OK(crm_op_text_conv_bwd(d, &p, &w, &arg, &dy, &lanes, &dw, learn_table));
+    bring_back(&m);
+    let_go(&m);
     return o;
 }
 
@@ -188,11 +206,27 @@ static inline crm_device *text_open(crm_cpu_path path)
     return d;
 }
 
-/* In every shape: f(device, net, what the best path gives). */
-static inline void text_each(void (*f)(crm_device *d, const text_net *n, const text_out *o))
+/* The module's device with products of this kind; NULL where no module is named. */
+static inline crm_device *text_open_gpu(crm_gpu_math math)
 {
-    crm_device *d = text_open(CRM_CPU_BEST);
+    crm_device_cfg cfg = {.kind = CRM_DEVICE_CUDA, .math = math, .timeout = 60};
+    crm_device *d = NULL;
 
+    if (getenv("CRM_CUDA_PLUGIN")) T_OK(crm_device_open(&cfg, 0, 1, &d));
+    return d;
+}
+
+/* The best path of the CPU; the module's device. */
+enum { TEXT_DEVICES = 2 };
+static inline crm_device *text_open_nth(int i)
+{
+    return i == 0 ? text_open(CRM_CPU_BEST) : text_open_gpu(CRM_GPU_FP32);
+}
+
+/* On a device, in every shape: f(device, net, what it gives). */
+static inline void text_each_shape(crm_device *d,
+                                   void (*f)(crm_device *d, const text_net *n, const text_out *o))
+{
     for (int i = 0; i < TEXT_SHAPES; i++) {
         text_net n = text_make(text_shapes[i]);
         text_out o = text_run(d, &n, CRM_ACT_TANH, true);
@@ -201,7 +235,19 @@ static inline void text_each(void (*f)(crm_device *d, const text_net *n, const t
         text_out_free(&o);
         text_free(&n);
     }
-    crm_device_free(&d);
+}
+
+/* On every device, in every shape. */
+static inline void text_each(void (*f)(crm_device *d, const text_net *n, const text_out *o))
+{
+    for (int i = 0; i < TEXT_DEVICES; i++) {
+        crm_device *d = text_open_nth(i);
+        int failures = t_failures;
+
+        if (d) text_each_shape(d, f);
+        if (t_failures > failures) fprintf(stderr, "# on %s\n", crm_device_name(d));
+        crm_device_free(&d);
+    }
 }
 
 /* ---- the definition, in double ---- */
