@@ -90,6 +90,8 @@ crm_status cuda_ahead_begin(void *state, int slot)
 
     CRM_CHECK(h->ahead < 0, CRM_ERR_INTERNAL, "copies ahead into slot %d before slot %d has ended",
               slot, h->ahead);
+    /* The first time: behind what filled the slot's memory with zeros, say. */
+    if (!h->slot[slot].was_done && !cuda_capturing(s)) CRM_TRY(cuda_ahead_done(s, slot));
     if (h->slot[slot].was_done) CUDA_TRY(cudaStreamWaitEvent(h->copies, h->slot[slot].done, 0));
     h->ahead = slot;
     return CRM_OK;
