@@ -13,6 +13,9 @@ extern const twin_symbol twin_cublaslt[], twin_cudnn[], twin_nvml[];
 } // namespace cusim
 
 /* One entry: the function of C linkage under its own name. */
-#define CUSIM_TWIN(function) {#function, reinterpret_cast<void *>(function)},
+#define CUSIM_TWIN(function)                                                                       \
+    {                                                                                              \
+#function, reinterpret_cast < void *>(function)                                            \
+    }
 
 #endif

@@ -1,0 +1,2 @@
+#include "cuda_mma.h"
+int main(){return 0;}
