@@ -40,6 +40,8 @@ typedef struct crm_hybrid_cfg {
     crm_model_cfg model;
     crm_optim_cfg optim;
     crm_text_cfg text;
+    bool whole; /* no option, for tests: compute as on a GPU (all lanes of a rank in one call), on
+                   the CPU too */
 } crm_hybrid_cfg;
 extern const crm_estimator_class crm_hybrid_class;
 

@@ -37,11 +37,14 @@ typedef struct fitted {
     crm_view *view;
     crm_pool *pool;
     crm_pipeline *pipe;
-    crm_hooks hooks;     /* in */
-    const crm_bag *init; /* in */
-    int64_t rows;        /* in: of the view, from the first; 0: all */
-    unsigned parts;      /* in: flat columns */
-    const char *target;  /* in: NULL: churn */
+    crm_hooks hooks;           /* in */
+    const crm_bag *init;       /* in */
+    int64_t rows;              /* in: of the view, from the first; 0: all */
+    unsigned parts;            /* in: flat columns */
+    const char *target;        /* in: NULL: churn */
+    bool whole;                /* in: all lanes of a rank as one call on the CPU */
+    crm_device *device;        /* in: NULL: the CPU */
+    const crm_device_cfg *gpu; /* in */
 } fitted;
 
 static inline void drop(fitted *f)
@@ -59,7 +62,10 @@ static inline crm_status prepare(fitted *f, const char *file, int threads, const
     f->spec = (crm_model_spec){.name = "hybrid",
                                .estimator = &crm_hybrid_class,
                                .estimator_cfg = &f->cfg,
-                               .parts = f->parts};
+                               .parts = f->parts,
+                               .device = f->device,
+                               .gpu = f->gpu};
+    f->cfg.whole = f->whole;
     CRM_TRY(crm_opt_set_new(&f->set));
     for (const crm_cfg_part *p = crm_hybrid_class.parts; p->opts; p++)
         CRM_TRY(crm_opt_set_add(f->set, p->opts, (char *)&f->cfg + p->offset));

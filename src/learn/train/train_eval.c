@@ -11,9 +11,9 @@ enum { SUM_LOSS, SUM_WEIGHT, SUM_HEAD };
 
 /* What one worker needs. */
 typedef struct scratch {
-    piece rows;              /* of one lane */
+    piece rows;              /* of one call */
     double *proba, **probas; /* of the first head; [heads], NULL but for that */
-    double *loss;            /* [heads] */
+    double *loss;            /* [lanes of a call][heads] */
     int64_t *count;          /* [most classes] */
 } scratch;
 
@@ -22,9 +22,10 @@ typedef struct evaluation {
     const heads *heads;
     const crm_view *view;
     const crm_matrix *matrix;
-    const float *w;
-    double *scale;    /* [heads] undoes the heads' weights */
-    scratch *scratch; /* [n_workers] */
+    const float *w;              /* where the net computes */
+    int64_t lane_rows, max_rows; /* of a lane, of a call */
+    double *scale;               /* [heads] undoes the heads' weights */
+    scratch *scratch;            /* [n_workers] */
 } evaluation;
 
 static int argmax(const double *p, int k)
@@ -36,42 +37,59 @@ static int argmax(const double *p, int k)
     return best;
 }
 
-/* n rows from position first of the view. */
-static crm_status read_rows(const evaluation *e, int64_t first, int64_t n, piece *p)
+/* n rows from position first of the view, then padding. */
+static crm_status read_rows(const evaluation *e, int64_t first, int64_t n, int64_t padded, piece *p)
 {
-    for (int64_t i = 0; i < n; i++) {
-        p->pos[i] = first + i;
-        p->row_id[i] = e->view->row[first + i];
+    for (int64_t i = 0; i < padded; i++) {
+        p->pos[i] = i < n ? first + i : -1;
+        p->row_id[i] = i < n ? e->view->row[first + i] : -1;
     }
-    crm_piece_fill(e->t->map, e->heads, n, p);
-    return crm_matrix_read(e->matrix, p->pos, n, p->num, p->cat);
+    crm_piece_fill(e->t->map, e->heads, padded, p);
+    return crm_matrix_read(e->matrix, p->pos, padded, p->num, p->cat);
 }
 
-/* Adds to sum. */
+static crm_status make_batch(const evaluation *e, int id, int64_t lanes, int64_t lane_rows,
+                             crm_model_batch *b)
+{
+    worker *w = &e->t->worker[id];
+    const piece *p = &e->scratch[id].rows;
+
+    if (!e->t->place.whole) {
+        *b = crm_piece_batch(p, lane_rows);
+        return CRM_OK;
+    }
+    *b = crm_device_piece_batch(&w->rows, p, lanes, lane_rows);
+    return crm_device_piece_upload(&w->rows, p, lanes * lane_rows);
+}
+
+/* Rows of one call: lanes of lane_rows, the last padded, or fewer rows alone.  Adds to sum lane by
+ * lane, so that the number of lanes changes nothing. */
 static crm_status add_rows(evaluation *e, int id, int64_t first, int64_t n, double *sum)
 {
     scratch *s = &e->scratch[id];
-    int k = e->heads->head[0].n_classes;
+    int k = e->heads->head[0].n_classes, n_heads = e->heads->n;
+    int64_t lanes = (n + e->lane_rows - 1) / e->lane_rows, rows = lanes > 1 ? e->lane_rows : n;
     crm_model_batch b;
 
-    CRM_TRY(read_rows(e, first, n, &s->rows));
-    b = crm_piece_batch(&s->rows, n);
+    CRM_TRY(read_rows(e, first, n, lanes * rows, &s->rows));
+    CRM_TRY(make_batch(e, id, lanes, rows, &b));
     b.scale = e->scale;
     CRM_TRY(crm_model_loss(e->t->worker[id].model, &b, e->w, s->loss, s->probas));
-    for (int h = 0; h < e->heads->n; h++) {
-        crm_head_count(e->heads, h, e->t->map, s->rows.row_id, n, s->count);
-        sum[SUM_HEAD * h + SUM_LOSS] += s->loss[h];
-        sum[SUM_HEAD * h + SUM_WEIGHT] += crm_head_weight(e->heads, h, s->count);
-    }
+    for (int64_t l = 0; l < lanes; l++)
+        for (int h = 0; h < n_heads; h++) {
+            crm_head_count(e->heads, h, e->t->map, s->rows.row_id + l * rows, rows, s->count);
+            sum[SUM_HEAD * h + SUM_LOSS] += s->loss[l * n_heads + h];
+            sum[SUM_HEAD * h + SUM_WEIGHT] += crm_head_weight(e->heads, h, s->count);
+        }
     for (int64_t i = 0; i < n; i++)
-        sum[SUM_HEAD * e->heads->n] += argmax(s->proba + i * k, k) == s->rows.class[0][i];
+        sum[SUM_HEAD * n_heads] += argmax(s->proba + i * k, k) == s->rows.class[0][i];
     return CRM_OK;
 }
 
 static crm_status leaf(void *ctx, int64_t number, int id, void *out)
 {
     evaluation *e = ctx;
-    int64_t first, n, step = e->t->cfg->train.lane_rows;
+    int64_t first, n, step = e->max_rows;
 
     crm_leaf_rows(e->view->n, number, &first, &n);
     for (int64_t i = 0; i < n; i += step)
@@ -82,7 +100,7 @@ static crm_status leaf(void *ctx, int64_t number, int id, void *out)
 static crm_status scratch_new(evaluation *e)
 {
     const crm_schema *s = crm_source_schema(e->t->source);
-    int64_t rows = e->t->cfg->train.lane_rows;
+    int64_t rows = e->max_rows;
 
     CRM_NEW(e->scratch, e->t->n_workers);
     for (int i = 0; i < e->t->n_workers; i++) {
@@ -91,7 +109,7 @@ static crm_status scratch_new(evaluation *e)
         CRM_NEW(c->proba, rows * e->heads->head[0].n_classes);
         CRM_NEW(c->probas, e->heads->n);
         c->probas[0] = c->proba;
-        CRM_NEW(c->loss, e->heads->n);
+        CRM_NEW(c->loss, e->heads->n * (rows / e->lane_rows));
         CRM_NEW(c->count, e->heads->most);
     }
     return CRM_OK;
@@ -109,8 +127,19 @@ static void scratch_free(evaluation *e)
     crm_mem_free(e->scratch);
 }
 
-static crm_status begin(evaluation *e, double **sum)
+/* Weights to where the net computes. */
+static crm_status send_weights(evaluation *e, const float *w)
 {
+    worker *to = &e->t->worker[0];
+
+    e->w = e->t->place.whole ? to->w : w;
+    if (!e->t->place.whole) return CRM_OK;
+    return crm_buf_upload(to->device, to->w, w, (size_t)e->t->size * sizeof *w);
+}
+
+static crm_status begin(evaluation *e, const float *w, double **sum)
+{
+    CRM_TRY(send_weights(e, w));
     CRM_NEW(*sum, SUM_HEAD * e->heads->n + 1);
     CRM_NEW(e->scale, e->heads->n);
     for (int h = 0; h < e->heads->n; h++)
@@ -130,14 +159,23 @@ static void finish(const evaluation *e, const double *sum, double *loss, double 
 crm_status crm_train_evaluate(trainer *t, const crm_view *view, const crm_matrix *m, const float *w,
                               double *loss, double *accuracy)
 {
-    evaluation e = {.t = t, .heads = &t->plan->heads, .view = view, .matrix = m, .w = w};
+    evaluation e = {.t = t,
+                    .heads = &t->plan->heads,
+                    .view = view,
+                    .matrix = m,
+                    .lane_rows = t->cfg->train.lane_rows,
+                    .max_rows = t->worker[0].max_rows};
     double *sum = NULL;
-    crm_status st = crm_comm_agree(t->fit->comm, begin(&e, &sum));
+    crm_status st = CRM_OK;
+
+    crm_range_push(t->worker[0].device, "evaluate");
+    st = crm_comm_agree(t->fit->comm, begin(&e, w, &sum));
 
     if (!st)
-        st = crm_tree_sum_once(t->fit->comm, t->fit->pool, crm_leaf_count(view->n),
+        st = crm_tree_sum_once(t->fit->comm, t->pool, crm_leaf_count(view->n),
                                SUM_HEAD * e.heads->n + 1, leaf, &e, sum);
     if (!st) finish(&e, sum, loss, accuracy);
+    crm_range_pop(t->worker[0].device);
     scratch_free(&e);
     crm_mem_free(e.scale);
     crm_mem_free(sum);

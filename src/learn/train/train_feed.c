@@ -82,46 +82,95 @@ crm_model_batch crm_piece_batch(const piece *p, int64_t n)
 
 /* ---- slots ---- */
 
+/* Rows that stay in device memory need but the places of each batch. */
+static crm_status bare_piece(int64_t rows, int64_t documents, int n_heads, piece *p)
+{
+    p->n_heads = n_heads;
+    CRM_NEW(p->row_id, rows);
+    CRM_NEW(p->pos, rows);
+    CRM_NEW(p->blocks.event_first, rows + 1);
+    CRM_NEW(p->blocks.doc_first, rows + 1);
+    CRM_NEW(p->blocks.token_first, documents + 1);
+    return CRM_OK;
+}
+
 static crm_status slot_new(const feed *f, batch *b)
 {
     const trainer *t = f->t;
+    int64_t rows = f->piece_rows;
 
     CRM_NEW(b->scale, t->plan->heads.n);
-    CRM_NEW(b->lane, f->n_lanes);
-    for (int64_t i = 0; i < f->n_lanes; i++)
-        CRM_TRY(crm_piece_new(t->map, crm_source_schema(t->source), &t->plan->heads,
-                              t->cfg->train.lane_rows, &b->lane[i]));
+    CRM_NEW(b->piece, f->n_pieces);
+    if (f->resident) {
+        CRM_NEW(b->places, crm_resident_places(rows));
+        return f->n_pieces ? bare_piece(rows, rows * t->map->max_docs, t->plan->heads.n, b->piece)
+                           : CRM_OK;
+    }
+    for (int64_t i = 0; i < f->n_pieces; i++)
+        CRM_TRY(crm_piece_new(t->map, crm_source_schema(t->source), &t->plan->heads, rows,
+                              &b->piece[i]));
     return CRM_OK;
 }
 
 static void slot_free(const feed *f, batch *b)
 {
-    for (int64_t i = 0; b->lane && i < f->n_lanes; i++)
-        crm_piece_free(&b->lane[i]);
-    crm_mem_free(b->lane);
+    for (int64_t i = 0; b->piece && i < f->n_pieces; i++)
+        crm_piece_free(&b->piece[i]);
+    crm_mem_free(b->piece);
+    crm_mem_free(b->places);
     crm_mem_free(b->scale);
+}
+
+static crm_status slots_new(feed *f)
+{
+    size_t start = crm_mem_used();
+
+    CRM_TRY(slot_new(f, &f->slot[0]));
+    CRM_TRY(slot_new(f, &f->slot[1]));
+    f->slot_bytes = crm_mem_used() - start;
+    return CRM_OK;
+}
+
+/* Columns of the view in host memory, or all that the net sees of it in device memory. */
+static crm_status rows_new(feed *f)
+{
+    const trainer *t = f->t;
+    size_t start = crm_mem_used();
+
+    CRM_TRY(crm_matrix_new(t->source, f->view, t->fit->pool, (size_t)t->cfg->train.cache_bytes,
+                           (crm_matrix **)&f->matrix));
+    if (t->place.whole) CRM_TRY(crm_resident_new(t, f->view, f->matrix, &f->resident));
+    if (f->resident) crm_matrix_free((crm_matrix **)&f->matrix);
+    f->matrix_bytes = crm_mem_used() - start;
+    return CRM_OK;
+}
+
+/* Lanes of this rank. */
+static void deal_lanes(feed *f)
+{
+    const crm_train_cfg *cfg = &f->t->cfg->train;
+    const crm_comm *comm = f->t->fit->comm;
+    bool whole = f->t->place.whole;
+    int64_t end;
+
+    crm_tree_range(cfg->lanes, crm_comm_rank(comm), crm_comm_size(comm), &f->first_lane, &end);
+    f->n_lanes = end - f->first_lane;
+    f->n_pieces = whole && f->n_lanes > 1 ? 1 : f->n_lanes;
+    f->piece_rows = whole ? f->n_lanes * cfg->lane_rows : cfg->lane_rows;
 }
 
 static crm_status fill(feed *f)
 {
     const crm_train_cfg *cfg = &f->t->cfg->train;
-    const crm_comm *comm = f->t->fit->comm;
-    int64_t end, batch_rows = cfg->lanes * cfg->lane_rows;
-    size_t start = crm_mem_used();
+    int64_t batch_rows = cfg->lanes * cfg->lane_rows;
 
-    crm_tree_range(cfg->lanes, crm_comm_rank(comm), crm_comm_size(comm), &f->first_lane, &end);
-    f->n_lanes = end - f->first_lane;
+    deal_lanes(f);
     f->steps = (f->view->n + batch_rows - 1) / batch_rows;
     CRM_NEW(f->order, f->view->n);
     CRM_NEW(f->row, batch_rows);
     CRM_NEW(f->count, f->t->plan->heads.most);
-    CRM_TRY(slot_new(f, &f->slot[0]));
-    CRM_TRY(slot_new(f, &f->slot[1]));
-    f->slot_bytes = crm_mem_used() - start;
-    CRM_TRY(crm_matrix_new(f->t->source, f->view, f->t->fit->pool, (size_t)cfg->cache_bytes,
-                           (crm_matrix **)&f->matrix));
-    f->matrix_bytes = crm_mem_used() - start - f->slot_bytes;
-    return CRM_OK;
+    CRM_TRY(rows_new(f));
+    return slots_new(f);
 }
 
 crm_status crm_feed_new(const trainer *t, const crm_view *view, feed **out)
@@ -161,13 +210,17 @@ static void count_batch(feed *f, int64_t start, int64_t end, batch *b)
 }
 
 /* Rows from position `mine` of the order on, as far as `end`. */
-static crm_status fill_lane(const feed *f, int64_t mine, int64_t end, piece *p)
+static crm_status fill_piece(const feed *f, int64_t mine, int64_t end, batch *b, piece *p)
 {
-    int64_t n = f->t->cfg->train.lane_rows;
+    int64_t n = f->piece_rows;
 
     for (int64_t i = 0; i < n; i++) {
         p->pos[i] = mine + i < end ? f->order[mine + i] : -1;
         p->row_id[i] = p->pos[i] < 0 ? -1 : f->view->row[p->pos[i]];
+    }
+    if (f->resident) {
+        crm_resident_place(f->resident, p->pos, n, &p->blocks, b->places);
+        return CRM_OK;
     }
     crm_piece_fill(f->t->map, &f->t->plan->heads, n, p);
     return crm_matrix_read(f->matrix, p->pos, n, p->num, p->cat);
@@ -179,11 +232,12 @@ crm_status crm_feed_load(void *ctx, int64_t step, int slot)
     batch *b = &f->slot[slot];
     const crm_train_cfg *cfg = &f->t->cfg->train;
     int64_t start = step * cfg->lanes * cfg->lane_rows, end = start + cfg->lanes * cfg->lane_rows;
+    int64_t mine = start + f->first_lane * cfg->lane_rows;
 
     if (end > f->view->n) end = f->view->n;
     count_batch(f, start, end, b);
-    for (int64_t i = 0; i < f->n_lanes; i++)
-        CRM_TRY(fill_lane(f, start + (f->first_lane + i) * cfg->lane_rows, end, &b->lane[i]));
+    for (int64_t i = 0; i < f->n_pieces; i++)
+        CRM_TRY(fill_piece(f, mine + i * f->piece_rows, end, b, &b->piece[i]));
     return CRM_OK;
 }
 
@@ -195,6 +249,7 @@ void crm_feed_free(feed **fp)
     crm_matrix_free((crm_matrix **)&f->matrix);
     slot_free(f, &f->slot[0]);
     slot_free(f, &f->slot[1]);
+    crm_resident_free(&f->resident);
     crm_mem_free(f->order);
     crm_mem_free(f->row);
     crm_mem_free(f->count);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
 #include "train_impl.h"
@@ -12,8 +13,10 @@ typedef struct reader {
     blocks_map map;
     int n_workers; /* one, but in a fit */
     worker *worker;
-    piece rows;   /* lane_rows of them */
-    double *part; /* [lane_rows][n_classes] of one member */
+    piece rows;   /* of one call */
+    double *part; /* [rows of a call][n_classes] of one member */
+    float **w;    /* place.whole: [members] weights in device memory ... */
+    bool fresh;   /* ... are those of the net */
 } reader;
 
 typedef struct hybrid {
@@ -23,28 +26,46 @@ typedef struct hybrid {
     int n_classes;
     int64_t size;
     float **w; /* [members][size] */
+    place place;
     reader reader;
 } hybrid;
-
-static crm_status workers_new(const plan *p, const blocks_map *m, const crm_schema *s, int n,
-                              worker **out)
-{
-    crm_model_inputs in = {.n_num = s->n_num, .n_cat = s->n_cat, .n_levels = s->n_levels};
-
-    crm_blocks_inputs(m, &in);
-    CRM_NEW(*out, n);
-    for (int i = 0; i < n; i++) {
-        CRM_TRY(crm_device_cpu(CRM_CPU_BEST, &(*out)[i].device));
-        CRM_TRY(crm_model_new(&p->cfg->model, &in, p->heads.head, p->heads.n,
-                              p->cfg->train.lane_rows, 1, (*out)[i].device, &(*out)[i].model));
-    }
-    return CRM_OK;
-}
 
 static void worker_free(worker *w)
 {
     crm_model_free(&w->model);
-    crm_device_free(&w->device);
+    crm_device_piece_free(&w->rows);
+    if (w->w) crm_buf_free(w->device, w->w);
+    if (!w->lent) crm_device_free(&w->device);
+    *w = (worker){.max_rows = 0};
+}
+
+/* Memory of a device for rows that are evaluated or predicted, and for weights. */
+static crm_status worker_memory(const plan *p, const blocks_map *m, const crm_schema *s,
+                                bool labels, worker *w)
+{
+    void *weights;
+
+    CRM_TRY(
+        crm_device_piece_new(w->device, m, s, labels ? &p->heads : NULL, w->max_rows, &w->rows));
+    CRM_TRY(crm_buf_new(w->device, (size_t)crm_model_size(w->model) * sizeof *w->w, &weights));
+    w->w = weights;
+    return CRM_OK;
+}
+
+static crm_status worker_new(const plan *p, const blocks_map *m, const crm_schema *s,
+                             const place *at, bool labels, worker *w)
+{
+    crm_model_inputs in = {.n_num = s->n_num, .n_cat = s->n_cat, .n_levels = s->n_levels};
+    int64_t lanes = at->whole ? at->lanes : 1;
+
+    crm_blocks_inputs(m, &in);
+    w->lent = at->device != NULL;
+    w->device = at->device;
+    w->max_rows = lanes * p->cfg->train.lane_rows;
+    if (!w->lent) CRM_TRY(crm_device_cpu(CRM_CPU_BEST, &w->device));
+    CRM_TRY(crm_model_new(&p->cfg->model, &in, p->heads.head, p->heads.n, w->max_rows, lanes,
+                          w->device, &w->model));
+    return at->whole ? worker_memory(p, m, s, labels, w) : CRM_OK;
 }
 
 static void workers_free(worker **w, int n)
@@ -53,6 +74,18 @@ static void workers_free(worker **w, int n)
         worker_free(&(*w)[i]);
     crm_mem_free(*w);
     *w = NULL;
+}
+
+/* lanes: most that this rank takes in one call of a step. */
+static void find_place(hybrid *h, int64_t lanes)
+{
+    crm_device *d = h->base.device;
+    bool whole = h->cfg->whole || (d && !crm_device_is_host(d));
+
+    h->place = (place){.whole = whole, .lanes = lanes};
+    if (!whole) return;
+    h->place.device = d;
+    h->place.gpu = h->base.gpu;
 }
 
 static crm_status hybrid_make(const void *cfg, crm_estimator **out)
@@ -69,8 +102,11 @@ static crm_status hybrid_make(const void *cfg, crm_estimator **out)
     return CRM_OK;
 }
 
-static void reader_free(reader *r)
+static void reader_free(const hybrid *h, reader *r)
 {
+    for (int64_t i = 0; r->w && i < h->cfg->train.members; i++)
+        if (r->w[i]) crm_buf_free(r->worker->device, r->w[i]);
+    crm_mem_free(r->w);
     crm_blocks_map_free(&r->map);
     workers_free(&r->worker, r->n_workers);
     crm_piece_free(&r->rows);
@@ -82,7 +118,7 @@ static void hybrid_free(crm_estimator *e)
 {
     hybrid *h = (hybrid *)e;
 
-    reader_free(&h->reader);
+    reader_free(h, &h->reader);
     for (int64_t i = 0; h->w && i < h->cfg->train.members; i++)
         crm_mem_free(h->w[i]);
     crm_mem_free(h->w);
@@ -91,21 +127,24 @@ static void hybrid_free(crm_estimator *e)
     crm_mem_free(h);
 }
 
-static crm_status reader_new(const plan *p, const crm_source *in, int n_workers, reader *r)
+static crm_status reader_new(const hybrid *h, const crm_source *in, int n_workers, bool labels,
+                             reader *r)
 {
     const crm_schema *s = crm_source_schema(in);
-    int64_t rows = p->cfg->train.lane_rows;
+    const plan *p = &h->plan;
 
     CRM_TRY(crm_blocks_map(&p->blocks, crm_source_data(in), &r->map));
+    CRM_NEW(r->worker, n_workers);
     r->n_workers = n_workers;
-    CRM_TRY(workers_new(p, &r->map, s, n_workers, &r->worker));
-    CRM_TRY(crm_piece_new(&r->map, s, NULL, rows, &r->rows));
-    CRM_NEW(r->part, rows * p->heads.head[0].n_classes);
+    for (int i = 0; i < n_workers; i++)
+        CRM_TRY(worker_new(p, &r->map, s, &h->place, labels, &r->worker[i]));
+    CRM_TRY(crm_piece_new(&r->map, s, NULL, r->worker->max_rows, &r->rows));
+    CRM_NEW(r->part, r->worker->max_rows * p->heads.head[0].n_classes);
     return CRM_OK;
 }
 
 /* The reader for the data of a source: that in hand when the data set is the same. */
-static crm_status use_source(hybrid *h, const crm_source *in, int n_workers)
+static crm_status use_source(hybrid *h, const crm_source *in, int n_workers, bool labels)
 {
     reader r = {.n_workers = 0};
     crm_status st;
@@ -115,21 +154,48 @@ static crm_status use_source(hybrid *h, const crm_source *in, int n_workers)
         h->reader.map.data = crm_source_data(in);
         return CRM_OK;
     }
-    st = reader_new(&h->plan, in, n_workers, &r);
+    st = reader_new(h, in, n_workers, labels, &r);
     if (!st) {
-        reader_free(&h->reader);
+        reader_free(h, &h->reader);
         h->reader = r;
         return CRM_OK;
     }
-    reader_free(&r); /* the reader in hand stays */
+    reader_free(h, &r); /* the reader in hand stays */
     return st;
 }
 
+/* Weights of all members to the device of the reader, once. */
+static crm_status send_weights(hybrid *h)
+{
+    reader *r = &h->reader;
+    crm_device *d = r->worker->device;
+    size_t bytes = (size_t)h->size * sizeof **r->w;
+    void *w;
+
+    if (!h->place.whole || r->fresh) return CRM_OK;
+    if (!r->w) CRM_NEW(r->w, h->cfg->train.members);
+    for (int64_t i = 0; i < h->cfg->train.members; i++) {
+        if (!r->w[i]) {
+            CRM_TRY(crm_buf_new(d, bytes, &w));
+            r->w[i] = w;
+        }
+        CRM_TRY(crm_buf_upload(d, r->w[i], h->w[i], bytes));
+    }
+    r->fresh = true;
+    return CRM_OK;
+}
+
+/* Weights of a member where its net computes. */
+static const float *weights_of(const hybrid *h, int64_t member)
+{
+    return h->place.whole ? h->reader.w[member] : h->w[member];
+}
+
 /* Graph, weights and reader for a source, from heads and blocks. */
-static crm_status hybrid_shape(hybrid *h, const crm_source *in, int n_workers)
+static crm_status hybrid_shape(hybrid *h, const crm_source *in, int n_workers, bool labels)
 {
     h->n_classes = h->plan.heads.head[0].n_classes;
-    CRM_TRY(use_source(h, in, n_workers));
+    CRM_TRY(use_source(h, in, n_workers, labels));
     h->size = crm_model_size(h->reader.worker->model);
     CRM_NEW(h->w, h->cfg->train.members);
     for (int64_t i = 0; i < h->cfg->train.members; i++)
@@ -174,16 +240,41 @@ static crm_status fit_members(trainer *t, hybrid *h)
     return st;
 }
 
+/* A device computes for the main thread alone; worker threads then only prepare rows. */
 static crm_status fit_local(hybrid *h, trainer *t)
 {
     size_t start = crm_mem_used();
+    int64_t first, end;
 
-    t->n_workers = crm_pool_size(t->fit->pool);
-    CRM_TRY(hybrid_shape(h, t->source, t->n_workers));
+    crm_tree_range(h->cfg->train.lanes, crm_comm_rank(t->fit->comm), crm_comm_size(t->fit->comm),
+                   &first, &end);
+    find_place(h, end > first ? end - first : 1);
+    t->place = h->place;
+    t->pool = t->place.whole ? NULL : t->fit->pool;
+    t->n_workers = t->place.whole ? 1 : crm_pool_size(t->fit->pool);
+    CRM_TRY(hybrid_shape(h, t->source, t->n_workers, true));
     t->map = &h->reader.map;
     t->worker = h->reader.worker;
     t->size = h->size;
     t->nets = crm_mem_used() - start - (size_t)(h->cfg->train.members * h->size) * sizeof(float);
+    return CRM_OK;
+}
+
+/* Sums of gradients between devices, for all runs of the fit. */
+static crm_status open_sum(trainer *t)
+{
+    const crm_device_cfg *gpu = t->place.gpu;
+    crm_dsum_cfg cfg = {.n_leaves = t->cfg->train.lanes,
+                        .width = t->size,
+                        .bucket = gpu ? gpu->bucket : 1 << 20,
+                        .exact = t->cfg->train.reduce == CRM_REDUCE_EXACT,
+                        .transport = gpu ? gpu->transport : CRM_TRANSPORT_AUTO,
+                        .timeout = gpu ? gpu->timeout : 300};
+
+    if (!t->place.whole) return CRM_OK;
+    CRM_TRY(crm_dsum_new(t->fit->comm, t->worker[0].device, &cfg, &t->sum));
+    crm_log_line(CRM_LOG_DEBUG, "train", "gradients on %s, transport %s",
+                 crm_device_name(t->worker[0].device), crm_dsum_transport(t->sum));
     return CRM_OK;
 }
 
@@ -204,29 +295,42 @@ static crm_status hybrid_fit(crm_estimator *e, const crm_fit *fit, const crm_sou
 
     if (!st) st = crm_blocks_fit(&h->plan.blocks, h->cfg, fit);
     if (!st) st = crm_comm_agree(fit->comm, fit_local(h, &t));
+    if (!st) st = open_sum(&t);
     if (!st) st = fit_members(&t, h);
+    crm_dsum_free(&t.sum);
+    h->reader.fresh = false;
     keep_one(&h->reader);
     return st;
 }
 
-/* Calls fn for rows row[n] in pieces of lane_rows; b has their arrays. */
+/* Calls fn for rows row[n] in pieces; b has their arrays. */
 typedef crm_status (*piece_fn)(hybrid *h, const crm_model_batch *b, int64_t at, void *out);
+
+/* Rows p->row_id[n] where the net computes. */
+static crm_status bring_piece(hybrid *h, const crm_source *in, int64_t n, crm_model_batch *b)
+{
+    piece *p = &h->reader.rows;
+    device_piece *to = &h->reader.worker->rows;
+
+    CRM_TRY(crm_source_read(in, p->row_id, n, p->num, p->cat));
+    crm_piece_fill(&h->reader.map, NULL, n, p);
+    *b = h->place.whole ? crm_device_piece_batch(to, p, 1, n) : crm_piece_batch(p, n);
+    return h->place.whole ? crm_device_piece_upload(to, p, n) : CRM_OK;
+}
 
 static crm_status each_piece(hybrid *h, const crm_source *in, const int64_t *row, int64_t n,
                              piece_fn fn, void *out)
 {
-    piece *p;
-    int64_t step = h->cfg->train.lane_rows;
+    int64_t step;
 
-    CRM_TRY(use_source(h, in, 1));
-    p = &h->reader.rows;
+    CRM_TRY(use_source(h, in, 1, false));
+    CRM_TRY(send_weights(h));
+    step = h->reader.worker->max_rows;
     for (int64_t i = 0; i < n; i += step) {
         int64_t m = n - i < step ? n - i : step;
         crm_model_batch b;
-        memcpy(p->row_id, row + i, (size_t)m * sizeof *row);
-        CRM_TRY(crm_source_read(in, p->row_id, m, p->num, p->cat));
-        crm_piece_fill(&h->reader.map, NULL, m, p);
-        b = crm_piece_batch(p, m);
+        memcpy(h->reader.rows.row_id, row + i, (size_t)m * sizeof *row);
+        CRM_TRY(bring_piece(h, in, m, &b));
         CRM_TRY(fn(h, &b, i, out));
     }
     return CRM_OK;
@@ -243,7 +347,7 @@ static crm_status predict_piece(hybrid *h, const crm_model_batch *b, int64_t at,
     parts[0] = h->reader.part;
     memset(proba, 0, (size_t)n * sizeof *proba);
     for (int64_t m = 0; m < members && !st; m++) {
-        st = crm_model_predict(h->reader.worker->model, b, h->w[m], parts);
+        st = crm_model_predict(h->reader.worker->model, b, weights_of(h, m), parts);
         for (int64_t i = 0; i < n && !st; i++)
             proba[i] += parts[0][i];
     }
@@ -268,7 +372,7 @@ static crm_status embed_piece(hybrid *h, const crm_model_batch *b, int64_t at, v
 {
     crm_model *m = h->reader.worker->model;
 
-    return crm_model_fused(m, b, h->w[0], (float *)out + at * crm_model_fused_width(m));
+    return crm_model_fused(m, b, weights_of(h, 0), (float *)out + at * crm_model_fused_width(m));
 }
 
 static crm_status hybrid_embed(crm_estimator *e, const crm_source *in, const int64_t *row,
@@ -330,7 +434,8 @@ static crm_status hybrid_load(crm_estimator *e, const crm_source *in, int n_clas
               "the model file has %d classes for its first head, %d are needed",
               h->plan.heads.head[0].n_classes, n_classes);
     CRM_TRY(crm_blocks_load(&h->plan.blocks, h->cfg, b));
-    CRM_TRY(hybrid_shape(h, in, 1));
+    find_place(h, h->cfg->train.lanes);
+    CRM_TRY(hybrid_shape(h, in, 1, false));
     ps = crm_model_params(h->reader.worker->model);
     for (int64_t m = 0; m < h->cfg->train.members; m++)
         for (int i = 0; i < crm_params_count(ps); i++)
@@ -352,6 +457,7 @@ static crm_status hybrid_weights(crm_estimator *e, const crm_bag *b)
     st = crm_train_put(ps, b, true, w, NULL);
     if (!st) memcpy(h->w[0], w, (size_t)h->size * sizeof *w);
     crm_mem_free(w);
+    h->reader.fresh = false;
     return st;
 }
 

@@ -2,17 +2,19 @@
 #ifndef CRM_TRAIN_IMPL_H
 #define CRM_TRAIN_IMPL_H
 
+#include "crmpi/comm_device.h"
 #include "crmpi/train.h"
 #include "train_blocks.h"
+#include "train_device.h"
 
 /* ---- heads: what is learnt; the target of the fit first, then those of model.heads ---- */
-typedef struct heads {
+struct heads {
     int n;
     crm_model_head *head; /* [n], names and class weights its own */
     /* Of the data set of the fit; a loaded model has none of these. */
     const crm_target **target; /* [n] */
     int64_t most;              /* largest n_classes */
-} heads;
+};
 
 CRM_CHECKED crm_heads_new(const crm_hybrid_cfg *cfg, const crm_fit *fit, heads *out);
 CRM_CHECKED crm_heads_save(const heads *hs, crm_bag *b);
@@ -33,6 +35,9 @@ void crm_head_count(const heads *hs, int h, const blocks_map *m, const int64_t *
 /* Sum of the weights of labels that were counted, in class order. */
 double crm_head_weight(const heads *hs, int h, const int64_t *count);
 
+/* Training rows from which on memory is worth a line. */
+enum { CRM_MANY_ROWS = 100000 };
+
 /* ---- what all nets of one fitted model share ---- */
 typedef struct plan {
     const crm_hybrid_cfg *cfg;
@@ -40,14 +45,28 @@ typedef struct plan {
     blocks blocks;
 } plan;
 
+/** Where nets compute: each worker thread on a CPU device of its own, lane by lane, or one worker
+ * with all lanes of a rank as one call (a GPU). */
+typedef struct place {
+    bool whole;
+    crm_device *device;        /* lent; NULL: the CPU       */
+    const crm_device_cfg *gpu; /* NULL: defaults            */
+    int64_t lanes;             /* whole: most lanes a call  */
+} place;
+
 /** Net and device of one worker thread. */
 typedef struct worker {
     crm_device *device;
+    bool lent; /* the device is that of the place */
     crm_model *model;
+    int64_t max_rows; /* of a call */
+    /* of place.whole only: */
+    device_piece rows; /* of a call that evaluates or predicts */
+    float *w;          /* weights that are evaluated, device memory */
 } worker;
 
 /* Arrays of some rows in the form of the net: a lane, or a piece of a view. */
-typedef struct piece {
+struct piece {
     int64_t *pos;    /* in a view, -1: padding     */
     int64_t *row_id; /* in the data set, likewise  */
     float *num;
@@ -57,36 +76,43 @@ typedef struct piece {
     int32_t **class; /* [n_heads] one of ... */
     float **value;   /* [n_heads] ... the two */
     crm_model_label *label;
-} piece;
+};
 /* hs NULL: without labels. */
 CRM_CHECKED crm_piece_new(const blocks_map *m, const crm_schema *s, const heads *hs, int64_t rows,
                           piece *out);
 /* Blocks and labels of the rows p->row_id[n]. */
 void crm_piece_fill(const blocks_map *m, const heads *hs, int64_t n, piece *p);
 crm_model_batch crm_piece_batch(const piece *p, int64_t n);
+/* Array i of the list of arrays, and units that n rows have. */
+void *crm_piece_array(const piece *p, int i);
+int64_t crm_piece_units(const piece *p, int64_t n, unit u);
 void crm_piece_free(piece *p);
 
 /** Everything that is equal for all runs of one fit. */
-typedef struct trainer {
+struct trainer {
     const plan *plan;
     const crm_hybrid_cfg *cfg;
     const crm_fit *fit;
     const crm_source *source;
     const blocks_map *map;
+    place place;
+    crm_pool *pool; /* of the workers; NULL: the main thread alone computes */
     int n_workers;
     worker *worker;
+    crm_dsum *sum;       /* of place.whole */
     int64_t size;        /* of the flat vector */
     size_t memory_start; /* held by the process when the fit began */
     size_t nets;         /* bytes of the workers                   */
     const char *phase;   /* of the net that is trained now, for the hook */
     int member;
-} trainer;
+};
 
-/** One batch: rows of this rank's lanes. */
+/** One batch: rows of this rank's lanes, a piece each, or all in one piece (place.whole). */
 typedef struct batch {
-    piece *lane;   /* [n_lanes] */
-    double *scale; /* [heads] */
-    int64_t rows;  /* valid rows of the global batch */
+    piece *piece;    /* [n_pieces] */
+    int64_t *places; /* of the rows in resident memory; NULL: the pieces hold the rows */
+    double *scale;   /* [heads] */
+    int64_t rows;    /* valid rows of the global batch */
 } batch;
 
 /** Batches of one epoch: order of rows, two slots, loader thread. */
@@ -98,6 +124,8 @@ typedef struct feed {
     int64_t *row;   /* [lanes * lane_rows] of the global batch, in the loader's hands */
     int64_t *count; /* [most classes] */
     int64_t steps, first_lane, n_lanes;
+    int64_t n_pieces, piece_rows;
+    resident *resident; /* rows in device memory, or NULL */
     size_t slot_bytes, matrix_bytes;
     batch slot[2];
 } feed;

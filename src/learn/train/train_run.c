@@ -1,77 +1,43 @@
-/* train_run.c - the step loop: gradients of lanes as leaves of an exact tree sum, optimiser on
- * slices, early stopping on the inner validation part, a stop with a name when something is not
- * finite. */
+/* train_run.c - the loop over epochs: early stopping on the inner validation part, a stop with a
+ * name when something is not finite; an engine makes the steps. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
-#include "train_impl.h"
-
-/* State of one run. */
-typedef struct run {
-    trainer *t;
-    feed *feed;
-    crm_tree *tree, *loss_tree;
-    crm_optim *optim;
-    uint64_t seed;
-    int64_t first, n; /* slice of this rank */
-    float *w, *whole; /* weights; gradient of the whole vector (fast mode) */
-    int n_heads;
-    double *lane_loss;                     /* [lanes][heads] of the epoch, this rank's lanes only */
-    double *head_loss, *valid_loss, *loss; /* [heads] of the epoch; [workers][heads] of a lane */
-    int64_t *labelled;                     /* [heads] steps of the epoch with labels of a head */
-    const char **head;                     /* [heads] names */
-    const batch *b;                        /* of the step that runs */
-    uint32_t epoch;
-    int64_t step, total_steps, epochs;
-    double grad_norm, lr;
-} run;
+#include "train_engine.h"
 
 /* Seconds between two calls of the hook of steps in an epoch. */
 static const double step_pause = 0.5;
-/* Training rows from which on memory is worth a line. */
-static const int64_t many_rows = 100000;
 
-static crm_model_batch lane_batch(const run *r, int64_t lane)
+/* ---- what engines share ---- */
+
+void crm_run_begin_step(run *r, const batch *b)
 {
-    crm_model_batch b =
-        crm_piece_batch(&r->b->lane[lane - r->feed->first_lane], r->t->cfg->train.lane_rows);
-
-    b.scale = r->b->scale;
-    b.seed = r->seed;
-    b.epoch = r->epoch;
-    return b;
-}
-
-/* Where a leaf tells which rows of tables it touches. */
-typedef struct toucher {
-    crm_tree *tree;
-    int worker;
-} toucher;
-
-static void touch(void *ctx, int64_t first, int64_t n)
-{
-    const toucher *to = ctx;
-
-    crm_tree_touch(to->tree, to->worker, first, n);
-}
-
-/* Leaf of the gradient sum: one lane, forward and backward. */
-static crm_status lane_gradient(void *ctx, int64_t lane, int id, void *grad)
-{
-    run *r = ctx;
-    toucher to = {.tree = r->tree, .worker = id};
-    crm_model *m = r->t->worker[id].model;
-    crm_model_batch b = lane_batch(r, lane);
-    double *loss = r->loss + (int64_t)id * r->n_heads;
-
-    crm_model_touched(m, &b, touch, &to);
-    CRM_TRY(crm_model_forward_backward(m, &b, r->w, grad, r->t->size, loss));
+    r->step++;
+    r->at++;
+    r->lr = crm_optim_lr(&r->t->cfg->optim, r->step, r->total_steps);
     for (int h = 0; h < r->n_heads; h++)
-        r->lane_loss[lane * r->n_heads + h] += loss[h];
+        r->labelled[h] += b->scale[h] > 0;
+}
+
+void crm_run_batch(const run *r, const batch *b, crm_model_batch *out)
+{
+    out->scale = b->scale;
+    out->seed = r->seed;
+    out->epoch = r->epoch;
+}
+
+crm_status crm_run_nonfinite(const run *r, const char *name)
+{
+    CRM_CHECK(!name[0], CRM_ERR_NUMERIC,
+              "epoch %u, step %lld: %s is not finite; lower optim.lr or set optim.clip_norm",
+              r->epoch, (long long)r->failed, name);
     return CRM_OK;
 }
+
+/* ---- one epoch ---- */
 
 /* Leaf of the loss sums of an epoch. */
 static crm_status lane_loss(void *ctx, int64_t lane, int id, void *out)
@@ -83,89 +49,12 @@ static crm_status lane_loss(void *ctx, int64_t lane, int id, void *out)
     return CRM_OK;
 }
 
-/* First thing that is not finite in this rank's lanes; the agreement then keeps the lowest lane's.
- */
-static crm_status name_nonfinite(run *r)
-{
-    int64_t end = r->feed->first_lane + r->feed->n_lanes;
-    char name[192];
-    crm_status st = CRM_OK;
-    float *grad = NULL;
-
-    CRM_NEW(grad, r->t->size);
-    for (int64_t lane = r->feed->first_lane; lane < end && !st; lane++) {
-        crm_model_batch b = lane_batch(r, lane);
-        memset(grad, 0, (size_t)r->t->size * sizeof *grad);
-        st = crm_model_find_nonfinite(r->t->worker[0].model, &b, r->w, grad, r->t->size, name,
-                                      sizeof name);
-        if (!st && name[0])
-            CRM_SET(st, CRM_ERR_NUMERIC,
-                    "epoch %u, step %lld: %s is not finite; lower optim.lr or set optim.clip_norm",
-                    r->epoch, (long long)r->step, name);
-    }
-    crm_mem_free(grad);
-    return st;
-}
-
 static crm_status stop_nonfinite(run *r)
 {
-    CRM_TRY(crm_comm_agree(r->t->fit->comm, name_nonfinite(r)));
+    CRM_TRY(crm_comm_agree(r->t->fit->comm, r->engine->class->name_nonfinite(r->engine)));
     CRM_FAIL(CRM_ERR_NUMERIC,
              "epoch %u, step %lld: the sum of the gradients overflows; lower optim.lr", r->epoch,
-             (long long)r->step);
-}
-
-/* Norm of the whole gradient from the block sums of every slice, the same on all ranks. */
-static crm_status gradient_norm(run *r, const float *grad, double *norm)
-{
-    crm_comm *comm = r->t->fit->comm;
-    int64_t n_blocks = (r->n + CRM_BLOCK - 1) / CRM_BLOCK;
-    double *sums = NULL;
-    void *all = NULL;
-    size_t bytes;
-    crm_status st = CRM_OK;
-
-    CRM_NEW_TO(st, agree, sums, n_blocks);
-    st = crm_optim_block_sums(r->optim, grad, sums);
-agree:
-    st = crm_comm_agree(comm, st);
-    if (!st)
-        st = crm_comm_allgather(comm, sums, (size_t)n_blocks * sizeof *sums, &all, &bytes, NULL);
-    if (!st) *norm = crm_optim_norm(all, (int64_t)(bytes / sizeof(double)));
-    crm_mem_free(all);
-    crm_mem_free(sums);
-    return st;
-}
-
-/* This rank's slice of the summed gradient. */
-static crm_status reduce(run *r, const float **grad)
-{
-    void *slice;
-
-    if (r->t->cfg->train.reduce == CRM_REDUCE_FAST) {
-        CRM_TRY(crm_tree_sum_fast(r->tree, lane_gradient, r, r->whole));
-        *grad = r->whole + r->first;
-        return CRM_OK;
-    }
-    CRM_TRY(crm_tree_sum_slice(r->tree, lane_gradient, r, &slice));
-    *grad = slice;
-    return CRM_OK;
-}
-
-static crm_status one_step(run *r)
-{
-    const crm_optim_cfg *cfg = &r->t->cfg->optim;
-    const float *grad = NULL;
-
-    r->step++;
-    CRM_TRY(reduce(r, &grad));
-    CRM_TRY(gradient_norm(r, grad, &r->grad_norm));
-    if (!isfinite(r->grad_norm)) return stop_nonfinite(r);
-    r->lr = crm_optim_lr(cfg, r->step, r->total_steps);
-    CRM_TRY(crm_comm_agree(
-        r->t->fit->comm,
-        crm_optim_apply(r->optim, r->step, r->lr, crm_optim_clip(cfg, r->grad_norm), grad, r->w)));
-    return crm_tree_gather(r->tree, r->w);
+             (long long)r->failed);
 }
 
 /* Loss of the first head so far, from the lanes of this rank; for display. */
@@ -174,9 +63,8 @@ static double loss_so_far(const run *r, int64_t steps)
     double sum = 0;
     int64_t n = r->feed->n_lanes;
 
-    for (int64_t lane = r->feed->first_lane; lane < r->feed->first_lane + n; lane++)
-        sum += r->lane_loss[lane * r->n_heads];
-    return n > 0 ? sum * (double)r->t->cfg->train.lanes / (double)(n * steps) : (double)NAN;
+    if (n == 0 || r->engine->class->loss(r->engine, &sum)) return (double)NAN;
+    return sum * (double)r->t->cfg->train.lanes / (double)(n * steps);
 }
 
 static void tell_step(const run *r, int64_t done, double seconds)
@@ -201,14 +89,10 @@ static crm_status all_steps(run *r, crm_loader *loader)
 {
     double start = crm_clock_now(), told = (double)-INFINITY; /* the first step is always told */
 
-    for (int64_t s = 0; s < r->feed->steps; s++) {
-        int slot = 0;
-        CRM_TRY(crm_comm_agree(r->t->fit->comm, crm_loader_next(loader, &slot)));
-        r->b = &r->feed->slot[slot];
-        for (int h = 0; h < r->n_heads; h++)
-            r->labelled[h] += r->b->scale[h] > 0;
-        CRM_TRY(one_step(r));
-        if (!r->t->fit->hooks.on_step || crm_clock_now() - told < step_pause) continue;
+    r->at = 0;
+    for (int64_t s = 0; s < r->feed->steps && !r->failed; s++) {
+        CRM_TRY(r->engine->class->step(r->engine, loader));
+        if (r->failed || !r->t->fit->hooks.on_step || crm_clock_now() - told < step_pause) continue;
         told = crm_clock_now();
         tell_step(r, s + 1, told - start);
     }
@@ -236,6 +120,7 @@ static crm_status one_epoch(run *r)
                         crm_loader_start(r->feed->steps, crm_feed_load, r->feed, &loader));
     if (!st) st = all_steps(r, loader);
     crm_loader_stop(&loader);
+    if (!st) st = r->failed ? stop_nonfinite(r) : r->engine->class->end(r->engine);
     if (!st) st = crm_tree_sum(r->loss_tree, lane_loss, r, r->head_loss);
     for (int h = 0; h < r->n_heads && !st; h++)
         r->head_loss[h] = r->labelled[h] > 0
@@ -255,26 +140,22 @@ static crm_status run_local(run *r, const crm_view *view)
     CRM_NEW(r->head_loss, r->n_heads);
     CRM_NEW(r->valid_loss, r->n_heads);
     CRM_NEW(r->labelled, r->n_heads);
-    CRM_NEW(r->loss, t->n_workers * r->n_heads);
     CRM_NEW(r->head, r->n_heads);
     for (int h = 0; h < r->n_heads; h++)
         r->head[h] = t->plan->heads.head[h].name;
-    if (t->cfg->train.reduce == CRM_REDUCE_FAST) CRM_NEW(r->whole, t->size);
-    return crm_train_init(t, view, r->seed, r->w);
+    CRM_TRY(crm_train_init(t, view, r->seed, r->w));
+    return t->place.whole ? crm_engine_whole(r, &r->engine) : crm_engine_leaves(r, &r->engine);
 }
 
-static crm_status run_optim(run *r)
+/* "; 12.3 MiB on cuda:0", or nothing. */
+static const char *device_memory(const trainer *t, char *out, size_t cap)
 {
-    const trainer *t = r->t;
-    uint8_t *decay;
-    crm_status st;
+    crm_device_usage use;
 
-    CRM_NEW(decay, t->size);
-    crm_params_decay_mask(crm_model_params(t->worker[0].model), decay);
-    crm_tree_slice(r->tree, crm_comm_rank(t->fit->comm), &r->first, &r->n);
-    st = crm_optim_new(&t->cfg->optim, t->worker[0].device, r->first, r->n, decay, &r->optim);
-    crm_mem_free(decay);
-    return st;
+    out[0] = '\0';
+    if (!t->place.whole || crm_device_use(t->worker[0].device, &use) || use.bytes < 0) return out;
+    snprintf(out, cap, "; the device holds %.1f MiB for it", (double)use.bytes / (1 << 20));
+    return out;
 }
 
 /* What this process holds for the fit; the data set itself is mapped and paged.  The many small
@@ -285,46 +166,41 @@ static void tell_memory(const run *r)
     const double mib = 1 << 20;
     size_t all = crm_mem_used() - t->memory_start;
     size_t known = r->feed->slot_bytes + r->feed->matrix_bytes + t->nets;
+    char device[64];
 
     if (t->member > 0 || strcmp(t->phase, CRM_PHASE_REFIT) == 0) return;
-    crm_log_line(t->fit->train->n >= many_rows ? CRM_LOG_INFO : CRM_LOG_DEBUG, "train",
+    crm_log_line(t->fit->train->n >= CRM_MANY_ROWS ? CRM_LOG_INFO : CRM_LOG_DEBUG, "train",
                  "this rank holds %.1f MiB: batches %.1f, columns %.1f, nets of %d threads %.1f, "
-                 "parameters and sums %.1f; the data set stays in its file",
+                 "parameters and sums %.1f; the data set stays in its file%s",
                  (double)all / mib, (double)r->feed->slot_bytes / mib,
                  (double)r->feed->matrix_bytes / mib, t->n_workers, (double)t->nets / mib,
-                 (double)(all > known ? all - known : 0) / mib);
+                 (double)(all > known ? all - known : 0) / mib,
+                 device_memory(t, device, sizeof device));
 }
 
 static crm_status run_open(run *r, const crm_view *view, int64_t horizon)
 {
     const trainer *t = r->t;
-    const crm_fit *fit = t->fit;
-    int64_t lanes = t->cfg->train.lanes;
-    crm_status st;
 
-    CRM_TRY(crm_comm_agree(fit->comm, run_local(r, view)));
-    CRM_TRY(crm_tree_new_sparse(fit->comm, fit->pool, lanes, t->size,
-                                crm_model_tables(t->worker[0].model), &r->tree));
-    CRM_TRY(crm_tree_new(fit->comm, NULL, lanes, r->n_heads, CRM_F64, &r->loss_tree));
+    CRM_TRY(crm_comm_agree(t->fit->comm, run_local(r, view)));
+    CRM_TRY(
+        crm_tree_new(t->fit->comm, NULL, t->cfg->train.lanes, r->n_heads, CRM_F64, &r->loss_tree));
     r->total_steps = horizon * r->feed->steps;
-    st = crm_comm_agree(fit->comm, run_optim(r));
-    if (!st) tell_memory(r);
-    return st;
+    CRM_TRY(r->engine->class->open(r->engine));
+    tell_memory(r);
+    return CRM_OK;
 }
 
 static void run_close(run *r)
 {
-    crm_optim_free(&r->optim);
-    crm_tree_free(&r->tree);
+    if (r->engine) r->engine->class->free(&r->engine);
     crm_tree_free(&r->loss_tree);
     crm_feed_free(&r->feed);
     crm_mem_free(r->lane_loss);
     crm_mem_free(r->head_loss);
     crm_mem_free(r->valid_loss);
     crm_mem_free(r->labelled);
-    crm_mem_free(r->loss);
     crm_mem_free(r->head);
-    crm_mem_free(r->whole);
     crm_mem_free(r->w);
 }
 

@@ -1,0 +1,518 @@
+/* train_whole.c - the engine of a device: the lanes of a rank are one call, and weights, gradients,
+ * state of the optimiser, sums and losses stay in its memory.
+ *
+ * Step s uses the buffers of slot s % 2; those of step s + 1 are filled while it computes.  What is
+ * enqueued from the first layer to the last gradient (with one rank: to the updated weights) is one
+ * graph.  Nothing in a step waits for the device: the norm of the gradient is looked at one step
+ * later, and a step whose norm is not finite, and all after it, leave the weights as they are. */
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "crmpi/base_mem.h"
+#include "train_engine.h"
+
+/* Bytes in the key of a graph before those of the model. */
+enum { KEY_OWN = sizeof(uint64_t) };
+
+/* Elements of the flat vector that this rank updates. */
+typedef struct part {
+    int64_t first, n;
+    crm_optim *optim;
+} part;
+
+typedef struct whole {
+    engine base;
+    crm_device *device;
+    crm_model *model;
+    crm_dsum *sum;
+    bool alone;           /* one rank: the update is part of the graph */
+    device_piece slot[2]; /* with resident rows only the first */
+    int64_t *places[2];   /* of resident rows; device memory   */
+    int64_t leaf, n_leaves, stride;
+    float *w, *grad;    /* device memory, grad [n_leaves][stride] */
+    double *numbers;    /* device: crm_live, then head weight * scale of each head */
+    double *staged;     /* the same on the host */
+    double *total;      /* device [heads][lanes]: losses of the epoch */
+    double *block_sums; /* device [blocks of the flat vector] */
+    int n_parts;
+    part *part;
+    uint64_t number; /* of this engine, in keys: graphs outlive it */
+    char *key;
+    size_t key_room;
+    const batch *b; /* in hand, its rows are on their way to slot held */
+    int held;
+    int64_t looked;  /* steps whose norm was looked at */
+    crm_status late; /* what went wrong after the last agreement */
+} whole;
+
+static const batch *batch_of(const whole *e, int slot)
+{
+    return &e->base.run->feed->slot[slot];
+}
+
+static device_piece *buffers(whole *e, int slot)
+{
+    return &e->slot[e->base.run->feed->resident ? 0 : slot];
+}
+
+/* ---- rows ---- */
+
+static crm_status upload_rows(whole *e, int slot)
+{
+    const feed *f = e->base.run->feed;
+    const batch *b = batch_of(e, slot);
+
+    if (f->n_pieces == 0) return CRM_OK;
+    if (f->resident)
+        return crm_resident_upload(f->resident, f->piece_rows, b->places, e->places[slot]);
+    return crm_device_piece_upload(&e->slot[slot], b->piece, f->piece_rows);
+}
+
+/* Beside the computation. */
+static crm_status send_ahead(whole *e, int slot)
+{
+    crm_status st, ended;
+
+    crm_range_push(e->device, "load");
+    st = crm_ahead_begin(e->device, slot);
+    if (!st) {
+        st = upload_rows(e, slot);
+        ended = crm_ahead_end(e->device, slot);
+        if (!st) st = ended;
+    }
+    crm_range_pop(e->device);
+    return st;
+}
+
+static crm_status take(whole *e, crm_loader *loader)
+{
+    int slot = 0;
+
+    CRM_TRY(crm_loader_next(loader, &slot));
+    e->b = batch_of(e, slot);
+    e->held = slot;
+    return send_ahead(e, slot);
+}
+
+/* The rows of a slot, for operations that follow. */
+static crm_status use_rows(whole *e, int slot, crm_model_batch *out)
+{
+    const run *r = e->base.run;
+    const feed *f = r->feed;
+    const batch *b = batch_of(e, slot);
+    device_piece *to = buffers(e, slot);
+
+    CRM_TRY(crm_ahead_use(e->device, slot));
+    if (f->n_pieces == 0) return CRM_OK;
+    if (f->resident)
+        CRM_TRY(crm_resident_gather(f->resident, f->piece_rows, e->places[slot], b->piece, to));
+    *out = crm_device_piece_batch(to, b->piece, f->n_lanes, r->t->cfg->train.lane_rows);
+    crm_run_batch(r, b, out);
+    return CRM_OK;
+}
+
+/* ---- one step ---- */
+
+static crm_status upload_numbers(whole *e)
+{
+    const run *r = e->base.run;
+    int first = CRM_LIVE_LR, n = CRM_LIVE_COUNT + r->n_heads;
+
+    crm_optim_live(&r->t->cfg->optim, r->step, r->lr, e->staged);
+    for (int h = 0; h < r->n_heads; h++)
+        e->staged[CRM_LIVE_COUNT + h] = r->t->plan->heads.head[h].weight * e->b->scale[h];
+    return crm_buf_upload(e->device, e->numbers + first, e->staged + first,
+                          (size_t)(n - first) * sizeof *e->staged);
+}
+
+static crm_status bind(whole *e, crm_model_batch *b)
+{
+    crm_status st;
+
+    if (e->n_leaves == 0) return CRM_OK;
+    crm_range_push(e->device, "bind");
+    b->scale_at = e->numbers + CRM_LIVE_COUNT;
+    st = crm_model_bind(e->model, b, e->w, e->grad, e->stride);
+    crm_range_pop(e->device);
+    return st;
+}
+
+static crm_status ready(void *ctx, int64_t upto)
+{
+    const whole *e = ctx;
+
+    return crm_dsum_ready(e->sum, upto);
+}
+
+/* Gradients of own lanes, and their losses. */
+static crm_status gradients(whole *e)
+{
+    const run *r = e->base.run;
+    crm_tensor loss, total;
+
+    CRM_TRY(crm_dsum_begin(e->sum));
+    if (e->n_leaves == 0) return crm_dsum_ready(e->sum, r->t->size);
+    CRM_TRY(crm_model_run(e->model, ready, e));
+    loss = crm_model_losses(e->model);
+    total = crm_tensor_1d(e->total, CRM_F64, loss.dim[0]);
+    return crm_op_tally(e->device, &loss, &total);
+}
+
+static crm_status square_parts(whole *e)
+{
+    float *sum = crm_dsum_sum(e->sum);
+
+    for (int i = 0; i < e->n_parts; i++) {
+        const part *p = &e->part[i];
+        crm_tensor x = crm_tensor_1d(sum + p->first, CRM_F32, p->n);
+        crm_tensor y = crm_tensor_1d(e->block_sums + p->first / CRM_BLOCK, CRM_F64,
+                                     (p->n + CRM_BLOCK - 1) / CRM_BLOCK);
+        CRM_TRY(crm_op_sum_squares(e->device, &x, &y));
+    }
+    return CRM_OK;
+}
+
+/* From the sums of all blocks to the new weights of this rank's parts. */
+static crm_status update_parts(whole *e)
+{
+    const trainer *t = e->base.run->t;
+    float *sum = crm_dsum_sum(e->sum);
+    crm_tensor squares =
+        crm_tensor_1d(e->block_sums, CRM_F64, (t->size + CRM_BLOCK - 1) / CRM_BLOCK);
+
+    CRM_TRY(crm_op_norm(e->device, &squares, t->cfg->optim.clip_norm, e->numbers));
+    for (int i = 0; i < e->n_parts; i++)
+        CRM_TRY(crm_optim_apply_live(e->part[i].optim, e->numbers, sum + e->part[i].first, e->w));
+    return CRM_OK;
+}
+
+/* What a graph holds. */
+static crm_status graph_part(whole *e)
+{
+    CRM_TRY(gradients(e));
+    if (!e->alone) return CRM_OK;
+    CRM_TRY(crm_dsum_finish(e->sum));
+    CRM_TRY(square_parts(e));
+    return update_parts(e);
+}
+
+/* The model's key, and which engine it belongs to: the model does not know the rest of the step. */
+static crm_status make_key(whole *e, size_t *bytes)
+{
+    size_t n = 0, need;
+    const void *of_model = e->n_leaves > 0 ? crm_model_key(e->model, &n) : NULL;
+
+    need = KEY_OWN + n;
+    if (need > e->key_room) {
+        char *grown = crm_mem_grow(e->key, 0, 2 * need, 1);
+        CRM_CHECK(grown, CRM_ERR_NOMEM, "out of memory: %zu bytes for the key of a step", 2 * need);
+        e->key = grown;
+        e->key_room = 2 * need;
+        memcpy(e->key, &e->number, KEY_OWN);
+    }
+    if (n > 0) memcpy(e->key + KEY_OWN, of_model, n);
+    *bytes = need;
+    return CRM_OK;
+}
+
+static crm_status run_graph(whole *e)
+{
+    size_t bytes = 0;
+    bool known = false;
+    crm_status st;
+
+    CRM_TRY(make_key(e, &bytes));
+    CRM_TRY(crm_graph_begin(e->device, e->key, bytes, &known));
+    if (known) return CRM_OK;
+    st = graph_part(e);
+    if (st) {
+        crm_graph_drop(e->device);
+        return st;
+    }
+    return crm_graph_end(e->device);
+}
+
+/* Rank-local part of a step. */
+static crm_status enqueue(whole *e)
+{
+    crm_model_batch b = {.lanes = 0};
+    crm_status st;
+
+    CRM_TRY(use_rows(e, e->held, &b));
+    CRM_TRY(bind(e, &b));
+    CRM_TRY(upload_numbers(e));
+    crm_range_push(e->device, "forward, backward");
+    st = run_graph(e);
+    crm_range_pop(e->device);
+    return st ? st : crm_ahead_done(e->device, e->held);
+}
+
+/* Exchange and update among several ranks.  What fails on one of them only is kept for the next
+ * agreement: it takes part until then. */
+static crm_status exchange(whole *e)
+{
+    crm_status *late = &e->late;
+
+    CRM_TRY(crm_dsum_finish(e->sum));
+    *late = square_parts(e);
+    CRM_TRY(crm_dsum_gather_blocks(e->sum, e->block_sums));
+    if (!*late) *late = update_parts(e);
+    return crm_dsum_gather(e->sum, e->w);
+}
+
+/* The norm of a step that was enqueued before. */
+static crm_status look(whole *e, int64_t step)
+{
+    run *r = e->base.run;
+    double norm;
+
+    if (step <= e->looked || r->failed) return CRM_OK;
+    CRM_TRY(crm_later_get(e->device, (int)(step & 1), &norm, sizeof norm));
+    e->looked = step;
+    r->grad_norm = norm;
+    if (isfinite(norm)) return CRM_OK;
+    r->failed = step;
+    r->failed_at = r->at - 1 - (r->step - step);
+    return CRM_OK;
+}
+
+/* After the step was enqueued: the next rows on their way, the step before looked at. */
+static crm_status go_on(whole *e, crm_loader *loader)
+{
+    run *r = e->base.run;
+    bool last = r->at == r->feed->steps;
+
+    CRM_TRY(crm_later_download(e->device, (int)(r->step & 1), e->numbers + CRM_LIVE_NORM,
+                               sizeof(double)));
+    if (!last) CRM_TRY(take(e, loader));
+    CRM_TRY(look(e, r->step - 1));
+    return last ? look(e, r->step) : CRM_OK;
+}
+
+static crm_status step(engine *base, crm_loader *loader)
+{
+    whole *e = (whole *)base;
+    run *r = base->run;
+    crm_status st = e->late;
+
+    if (!st && r->at == 0) st = take(e, loader);
+    if (!st) {
+        crm_run_begin_step(r, e->b);
+        st = enqueue(e);
+    }
+    CRM_TRY(crm_comm_agree(r->t->fit->comm, st));
+    if (!e->alone) {
+        crm_range_push(e->device, "exchange, update");
+        st = exchange(e);
+        crm_range_pop(e->device);
+        CRM_TRY(st);
+    }
+    if (!e->late) e->late = go_on(e, loader);
+    return CRM_OK;
+}
+
+/* ---- end of an epoch, failures ---- */
+
+static crm_status fetch(whole *e)
+{
+    const run *r = e->base.run;
+    double *total = NULL;
+    size_t n = (size_t)(r->n_heads * e->n_leaves);
+    crm_status st = CRM_OK;
+
+    CRM_TRY(e->late);
+    CRM_TRY(crm_dsum_wait(e->sum));
+    CRM_TRY(crm_buf_download(e->device, e->w, r->w, (size_t)r->t->size * sizeof *r->w));
+    CRM_NEW(total, n);
+    CRM_TRY_TO(st, done, crm_buf_download(e->device, e->total, total, n * sizeof *total));
+    for (int64_t l = 0; l < e->n_leaves; l++)
+        for (int h = 0; h < r->n_heads; h++)
+            r->lane_loss[(e->leaf + l) * r->n_heads + h] = total[h * e->n_leaves + l];
+    st = crm_buf_zero(e->device, e->total, n * sizeof *total);
+done:
+    crm_mem_free(total);
+    return st;
+}
+
+static crm_status end(engine *base)
+{
+    return crm_comm_agree(base->run->t->fit->comm, fetch((whole *)base));
+}
+
+static crm_status loss(engine *base, double *sum)
+{
+    const whole *e = (const whole *)base;
+    double lane[CRM_LANES_MAX];
+
+    *sum = 0;
+    CRM_TRY(crm_buf_download(e->device, e->total, lane, (size_t)e->n_leaves * sizeof *lane));
+    for (int64_t l = 0; l < e->n_leaves; l++)
+        *sum += lane[l];
+    return CRM_OK;
+}
+
+static crm_status name_in_lane(whole *e, const crm_model_batch *b, int64_t lane,
+                               crm_model_label *label)
+{
+    const run *r = e->base.run;
+    crm_model_batch one = crm_batch_lane(buffers(e, 0), b, lane, label);
+    char name[192];
+
+    CRM_TRY(crm_buf_zero(e->device, e->grad, (size_t)e->stride * sizeof *e->grad));
+    CRM_TRY(crm_model_find_nonfinite(e->model, &one, e->w, e->grad, e->stride, name, sizeof name));
+    return crm_run_nonfinite(r, name);
+}
+
+/* The weights are still those that the failing step began with; its rows are loaded again. */
+static crm_status name_nonfinite(engine *base)
+{
+    whole *e = (whole *)base;
+    run *r = base->run;
+    crm_model_label *label = NULL;
+    crm_model_batch b;
+    crm_status st = CRM_OK;
+
+    if (e->late || e->n_leaves == 0) return e->late;
+    CRM_TRY(crm_dsum_wait(e->sum));
+    CRM_TRY(crm_feed_load(r->feed, r->failed_at, 0));
+    CRM_TRY(send_ahead(e, 0));
+    CRM_TRY(use_rows(e, 0, &b));
+    CRM_NEW(label, r->n_heads);
+    for (int64_t l = 0; l < e->n_leaves && !st; l++)
+        st = name_in_lane(e, &b, l, label);
+    crm_mem_free(label);
+    return st;
+}
+
+/* ---- life ---- */
+
+static crm_status new_zeroed(crm_device *d, int64_t n, size_t size, void *out)
+{
+    void *at;
+
+    CRM_TRY(crm_buf_new(d, (size_t)n * size, &at));
+    memcpy(out, &at, sizeof at);
+    return crm_buf_zero(d, at, (size_t)n * size);
+}
+
+/* Pieces that touch become one. */
+static void join_pieces(whole *e, const crm_dsum_piece *own, int n)
+{
+    for (int i = 0; i < n; i++) {
+        part *last = e->n_parts > 0 ? &e->part[e->n_parts - 1] : NULL;
+        if (last && last->first + last->n == own[i].first)
+            last->n += own[i].n;
+        else
+            e->part[e->n_parts++] = (part){.first = own[i].first, .n = own[i].n};
+    }
+}
+
+static crm_status new_parts(whole *e)
+{
+    const trainer *t = e->base.run->t;
+    const crm_dsum_piece *own;
+    uint8_t *decay = NULL;
+    crm_status st = CRM_OK;
+    int n;
+
+    own = crm_dsum_pieces(e->sum, &n);
+    CRM_NEW(e->part, n);
+    join_pieces(e, own, n);
+    CRM_NEW(decay, t->size);
+    crm_params_decay_mask(crm_model_params(e->model), decay);
+    for (int i = 0; i < e->n_parts && !st; i++)
+        st = crm_optim_new(&t->cfg->optim, e->device, e->part[i].first, e->part[i].n, decay,
+                           &e->part[i].optim);
+    crm_mem_free(decay);
+    return st;
+}
+
+static crm_status new_slots(whole *e)
+{
+    const run *r = e->base.run;
+    const trainer *t = r->t;
+    const feed *f = r->feed;
+    const crm_schema *s = crm_source_schema(t->source);
+
+    if (f->n_pieces == 0) return CRM_OK;
+    for (int i = 0; i < 2; i++) {
+        if (f->resident)
+            CRM_TRY(new_zeroed(e->device, crm_resident_places(f->piece_rows), sizeof(int64_t),
+                               &e->places[i]));
+        if (i == 0 || !f->resident)
+            CRM_TRY(crm_device_piece_new(e->device, t->map, s, &t->plan->heads, f->piece_rows,
+                                         &e->slot[i]));
+    }
+    return CRM_OK;
+}
+
+static crm_status open_local(whole *e)
+{
+    const run *r = e->base.run;
+    const trainer *t = r->t;
+    int64_t n_blocks = (t->size + CRM_BLOCK - 1) / CRM_BLOCK;
+    int64_t numbers = CRM_LIVE_COUNT + r->n_heads;
+
+    e->grad = crm_dsum_leaves(e->sum, &e->leaf, &e->n_leaves, &e->stride);
+    CRM_ASSERT(e->n_leaves == r->feed->n_lanes);
+    CRM_ASSERT(e->n_leaves == 0 || crm_model_losses(e->model).dim[0] == r->n_heads * e->n_leaves);
+    CRM_NEW(e->staged, numbers);
+    CRM_TRY(new_zeroed(e->device, numbers, sizeof(double), &e->numbers));
+    CRM_TRY(new_zeroed(e->device, r->n_heads * (e->n_leaves + 1), sizeof(double), &e->total));
+    CRM_TRY(new_zeroed(e->device, n_blocks, sizeof(double), &e->block_sums));
+    CRM_TRY(new_zeroed(e->device, t->size, sizeof(float), &e->w));
+    CRM_TRY(new_slots(e));
+    CRM_TRY(new_parts(e));
+    return crm_buf_upload(e->device, e->w, r->w, (size_t)t->size * sizeof *r->w);
+}
+
+static crm_status open(engine *base)
+{
+    return crm_comm_agree(base->run->t->fit->comm, open_local((whole *)base));
+}
+
+static void whole_free(engine **base)
+{
+    whole *e = (whole *)*base;
+    void *buf[] = {e->places[0], e->places[1], e->w, e->numbers, e->total, e->block_sums};
+
+    for (int i = 0; i < e->n_parts; i++)
+        crm_optim_free(&e->part[i].optim);
+    for (int i = 0; i < 2; i++)
+        crm_device_piece_free(&e->slot[i]);
+    for (size_t i = 0; i < sizeof buf / sizeof *buf; i++)
+        crm_buf_free(e->device, buf[i]);
+    crm_mem_free(e->part);
+    crm_mem_free(e->staged);
+    crm_mem_free(e->key);
+    crm_mem_free(e);
+    *base = NULL;
+}
+
+static const engine_class whole_class = {
+    .name = "whole",
+    .open = open,
+    .step = step,
+    .end = end,
+    .loss = loss,
+    .name_nonfinite = name_nonfinite,
+    .free = whole_free,
+};
+
+crm_status crm_engine_whole(run *r, engine **out)
+{
+    static _Atomic uint64_t made; /* counts engines of this process */
+    whole *e;
+
+    *out = NULL;
+    CRM_NEW(e, 1);
+    e->base = (engine){.class = &whole_class, .run = r};
+    e->device = r->t->worker[0].device;
+    e->model = r->t->worker[0].model;
+    e->sum = r->t->sum;
+    e->alone = crm_comm_size(r->t->fit->comm) == 1;
+    e->number = atomic_fetch_add(&made, 1) + 1;
+    *out = &e->base;
+    return CRM_OK;
+}

@@ -1,0 +1,236 @@
+/* test_whole.c - all lanes of a rank as one call, as on a GPU, against lane by lane on worker
+ * threads: the same weights, losses, metrics, predictions, vectors and messages on the CPU, on any
+ * number of ranks; rows that stay in the memory of the device against rows that are sent.
+ * ranks: 1 2 3 4 timeout: 240 */
+#include "full_fit.h"
+
+/* Everything a fit tells, as numbers in order. */
+enum { HEARD_MAX = 4096 };
+typedef struct heard {
+    int n, steps;
+    double x[HEARD_MAX];
+    bool strange; /* a loss of a step that is no number */
+} heard;
+
+static void note(heard *h, double x)
+{
+    if (h->n < HEARD_MAX) h->x[h->n++] = x;
+}
+
+static crm_hook_answer hear(void *ctx, const crm_epoch *e)
+{
+    heard *h = ctx;
+
+    note(h, (double)e->epoch);
+    note(h, e->train_loss);
+    note(h, e->valid_loss);
+    note(h, e->valid_score);
+    note(h, e->lr);
+    note(h, e->grad_norm);
+    for (int i = 0; i < e->n_heads; i++) {
+        note(h, e->head_loss[i]);
+        note(h, e->head_valid_loss[i]);
+    }
+    return CRM_HOOK_GO;
+}
+
+static void hear_step(void *ctx, const crm_step *s)
+{
+    heard *h = ctx;
+
+    h->steps++;
+    h->strange |= !(s->loss > 0);
+}
+
+typedef struct outcome {
+    crm_status st;
+    char text[256];
+    crm_digest weights;
+    heard heard;
+    double proba[ROWS * 2];
+    float embedded[ROWS * 64];
+    int64_t width;
+} outcome;
+
+/* How a fit is made. */
+typedef struct way {
+    bool whole, resident;
+    int threads;
+    const char *file;
+} way;
+
+static crm_status embed_all(fitted *f, outcome *o)
+{
+    int64_t row[ROWS];
+    float *x = NULL;
+
+    if (f->cfg.train.members > 1) return CRM_OK;
+    for (int64_t i = 0; i < ROWS; i++)
+        row[i] = ROWS - 1 - i;
+    CRM_TRY(crm_pipeline_embed(f->pipe, f->data, row, ROWS, &o->width, &x));
+    T_CHECK(o->width <= 64);
+    if (o->width <= 64) memcpy(o->embedded, x, (size_t)(ROWS * o->width) * sizeof *x);
+    crm_mem_free(x);
+    return CRM_OK;
+}
+
+static void fit_one(crm_comm *comm, way how, const char *const *sets, int n, outcome *o)
+{
+    crm_device_cfg gpu = {.resident = how.resident ? CRM_GPU_ON : CRM_GPU_OFF,
+                          .bucket = 4096 * sizeof(float), /* several buckets */
+                          .transport = CRM_TRANSPORT_MPI,
+                          .timeout = 60};
+    fitted f = {.parts = CRM_FLAT_PROFILE, .whole = how.whole, .gpu = how.whole ? &gpu : NULL};
+
+    memset(o, 0, sizeof *o);
+    f.hooks = (crm_hooks){.ctx = &o->heard, .on_epoch = hear, .on_step = hear_step};
+    o->st = fit_on(comm, how.file ? how.file : path[FILE_PLAIN], how.threads, sets, n, &f);
+    if (o->st) snprintf(o->text, sizeof o->text, "%s", crm_err_text());
+    if (!o->st) {
+        T_OK(crm_pipeline_digest(f.pipe, &o->weights));
+        T_OK(predict_on(f.pipe, how.file ? how.file : path[FILE_PLAIN], o->proba));
+        T_OK(embed_all(&f, o));
+    }
+    drop(&f);
+}
+
+static void same(const outcome *a, const outcome *b)
+{
+    T_OK(a->st);
+    T_OK(b->st);
+    T_CHECK(crm_digest_equal(a->weights, b->weights));
+    T_EQ_I(a->heard.n, b->heard.n);
+    T_CHECK(memcmp(a->heard.x, b->heard.x, sizeof a->heard.x) == 0);
+    T_CHECK(memcmp(a->proba, b->proba, sizeof a->proba) == 0);
+    T_CHECK(memcmp(a->embedded, b->embedded, sizeof a->embedded) == 0);
+    T_CHECK(a->heard.steps > 0 && b->heard.steps > 0);
+}
+
+static outcome lanes_alone, whole_alone, whole_all, kept_all;
+
+/* One rank lane by lane, against one call: alone, on all ranks, and with rows that stay. */
+static void compare(const char *const *sets, int n)
+{
+    crm_comm *alone = NULL;
+
+    T_OK(crm_comm_split(t_comm, crm_comm_rank(t_comm), &alone));
+    fit_one(alone, (way){.threads = 2}, sets, n, &lanes_alone);
+    fit_one(alone, (way){.whole = true, .threads = 1}, sets, n, &whole_alone);
+    fit_one(t_comm, (way){.whole = true, .threads = 2}, sets, n, &whole_all);
+    fit_one(t_comm, (way){.whole = true, .resident = true, .threads = 1}, sets, n, &kept_all);
+    same(&lanes_alone, &whole_alone);
+    same(&lanes_alone, &whole_all);
+    same(&lanes_alone, &kept_all);
+    T_CHECK(!whole_alone.heard.strange && !lanes_alone.heard.strange);
+    crm_comm_free(&alone);
+}
+
+static void all_branches(void)
+{
+    compare(SETS(SMALL, HEADS, "train.epochs=5", "train.patience=2", "model.dropout=0.2",
+                 "model.embed_dropout=0.1", "model.branch_dropout=0.1", "optim.clip_norm=0.5",
+                 "optim.weight_decay=0.1", "train.class_weight=balanced", "optim.lr=0.02"));
+}
+
+static void other_branches(void)
+{
+    compare(SETS(SMALL, HEADS, "train.lanes=2", "train.lane_rows=13", "model.rnn=lstm",
+                 "model.rnn_both=true", "model.rnn_pool=attention", "model.text=gru",
+                 "model.text_pool=mean", "model.documents_pool=attention", "model.months_pool=mean",
+                 "optim.kind=sgd", "optim.nesterov=true", "optim.lr=0.05", "optim.clip_norm=0",
+                 "train.refit=false"));
+}
+
+static void many_lanes(void)
+{
+    compare(SETS(SMALL, "train.lanes=16", "train.lane_rows=7", "train.members=2",
+                 "train.validation=0", "train.epochs=2", "optim.kind=sgd", "optim.momentum=0",
+                 "optim.schedule=linear"));
+}
+
+static void one_lane(void)
+{
+    compare(SETS(SMALL, HEADS, "train.lanes=1", "train.lane_rows=40", "train.epochs=2",
+                 "train.cache_bytes=0", "train.prior_start=false", "model.rnn_pool=last",
+                 "model.rnn_both=true"));
+}
+
+/* Wider than a block of the sums, so that several ranks own pieces of it. */
+static void wide(void)
+{
+    compare(SETS(SMALL, "train.epochs=2", "model.hidden=120,90", "model.fusion=60",
+                 "optim.clip_norm=0.01"));
+}
+
+/* The same message, whichever engine names what is not finite. */
+static void same_names(void)
+{
+    static const char *const rate[] = {"optim.lr=1e3", "optim.lr=300", "optim.lr=30"};
+    int failed = 0;
+
+    for (int i = 0; i < 3; i++) {
+        fit_one(t_comm, (way){.threads = 1},
+                SETS(SMALL, HEADS, "train.epochs=20", "optim.kind=sgd", "optim.clip_norm=0",
+                     "optim.warmup=0", rate[i]),
+                &lanes_alone);
+        for (int kept = 0; kept < 2; kept++) {
+            fit_one(t_comm, (way){.whole = true, .resident = kept, .threads = 1},
+                    SETS(SMALL, HEADS, "train.epochs=20", "optim.kind=sgd", "optim.clip_norm=0",
+                         "optim.warmup=0", rate[i]),
+                    &whole_all);
+            T_EQ_I(whole_all.st, lanes_alone.st);
+            T_CHECK(strcmp(whole_all.text, lanes_alone.text) == 0);
+        }
+        failed += lanes_alone.st == CRM_ERR_NUMERIC;
+    }
+    T_CHECK(failed > 0);
+    crm_err_clear();
+}
+
+static void fast_mode(void)
+{
+    crm_comm *alone = NULL;
+
+    T_OK(crm_comm_split(t_comm, crm_comm_rank(t_comm), &alone));
+    fit_one(alone, (way){.threads = 1}, SETS(SMALL, "train.reduce=fast"), &lanes_alone);
+    fit_one(alone, (way){.whole = true, .threads = 1}, SETS(SMALL, "train.reduce=fast"),
+            &whole_alone);
+    same(&lanes_alone, &whole_alone); /* one rank adds its lanes in order, either way */
+    fit_one(t_comm, (way){.whole = true, .threads = 1}, SETS(SMALL, "train.reduce=fast"),
+            &whole_all);
+    T_OK(whole_all.st);
+    for (int i = 0; i < whole_all.heard.n && i < lanes_alone.heard.n; i++)
+        T_CHECK(isnan(whole_all.heard.x[i]) ||
+                fabs(whole_all.heard.x[i] - lanes_alone.heard.x[i]) < 1e-3);
+    crm_comm_free(&alone);
+}
+
+static void nothing_in_blocks(void)
+{
+    crm_comm *alone = NULL;
+
+    T_OK(crm_comm_split(t_comm, crm_comm_rank(t_comm), &alone));
+    fit_one(alone, (way){.threads = 1, .file = path[FILE_EMPTY]}, SETS(SMALL, HEADS), &lanes_alone);
+    for (int kept = 0; kept < 2; kept++) {
+        fit_one(t_comm,
+                (way){.whole = true, .resident = kept, .threads = 1, .file = path[FILE_EMPTY]},
+                SETS(SMALL, HEADS), &whole_all);
+        same(&lanes_alone, &whole_all);
+    }
+    crm_comm_free(&alone);
+}
+
+int main(int argc, char **argv)
+{
+    static const t_case cases[] = {{"all branches and heads", all_branches},
+                                   {"other branches, two lanes", other_branches},
+                                   {"many lanes, members", many_lanes},
+                                   {"one lane", one_lane},
+                                   {"several pieces", wide},
+                                   {"what is not finite has the same name", same_names},
+                                   {"fast mode", fast_mode},
+                                   {"empty events and documents", nothing_in_blocks},
+                                   {NULL, NULL}};
+
+    return run_cases(argc, argv, cases);
+}
