@@ -1,6 +1,9 @@
 /* test_device_pool.c - pooling and attention over segments of rows: against the definition in
- * double, gradients against differences; row lists, empty segments, rows of no segment, ties, NaN.
- */
+ * double, gradients against differences; row lists, empty segments, rows of no segment, ties, NaN;
+ * on the CPU and, where CRM_CUDA_PLUGIN names the module, on its device.
+ *
+ * timeout: 300 */
+#include "devices_testing.h"
 #include "rows_testing.h"
 
 enum { N = 7, LIST = 926, ROWS = 940 };
@@ -70,6 +73,32 @@ static void trial_free(trial *t)
     crm_mem_free(t->arg);
 }
 
+static crm_segments segments_on_device(held_arrays *m, crm_segments s)
+{
+    int64_t places = s.n > 0 ? s.first[s.n] : 0;
+
+    s.row = array_on_device(m, s.row, places, sizeof *s.row);
+    s.first = array_on_device(m, s.first, s.n + 1, sizeof *s.first);
+    return s;
+}
+
+/* The trial as operations on the device of m see it. */
+static trial seen_by(held_arrays *m, const trial *t)
+{
+    trial v = *t;
+
+    v.s = segments_on_device(m, t->s);
+    v.tx = on_device(m, t->tx);
+    v.ty = on_device(m, t->ty);
+    v.tdy = on_device(m, t->tdy);
+    v.tdx = on_device(m, t->tdx);
+    v.ts = on_device(m, t->ts);
+    v.tw = on_device(m, t->tw);
+    v.tds = on_device(m, t->tds);
+    v.ta = on_device(m, t->ta);
+    return v;
+}
+
 static int64_t row_of(const trial *t, int64_t place)
 {
     return t->s.row ? t->s.row[place] : place;
@@ -123,11 +152,15 @@ static double slope(const trial *t, crm_pool_kind kind, int64_t i, int64_t r, in
 
 static void check_pool_kind(crm_device *d, crm_hash *bits, trial *t, crm_pool_kind kind)
 {
-    crm_tensor *arg = kind == CRM_POOL_MAX ? &t->ta : NULL;
+    held_arrays m = {.d = d};
+    trial v = seen_by(&m, t);
+    crm_tensor *arg = kind == CRM_POOL_MAX ? &v.ta : NULL;
     int strays = 0;
 
-    T_OK(crm_op_pool(d, kind, &t->s, &t->tx, &t->ty, arg));
-    T_OK(crm_op_pool_bwd(d, kind, &t->s, &t->tdy, arg, &t->tdx));
+    T_OK(crm_op_pool(d, kind, &v.s, &v.tx, &v.ty, arg));
+    T_OK(crm_op_pool_bwd(d, kind, &v.s, &v.tdy, arg, &v.tdx));
+    bring_back(&m);
+    let_go(&m);
     for (int64_t i = 0; i < N; i++)
         for (int64_t j = 0; j < t->d; j++)
             check_pooled(t, kind, i, j);
@@ -158,7 +191,7 @@ static void check_pool(crm_device *d, crm_hash *bits)
 
 static void pooling_by_definition(void)
 {
-    on_all_paths(check_pool);
+    on_all_devices(check_pool);
 }
 
 /* The first of equals wins; NaN comes through, the first of them; -0 equals 0. */
@@ -168,32 +201,42 @@ static void check_ties(crm_device *d, crm_hash *bits)
     float y[2][3], dx[5][3], dy[2][3] = {{1, 2, 3}, {4, 5, 6}};
     int32_t arg[2][3];
     const int64_t first[] = {0, 3, 4};
-    crm_segments s = {2, first, NULL};
-    crm_tensor tx = strided(x[0], 5, 3, 3), ty = strided(y[0], 2, 3, 3),
-               tdx = strided(dx[0], 5, 3, 3), tdy = strided(dy[0], 2, 3, 3),
+    held_arrays m = {.d = d};
+    crm_segments s = segments_on_device(&m, (crm_segments){2, first, NULL});
+    crm_tensor tx = on_device(&m, strided(x[0], 5, 3, 3)),
+               ty = on_device(&m, strided(y[0], 2, 3, 3)),
+               tdx = on_device(&m, strided(dx[0], 5, 3, 3)),
+               tdy = on_device(&m, strided(dy[0], 2, 3, 3)),
                ta = {.data = arg, .dtype = CRM_I32, .rank = 2, .dim = {2, 3}, .ld = 3};
 
+    ta = on_device(&m, ta);
     T_OK(crm_op_pool(d, CRM_POOL_MAX, &s, &tx, &ty, &ta));
+    T_OK(crm_op_pool_bwd(d, CRM_POOL_MAX, &s, &tdy, &ta, &tdx));
+    bring_back(&m);
+    let_go(&m);
     T_CHECK(y[0][0] == 2 && isnan(y[0][1]) && y[0][2] == 0);
     T_CHECK(arg[0][0] == 1 && arg[0][1] == 0 && arg[0][2] == 0);
     T_CHECK(y[1][0] == -INFINITY && y[1][1] == -INFINITY && y[1][2] == 0 && arg[1][0] == 3);
-    T_OK(crm_op_pool_bwd(d, CRM_POOL_MAX, &s, &tdy, &ta, &tdx));
     T_CHECK(dx[1][0] == 1 && dx[0][1] == 2 && dx[0][2] == 3 && dx[2][0] == 0 && dx[4][2] == 0);
     crm_hash_add(bits, arg, sizeof arg);
 }
 
 static void ties_and_nan(void)
 {
-    on_all_paths(check_ties);
+    on_all_devices(check_ties);
 }
 
 /* Sums are chains of 256 rows in order, then one division. */
 static void check_mean_order(crm_device *d, crm_hash *bits)
 {
-    trial t;
+    held_arrays m = {.d = d};
+    trial t, v;
 
     trial_new(2 * 3 + 1, &t);
-    T_OK(crm_op_pool(d, CRM_POOL_MEAN, &t.s, &t.tx, &t.ty, NULL));
+    v = seen_by(&m, &t);
+    T_OK(crm_op_pool(d, CRM_POOL_MEAN, &v.s, &v.tx, &v.ty, NULL));
+    bring_back(&m);
+    let_go(&m);
     for (int64_t j = 0; j < t.d; j++) {
         float sum = 0;
 
@@ -212,7 +255,7 @@ static void check_mean_order(crm_device *d, crm_hash *bits)
 
 static void order_of_a_mean(void)
 {
-    on_all_paths(check_mean_order);
+    on_all_devices(check_mean_order);
 }
 
 /* ---- attention ---- */
@@ -272,13 +315,17 @@ static void check_attended(const trial *t, int64_t i)
 static void check_attend(crm_device *d, crm_hash *bits)
 {
     for (int k = 0; k < TRIALS; k++) {
-        trial t;
+        held_arrays m = {.d = d};
+        trial t, v;
 
         trial_new(k, &t);
         for (int64_t r = 0; r < ROWS; r++)
             t.score[r * t.ts.ld] *= 5;
-        T_OK(crm_op_attend(d, &t.s, &t.ts, &t.tx, &t.tw, &t.ty));
-        T_OK(crm_op_attend_bwd(d, &t.s, &t.tw, &t.tx, &t.tdy, &t.tds, &t.tdx));
+        v = seen_by(&m, &t);
+        T_OK(crm_op_attend(d, &v.s, &v.ts, &v.tx, &v.tw, &v.ty));
+        T_OK(crm_op_attend_bwd(d, &v.s, &v.tw, &v.tx, &v.tdy, &v.tds, &v.tdx));
+        bring_back(&m);
+        let_go(&m);
         for (int64_t i = 0; i < N; i++)
             check_attended(&t, i);
         for (int64_t r = 0; r < ROWS; r++) {
@@ -299,56 +346,70 @@ static void check_attend(crm_device *d, crm_hash *bits)
 
 static void attention_by_definition(void)
 {
-    on_all_paths(check_attend);
+    on_all_devices(check_attend);
 }
 
 /* By hand: one row has weight 1 and no gradient of its score; scores apart by 500 do not overflow;
  * equal scores share. */
-static void attention_by_hand(void)
+static void check_by_hand(crm_device *d, crm_hash *bits)
 {
-    crm_device *d = NULL;
     float score[5] = {300, 800, -200, 7, 7}, x[5] = {1, 2, 3, 4, 6}, dy[3] = {1, 1, 1}, w[5], y[3],
           ds[5], dx[5];
     const int64_t first[] = {0, 1, 3, 5};
-    crm_segments s = {3, first, NULL};
-    crm_tensor ts = strided(score, 5, 1, 1), tx = strided(x, 5, 1, 1), tw = strided(w, 5, 1, 1),
-               ty = strided(y, 3, 1, 1), tdy = strided(dy, 3, 1, 1), tds = strided(ds, 5, 1, 1),
-               tdx = strided(dx, 5, 1, 1);
+    held_arrays m = {.d = d};
+    crm_segments s = segments_on_device(&m, (crm_segments){3, first, NULL});
+    crm_tensor ts = on_device(&m, strided(score, 5, 1, 1)), tx = on_device(&m, strided(x, 5, 1, 1)),
+               tw = on_device(&m, strided(w, 5, 1, 1)), ty = on_device(&m, strided(y, 3, 1, 1)),
+               tdy = on_device(&m, strided(dy, 3, 1, 1)), tds = on_device(&m, strided(ds, 5, 1, 1)),
+               tdx = on_device(&m, strided(dx, 5, 1, 1));
 
-    T_OK(crm_device_cpu(CRM_CPU_BEST, &d));
     T_OK(crm_op_attend(d, &s, &ts, &tx, &tw, &ty));
+    T_OK(crm_op_attend_bwd(d, &s, &tw, &tx, &tdy, &tds, &tdx));
+    bring_back(&m);
+    let_go(&m);
     T_CHECK(w[0] == 1 && w[1] == 1 && w[2] == 0 && w[3] == 0.5f && w[4] == 0.5f);
     T_CHECK(y[0] == 1 && y[1] == 2 && y[2] == 5);
-    T_OK(crm_op_attend_bwd(d, &s, &tw, &tx, &tdy, &tds, &tdx));
     T_CHECK(ds[0] == 0 && ds[1] == 0 && ds[2] == 0 && ds[3] == -0.5f && ds[4] == 0.5f);
     T_CHECK(dx[0] == 1 && dx[1] == 1 && dx[2] == 0 && dx[3] == 0.5f);
-    crm_device_free(&d);
+    add_bits(bits, y, 3);
+}
+
+static void attention_by_hand(void)
+{
+    on_all_devices(check_by_hand);
 }
 
 /* ---- edges ---- */
 
-static void nothing_at_all(void)
+static void check_nothing(crm_device *d, crm_hash *bits)
 {
-    crm_device *d = NULL;
-    float x[4] = {1, 2, 3, 4}, y[2] = {7, 7}, w[2] = {7, 7};
+    float x[4] = {1, 2, 3, 4}, y[4] = {7, 7, 7, 7}, w[2] = {7, 7};
     const int64_t first[] = {0, 0};
-    crm_segments none = {0, NULL, NULL}, empty = {1, first, NULL};
-    crm_tensor tx = strided(x, 2, 2, 2), no_y = strided(NULL, 0, 2, 2), ty = strided(y, 1, 2, 2),
-               tw = strided(w, 2, 1, 1), no_x = strided(NULL, 0, 2, 2),
-               no_w = strided(NULL, 0, 1, 1);
+    held_arrays m = {.d = d};
+    crm_segments none = {0, NULL, NULL},
+                 empty = segments_on_device(&m, (crm_segments){1, first, NULL});
+    crm_tensor tx = on_device(&m, strided(x, 2, 2, 2)), no_y = strided(NULL, 0, 2, 2),
+               ty = on_device(&m, strided(y, 2, 2, 2)), tw = on_device(&m, strided(w, 2, 1, 1)),
+               no_x = strided(NULL, 0, 2, 2), no_w = strided(NULL, 0, 1, 1), one = ty, two = ty;
 
-    T_OK(crm_device_cpu(CRM_CPU_BEST, &d));
+    one.dim[0] = two.dim[0] = 1;
+    two.data = (float *)ty.data + 2;
     T_OK(crm_op_pool(d, CRM_POOL_MEAN, &none, &tx, &no_y, NULL));
     T_OK(crm_op_attend(d, &none, &tw, &tx, &tw, &no_y));
-    T_CHECK(w[0] == 0 && w[1] == 0);
-    T_OK(crm_op_pool(d, CRM_POOL_MEAN, &empty, &no_x, &ty, NULL));
-    T_CHECK(y[0] == 0 && y[1] == 0);
-    y[0] = 7;
-    T_OK(crm_op_attend(d, &empty, &no_w, &no_x, &no_w, &ty));
-    T_CHECK(y[0] == 0);
+    T_OK(crm_op_pool(d, CRM_POOL_MEAN, &empty, &no_x, &one, NULL));
+    T_OK(crm_op_attend(d, &empty, &no_w, &no_x, &no_w, &two));
     T_OK(crm_op_pool_bwd(d, CRM_POOL_LAST, &none, &no_y, NULL, &tx));
+    bring_back(&m);
+    let_go(&m);
+    T_CHECK(w[0] == 0 && w[1] == 0);
+    T_CHECK(y[0] == 0 && y[1] == 0 && y[2] == 0 && y[3] == 0);
     T_CHECK(x[0] == 0 && x[3] == 0);
-    crm_device_free(&d);
+    add_bits(bits, x, 4);
+}
+
+static void nothing_at_all(void)
+{
+    on_all_devices(check_nothing);
 }
 
 static void mistakes(void)
