@@ -96,7 +96,7 @@ crm_status cuda_activate(cuda_state *s, const cuda_product *p)
 {
     int64_t n = p->batch * p->m * p->n;
 
-    if (p->act == CRM_ACT_NONE || p->act == CRM_ACT_RELU || n == 0) return CRM_OK;
+    if (p->act == CRM_ACT_NONE || n == 0) return CRM_OK;
     CRM_LAUNCH(k_activate, cuda_blocks(n, 1024, 4096), 256, 0, s->stream, *p);
     CUDA_LAUNCHED(k_activate);
     return CRM_OK;
@@ -120,7 +120,7 @@ template <class TILE> static crm_status multiply_with(cuda_state *s, const cuda_
     else
         p->b_turned ? launch<TILE, false, true>(s, p) : launch<TILE, false, false>(s, p);
     CUDA_LAUNCHED(k_product);
-    return cuda_activate(s, p);
+    return p->act == CRM_ACT_RELU ? CRM_OK : cuda_activate(s, p);
 }
 
 /* Products that are worth a tensor core; the rule knows nothing of m. */
@@ -146,10 +146,12 @@ crm_status cuda_multiply_own(cuda_state *s, const cuda_product *p)
 crm_status cuda_multiply(cuda_state *s, const cuda_product *p)
 {
     cuda_product q = *p;
+    bool done;
 
     if (q.batch == 0) q.batch = 1;
     if (q.m == 0 || q.n == 0) return CRM_OK;
-    return cuda_multiply_own(s, &q);
+    CRM_TRY(cuda_multiply_lt(s, &q, &done));
+    return done ? CRM_OK : cuda_multiply_own(s, &q);
 }
 
 /* ---- sums over the rows of lanes ---- */

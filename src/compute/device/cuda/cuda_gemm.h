@@ -10,8 +10,11 @@ extern "C" {
 #endif
 /* The product with own kernels; batch >= 1, m and n > 0. */
 CRM_CHECKED cuda_multiply_own(cuda_state *s, const cuda_product *p);
-/* C = act(C) for the activations that no product kernel has: all but NONE and RELU. */
+/* C = act(C). */
 CRM_CHECKED cuda_activate(cuda_state *s, const cuda_product *p);
+/* The product by cuBLASLt; *done is false where that is not there or not wanted.  Which it is does
+ * not depend on m. */
+CRM_CHECKED cuda_multiply_lt(cuda_state *s, const cuda_product *p, bool *done);
 #ifdef __cplusplus
 }
 #endif
