@@ -1,0 +1,432 @@
+/* test_device_step.c - operations of a step beside the net, on every device: sums over vectors,
+ * norm, updates with live numbers.  The expected values are plain loops here; all of them must be
+ * met to the bit.
+ *
+ * timeout: 300 */
+#include "devices_testing.h"
+#include "rows_testing.h"
+
+/* ---- sums over vectors ---- */
+
+enum { LENGTH = 1100, ADDS_MAX = 300 };
+
+typedef struct additions {
+    int n_vec, n;
+    crm_add add[ADDS_MAX];
+} additions;
+
+static void then(additions *a, int to, int from)
+{
+    a->add[a->n++] = (crm_add){to, from};
+}
+
+/* The tree of crm_tree_sum over vectors [first, end), as its counter works it off. */
+static void add_counter(additions *a, int first, int end)
+{
+    int at[16], height = 0;
+
+    for (int i = 0; i < end - first; i++) {
+        at[height++] = first + i;
+        for (int carry = i; carry & 1; carry >>= 1, height--)
+            then(a, at[height - 2], at[height - 1]);
+    }
+    for (; height > 1; height--)
+        then(a, at[height - 2], at[height - 1]);
+}
+
+/* Any two of those that are left, until one is; it may end in any vector but for the last. */
+static void add_at_random(additions *a, uint32_t key)
+{
+    int left[CRM_COMBINE_MAX];
+    crm_rng r = crm_rng_at(3, CRM_RNG_TEST, key, 0);
+
+    for (int i = 0; i < a->n_vec; i++)
+        left[i] = i;
+    for (int n = a->n_vec; n > 1; n--) {
+        int i = 1 + (int)crm_rng_below(&r, (uint32_t)n - 1),
+            j = (int)crm_rng_below(&r, (uint32_t)i);
+
+        then(a, left[j], left[i]);
+        left[i] = left[n - 1];
+    }
+}
+
+/* ((v0 + v1) + v2) + ..., or v0 + (v1 + (v2 + ...)). */
+static void add_in_a_row(additions *a, bool from_the_end)
+{
+    for (int i = 1; i < a->n_vec; i++)
+        if (from_the_end)
+            then(a, a->n_vec - 1 - i, a->n_vec - i);
+        else
+            then(a, 0, i);
+}
+
+/* No tree: vectors are added to several others, and after they have changed. */
+static void add_repeatedly(additions *a)
+{
+    for (int i = 0; i < ADDS_MAX - 10; i++) {
+        int to = (7 * i + 3) % a->n_vec, from = (5 * i + i / 9) % a->n_vec;
+
+        if (to != from) then(a, to, from);
+    }
+}
+
+/* Sums of a few of them fall below the smallest normal number, and are flushed. */
+static void small_numbers(float *v, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += 5)
+        v[i] *= 3e-38f;
+}
+
+typedef struct sum_trial {
+    float *v, *want, *sum; /* [n_vec][LENGTH + 3], the same after the additions, [LENGTH + 3] */
+    int64_t ld;
+    additions a;
+} sum_trial;
+
+static void sum_trial_new(const additions *a, int64_t ld, sum_trial *t)
+{
+    t->a = *a;
+    t->ld = ld;
+    t->v = random_floats(a->n_vec * ld, 4);
+    small_numbers(t->v, a->n_vec * ld);
+    t->want = random_floats(a->n_vec * ld, 4);
+    memcpy(t->want, t->v, (size_t)(a->n_vec * ld) * sizeof *t->v);
+    t->sum = nan_floats(ld);
+}
+
+static void sum_trial_free(sum_trial *t)
+{
+    crm_mem_free(t->v);
+    crm_mem_free(t->want);
+    crm_mem_free(t->sum);
+}
+
+/* The additions one after the other; with `into` the vectors that are written are not looked at. */
+static void check_vectors(const sum_trial *t, const float *before, int64_t first, int64_t n,
+                          bool into)
+{
+    for (int k = 0; k < t->a.n; k++)
+        for (int64_t i = first; i < first + n; i++)
+            t->want[t->a.add[k].to * t->ld + i] += t->want[t->a.add[k].from * t->ld + i];
+    for (int k = 0; k < t->a.n_vec; k++) {
+        bool written = false;
+
+        for (int j = 0; j < t->a.n; j++)
+            written |= t->a.add[j].to == k;
+        if (!(into && written)) T_EQ_I(other_bits(t->v + k * t->ld, t->want + k * t->ld, t->ld), 0);
+        T_EQ_I(other_bits(t->v + k * t->ld, before + k * t->ld, first), 0);
+    }
+    if (into) T_EQ_I(other_bits(t->sum + first, t->want + first, n), 0);
+    for (int64_t i = 0; i < t->ld; i++)
+        if (!into || i < first || i >= first + n) T_CHECK(isnan(t->sum[i]));
+}
+
+static void check_additions(crm_device *d, crm_hash *bits, const additions *a, int64_t ld,
+                            int64_t first, bool into)
+{
+    int64_t n = ld - first - 1;
+    held_arrays m = {.d = d};
+    float *vec[CRM_COMBINE_MAX], *before, *sum;
+    sum_trial t;
+
+    sum_trial_new(a, ld, &t);
+    before = random_floats(a->n_vec * ld, 4);
+    memcpy(before, t.v, (size_t)(a->n_vec * ld) * sizeof *before);
+    hold(&m, t.v, (size_t)(a->n_vec * ld) * sizeof *t.v);
+    for (int i = 0; i < a->n_vec; i++)
+        vec[i] = device_at(&m, t.v + i * ld);
+    sum = array_on_device(&m, t.sum, ld, sizeof *t.sum);
+    T_OK(crm_op_combine(d, vec, a->n_vec, a->add, a->n, first, n, into ? sum : NULL));
+    bring_back(&m);
+    let_go(&m);
+    check_vectors(&t, before, first, n, into);
+    if (into) add_bits(bits, t.sum + first, n);
+    crm_mem_free(before);
+    sum_trial_free(&t);
+}
+
+/* Into a vector of its own and without; where four floats are read at a time, and where not. */
+static void check_all_ways(crm_device *d, crm_hash *bits, const additions *a)
+{
+    check_additions(d, bits, a, LENGTH, 0, true);
+    check_additions(d, bits, a, LENGTH, 8, false);
+    check_additions(d, bits, a, LENGTH + 3, 5, true);
+    check_additions(d, bits, a, 3, 1, true);
+}
+
+static void check_combine(crm_device *d, crm_hash *bits)
+{
+    static const int sizes[] = {1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 24, 31, 32, 33, 64, 100, 128};
+
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        additions a = {.n_vec = sizes[k], .n = 0};
+
+        add_counter(&a, 0, a.n_vec);
+        check_all_ways(d, bits, &a);
+    }
+    for (uint32_t k = 0; k < 12; k++) {
+        additions a = {.n_vec = 2 + (int)(k * k), .n = 0};
+
+        add_at_random(&a, k);
+        check_all_ways(d, bits, &a);
+        a.n = 0;
+        add_in_a_row(&a, k % 2);
+        check_all_ways(d, bits, &a);
+        a.n = 0;
+        add_repeatedly(&a);
+        check_all_ways(d, bits, &a);
+    }
+}
+
+static void sums_of_vectors(void)
+{
+    on_all_devices(check_combine);
+}
+
+/* ---- norm ---- */
+
+/* node(h, i) = node(h - 1, 2 i) + node(h - 1, 2 i + 1), leaves are node(0, i). */
+static double node(const double *s, int64_t n, int h, int64_t i)
+{
+    if (h == 0) return s[i];
+    if (((2 * i + 1) << (h - 1)) >= n) return node(s, n, h - 1, 2 * i);
+    return node(s, n, h - 1, 2 * i) + node(s, n, h - 1, 2 * i + 1);
+}
+
+static double norm_of(const double *s, int64_t n)
+{
+    int h = 0;
+
+    while (((int64_t)1 << h) < n)
+        h++;
+    return n > 0 ? sqrt(node(s, n, h, 0)) : 0;
+}
+
+static bool same_double(double a, double b)
+{
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+static void check_norm_of(crm_device *d, crm_hash *bits, double *s, int64_t n, double clip,
+                          double scale)
+{
+    double live[CRM_LIVE_COUNT] = {7, 7, 7, 7, 7}, want = norm_of(s, n);
+    held_arrays m = {.d = d};
+    crm_tensor t = on_device(&m, crm_tensor_1d(s, CRM_F64, n));
+    double *to = array_on_device(&m, live, CRM_LIVE_COUNT, sizeof *live);
+
+    T_OK(crm_op_norm(d, &t, clip, to));
+    bring_back(&m);
+    let_go(&m);
+    if (isfinite(want)) T_CHECK(same_double(live[CRM_LIVE_NORM], want));
+    T_CHECK(isfinite(want) == isfinite(live[CRM_LIVE_NORM]));
+    if (isnan(scale))
+        T_CHECK(isnan(live[CRM_LIVE_GRAD_SCALE]));
+    else
+        T_CHECK(same_double(live[CRM_LIVE_GRAD_SCALE], scale));
+    T_CHECK(live[CRM_LIVE_LR] == 7 && live[CRM_LIVE_BIAS2] == 7);
+    crm_hash_add(bits, live, sizeof live[0]);
+}
+
+static void check_norms(crm_device *d, crm_hash *bits)
+{
+    static const int64_t sizes[] = {0,   1,   2,   3,    5,    31,   32,   33,
+                                    100, 127, 999, 1024, 1025, 2049, 33001};
+
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
+        for (int clipped = 0; clipped < 2; clipped++) {
+            int64_t n = sizes[k];
+            double *s = crm_mem_new((size_t)n + 1, sizeof *s), norm;
+            crm_rng r = crm_rng_at(2, CRM_RNG_TEST, 8, (uint64_t)n);
+
+            if (!s) abort();
+            for (int64_t i = 0; i < n; i++)
+                s[i] = crm_rng_uniform(&r);
+            norm = norm_of(s, n);
+            check_norm_of(d, bits, s, n, clipped ? norm / 2 : 0,
+                          clipped && n > 0 ? norm / 2 / norm : 1);
+            crm_mem_free(s);
+        }
+}
+
+static void check_bad_norms(crm_device *d, crm_hash *bits)
+{
+    double s[40], below[2] = {9, 16};
+
+    check_norm_of(d, bits, below, 2, 5, 1); /* 5 is not above 5 */
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < 40; i++)
+            s[i] = i == 33 ? (k ? (double)NAN : (double)INFINITY) : 1;
+        check_norm_of(d, bits, s, 40, 1, (double)NAN);
+    }
+}
+
+static void norms(void)
+{
+    on_all_devices(check_norms);
+    on_all_devices(check_bad_norms);
+}
+
+/* ---- updates with live numbers ---- */
+
+enum { WEIGHTS = 1003 };
+typedef struct weights {
+    float *g, *w, *m, *v;
+    double live[CRM_LIVE_COUNT];
+} weights;
+
+static void weights_new(double grad_scale, weights *x)
+{
+    const double live[CRM_LIVE_COUNT] = {0, grad_scale, 0.01, 1 - 0.9, 1 - 0.999};
+
+    memcpy(x->live, live, sizeof live);
+    x->g = random_floats(WEIGHTS, 21);
+    x->w = random_floats(WEIGHTS, 22);
+    x->m = random_floats(WEIGHTS, 23);
+    x->v = random_floats(WEIGHTS, 24);
+    for (int64_t i = 0; i < WEIGHTS; i++)
+        x->v[i] = fabsf(x->v[i]);
+}
+
+static void weights_free(weights *x)
+{
+    crm_mem_free(x->g);
+    crm_mem_free(x->w);
+    crm_mem_free(x->m);
+    crm_mem_free(x->v);
+}
+
+/* One update, of AdamW or SGD; live: the numbers come from device memory. */
+static void update(crm_device *d, weights *x, bool adam, bool live, double grad_scale)
+{
+    held_arrays m = {.d = d};
+    crm_tensor g = on_device(&m, crm_tensor_1d(x->g, CRM_F32, WEIGHTS)),
+               w = on_device(&m, crm_tensor_1d(x->w, CRM_F32, WEIGHTS)),
+               m1 = on_device(&m, crm_tensor_1d(x->m, CRM_F32, WEIGHTS)),
+               v = on_device(&m, crm_tensor_1d(x->v, CRM_F32, WEIGHTS));
+    const double *at = live ? array_on_device(&m, x->live, CRM_LIVE_COUNT, sizeof *at) : NULL;
+    crm_adam a = {.lr = 0.01,
+                  .beta1 = 0.9,
+                  .beta2 = 0.999,
+                  .eps = 1e-8,
+                  .weight_decay = 0.01,
+                  .grad_scale = grad_scale,
+                  .step = 1,
+                  .live = at};
+    crm_sgd s = {
+        .lr = 0.01, .momentum = 0.9, .weight_decay = 0.01, .grad_scale = grad_scale, .live = at};
+
+    T_OK(adam ? crm_op_adam(d, &a, &g, &w, &m1, &v) : crm_op_sgd(d, &s, &g, &w, &m1));
+    bring_back(&m);
+    let_go(&m);
+}
+
+static int64_t other_weights(const weights *a, const weights *b)
+{
+    return other_bits(a->w, b->w, WEIGHTS) + other_bits(a->m, b->m, WEIGHTS) +
+           other_bits(a->v, b->v, WEIGHTS) + other_bits(a->g, b->g, WEIGHTS);
+}
+
+/* A scale that is not finite leaves everything as it is, wherever it comes from. */
+static void check_stays(crm_device *d, crm_hash *bits)
+{
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+
+    for (int k = 0; k < 12; k++) {
+        double scale = (double)bad[k / 4];
+        weights x, y;
+
+        weights_new(scale, &x);
+        weights_new(scale, &y);
+        update(d, &x, k & 1, k & 2, scale);
+        T_EQ_I(other_weights(&x, &y), 0);
+        add_bits(bits, x.w, WEIGHTS);
+        weights_free(&x);
+        weights_free(&y);
+    }
+}
+
+/* Live numbers give what the same numbers give as members (for the first step, whose bias
+ * corrections are exact). */
+static void check_live(crm_device *d, crm_hash *bits)
+{
+    for (int k = 0; k < 4; k++) {
+        double scale = k & 2 ? 0.37 : 1;
+        weights x, y;
+
+        weights_new(scale, &x);
+        weights_new(scale, &y);
+        update(d, &x, k & 1, true, 99);
+        update(d, &y, k & 1, false, scale);
+        T_CHECK(other_bits(x.g, x.w, WEIGHTS) > WEIGHTS / 2);
+        T_EQ_I(other_weights(&x, &y), 0);
+        add_bits(bits, x.w, WEIGHTS);
+        weights_free(&x);
+        weights_free(&y);
+    }
+}
+
+static void live_numbers(void)
+{
+    on_all_devices(check_stays);
+    on_all_devices(check_live);
+}
+
+/* ---- mistakes ---- */
+
+static void rows_outside(crm_device *d)
+{
+    const int64_t first[] = {0, 2, 3}, from[] = {1, 3}, far[] = {1, 4};
+    float x[8] = {0}, y[6] = {9, 9, 9, 9, 9, 9};
+    crm_tensor tx = strided(x, 4, 2, 2), ty = strided(y, 3, 2, 2), two = strided(y, 2, 2, 2),
+               gap = strided(y, 2, 2, 3), ti = two;
+    crm_gather g = {2, first, from, 0}, far_g = {2, first, far, 0}, one = {2, NULL, far, 0},
+               none = {2, NULL, NULL, 0};
+
+    ti.dtype = CRM_I32;
+    T_FAILS(crm_op_gather(d, &far_g, &tx, &ty), CRM_ERR_ARG, "parent 1 has 1 rows from row 4");
+    T_FAILS(crm_op_gather(d, &g, &tx, &two), CRM_ERR_ARG, "[0, 3) are gathered into 2");
+    T_FAILS(crm_op_gather(d, &one, &tx, &ty), CRM_ERR_ARG, "tensor y");
+    T_FAILS(crm_op_gather(d, &one, &tx, &gap), CRM_ERR_ARG, "rows 3 apart");
+    T_FAILS(crm_op_gather(d, &one, &tx, &ti), CRM_ERR_ARG, "f32 cannot be gathered as i32");
+    T_FAILS(crm_op_gather(d, &none, &tx, &two), CRM_ERR_ARG, "missing");
+    for (int i = 0; i < 6; i++)
+        T_CHECK(y[i] == 9);
+    T_OK(crm_op_gather(d, &g, &tx, &ty));
+    T_CHECK(y[0] == 0 && y[5] == 0);
+}
+
+static void mistakes(void)
+{
+    crm_device *d = NULL;
+    float x[4] = {1, 2, 3, 4};
+    double s[2] = {1, 2}, live[CRM_LIVE_COUNT] = {0};
+    float *vec[] = {x, x + 1, NULL};
+    const crm_add self[] = {{1, 1}}, beyond[] = {{0, 2}};
+    crm_tensor ts = crm_tensor_1d(s, CRM_F64, 2), t1 = crm_tensor_1d(s, CRM_F64, 1);
+
+    T_OK(crm_device_cpu(CRM_CPU_BEST, &d));
+    T_FAILS(crm_op_combine(d, vec, 2, self, 1, 0, 1, NULL), CRM_ERR_ARG, "vector 1 += vector 1");
+    T_FAILS(crm_op_combine(d, vec, 2, beyond, 1, 0, 1, NULL), CRM_ERR_ARG, "there are 2");
+    T_FAILS(crm_op_combine(d, vec, 3, NULL, 0, 0, 1, NULL), CRM_ERR_ARG, "vector 2 of 3");
+    T_FAILS(crm_op_combine(d, vec, 129, NULL, 0, 0, 1, NULL), CRM_ERR_ARG, "129 vectors");
+    T_FAILS(crm_op_combine(d, vec, 2, NULL, 0, -1, 1, NULL), CRM_ERR_ARG, "elements from -1");
+    T_FAILS(crm_op_norm(d, &ts, -1, live), CRM_ERR_ARG, "norm -1");
+    T_FAILS(crm_op_norm(d, &ts, 1, NULL), CRM_ERR_ARG, "without memory");
+    T_FAILS(crm_op_tally(d, &ts, &t1), CRM_ERR_ARG, "total has 1 rows");
+    rows_outside(d);
+    T_CHECK(x[0] == 1 && x[1] == 2 && s[0] == 1);
+    crm_device_free(&d);
+}
+
+int main(int argc, char **argv)
+{
+    static const t_case cases[] = {
+        {"sums of vectors", sums_of_vectors}, {"norms", norms}, {"live numbers", live_numbers},
+        {"mistakes are refused", mistakes},   {NULL, NULL},
+    };
+
+    crm_fp_setup();
+    return t_main(argc, argv, cases);
+}
