@@ -1,12 +1,20 @@
-/* test_device_conv.c - convolution over steps: against the definition in double, gradients against
- * differences, the documented order bit by bit, lanes, the form that skips zeros.
+/* test_device_conv.c - convolution over steps on every device: against the definition in double,
+ * gradients against differences, the documented order bit by bit, lanes, the form that skips zeros.
+ *
+ * The module for GPUs is held to the order, too, when its own kernels multiply.
  *
  * timeout: 300 */
+#include "devices_testing.h"
 #include "rows_testing.h"
 
-/* Forms of the gradients of the CPU device, declared in device_cpu_impl.h. */
+/* Forms of the gradients of the CPU device, declared in device_cpu_impl.h; others have one. */
 enum { BEST, DENSE, SPARSE };
 void crm_cpu_conv_form(crm_device *d, int form);
+
+static void take_form(crm_device *d, int form)
+{
+    if (crm_device_is_host(d)) crm_cpu_conv_form(d, form);
+}
 
 typedef struct net {
     int64_t n;
@@ -68,24 +76,32 @@ static void keep_one_step(const net *t, const arrays *a)
 
 static void forward(crm_device *d, const net *t, const arrays *a)
 {
-    crm_tensor x = strided(a->x, t->n * t->p.steps, t->c, a->ldx),
-               w = cube(a->w, t->o, t->c, t->p.kernel), b = crm_tensor_1d(a->b, CRM_F32, t->o),
-               y = strided(a->y, t->n * a->out, t->o, a->ldy);
+    held_arrays m = {.d = d};
+    crm_tensor x = on_device(&m, strided(a->x, t->n * t->p.steps, t->c, a->ldx)),
+               w = on_device(&m, cube(a->w, t->o, t->c, t->p.kernel)),
+               b = on_device(&m, crm_tensor_1d(a->b, CRM_F32, t->o)),
+               y = on_device(&m, strided(a->y, t->n * a->out, t->o, a->ldy));
 
     T_OK(crm_op_conv(d, &t->p, &x, &w, &b, &y));
+    bring_back(&m);
+    let_go(&m);
 }
 
 static void backward(crm_device *d, const net *t, const arrays *a)
 {
-    crm_tensor x = strided(a->x, t->n * t->p.steps, t->c, a->ldx),
-               dx = strided(a->dx, t->n * t->p.steps, t->c, a->ldx),
-               w = cube(a->w, t->o, t->c, t->p.kernel), dw = cube(a->dw, t->o, t->c, t->p.kernel),
-               db = crm_tensor_1d(a->db, CRM_F32, t->o),
-               dy = strided(a->dy, t->n * a->out, t->o, a->ldy);
+    held_arrays m = {.d = d};
+    crm_tensor x = on_device(&m, strided(a->x, t->n * t->p.steps, t->c, a->ldx)),
+               dx = on_device(&m, strided(a->dx, t->n * t->p.steps, t->c, a->ldx)),
+               w = on_device(&m, cube(a->w, t->o, t->c, t->p.kernel)),
+               dw = on_device(&m, cube(a->dw, t->o, t->c, t->p.kernel)),
+               db = on_device(&m, crm_tensor_1d(a->db, CRM_F32, t->o)),
+               dy = on_device(&m, strided(a->dy, t->n * a->out, t->o, a->ldy));
     crm_lanes lane = {.n = 1, .rows = t->n};
 
     T_OK(crm_op_conv_bwd_x(d, &t->p, &dy, &w, &dx));
     T_OK(crm_op_conv_bwd_w(d, &t->p, &x, &dy, &lane, &dw, &db));
+    bring_back(&m);
+    let_go(&m);
 }
 
 static double x_at(const net *t, const arrays *a, int64_t sample, int64_t step, int64_t c)
@@ -144,7 +160,7 @@ static void check_forward(crm_device *d, crm_hash *bits)
 
 static void forward_by_definition(void)
 {
-    on_all_paths(check_forward);
+    on_all_devices(check_forward);
 }
 
 /* Sum of dy (w * x + b) over one sample, or all of them (sample < 0). */
@@ -204,7 +220,7 @@ static void check_gradients(crm_device *d, crm_hash *bits)
 
 static void gradients_by_differences(void)
 {
-    on_all_paths(check_gradients);
+    on_all_devices(check_gradients);
 }
 
 /* ---- order of operations, as docs/numerics.md states it ---- */
@@ -289,7 +305,7 @@ static void check_order(crm_device *d, crm_hash *bits)
             arrays a = arrays_new(&nets[k]);
 
             if (form == SPARSE) keep_one_step(&nets[k], &a);
-            crm_cpu_conv_form(d, form);
+            take_form(d, form);
             forward(d, &nets[k], &a);
             backward(d, &nets[k], &a);
             T_EQ_I(out_of_order(&nets[k], &a), 0);
@@ -298,9 +314,12 @@ static void check_order(crm_device *d, crm_hash *bits)
         }
 }
 
+/* The order of a library is its own affair. */
 static void order_of_operations(void)
 {
-    on_all_paths(check_order);
+    setenv("CRM_CUDA_GEMM", "own", 1);
+    on_all_devices(check_order);
+    unsetenv("CRM_CUDA_GEMM");
 }
 
 /* ---- the form that skips zeros ---- */
@@ -314,9 +333,9 @@ static int64_t forms_differ(crm_device *d, const net *t, arrays *a, int one, int
     b.dx = nan_floats(t->n * t->p.steps * a->ldx);
     b.dw = nan_floats(a->size);
     b.db = nan_floats(t->o);
-    crm_cpu_conv_form(d, one);
+    take_form(d, one);
     backward(d, t, a);
-    crm_cpu_conv_form(d, other);
+    take_form(d, other);
     backward(d, t, &b);
     n = other_bits(a->dx, b.dx, t->n * t->p.steps * a->ldx) + other_bits(a->dw, b.dw, a->size) +
         other_bits(a->db, b.db, t->o);
@@ -361,7 +380,7 @@ static void check_forms(crm_device *d, crm_hash *bits)
 
 static void zeros_may_be_skipped(void)
 {
-    on_all_paths(check_forms);
+    on_all_devices(check_forms);
 }
 
 /* ---- lanes, shapes ---- */
@@ -391,12 +410,16 @@ static void check_lanes(crm_device *d, crm_hash *bits)
         int64_t stride = a.size + t->o + 3;
         float *g = nan_floats(4 * stride);
         crm_lanes lanes = {.n = 4, .rows = 15, .stride = stride, .first = k ? ragged : NULL};
-        crm_tensor x = strided(a.x, t->n * t->p.steps, t->c, a.ldx),
-                   dy = strided(a.dy, t->n * a.out, t->o, a.ldy),
-                   dw = cube(g, t->o, t->c, t->p.kernel),
-                   db = crm_tensor_1d(g + a.size, CRM_F32, t->o);
+        held_arrays m = {.d = d};
+        crm_tensor x = on_device(&m, strided(a.x, t->n * t->p.steps, t->c, a.ldx)),
+                   dy = on_device(&m, strided(a.dy, t->n * a.out, t->o, a.ldy)),
+                   dw =
+                       cube(array_on_device(&m, g, 4 * stride, sizeof *g), t->o, t->c, t->p.kernel),
+                   db = crm_tensor_1d((float *)dw.data + a.size, CRM_F32, t->o);
 
         T_OK(crm_op_conv_bwd_w(d, &t->p, &x, &dy, &lanes, &dw, &db));
+        bring_back(&m);
+        let_go(&m);
         for (int l = 0; l < 4; l++) {
             const int64_t *first = k ? ragged : equal;
 
@@ -412,24 +435,27 @@ static void check_lanes(crm_device *d, crm_hash *bits)
 
 static void lanes_of_samples(void)
 {
-    on_all_paths(check_lanes);
+    on_all_devices(check_lanes);
 }
 
-static void no_samples(void)
+static void check_no_samples(crm_device *d, crm_hash *bits)
 {
-    crm_device *d = NULL;
     net t = nets[1];
     arrays a = arrays_new(&t);
 
     t.n = 0;
-    T_OK(crm_device_cpu(CRM_CPU_BEST, &d));
     forward(d, &t, &a);
     backward(d, &t, &a);
     for (int64_t i = 0; i < a.size; i++)
         T_CHECK(a.dw[i] == 0);
     T_CHECK(a.db[0] == 0 && isnan(a.y[0]) && isnan(a.dx[0]));
+    add_bits(bits, a.dw, a.size);
     arrays_free(&a);
-    crm_device_free(&d);
+}
+
+static void no_samples(void)
+{
+    on_all_devices(check_no_samples);
 }
 
 static void mistakes(void)
