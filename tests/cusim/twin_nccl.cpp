@@ -214,7 +214,23 @@ double now()
     return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
-/* A hang of NCCL is a message here: CUSIM_NCCL_TIMEOUT seconds, default 60. */
+/* Set where the other ranks did not answer. */
+bool lost;
+
+/* What cannot be taken back is left to MPI. */
+void give_up(std::vector<MPI_Request> &requests)
+{
+    for (MPI_Request &r : requests) {
+        if (r != MPI_REQUEST_NULL) {
+            MPI_Cancel(&r);
+            MPI_Request_free(&r);
+        }
+    }
+    lost = true;
+}
+
+/* A hang of NCCL is a message here: CUSIM_NCCL_TIMEOUT seconds, default 60. With CUSIM_NCCL_LOST=1 it
+ * is what NCCL says of a peer that has gone, ncclRemoteError of a non-blocking communicator. */
 void wait_all(std::vector<MPI_Request> &requests, const char *what)
 {
     const char *text = getenv("CUSIM_NCCL_TIMEOUT");
@@ -222,6 +238,9 @@ void wait_all(std::vector<MPI_Request> &requests, const char *what)
     int done = 0;
     while (!done) {
         MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE);
+        if (!done && now() > end && getenv("CUSIM_NCCL_LOST")) {
+            return give_up(requests);
+        }
         if (!done && now() > end) {
             fatal("NCCL: %s has no answer from the other ranks", what);
         }
@@ -403,10 +422,11 @@ ncclResult_t poll(ncclComm &c)
     }
     auto list = std::move(c.waiting);
     c.waiting.clear();
+    lost = false;
     for (const batch &b : list) {
         ncclResult_t r = give_to_stream(c, b);
-        if (r) {
-            return c.error = r;
+        if (r || lost) {
+            return c.error = r ? r : refuse(ncclRemoteError, "the other ranks do not answer");
         }
     }
     return c.error;

@@ -1,2 +1,0 @@
-#include "cuda_mma.h"
-int main(){return 0;}

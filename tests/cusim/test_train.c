@@ -1,0 +1,146 @@
+/* test_train.c - a small hybrid with every branch trained on the CUDA device, in the shim: near the
+ * CPU's numbers, and the same bits from run to run, on 1, 2 and 3 ranks, with and without graphs,
+ * with rows that are sent and rows that stay.  Streams run as late as they may.
+ * ranks: 1 2 3 timeout: 120 */
+#include "train/whole_fit.h"
+
+#include <unistd.h>
+
+enum { FEW = 44 };
+#define TINY                                                                                       \
+    SMALL, HEADS, "train.lanes=4", "train.lane_rows=3", "train.epochs=2", "train.validation=0.3",  \
+        "train.refit=false", "optim.lr=0.02", "optim.clip_norm=0.5", "model.dropout=0.2"
+#define OTHER                                                                                      \
+    TINY, "model.rnn=lstm", "model.rnn_both=true", "model.rnn_pool=attention", "model.text=gru",   \
+        "model.text_pool=mean", "model.documents_pool=attention", "optim.kind=sgd"
+
+/* The module of this build, unless another one is named. */
+static bool find_module(const char *program)
+{
+    char file[4096];
+    const char *slash = strrchr(program, '/');
+
+    setenv("CUSIM_STREAMS", "lazy", 0);
+    if (getenv("CRM_CUDA_PLUGIN")) return true;
+    snprintf(file, sizeof file, "%.*s/../cusim/crmpi_cuda.so", slash ? (int)(slash - program) : 1,
+             slash ? program : ".");
+    return access(file, R_OK) == 0 && setenv("CRM_CUDA_PLUGIN", file, 1) == 0;
+}
+
+static crm_device *open_device(bool graph)
+{
+    crm_device_cfg cfg = {.kind = CRM_DEVICE_CUDA,
+                          .math = CRM_GPU_FP32,
+                          .graph = graph,
+                          .transport = CRM_TRANSPORT_MPI,
+                          .bucket = 1 << 20,
+                          .timeout = 60};
+    crm_device *d = NULL;
+
+    T_OK(crm_device_open(&cfg, crm_comm_node_rank(t_comm), crm_comm_node_size(t_comm), &d));
+    return d;
+}
+
+/* Losses, norms and probabilities: float32 sums in another order, two epochs of updates. */
+static const double near_enough = 2e-4;
+
+static void near(const outcome *gpu, const outcome *cpu)
+{
+    double worst = 0;
+
+    T_OK(gpu->st);
+    T_OK(cpu->st);
+    T_EQ_I(gpu->heard.n, cpu->heard.n);
+    for (int i = 0; i < cpu->heard.n; i++) {
+        T_EQ_I(isnan(gpu->heard.x[i]), isnan(cpu->heard.x[i]));
+        if (!isnan(cpu->heard.x[i])) worst = fmax(worst, fabs(gpu->heard.x[i] - cpu->heard.x[i]));
+    }
+    T_CHECK(worst <= near_enough);
+    for (int64_t i = 0; i < 2 * FEW; i++)
+        T_NEAR(gpu->proba[i], cpu->proba[i], near_enough);
+    for (int64_t i = 0; i < FEW * cpu->width; i++)
+        T_NEAR(gpu->embedded[i], cpu->embedded[i], 10 * near_enough);
+}
+
+static outcome cpu, first, again;
+
+/* On the device: whole is what the device asks for by itself. */
+static void fit_there(crm_comm *comm, crm_device *d, bool resident, const char *const *sets, int n,
+                      outcome *o)
+{
+    fit_one(comm,
+            (way){.whole = true, .resident = resident, .threads = 1, .device = d, .rows = FEW},
+            sets, n, o);
+}
+
+static void compare(const char *const *sets, int n)
+{
+    crm_device *d = open_device(true);
+    crm_device_usage use;
+    crm_comm *alone = NULL;
+
+    T_OK(crm_comm_split(t_comm, crm_comm_rank(t_comm), &alone));
+    fit_one(alone, (way){.threads = 1, .rows = FEW}, sets, n, &cpu);
+    fit_there(alone, d, false, sets, n, &first);
+    near(&first, &cpu);
+    T_OK(crm_device_use(d, &use));
+    T_CHECK(use.graphs + use.updates + use.replays > 0 && use.peak_bytes > 0);
+    printf("# %s: %lld graphs, %lld updates, %lld replays, %lld bytes at most; same bits as the "
+           "CPU: %d\n",
+           crm_device_name(d), (long long)use.graphs, (long long)use.updates,
+           (long long)use.replays, (long long)use.peak_bytes,
+           crm_digest_equal(first.weights, cpu.weights));
+    fit_there(t_comm, d, false, sets, n, &again);
+    same(&first, &again);
+    fit_there(t_comm, d, true, sets, n, &again);
+    same(&first, &again);
+    crm_device_free(&d);
+    d = open_device(false);
+    fit_there(t_comm, d, false, sets, n, &again);
+    same(&first, &again);
+    crm_device_free(&d);
+    crm_comm_free(&alone);
+}
+
+static void all_branches(void)
+{
+    compare(SETS(TINY));
+}
+
+static void other_branches(void)
+{
+    compare(SETS(OTHER));
+}
+
+static void stops_with_a_name(void)
+{
+    crm_device *d = open_device(true);
+
+    fit_one(t_comm, (way){.threads = 1, .rows = FEW},
+            SETS(TINY, "optim.kind=sgd", "optim.clip_norm=0", "optim.lr=1e3", "optim.warmup=0",
+                 "train.epochs=9"),
+            &cpu);
+    fit_there(t_comm, d, false,
+              SETS(TINY, "optim.kind=sgd", "optim.clip_norm=0", "optim.lr=1e3", "optim.warmup=0",
+                   "train.epochs=9"),
+              &first);
+    T_EQ_I(cpu.st, CRM_ERR_NUMERIC);
+    T_EQ_I(first.st, CRM_ERR_NUMERIC);
+    T_CHECK(strstr(first.text, "is not finite") != NULL);
+    crm_err_clear();
+    crm_device_free(&d);
+}
+
+int main(int argc, char **argv)
+{
+    static const t_case cases[] = {{"all branches and heads", all_branches},
+                                   {"other branches", other_branches},
+                                   {"stops with a name", stops_with_a_name},
+                                   {NULL, NULL}};
+
+    if (!find_module(argv[0])) {
+        printf("1..0 # SKIP the CUDA module built for the CPU (cusim/crmpi_cuda.so) is not here\n");
+        return 0;
+    }
+    return run_cases(argc, argv, cases);
+}
