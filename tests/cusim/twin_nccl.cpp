@@ -17,6 +17,7 @@
 #include <climits>
 #include <cstdlib>
 #include <ctime>
+#include <memory>
 
 #include "cusim_runtime.h"
 
@@ -214,8 +215,25 @@ double now()
     return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
+/* Ranks that do not answer are an error, not the end (CUSIM_NCCL_LOST=1). */
+bool losing()
+{
+    return getenv("CUSIM_NCCL_LOST") != nullptr;
+}
+
 /* Set where the other ranks did not answer. */
 bool lost;
+
+/* MPI may fetch a message after it was given up, so it goes from memory that stays. */
+const char *sent_from(const transfer &t)
+{
+    static std::vector<std::unique_ptr<std::vector<char>>> kept;
+    if (!losing()) {
+        return t.from;
+    }
+    kept.emplace_back(new std::vector<char>(t.from, t.from + t.bytes));
+    return kept.back()->data();
+}
 
 /* What cannot be taken back is left to MPI. */
 void give_up(std::vector<MPI_Request> &requests)
@@ -229,8 +247,8 @@ void give_up(std::vector<MPI_Request> &requests)
     lost = true;
 }
 
-/* A hang of NCCL is a message here: CUSIM_NCCL_TIMEOUT seconds, default 60. With CUSIM_NCCL_LOST=1 it
- * is what NCCL says of a peer that has gone, ncclRemoteError of a non-blocking communicator. */
+/* A hang of NCCL is a message here: CUSIM_NCCL_TIMEOUT seconds, default 60. With CUSIM_NCCL_LOST=1
+ * it is what NCCL says of a peer that has gone, ncclRemoteError of a non-blocking communicator. */
 void wait_all(std::vector<MPI_Request> &requests, const char *what)
 {
     const char *text = getenv("CUSIM_NCCL_TIMEOUT");
@@ -238,10 +256,11 @@ void wait_all(std::vector<MPI_Request> &requests, const char *what)
     int done = 0;
     while (!done) {
         MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE);
-        if (!done && now() > end && getenv("CUSIM_NCCL_LOST")) {
+        bool late = !done && now() > end;
+        if (late && losing()) {
             return give_up(requests);
         }
-        if (!done && now() > end) {
+        if (late) {
             fatal("NCCL: %s has no answer from the other ranks", what);
         }
         sched_yield();
@@ -256,7 +275,8 @@ void run_messages(MPI_Comm comm, const transfers &list)
         if (t.kind == RECEIVE) {
             MPI_Irecv(t.to, static_cast<int>(t.bytes), MPI_BYTE, t.peer, DATA_TAG, comm, &r);
         } else if (t.kind == SEND) {
-            MPI_Isend(t.from, static_cast<int>(t.bytes), MPI_BYTE, t.peer, DATA_TAG, comm, &r);
+            MPI_Isend(sent_from(t), static_cast<int>(t.bytes), MPI_BYTE, t.peer, DATA_TAG, comm,
+                      &r);
         } else {
             continue;
         }
