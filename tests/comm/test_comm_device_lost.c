@@ -1,8 +1,9 @@
 /* test_comm_device_lost.c - ranks that do not come to a transport between devices: the others are
  * told within the time limit.
  *
- * Needs CRM_TEST_DEVICE=cuda, NCCL and a GPU for each rank.  The last rank is the one that is late;
- * it comes in the end, so that MPI ends in order.  ranks: 3 timeout: 120 */
+ * Needs CRM_TEST_DEVICE=cuda, NCCL and a GPU for each rank; with the CPU shim also
+ * CUSIM_NCCL_LOST=1 and CUSIM_NCCL_TIMEOUT=1, since its streams wait in the call.  The last rank is
+ * the one that is late; it comes in the end, so that MPI ends in order.  ranks: 3 timeout: 120 */
 #include "crm_test_mpi.h"
 
 #include <stdlib.h>
@@ -36,13 +37,10 @@ static bool can_run(void)
     return false;
 }
 
-/* Not before the limit, and not long after it. */
+/* Not long after the limit. */
 static void check_time(double began)
 {
-    double took = crm_clock_now() - began;
-
-    T_CHECK(took >= 0.9 * LIMIT);
-    T_CHECK(took < 3 * LIMIT + 1);
+    T_CHECK(crm_clock_now() - began < 3 * LIMIT + 1);
 }
 
 static void new_name(unsigned char id[CRM_LINK_ID])
@@ -64,6 +62,7 @@ static void who_does_not_join(void)
         T_FAILS(crm_link_open(device, id, crm_comm_rank(t_comm), crm_comm_size(t_comm), LIMIT, &l),
                 CRM_ERR_COMM, "gpu.timeout");
         check_time(began);
+        T_CHECK(crm_clock_now() - began >= 0.9 * LIMIT);
     }
     T_CHECK(!l);
     crm_link_free(&l);
@@ -81,22 +80,27 @@ static crm_status poll(crm_link *l)
     return CRM_OK;
 }
 
-/* Each rank sends to the next. */
+/* Each rank sends to each other one. */
 static crm_status round_trip(crm_link *l, char *at, size_t bytes)
 {
-    int me = crm_comm_rank(t_comm), size = crm_comm_size(t_comm);
-    crm_link_part to = {(me + 1) % size, at, bytes};
-    crm_link_part from = {(me + size - 1) % size, at + bytes, bytes};
+    enum { RANKS = 8 };
+    int me = crm_comm_rank(t_comm), size = crm_comm_size(t_comm), n = 0;
+    crm_link_part to[RANKS], from[RANKS];
 
+    for (int q = 0; q < size && q < RANKS; q++) {
+        if (q == me) continue;
+        to[n] = (crm_link_part){q, at, bytes};
+        from[n++] = (crm_link_part){q, at + (size_t)(1 + q) * bytes, bytes};
+    }
     CRM_TRY(crm_link_after(l));
-    CRM_TRY(crm_link_move(l, &to, 1, &from, 1));
+    CRM_TRY(crm_link_move(l, to, n, from, n));
     CRM_TRY(crm_link_use(l));
     return poll(l);
 }
 
 static void who_does_not_send(void)
 {
-    enum { BYTES = 1 << 16 };
+    enum { BYTES = 1024 };
     unsigned char id[CRM_LINK_ID];
     crm_link *l = NULL;
     void *buf = NULL;
@@ -104,14 +108,15 @@ static void who_does_not_send(void)
 
     if (!can_run()) return;
     new_name(id);
-    T_OK(crm_buf_new(device, 2 * BYTES, &buf));
+    T_OK(crm_buf_new(device, 9 * BYTES, &buf));
     T_OK(crm_link_open(device, id, crm_comm_rank(t_comm), crm_comm_size(t_comm), LIMIT, &l));
     if (l) {
         T_OK(round_trip(l, buf, BYTES));
         began = crm_clock_now();
         if (!i_am_late()) {
-            T_FAILS(round_trip(l, buf, BYTES), CRM_ERR_COMM, "gpu.timeout");
+            T_FAILS(round_trip(l, buf, BYTES), CRM_ERR_COMM, "on rank");
             check_time(began);
+            crm_link_abort(l);
             T_FAILS(crm_link_after(l), CRM_ERR_COMM, "given up");
         } else {
             crm_link_abort(l);

@@ -102,17 +102,24 @@ void crm_comm_free(crm_comm **cp)
 }
 
 /* The error path: one more message, so that every rank can say what went wrong. */
-static crm_status share_text(MPI_Comm mpi, int rank, const int worst[2])
+static crm_status tell(int rank, const int worst[2], const char *text)
 {
-    char text[CRM_ERR_TEXT_MAX] = "", from[64];
+    char from[64];
 
-    if (rank == worst[1]) snprintf(text, sizeof text, "%s", crm_err_text());
-    CRM_TRY(crm_comm_check(MPI_Bcast(text, sizeof text, MPI_CHAR, worst[1], mpi), "MPI_Bcast"));
     if (rank == worst[1]) return (crm_status)worst[0];
     snprintf(from, sizeof from, "failed on rank %d", worst[1]);
     return crm_err_trace(
         crm_err_raise((crm_status)worst[0], __FILE__, __LINE__, __func__, "%s", text), __FILE__,
         __LINE__, __func__, from);
+}
+
+static crm_status share_text(MPI_Comm mpi, int rank, const int worst[2])
+{
+    char text[CRM_ERR_TEXT_MAX] = "";
+
+    if (rank == worst[1]) snprintf(text, sizeof text, "%s", crm_err_text());
+    CRM_TRY(crm_comm_check(MPI_Bcast(text, sizeof text, MPI_CHAR, worst[1], mpi), "MPI_Bcast"));
+    return tell(rank, worst, text);
 }
 
 static crm_status agree_on(MPI_Comm mpi, int rank, crm_status local)
@@ -129,8 +136,10 @@ crm_status crm_comm_agree(crm_comm *c, crm_status local)
     return c->size == 1 ? local : agree_on(c->mpi, c->rank, local);
 }
 
+/* ---- within a time limit ---- */
+
 /* Looks without a pause at first, as the answer is a matter of microseconds. */
-static crm_status wait_for_vote(MPI_Request *request, double seconds)
+static crm_status wait_for(MPI_Request *request, double seconds)
 {
     enum { EAGER = 10000 };
     const struct timespec pause = {0, 50000};
@@ -150,6 +159,23 @@ static crm_status wait_for_vote(MPI_Request *request, double seconds)
     return CRM_OK;
 }
 
+/* The text is never freed when the time is over: MPI may still write to it. */
+static crm_status share_text_within(crm_comm *c, double seconds)
+{
+    char *text = crm_mem_new(CRM_ERR_TEXT_MAX, 1);
+    MPI_Request request;
+    crm_status st;
+
+    CRM_CHECK(text, CRM_ERR_NOMEM, "out of memory: text of an error");
+    if (c->rank == c->worst[1]) snprintf(text, CRM_ERR_TEXT_MAX, "%s", crm_err_text());
+    CRM_TRY(crm_comm_check(
+        MPI_Ibcast(text, CRM_ERR_TEXT_MAX, MPI_CHAR, c->worst[1], c->mpi, &request), "MPI_Ibcast"));
+    CRM_TRY(wait_for(&request, seconds));
+    st = tell(c->rank, c->worst, text);
+    crm_mem_free(text);
+    return st;
+}
+
 crm_status crm_comm_agree_within(crm_comm *c, crm_status local, double seconds)
 {
     MPI_Request request;
@@ -160,6 +186,6 @@ crm_status crm_comm_agree_within(crm_comm *c, crm_status local, double seconds)
     CRM_TRY(
         crm_comm_check(MPI_Iallreduce(c->vote, c->worst, 1, MPI_2INT, MPI_MAXLOC, c->mpi, &request),
                        "MPI_Iallreduce"));
-    CRM_TRY(wait_for_vote(&request, seconds));
-    return c->worst[0] == CRM_OK ? CRM_OK : share_text(c->mpi, c->rank, c->worst);
+    CRM_TRY(wait_for(&request, seconds));
+    return c->worst[0] == CRM_OK ? CRM_OK : share_text_within(c, seconds);
 }
