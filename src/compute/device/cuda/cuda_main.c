@@ -14,15 +14,12 @@
 #ifndef CRM_CUDA_BUILT
 #define CRM_CUDA_BUILT "sm_80 sm_90"
 #endif
-#define TEXT_(x)  #x
-#define NUMBER(x) TEXT_(x)
 
 enum {
     TOOLKIT = CUDART_VERSION / 1000,
     CAPABILITY_LEAST = 80, /* of the tensor cores and asynchronous copies in use */
     LINKS_MAX = 18
 };
-#define BUILT "CUDA " NUMBER(CUDART_VERSION) ", " CRM_CUDA_BUILT
 
 /* Driver's CUDA version as 1000 major + 10 minor; 0: no driver. */
 static int driver_version(void)
@@ -231,12 +228,15 @@ __attribute__((visibility("default"))) const crm_plugin *
 crm_plugin_open(const crm_plugin_host *host);
 const crm_plugin *crm_plugin_open(const crm_plugin_host *host)
 {
+    static char built[128];
     static const crm_plugin plugin = {.abi = CRM_DEVICE_ABI,
-                                      .built = BUILT,
+                                      .built = built,
                                       .count = cuda_count,
                                       .open = open_device,
                                       .found = found};
 
+    snprintf(built, sizeof built, "CUDA %d.%d, %s", (int)TOOLKIT, CUDART_VERSION % 1000 / 10,
+             CRM_CUDA_BUILT);
     if (host->abi == CRM_DEVICE_ABI) cuda_error_host(host);
     return &plugin;
 }
