@@ -89,18 +89,23 @@ static inline crm_status fit_on(crm_comm *comm, const char *file, int threads,
     return crm_pipeline_fit(f->pipe, &fit);
 }
 
-static inline crm_status predict_on(crm_pipeline *p, const char *file, double *proba)
+static inline crm_status predict_first(crm_pipeline *p, const char *file, int64_t n, double *proba)
 {
     crm_data *d = NULL;
     int64_t row[ROWS];
     crm_status st;
 
-    for (int64_t i = 0; i < ROWS; i++)
+    for (int64_t i = 0; i < n; i++)
         row[i] = i;
     CRM_TRY(crm_data_open(file, &d));
-    st = crm_pipeline_predict(p, d, row, ROWS, proba);
+    st = crm_pipeline_predict(p, d, row, n, proba);
     crm_data_close(&d);
     return st;
+}
+
+static inline crm_status predict_on(crm_pipeline *p, const char *file, double *proba)
+{
+    return predict_first(p, file, ROWS, proba);
 }
 
 static inline double difference(const double *a, const double *b, int64_t first)

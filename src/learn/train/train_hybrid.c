@@ -143,13 +143,14 @@ static crm_status reader_new(const hybrid *h, const crm_source *in, int n_worker
     return CRM_OK;
 }
 
-/* The reader for the data of a source: that in hand when the data set is the same. */
+/* The reader for the data of a source: that in hand when the data set is the same.  labels: for a
+ * fit, which always makes its own. */
 static crm_status use_source(hybrid *h, const crm_source *in, int n_workers, bool labels)
 {
     reader r = {.n_workers = 0};
     crm_status st;
 
-    if (h->reader.worker &&
+    if (h->reader.worker && !labels &&
         crm_digest_equal(h->reader.map.digest, crm_data_digest(crm_source_data(in)))) {
         h->reader.map.data = crm_source_data(in);
         return CRM_OK;
