@@ -136,6 +136,16 @@ def rule_foreign(tree):
     return bad
 
 
+def rule_cuda(tree):
+    """Headers of CUDA and of the vendor's libraries only in the folder of the module that is loaded when it runs."""
+    bad = []
+    for path, module, _ in tree.files:
+        for i, _, header in includes(tree, path):
+            if guard_of(header, ["cuda", "cublas", "cudnn", "nccl.h", "nvtx3"]) and os.sep + "cuda" + os.sep not in path:
+                bad.append(f"{path}:{i}: {header} outside device/cuda")
+    return bad
+
+
 def rule_private(tree):
     """No "../"; a private header is found in the folder of its own module."""
     bad = []
@@ -223,6 +233,8 @@ RULES = [
                     ("src/core/stats/stats_y.c", "#include <Random123/philox.h>\n"),
                     ("src/core/stats/stats_w.c", "#include <cuda_runtime.h>\n"),
                     ("include/crmpi/stats_z.h", "#include <hdf5.h>\n")]),
+    (rule_cuda, [("src/core/stats/stats_x.c", "#include <cuda_runtime.h>\n"),
+                 ("src/core/base/base_y.h", '#include "cuda_impl.h"\n')]),
     (rule_private, [("src/core/stats/stats_x.c", '#include "../base/base_impl.h"\n'),
                     ("src/core/stats/stats_y.c", '#include "base_impl.h"\n')]),
     (rule_sums, [("src/cluster/comm/comm_x.c", "void f(void)\n{\n    MPI_Reduce(a, b, 1, MPI_DOUBLE, MPI_SUM, 0, c);\n}\n"),

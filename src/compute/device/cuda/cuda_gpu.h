@@ -34,7 +34,7 @@
 #endif
 
 #ifdef CRM_CUSIM
-#include "cusim.h"
+#include <cusim.h>
 #else
 
 #include <cuda_bf16.h>

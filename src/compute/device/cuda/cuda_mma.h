@@ -19,7 +19,7 @@
 #include "cuda_gpu.h"
 
 #ifdef CRM_CUSIM
-#include "cusim_mma.h"
+#include <cusim_mma.h>
 #else
 
 /* Bits of x rounded to TF32: 10 bits of mantissa, nearest, ties away from zero. */
