@@ -4,7 +4,8 @@ set -u
 CRM_SOURCE_DIR=${CRM_SOURCE_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 CRM_BUILD_DIR=${CRM_BUILD_DIR:-$CRM_SOURCE_DIR/build/release}
 CUSIM_BUILD=$CRM_BUILD_DIR/cusim-tests
-failed=0
+failed=0 # read by the tests
+export failed
 
 ok() { echo "ok - $1"; }
 not_ok() {

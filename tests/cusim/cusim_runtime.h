@@ -46,8 +46,7 @@ using work = std::function<void()>;
 cudaError_t submit(cudaStream_t stream, operation_kind kind, const void *what, work run);
 bool streams_lazy();
 void streams_finish();
-CUstream_st *
-stream_of(cudaStream_t handle); /* null when there is no such stream on the current device */
+CUstream_st *stream_of(cudaStream_t handle); /* null when there is no such stream */
 void stream_finish(CUstream_st *stream);
 /* A blocking stream captures: then the legacy stream, which waits for it, may not be used. */
 bool legacy_is_barred();
@@ -84,6 +83,7 @@ struct CUstream_st {
     std::vector<int> heads; /* nodes of the capture that the next one depends on */
 };
 struct CUevent_st {
+    int device = 0;
     unsigned flags = 0;
     std::shared_ptr<cusim::mark> last;       /* null before the first record */
     std::shared_ptr<cusim::capture> capture; /* of the last record, where it was captured */

@@ -41,7 +41,7 @@ CUstream_st *stream_of(cudaStream_t handle)
         return legacy_stream();
     }
     bool known = std::find(created.begin(), created.end(), handle) != created.end();
-    return known && handle->device == device_current() ? handle : nullptr;
+    return known ? handle : nullptr;
 }
 
 static bool blocking(const CUstream_st *s)
@@ -159,7 +159,8 @@ static work with_device_memory(operation_kind kind, work run)
 cudaError_t submit(cudaStream_t handle, operation_kind kind, const void *what, work run)
 {
     CUstream_st *s = stream_of(handle);
-    if (!s) {
+    bool elsewhere = s && kind == OP_KERNEL && s->device != device_current();
+    if (!s || elsewhere) {
         return set_error(cudaErrorInvalidResourceHandle);
     }
     if (s->legacy && legacy_is_barred()) {
@@ -190,7 +191,7 @@ static cudaError_t stream_new(cudaStream_t *stream, unsigned flags)
 static cudaError_t event_record(cudaEvent_t event, cudaStream_t handle, unsigned flags)
 {
     CUstream_st *s = stream_of(handle);
-    if (!s || !event) {
+    if (!s || !event || event->device != s->device) {
         return set_error(cudaErrorInvalidResourceHandle);
     }
     bool external = flags & cudaEventRecordExternal;
@@ -322,6 +323,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags)
     if (!code) {
         *event = new CUevent_st();
         (*event)->flags = flags;
+        (*event)->device = device_current();
     }
     return code;
 }

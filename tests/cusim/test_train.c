@@ -4,8 +4,6 @@
  * ranks: 1 2 3 timeout: 120 */
 #include "train/whole_fit.h"
 
-#include <unistd.h>
-
 enum { FEW = 44 };
 #define FLAT                                                                                       \
     SMALL, "train.lanes=4", "train.lane_rows=2", "train.validation=0", "model.rnn=none",           \
@@ -138,6 +136,47 @@ static void same_graph(void)
     crm_device_free(&d);
 }
 
+static void with_memory(int64_t bytes)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%lld", (long long)bytes);
+    T_CHECK(setenv("CUSIM_MEMORY", text, 1) == 0);
+}
+
+static bool told(const outcome *o, const char *text)
+{
+    return crm_comm_rank(t_comm) > 0 || strstr(o->log, text) != NULL;
+}
+
+/* Rows stay when there is room for them: here they take more than the rest of the fit. */
+static void rows_stay(void)
+{
+    crm_device *d = open_device(true);
+    crm_device_usage use;
+    way how = {.device = d, .threads = 1, .whole = true, .listen = true};
+
+    fit_one(t_comm, how, SETS(FLAT, "train.epochs=1"), &first);
+    T_OK(crm_device_use(d, &use));
+    how.by_itself = true;
+    fit_one(t_comm, how, SETS(FLAT, "train.epochs=1"), &again);
+    same(&first, &again);
+    T_CHECK(told(&again, "of training rows stay in") && told(&again, "; the device holds "));
+    T_CHECK(!strstr(first.log, "training rows"));
+    with_memory(use.peak_bytes + 8192);
+    fit_one(t_comm, how, SETS(FLAT, "train.epochs=1"), &again);
+    same(&first, &again);
+    T_CHECK(told(&again, "training rows are sent for each step: they need "));
+    how = (way){.device = d, .threads = 1, .whole = true, .resident = true};
+    fit_one(t_comm, how, SETS(FLAT, "train.epochs=1"), &again);
+    T_EQ_I(again.st, CRM_ERR_CONFIG);
+    T_CHECK(strstr(again.text, "gpu.resident: the 301 training rows need ") != NULL);
+    printf("# %s\n", again.text);
+    crm_err_clear();
+    unsetenv("CUSIM_MEMORY");
+    crm_device_free(&d);
+}
+
 static void stops_with_a_name(void)
 {
     crm_device *d = open_device(true);
@@ -159,11 +198,10 @@ static void stops_with_a_name(void)
 
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {{"all branches and heads", all_branches},
-                                   {"other branches", other_branches},
-                                   {"a graph runs again", same_graph},
-                                   {"stops with a name", stops_with_a_name},
-                                   {NULL, NULL}};
+    static const t_case cases[] = {
+        {"all branches and heads", all_branches}, {"other branches", other_branches},
+        {"a graph runs again", same_graph},       {"rows stay where there is room", rows_stay},
+        {"stops with a name", stops_with_a_name}, {NULL, NULL}};
 
     if (!find_module(argv[0])) {
         printf("1..0 # SKIP the CUDA module built for the CPU (cusim/crmpi_cuda.so) is not here\n");
