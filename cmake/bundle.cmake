@@ -4,7 +4,7 @@ add_custom_target(bundle
   USES_TERMINAL VERBATIM)
 get_property(targets DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTY BUILDSYSTEM_TARGETS)
 foreach(target IN LISTS targets)
-  if(target STREQUAL crmpi OR target MATCHES "^crmpi_cuda" OR target MATCHES "^test_(device|comm_device|train_whole)" OR target MATCHES "^bench_")
+  if(target STREQUAL crmpi OR target MATCHES "^crmpi_cuda" OR target MATCHES "^test_(device|comm_comm_device)" OR target MATCHES "^bench_")
     add_dependencies(bundle ${target})
   endif()
 endforeach()

@@ -44,10 +44,10 @@ cp -L "$build/crmpi" "$out/bin/"
 [ ! -f "$build/crmpi_cuda.so" ] || cp -L "$build/crmpi_cuda.so" "$out/bin/"
 cp -L "$(command -v orterun)" "$out/bin/orterun"
 cp -L "$(command -v orted)" "$out/bin/orted.real"
-for t in "$build"/tests/test_device_* "$build"/tests/test_comm_device "$build"/tests/test_train_whole; do
+for t in "$build"/tests/test_device_* "$build"/tests/test_comm_comm_device; do
     [ ! -x "$t" ] || cp -L "$t" "$out/tests/"
 done
-for b in bench_reference_data bench_reference_ops bench_parity; do
+for b in bench_reference_data bench_gpu_ops bench_parity; do
     cp -L "$build/bench/$b" "$out/bench/"
 done
 cp "$source"/tests/gpu.sh "$out/tests/"
