@@ -83,9 +83,9 @@ def compare(path, rnn, kind):
 def main():
     p = argparse.ArgumentParser(prog="parity.py", description=__doc__.split("\n", maxsplit=1)[0])
     p.add_argument("program", metavar="BENCH_PARITY")
-    p.add_argument("kind", nargs="*", choices=["gru", "lstm", "bigru", []], help="recurrent layers (default all)")
+    p.add_argument("kind", nargs="*", help="recurrent layers: gru, lstm, bigru (default all)")
     p.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="where crmpi computes; PyTorch: on the CPU")
-    args = p.parse_args()
+    args = p.parse_intermixed_args()
     kinds = args.kind or ["gru", "lstm", "bigru"]
     torch.set_num_threads(1)
     failed = False
