@@ -109,7 +109,7 @@ static void memory(void)
     memset(host, 0xff, BIG);
     T_OK(crm_buf_download(d, big, host, BIG));
     for (int i = 0; i < BIG; i++) {
-        unsigned char want = i >= 1000 && i < 1003 ? 0 : (unsigned char)(i * 7 + i / 256);
+        int want = i >= 1000 && i < 1003 ? 0 : (i * 7 + i / 256) & 255;
 
         if (host[i] != want) {
             T_EQ_I(host[i], want);

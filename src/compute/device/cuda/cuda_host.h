@@ -114,7 +114,7 @@ void cuda_range_pop(void *state);
 /* cuda_main.c, cuda_table.c, cuda_error.c */
 void cuda_say(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cuda_error_host(const crm_plugin_host *host);
-const crm_device_ops *cuda_table(void);
+const crm_device_ops *cuda_table(const crm_device_cfg *cfg);
 CRM_CHECKED cuda_count(int *n);
 /* A kernel that does nothing (cuda_noop.cu). */
 cudaError_t cuda_noop(cudaStream_t stream);

@@ -141,7 +141,7 @@ static crm_status open_device(const crm_device_cfg *cfg, int device, bool shared
         crm_mem_free(s);
         return st;
     }
-    *ops = cuda_table();
+    *ops = cuda_table(cfg);
     *state = s;
     return CRM_OK;
 }

@@ -67,18 +67,19 @@ static void cuda_close(void *state)
     crm_mem_free(s);
 }
 
-static void add_link(crm_device_ops *ops)
+/* NCCL is loaded only for those who may take it. */
+static void add_link(crm_device_ops *ops, bool wanted)
 {
     ops->link = NULL;
-    ops->no_link = "this module was built without NCCL";
+    ops->no_link = wanted ? "this module was built without NCCL" : "gpu.transport is mpi";
 #ifdef CUDA_HAS_NCCL
-    if (&cuda_link_ops && cuda_nccl_find(&ops->no_link)) ops->link = &cuda_link_ops;
+    if (wanted && &cuda_link_ops && cuda_nccl_find(&ops->no_link)) ops->link = &cuda_link_ops;
 #endif
 }
 
-const crm_device_ops *cuda_table(void)
+static void fill(crm_device_ops *ops)
 {
-    static crm_device_ops ops = {
+    *ops = (crm_device_ops){
         .abi = CRM_DEVICE_ABI,
         .close = cuda_close,
         .buf_new = cuda_buf_new,
@@ -103,10 +104,21 @@ const crm_device_ops *cuda_table(void)
 
 #define OFFER(name, op)                                                                            \
     if (cuda_op_##name) {                                                                          \
-        ops.name = cuda_op_##name;                                                                 \
-        ops.offered |= CRM_OFFER(CRM_OP_##op);                                                     \
+        ops->name = cuda_op_##name;                                                                \
+        ops->offered |= CRM_OFFER(CRM_OP_##op);                                                    \
     }
     OPERATIONS(OFFER)
-    add_link(&ops);
-    return &ops;
+}
+
+const crm_device_ops *cuda_table(const crm_device_cfg *cfg)
+{
+    static crm_device_ops tables[2]; /* without and with a transport of its own */
+    bool link = cfg->transport != CRM_TRANSPORT_MPI;
+    crm_device_ops *ops = &tables[link];
+
+    if (!ops->abi) {
+        fill(ops);
+        add_link(ops, link);
+    }
+    return ops;
 }
