@@ -10,7 +10,10 @@
 #include "crmpi/base_rng.h"
 #include "crmpi/store.h"
 
-enum { ROWS = 301, CHANNELS = 3, MONTHS = 6, NUMBERS = 2, CATEGORIES = 5, WORDS = 24 };
+#ifndef FULL_WORDS
+#define FULL_WORDS 24
+#endif
+enum { ROWS = 301, CHANNELS = 3, MONTHS = 6, NUMBERS = 2, CATEGORIES = 5, WORDS = FULL_WORDS };
 enum { EVENTS_MAX = 7, DOCS_MAX = 4, TOKENS_MAX = 9, NUM = 4 };
 /* Category 4 and word 23 occur in rows from LATE on only. */
 enum { LATE = 200 };
@@ -96,7 +99,7 @@ static inline void make_full(full *d)
 }
 
 /* ---- variants ---- */
-enum { PLAIN, SHUFFLED, UNKNOWN, CUT, EMPTY };
+enum { PLAIN, SHUFFLED, UNKNOWN, CUT, EMPTY, INFINITE };
 
 /* Names in the order of a variant; items [n] of memory; extra ones get names of their own. */
 static inline void name_items(const char *stem, int n, int extra, bool reversed, char (*text)[24],
@@ -179,6 +182,7 @@ static inline void vary(full *d, int variant)
 {
     int64_t events = d->event_first[ROWS], tokens = d->token_first[d->doc_first[ROWS]];
 
+    if (variant == INFINITE) d->num[77 * NUM + 1] = INFINITY; /* one row of one batch */
     if (variant == CUT || variant == EMPTY) {
         cut_events(d, variant == CUT ? KEEP_EVENTS : 0);
         cut_documents(d, variant == CUT ? KEEP_DOCS : 0, KEEP_TOKENS);

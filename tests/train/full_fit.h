@@ -14,8 +14,17 @@
 #include "full_data.h"
 
 /* Files of the test. */
-enum { FILE_PLAIN, FILE_SHUFFLED, FILE_UNKNOWN, FILE_CUT, FILE_EMPTY, FILE_NO_MONTHS, FILE_TEXT };
-enum { FILES = FILE_TEXT + 1 };
+enum {
+    FILE_PLAIN,
+    FILE_SHUFFLED,
+    FILE_UNKNOWN,
+    FILE_CUT,
+    FILE_EMPTY,
+    FILE_NO_MONTHS,
+    FILE_TEXT,
+    FILE_INFINITE
+};
+enum { FILES = FILE_INFINITE + 1 };
 static char folder[128], path[FILES][160];
 
 /* Small enough for seconds, with every branch; events and documents are cut. */
@@ -137,7 +146,7 @@ static inline crm_status make_files(void)
     } file[FILES] = {[FILE_PLAIN] = {PLAIN, "pmed"},     [FILE_SHUFFLED] = {SHUFFLED, "pmed"},
                      [FILE_UNKNOWN] = {UNKNOWN, "pmed"}, [FILE_CUT] = {CUT, "pmed"},
                      [FILE_EMPTY] = {EMPTY, "pmed"},     [FILE_NO_MONTHS] = {PLAIN, "ped"},
-                     [FILE_TEXT] = {PLAIN, "d"}};
+                     [FILE_TEXT] = {PLAIN, "d"},         [FILE_INFINITE] = {INFINITE, "pmed"}};
 
     CRM_TRY(make_folder());
     for (int i = 0; i < FILES; i++) {

@@ -2,6 +2,8 @@
  * threads: the same weights, losses, metrics, predictions, vectors and messages on the CPU, on any
  * number of ranks; rows that stay in the memory of the device against rows that are sent.
  * ranks: 1 2 3 4 timeout: 240 */
+/* More words than one byte holds, so that codes of one and of two bytes stay in the device. */
+#define FULL_WORDS 400
 #include "whole_fit.h"
 
 static outcome lanes_alone, whole_alone, whole_all, kept_all;
@@ -15,10 +17,12 @@ static void compare(const char *const *sets, int n)
     fit_one(alone, (way){.threads = 2}, sets, n, &lanes_alone);
     fit_one(alone, (way){.whole = true, .threads = 1}, sets, n, &whole_alone);
     fit_one(t_comm, (way){.whole = true, .threads = 2}, sets, n, &whole_all);
-    fit_one(t_comm, (way){.whole = true, .resident = true, .threads = 1}, sets, n, &kept_all);
+    fit_one(t_comm, (way){.whole = true, .resident = true, .threads = 1, .listen = true}, sets, n,
+            &kept_all);
     same(&lanes_alone, &whole_alone);
     same(&lanes_alone, &whole_all);
     same(&lanes_alone, &kept_all);
+    T_CHECK(crm_comm_rank(t_comm) > 0 || strstr(kept_all.log, "of training rows stay in"));
     T_CHECK(!whole_alone.heard.strange && !lanes_alone.heard.strange);
     crm_comm_free(&alone);
 }
@@ -85,6 +89,23 @@ static void same_names(void)
     crm_err_clear();
 }
 
+/* A number of one row: only the batch that holds it shows it. */
+static void one_bad_row(void)
+{
+    fit_one(t_comm, (way){.threads = 1, .file = path[FILE_INFINITE]},
+            SETS(SMALL, HEADS, "train.lane_rows=3", "train.validation=0"), &lanes_alone);
+    T_EQ_I(lanes_alone.st, CRM_ERR_NUMERIC);
+    T_CHECK(strstr(lanes_alone.text, ": input of ") != NULL);
+    for (int kept = 0; kept < 2; kept++) {
+        fit_one(t_comm,
+                (way){.whole = true, .resident = kept, .threads = 1, .file = path[FILE_INFINITE]},
+                SETS(SMALL, HEADS, "train.lane_rows=3", "train.validation=0"), &whole_all);
+        T_EQ_I(whole_all.st, lanes_alone.st);
+        T_CHECK(strcmp(whole_all.text, lanes_alone.text) == 0);
+    }
+    crm_err_clear();
+}
+
 static void fast_mode(void)
 {
     crm_comm *alone = NULL;
@@ -126,6 +147,7 @@ int main(int argc, char **argv)
                                    {"one lane", one_lane},
                                    {"several pieces", wide},
                                    {"what is not finite has the same name", same_names},
+                                   {"one bad row is found", one_bad_row},
                                    {"fast mode", fast_mode},
                                    {"empty events and documents", nothing_in_blocks},
                                    {NULL, NULL}};

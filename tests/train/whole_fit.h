@@ -3,6 +3,9 @@
 #ifndef WHOLE_FIT_H
 #define WHOLE_FIT_H
 
+#include <unistd.h>
+
+#include "crmpi/base_log.h"
 #include "full_fit.h"
 
 /* Everything a fit tells, as numbers in order. */
@@ -51,11 +54,14 @@ typedef struct outcome {
     double proba[ROWS * 2];
     float embedded[ROWS * 64];
     int64_t width;
+    char log[4096]; /* what was logged, on rank 0 */
 } outcome;
 
 /* How a fit is made. */
 typedef struct way {
     bool whole, resident;
+    bool by_itself; /* gpu.resident: auto          */
+    bool listen;    /* outcome.log is wanted       */
     int threads;
     const char *file;   /* NULL: path[FILE_PLAIN]    */
     crm_device *device; /* NULL: the CPU             */
@@ -77,9 +83,40 @@ static inline crm_status embed_all(fitted *f, outcome *o)
     return CRM_OK;
 }
 
+/* Lines of the log go to a file for a while. */
+typedef struct ear {
+    int before;
+    FILE *file;
+    crm_log_level level;
+} ear;
+
+static inline void listen(ear *e)
+{
+    e->level = crm_log_get_level();
+    e->file = tmpfile();
+    e->before = dup(STDERR_FILENO);
+    if (!e->file || e->before < 0 || dup2(fileno(e->file), STDERR_FILENO) < 0) abort();
+    crm_log_setup(CRM_LOG_DEBUG, crm_comm_rank(t_comm));
+}
+
+static inline void hush(ear *e, char *text, size_t cap)
+{
+    size_t n;
+
+    crm_log_setup(e->level, crm_comm_rank(t_comm));
+    if (dup2(e->before, STDERR_FILENO) < 0) abort();
+    close(e->before);
+    rewind(e->file);
+    n = fread(text, 1, cap - 1, e->file);
+    text[n] = '\0';
+    fclose(e->file);
+}
+
 static inline void fit_one(crm_comm *comm, way how, const char *const *sets, int n, outcome *o)
 {
-    crm_device_cfg gpu = {.resident = how.resident ? CRM_GPU_ON : CRM_GPU_OFF,
+    crm_device_cfg gpu = {.resident = how.by_itself  ? CRM_GPU_SWITCH_AUTO
+                                      : how.resident ? CRM_GPU_ON
+                                                     : CRM_GPU_OFF,
                           .bucket = 4096 * sizeof(float), /* several buckets */
                           .transport = CRM_TRANSPORT_MPI,
                           .timeout = 60};
@@ -88,11 +125,14 @@ static inline void fit_one(crm_comm *comm, way how, const char *const *sets, int
                 .gpu = how.whole ? &gpu : NULL,
                 .rows = how.rows,
                 .device = how.device};
+    ear e = {.before = -1};
     const char *file = how.file ? how.file : path[FILE_PLAIN];
 
     memset(o, 0, sizeof *o);
     f.hooks = (crm_hooks){.ctx = &o->heard, .on_epoch = hear, .on_step = hear_step};
+    if (how.listen) listen(&e);
     o->st = fit_on(comm, file, how.threads, sets, n, &f);
+    if (how.listen) hush(&e, o->log, sizeof o->log);
     if (o->st) snprintf(o->text, sizeof o->text, "%s", crm_err_text());
     if (!o->st) {
         T_OK(crm_pipeline_digest(f.pipe, &o->weights));

@@ -9,6 +9,14 @@
 
 #include "train_impl.h"
 
+/* Status of a call within a named range of the profiler. */
+#define CRM_RANGE(d, name, st, call)                                                               \
+    do {                                                                                           \
+        crm_range_push(d, name);                                                                   \
+        (st) = (call);                                                                             \
+        crm_range_pop(d);                                                                          \
+    } while (0)
+
 typedef struct run run;
 typedef struct engine engine;
 

@@ -131,15 +131,22 @@ static crm_status step(engine *base, crm_loader *loader)
 {
     leaves *e = (leaves *)base;
     run *r = base->run;
+    crm_device *d = r->t->worker[0].device;
     const float *grad = NULL;
+    crm_status st;
     int slot = 0;
 
-    CRM_TRY(crm_comm_agree(r->t->fit->comm, crm_loader_next(loader, &slot)));
+    CRM_RANGE(d, "load", st, crm_loader_next(loader, &slot));
+    CRM_TRY(crm_comm_agree(r->t->fit->comm, st));
     e->b = &r->feed->slot[slot];
     crm_run_begin_step(r, e->b);
-    CRM_TRY(reduce(e, &grad));
+    CRM_RANGE(d, "forward, backward, exchange", st, reduce(e, &grad));
+    CRM_TRY(st);
     CRM_TRY(gradient_norm(e, grad, &r->grad_norm));
-    if (isfinite(r->grad_norm)) return update(e, grad);
+    if (isfinite(r->grad_norm)) {
+        CRM_RANGE(d, "update", st, update(e, grad));
+        return st;
+    }
     r->failed = r->step;
     r->failed_at = r->at - 1;
     return CRM_OK;

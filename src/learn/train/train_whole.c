@@ -74,25 +74,23 @@ static crm_status send_ahead(whole *e, int slot)
 {
     crm_status st, ended;
 
-    crm_range_push(e->device, "load");
-    st = crm_ahead_begin(e->device, slot);
-    if (!st) {
-        st = upload_rows(e, slot);
-        ended = crm_ahead_end(e->device, slot);
-        if (!st) st = ended;
-    }
-    crm_range_pop(e->device);
-    return st;
+    CRM_TRY(crm_ahead_begin(e->device, slot));
+    st = upload_rows(e, slot);
+    ended = crm_ahead_end(e->device, slot);
+    return st ? st : ended;
 }
 
 static crm_status take(whole *e, crm_loader *loader)
 {
+    crm_status st;
     int slot = 0;
 
-    CRM_TRY(crm_loader_next(loader, &slot));
+    CRM_RANGE(e->device, "load", st, crm_loader_next(loader, &slot));
+    CRM_TRY(st);
     e->b = batch_of(e, slot);
     e->held = slot;
-    return send_ahead(e, slot);
+    CRM_RANGE(e->device, "load", st, send_ahead(e, slot));
+    return st;
 }
 
 /* The rows of a slot, for operations that follow. */
@@ -131,10 +129,8 @@ static crm_status bind(whole *e, crm_model_batch *b)
     crm_status st;
 
     if (e->n_leaves == 0) return CRM_OK;
-    crm_range_push(e->device, "bind");
     b->scale_at = e->numbers + CRM_LIVE_COUNT;
-    st = crm_model_bind(e->model, b, e->w, e->grad, e->stride);
-    crm_range_pop(e->device);
+    CRM_RANGE(e->device, "bind", st, crm_model_bind(e->model, b, e->w, e->grad, e->stride));
     return st;
 }
 
@@ -242,9 +238,7 @@ static crm_status enqueue(whole *e)
     CRM_TRY(use_rows(e, e->held, &b));
     CRM_TRY(bind(e, &b));
     CRM_TRY(upload_numbers(e));
-    crm_range_push(e->device, "forward, backward");
-    st = run_graph(e);
-    crm_range_pop(e->device);
+    CRM_RANGE(e->device, "forward, backward", st, run_graph(e));
     return st ? st : crm_ahead_done(e->device, e->held);
 }
 
@@ -252,13 +246,16 @@ static crm_status enqueue(whole *e)
  * agreement: it takes part until then. */
 static crm_status exchange(whole *e)
 {
-    crm_status *late = &e->late;
+    crm_status st, *late = &e->late;
 
-    CRM_TRY(crm_dsum_finish(e->sum));
-    *late = square_parts(e);
-    CRM_TRY(crm_dsum_gather_blocks(e->sum, e->block_sums));
-    if (!*late) *late = update_parts(e);
-    return crm_dsum_gather(e->sum, e->w);
+    CRM_RANGE(e->device, "exchange", st, crm_dsum_finish(e->sum));
+    CRM_TRY(st);
+    CRM_RANGE(e->device, "update", *late, square_parts(e));
+    CRM_RANGE(e->device, "exchange", st, crm_dsum_gather_blocks(e->sum, e->block_sums));
+    CRM_TRY(st);
+    if (!*late) CRM_RANGE(e->device, "update", *late, update_parts(e));
+    CRM_RANGE(e->device, "exchange", st, crm_dsum_gather(e->sum, e->w));
+    return st;
 }
 
 /* The norm of a step that was enqueued before. */
@@ -302,12 +299,7 @@ static crm_status step(engine *base, crm_loader *loader)
         st = enqueue(e);
     }
     CRM_TRY(crm_comm_agree(r->t->fit->comm, st));
-    if (!e->alone) {
-        crm_range_push(e->device, "exchange, update");
-        st = exchange(e);
-        crm_range_pop(e->device);
-        CRM_TRY(st);
-    }
+    if (!e->alone) CRM_TRY(exchange(e));
     if (!e->late) e->late = go_on(e, loader);
     return CRM_OK;
 }
