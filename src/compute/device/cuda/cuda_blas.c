@@ -30,7 +30,7 @@ static const int64_t other_rows[] = {1, 2, 7, 33, 1000, 65536, 1 << 20};
 
 typedef struct plan_key {
     int64_t n, k;
-    bool a_turned, b_turned, bias, add, tf32, aligned; /* aligned: all to 16 bytes */
+    bool b_turned, bias, tf32, aligned; /* aligned: all to 16 bytes */
 } plan_key;
 
 /* lt_a is of our B, lt_b of our A. */
@@ -144,7 +144,7 @@ static crm_status set_extents(const cuda_lt_api *lt, const plan *p, int64_t m, i
     int64_t n = p->key.n, k = p->key.k;
 
     CRM_TRY(set_layout(lt, p->lt_a, p->key.b_turned ? n : k, p->key.b_turned ? k : n, ldb));
-    CRM_TRY(set_layout(lt, p->lt_b, p->key.a_turned ? m : k, p->key.a_turned ? k : m, lda));
+    CRM_TRY(set_layout(lt, p->lt_b, k, m, lda));
     return set_layout(lt, p->lt_c, n, m, ldc);
 }
 
@@ -158,15 +158,15 @@ static crm_status set_canonical(const cuda_lt_api *lt, const plan *p, int64_t m)
 {
     const plan_key *k = &p->key;
 
-    return set_extents(lt, p, m, canonical_ld(k, k->a_turned ? m : k->k),
-                       canonical_ld(k, k->b_turned ? k->n : k->k), canonical_ld(k, k->n));
+    return set_extents(lt, p, m, canonical_ld(k, k->k), canonical_ld(k, k->b_turned ? k->n : k->k),
+                       canonical_ld(k, k->n));
 }
 
 static crm_status describe(const cuda_lt_api *lt, plan *p)
 {
     cublasComputeType_t compute = p->key.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     int32_t turn_a = p->key.b_turned ? CUBLAS_OP_N : CUBLAS_OP_T;
-    int32_t turn_b = p->key.a_turned ? CUBLAS_OP_T : CUBLAS_OP_N;
+    int32_t turn_b = CUBLAS_OP_N;
     uint32_t epilogue = p->key.bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
     cublasLtMatrixLayout_t *layouts[] = {&p->lt_a, &p->lt_b, &p->lt_c};
 
@@ -274,8 +274,7 @@ static crm_status choose(const struct cuda_gemm *g, plan *p, const float *bias)
 
 static bool same_key(const plan_key *a, const plan_key *b)
 {
-    return a->n == b->n && a->k == b->k && a->a_turned == b->a_turned &&
-           a->b_turned == b->b_turned && a->bias == b->bias && a->add == b->add &&
+    return a->n == b->n && a->k == b->k && a->b_turned == b->b_turned && a->bias == b->bias &&
            a->tf32 == b->tf32 && a->aligned == b->aligned;
 }
 
@@ -315,7 +314,7 @@ static bool aligned(const float *p, int64_t ld)
 
 static bool worth_it(const struct cuda_gemm *g, const cuda_product *p)
 {
-    if (!g->lt || p->batch > 1 || p->k < 1) return false;
+    if (!g->lt || p->k < 1) return false;
     if (g->way == WAY_BLASLT) return true;
     return p->n >= LEAST_N && p->k >= (p->act == CRM_ACT_NONE ? LEAST_K : LEAST_K_ACT);
 }
@@ -323,14 +322,14 @@ static bool worth_it(const struct cuda_gemm *g, const cuda_product *p)
 static crm_status run(cuda_state *s, const struct cuda_gemm *g, const plan *t,
                       const cuda_product *p)
 {
-    const float one = 1, beta = p->add ? 1 : 0;
+    const float one = 1, zero = 0;
     cublasStatus_t st;
     char *workspace;
 
     CUDA_SCRATCH(s, CUDA_GEMM, workspace, WORKSPACE);
     CRM_TRY(set_extents(g->lt, t, p->m, p->lda, p->ldb, p->ldc));
     CRM_TRY(set_bias(g->lt, t, p->bias));
-    st = g->lt->cublasLtMatmul(g->handle, t->op, &one, p->b, t->lt_a, p->a, t->lt_b, &beta, p->c,
+    st = g->lt->cublasLtMatmul(g->handle, t->op, &one, p->b, t->lt_a, p->a, t->lt_b, &zero, p->c,
                                t->lt_c, p->c, t->lt_c, &t->algo, workspace, WORKSPACE, s->stream);
     CRM_CHECK(st == CUBLAS_STATUS_SUCCESS, CRM_ERR_DEVICE,
               "cublasLtMatmul of %lld x %lld x %lld: %s; CRM_CUDA_GEMM=own in the environment does "
@@ -344,10 +343,8 @@ crm_status cuda_multiply_lt(cuda_state *s, const cuda_product *p, bool *done)
 {
     plan_key key = {.n = p->n,
                     .k = p->k,
-                    .a_turned = p->a_turned,
                     .b_turned = p->b_turned,
                     .bias = p->bias != NULL,
-                    .add = p->add,
                     .tf32 = s->cfg.math != CRM_GPU_FP32,
                     .aligned =
                         aligned(p->a, p->lda) && aligned(p->b, p->ldb) && aligned(p->c, p->ldc)};

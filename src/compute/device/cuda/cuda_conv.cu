@@ -47,7 +47,7 @@ static windows windows_of(const crm_conv *p, const crm_tensor *t, bool backward)
 }
 
 /* Windows [begin, begin + n), W floats a thread: d is a multiple of W, rows are aligned to them.
- * Limited by bytes. */
+ * Limited by bytes; 24 registers. */
 template <int W>
 static CRM_KERNEL CRM_BOUNDS(256) k_windows(windows w, int64_t begin, int n, float *to)
 {
@@ -95,6 +95,7 @@ struct turned {
     int64_t by_o, by_c, by_j, size, zeros;
 };
 
+/* Limited by bytes, some kilobytes in all; 40 registers. */
 static CRM_KERNEL CRM_BOUNDS(256) k_turn(turned t)
 {
     int64_t n = (int64_t)t.o * t.c * t.j;
@@ -160,7 +161,8 @@ static crm_status product_of_windows(cuda_state *s, const windows *w, const floa
 
 /* ---- by cuDNN ---- */
 
-/* Sums become results: y = act(y + bias), or y + 0.  Dense rows.  Limited by bytes. */
+/* Sums become results: y = act(y + bias), or y + 0.  Dense rows.  Limited by bytes; 22
+ * registers. */
 static CRM_KERNEL CRM_BOUNDS(256) k_finish(int64_t n, int d, const float *bias, int act, float *y)
 {
     for (int64_t i = blockIdx.x * 256 + threadIdx.x; i < n * d; i += (int64_t)gridDim.x * 256)
@@ -239,6 +241,7 @@ struct gradient {
     int64_t size, stride;
 };
 
+/* Limited by bytes; 40 registers. */
 static CRM_KERNEL CRM_BOUNDS(256) k_write_gradient(gradient g)
 {
     int64_t n = (int64_t)g.o * g.c * g.j, all = n + (g.db ? g.o : 0);

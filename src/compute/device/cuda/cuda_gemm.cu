@@ -12,8 +12,19 @@
 #include "cuda_math.h"
 #include "cuda_tile.h"
 
-/* Tiles: for large results, for up to 64 columns, for few rows or blocks, for up to 8 columns. */
-using tile_large = fma_tile<128, 128, 8, 8, 1>;
+/* Tiles: for large results, for up to 64 columns, for few rows or blocks, for up to 8 columns.
+ * Registers (compute capability 8.0 and 9.0) and shared memory of k_product, by ptxas; nothing
+ * spills:
+ *
+ *     tile_large  128, 41 KB, 16 warps a multiprocessor    core_large  110, 31 KB, 16 warps
+ *     tile_tall   126, 31 KB, 16                           core_small   62, 10 KB, 16 and more
+ *     tile_small   80, 10 KB, 24
+ *     tile_narrow  80, 22 KB, 24
+ *
+ * and of k_outer: sum_large 85, 18 KB, tile_small 80, 10 KB, core_sum 122, 18 KB, core_small 72,
+ * 10 KB.  A step of a thread of tile_large reads 16 times 16 bytes of shared memory for 256 fmaf.
+ */
+using tile_large = fma_tile<128, 128, 8, 8, 2>;
 using tile_tall = fma_tile<128, 64, 8, 4, 2>;
 using tile_small = fma_tile<32, 32, 2, 2, 3>;
 using tile_narrow = fma_tile<128, 8, 2, 2, 3>;
@@ -51,42 +62,42 @@ CRM_DEVICE operand operand_of(const float *p, int64_t ld, int64_t first, int64_t
     return o;
 }
 
-/* Limited by flops from n = 64, k = 64 on, by bytes below.  Blocks that share rows of A follow each
- * other, so that A comes out of the L2 cache. */
-template <class TILE, bool AT, bool BT>
+/* Limited by flops from n = 64, k = 64 on (TF32: some 256), by bytes below.  Blocks that share rows
+ * of A follow each other, so that A comes out of the L2 cache.  Registers: see the tiles. */
+template <class TILE, bool BT>
 static CRM_KERNEL CRM_BOUNDS(TILE::THREADS, TILE::BLOCKS) k_product(cuda_product p)
 {
-    constexpr int na = layout<TILE::BM, AT>::FLOATS, nb = layout<TILE::BN, BT>::FLOATS;
+    constexpr int na = layout<TILE::BM, false>::FLOATS, nb = layout<TILE::BN, BT>::FLOATS;
     CRM_SHARED(float, sa, [2 * na]);
     CRM_SHARED(float, sb, [2 * nb]);
     CRM_SHARED(result, out, [1]);
-    int64_t across = (p.n + TILE::BN - 1) / TILE::BN, down = (p.m + TILE::BM - 1) / TILE::BM;
-    int64_t column = blockIdx.x % across * TILE::BN, rest = blockIdx.x / across;
-    int64_t row = rest % down * TILE::BM, z = rest / down;
-    operand a = operand_of<TILE::BM, AT>(p.a + z * p.stride_a, p.lda, row, p.m, p.k);
-    operand b = operand_of<TILE::BN, BT>(p.b + z * p.stride_b, p.ldb, column, p.n, p.k);
+    int64_t across = (p.n + TILE::BN - 1) / TILE::BN;
+    int64_t column = blockIdx.x % across * TILE::BN, row = blockIdx.x / across * TILE::BM;
+    operand a = operand_of<TILE::BM, false>(p.a, p.lda, row, p.m, p.k);
+    operand b = operand_of<TILE::BN, BT>(p.b, p.ldb, column, p.n, p.k);
     column_sum none = {0.0f, false};
-    result o;
 
-    o.c = p.c + z * p.stride_c + row * p.ldc + column;
-    o.ld = p.ldc;
-    o.m = at_most(p.m - row, TILE::BM);
-    o.n = at_most(p.n - column, TILE::BN);
-    o.aligned = aligned_to(o.c, p.ldc, BT ? TILE::RUN_TURNED : TILE::RUN);
-    o.bias = p.bias ? p.bias + column : nullptr;
-    o.relu = p.act == CRM_ACT_RELU;
-    if (threadIdx.x == 0) out[0] = o;
+    if (threadIdx.x == 0) {
+        result o;
+
+        o.c = p.c + row * p.ldc + column;
+        o.ld = p.ldc;
+        o.m = a.rows;
+        o.n = b.rows;
+        o.aligned = aligned_to(o.c, p.ldc, BT ? TILE::RUN_TURNED : TILE::RUN);
+        o.bias = p.bias ? p.bias + column : nullptr;
+        o.relu = p.act == CRM_ACT_RELU;
+        out[0] = o;
+    }
     __syncthreads();
-    multiply_tile<TILE, AT, BT>(a, b, out, p.add, sa, sb, &none);
+    multiply_tile<TILE, false, BT>(a, b, out, sa, sb, &none);
 }
 
-/* Limited by bytes. */
+/* Limited by bytes; 22 registers. */
 static CRM_KERNEL CRM_BOUNDS(256) k_activate(cuda_product p)
 {
-    for (int64_t i = blockIdx.x * 256 + threadIdx.x; i < p.batch * p.m * p.n;
-         i += (int64_t)gridDim.x * 256) {
-        int64_t row = i / p.n, z = row / p.m;
-        float *c = p.c + z * p.stride_c + row % p.m * p.ldc + i % p.n;
+    for (int64_t i = blockIdx.x * 256 + threadIdx.x; i < p.m * p.n; i += (int64_t)gridDim.x * 256) {
+        float *c = p.c + i / p.n * p.ldc + i % p.n;
 
         *c = cuda_act(p.act, *c);
     }
@@ -94,31 +105,23 @@ static CRM_KERNEL CRM_BOUNDS(256) k_activate(cuda_product p)
 
 crm_status cuda_activate(cuda_state *s, const cuda_product *p)
 {
-    int64_t n = p->batch * p->m * p->n;
-
-    if (p->act == CRM_ACT_NONE || n == 0) return CRM_OK;
-    CRM_LAUNCH(k_activate, cuda_blocks(n, 1024, 4096), 256, 0, s->stream, *p);
+    if (p->act == CRM_ACT_NONE) return CRM_OK;
+    CRM_LAUNCH(k_activate, cuda_blocks(p->m * p->n, 1024, 4096), 256, 0, s->stream, *p);
     CUDA_LAUNCHED(k_activate);
     return CRM_OK;
 }
 
-template <class TILE, bool AT, bool BT> static void launch(cuda_state *s, const cuda_product *p)
-{
-    int64_t blocks = tiles_of(p->m, p->n, TILE::BM, TILE::BN) * p->batch;
-
-    CRM_LAUNCH((k_product<TILE, AT, BT>), (unsigned)blocks, TILE::THREADS, 0, s->stream, *p);
-}
-
 template <class TILE> static crm_status multiply_with(cuda_state *s, const cuda_product *p)
 {
-    CRM_CHECK(tiles_of(p->m, p->n, TILE::BM, TILE::BN) * p->batch <= INT32_MAX &&
-                  p->k <= INT32_MAX - CRM_CHAIN,
-              CRM_ERR_ARG, "a product of %lld x %lld x %lld, %lld times: too large for one launch",
-              (long long)p->m, (long long)p->n, (long long)p->k, (long long)p->batch);
-    if (p->a_turned)
-        p->b_turned ? launch<TILE, true, true>(s, p) : launch<TILE, true, false>(s, p);
+    int64_t blocks = tiles_of(p->m, p->n, TILE::BM, TILE::BN);
+
+    CRM_CHECK(blocks <= INT32_MAX && p->k <= INT32_MAX - CRM_CHAIN, CRM_ERR_ARG,
+              "a product of %lld x %lld x %lld: too large for one launch", (long long)p->m,
+              (long long)p->n, (long long)p->k);
+    if (p->b_turned)
+        CRM_LAUNCH((k_product<TILE, true>), (unsigned)blocks, TILE::THREADS, 0, s->stream, *p);
     else
-        p->b_turned ? launch<TILE, false, true>(s, p) : launch<TILE, false, false>(s, p);
+        CRM_LAUNCH((k_product<TILE, false>), (unsigned)blocks, TILE::THREADS, 0, s->stream, *p);
     CUDA_LAUNCHED(k_product);
     return p->act == CRM_ACT_RELU ? CRM_OK : cuda_activate(s, p);
 }
@@ -132,26 +135,22 @@ static bool in_tf32(const cuda_state *s, int64_t n, int64_t k)
 crm_status cuda_multiply_own(cuda_state *s, const cuda_product *p)
 {
     if (in_tf32(s, p->n, p->k))
-        return tiles_of(p->m, p->n, 128, 64) * p->batch < ENOUGH_BLOCKS
-                   ? multiply_with<core_small>(s, p)
-                   : multiply_with<core_large>(s, p);
+        return tiles_of(p->m, p->n, 128, 64) < ENOUGH_BLOCKS ? multiply_with<core_small>(s, p)
+                                                             : multiply_with<core_large>(s, p);
     if (p->n <= 8) return multiply_with<tile_narrow>(s, p);
-    if (tiles_of(p->m, p->n, 128, 64) * p->batch < ENOUGH_BLOCKS)
-        return multiply_with<tile_small>(s, p);
-    if (p->n <= 64 || tiles_of(p->m, p->n, 128, 128) * p->batch < ENOUGH_BLOCKS)
+    if (tiles_of(p->m, p->n, 128, 64) < ENOUGH_BLOCKS) return multiply_with<tile_small>(s, p);
+    if (p->n <= 64 || tiles_of(p->m, p->n, 128, 128) < ENOUGH_BLOCKS)
         return multiply_with<tile_tall>(s, p);
     return multiply_with<tile_large>(s, p);
 }
 
 crm_status cuda_multiply(cuda_state *s, const cuda_product *p)
 {
-    cuda_product q = *p;
     bool done;
 
-    if (q.batch == 0) q.batch = 1;
-    if (q.m == 0 || q.n == 0) return CRM_OK;
-    CRM_TRY(cuda_multiply_lt(s, &q, &done));
-    return done ? CRM_OK : cuda_multiply_own(s, &q);
+    if (p->m == 0 || p->n == 0) return CRM_OK;
+    CRM_TRY(cuda_multiply_lt(s, p, &done));
+    return done ? CRM_OK : cuda_multiply_own(s, p);
 }
 
 /* ---- sums over the rows of lanes ---- */
@@ -198,7 +197,8 @@ CRM_DEVICE bool one_chain(const round_of &r, int lane)
     return r.chains.first[lane + 1] - r.chains.first[lane] == 1;
 }
 
-/* Limited by flops and by the bytes of chains: 2 CRM_CHAIN flops to 8 bytes of the L2 cache. */
+/* Limited by flops and by the bytes of chains: 2 CRM_CHAIN flops to 8 bytes of the L2 cache.
+ * Registers: see the tiles. */
 template <class TILE> static CRM_KERNEL CRM_BOUNDS(TILE::THREADS, TILE::BLOCKS) k_outer(round_of r)
 {
     constexpr int na = layout<TILE::BM, true>::FLOATS, nb = layout<TILE::BN, true>::FLOATS;
@@ -234,7 +234,7 @@ template <class TILE> static CRM_KERNEL CRM_BOUNDS(TILE::THREADS, TILE::BLOCKS) 
     if (threadIdx.x == 0) out[0] = o;
     __syncthreads();
     column_sum sum = {0.0f, sums && column == 0 && (int)threadIdx.x < a.rows};
-    multiply_tile<TILE, true, true>(a, b, out, false, sa, sb, &sum);
+    multiply_tile<TILE, true, true>(a, b, out, sa, sb, &sum);
     if (sum.wanted) sums[row + threadIdx.x] = sum.s;
 }
 
@@ -254,7 +254,7 @@ CRM_DEVICE void add_chains(const round_of &r, int lane, const float *part, int64
     *to = s;
 }
 
-/* Limited by the bytes of chains.  A thread per element, lanes side by side. */
+/* Limited by the bytes of chains; 32 registers.  A thread per element, lanes side by side. */
 static CRM_KERNEL CRM_BOUNDS(256) k_add_chains(round_of r)
 {
     int64_t size = r.o.m * r.o.n, all = size + (r.o.sums ? r.o.m : 0);

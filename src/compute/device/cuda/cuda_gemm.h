@@ -8,7 +8,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-/* The product with own kernels; batch >= 1, m and n > 0. */
+/* The product with own kernels; m and n > 0. */
 CRM_CHECKED cuda_multiply_own(cuda_state *s, const cuda_product *p);
 /* C = act(C). */
 CRM_CHECKED cuda_activate(cuda_state *s, const cuda_product *p);

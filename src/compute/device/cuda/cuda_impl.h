@@ -116,21 +116,18 @@ static inline unsigned cuda_blocks(int64_t n, int64_t per, int64_t most)
 
 /* ---- what operations use of one another ---- */
 
-/* C = act(A B^T + bias), or C += : all the products of this module.  Row-major; a transposed
- * operand is one whose rows are 1 apart and whose columns are ld apart.  batch products side by
- * side, strides in elements.  Row r of a C depends on row r of A only, and not on m.  k is one
- * chain of FMAs per element (fp32), cut at fixed places where k is long. */
+/* C = act(A B^T + bias): all the products of this module.  Row-major; B turned is one whose rows are
+ * 1 apart and whose columns are ldb apart.  Row r of C depends on row r of A only, and not on m.  k
+ * is one chain of FMAs per element (fp32), cut at CRM_CHAIN. */
 typedef struct cuda_product {
     int64_t m, n, k;
-    const float *a; /* [m][k], element (i, j) at i lda + j, or at i + j lda when a_turned */
-    const float *b; /* [n][k], likewise                                                   */
-    float *c;       /* [m][n]                                                             */
+    const float *a; /* [m][k], element (i, j) at i lda + j                                   */
+    const float *b; /* [n][k], element (i, j) at i ldb + j, or at i + j ldb when b_turned    */
+    float *c;       /* [m][n]                                                                */
     int64_t lda, ldb, ldc;
-    bool a_turned, b_turned;
-    int64_t batch, stride_a, stride_b, stride_c; /* batch 0 is 1 */
-    const float *bias;                           /* [n] or NULL  */
+    bool b_turned;
+    const float *bias; /* [n] or NULL */
     crm_act act;
-    bool add; /* C +=, without bias and act */
 } cuda_product;
 CRM_CHECKED cuda_multiply(cuda_state *s, const cuda_product *p);
 /* Per lane: C[lane] (+= lane * lanes.stride) [m][n] = sum over the lane's rows r of a[r][i]

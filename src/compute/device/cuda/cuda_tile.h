@@ -330,11 +330,11 @@ struct column_sum {
     bool wanted;
 };
 
-/* C = sum over k, or += it (add); k is cut at CRM_CHAIN, what is there so far waits in C.  sa, sb:
+/* C = sum over k; k is cut at CRM_CHAIN, what is there so far waits in C.  sa, sb:
  * two buffers each.  o: in shared memory, there for all threads. */
 template <class TILE, bool AT, bool BT>
-CRM_DEVICE void multiply_tile(const operand &a, const operand &b, const result *o, bool add,
-                              float *sa, float *sb, column_sum *sum)
+CRM_DEVICE void multiply_tile(const operand &a, const operand &b, const result *o, float *sa,
+                              float *sb, column_sum *sum)
 {
     const int na = layout<TILE::BM, AT>::FLOATS, nb = layout<TILE::BN, BT>::FLOATS;
     TILE t;
@@ -362,7 +362,7 @@ CRM_DEVICE void multiply_tile(const operand &a, const operand &b, const result *
             for (int i = 0; i < TILE_K; i++)
                 sum->s += sa[now * na + i * layout<TILE::BM, AT>::STRIDE + (int)threadIdx.x];
         }
-        put_tile<TILE, AT, BT>(t, o, chain == 0 && !add, end == a.k);
+        put_tile<TILE, AT, BT>(t, o, chain == 0, end == a.k);
     }
     crm_cp_wait<0>();
 }
