@@ -71,9 +71,14 @@ typedef struct cuts {
     int64_t docs, rows;
 } cuts;
 
-static cuts cuts_of(const crm_device *d)
+/* A GPU has shorter chains for the shape of the reference model. */
+static cuts cuts_of(const crm_device *d, const text_shape *s)
 {
-    return exact_bits(d) ? (cuts){CRM_CHAIN, INT64_MAX} : (cuts){64, 128};
+    bool reference = s->n_kernels == 3 && s->kernel[0] == 3 && s->kernel[1] == 4 &&
+                     s->kernel[2] == 5 && s->filters == 64 && s->e == 64 && s->length <= 64;
+
+    if (exact_bits(d)) return (cuts){CRM_CHAIN, INT64_MAX};
+    return (cuts){reference ? 32 : 64, 128};
 }
 
 /* dw of filter f of kernel k for a lane: its documents in order; chains, then added. */
@@ -194,7 +199,7 @@ static void same_as_definition(crm_device *d, const text_net *n, const text_out 
     if (exact_bits(d)) same_values(n, &o);
     T_CHECK(memcmp(o.grad, best->grad, (size_t)(n->s.lanes * stride) * sizeof *grad) == 0);
     for (int64_t l = 0; l < n->s.lanes; l++) {
-        lane_gradients(n, o.arg, l, cuts_of(d), grad);
+        lane_gradients(n, o.arg, l, cuts_of(d, &n->s), grad);
         T_CHECK(memcmp(grad, o.grad + l * stride, (size_t)n->at_b[0] * sizeof *grad) == 0);
     }
     crm_mem_free(grad);

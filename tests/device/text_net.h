@@ -195,6 +195,7 @@ static const text_shape text_shapes[] = {
     {5, 1, 1, 1, 1, {1}, 1, 3},
     {30, 33, 20, 20, 2, {11, 8}, 2, 27},
     {20, 8, 4, 10, 1, {3}, 2, 0},
+    {90, 64, 64, 20, 3, {3, 4, 5}, 3, 75},
 };
 enum { TEXT_SHAPES = sizeof text_shapes / sizeof *text_shapes };
 
