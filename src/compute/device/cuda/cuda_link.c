@@ -27,7 +27,7 @@ typedef struct cuda_link {
     int64_t marks, cap_marks;
     cudaEvent_t beat; /* behind something in the queue: shows that it goes on */
     bool beating;     /* recorded, and not yet seen done */
-    double since;     /* when the beat was recorded */
+    double since;     /* when the beat was recorded, or the last one seen done */
 } cuda_link;
 
 _Static_assert(sizeof(ncclUniqueId) == CRM_LINK_ID, "the name of a group has NCCL's size");
@@ -190,12 +190,23 @@ static crm_status link_id(void *state, unsigned char id[CRM_LINK_ID])
 
 /* ---- order between the queues ---- */
 
+/* Something was enqueued: if nothing is watched, watch it. */
+static crm_status watch(cuda_link *l)
+{
+    if (l->beating) return CRM_OK;
+    CUDA_TRY(cudaEventRecord(l->beat, l->queue));
+    l->beating = true;
+    l->since = now();
+    return CRM_OK;
+}
+
 static crm_status link_after(void *link)
 {
     cuda_link *l = link;
 
     CUDA_TRY(cudaEventRecord(l->after, l->s->stream));
-    return cuda_check(cudaStreamWaitEvent(l->queue, l->after, 0), "cudaStreamWaitEvent");
+    CUDA_TRY(cudaStreamWaitEvent(l->queue, l->after, 0));
+    return watch(l);
 }
 
 static crm_status link_use(void *link)
@@ -235,24 +246,11 @@ static crm_status link_after_mark(void *link, int i)
     cuda_link *l = link;
 
     CRM_CHECK(i < l->marks, CRM_ERR_ARG, "mark %d was never set", i);
-    return cuda_check(cudaStreamWaitEvent(l->queue, l->mark[i], 0), "cudaStreamWaitEvent");
+    CUDA_TRY(cudaStreamWaitEvent(l->queue, l->mark[i], 0));
+    return watch(l);
 }
 
 /* ---- what goes over the link ---- */
-
-static crm_status record_beat(cuda_link *l)
-{
-    CUDA_TRY(cudaEventRecord(l->beat, l->queue));
-    l->beating = true;
-    l->since = now();
-    return CRM_OK;
-}
-
-/* Something was enqueued: if nothing is watched, watch it. */
-static crm_status watch(cuda_link *l)
-{
-    return l->beating ? CRM_OK : record_beat(l);
-}
 
 /* Within a group a call fails only for what is wrong with its arguments. */
 static ncclResult_t worse(ncclResult_t a, ncclResult_t b)
@@ -305,12 +303,16 @@ static crm_status link_sum(void *link, float *v, int64_t n)
 
 /* ---- how it goes ---- */
 
-/* The time limit holds for what one beat covers; then another begins. */
+/* The clock begins anew when a beat is seen done. */
 static crm_status check_time(cuda_link *l)
 {
-    cudaError_t e = l->beating ? cudaEventQuery(l->beat) : cudaSuccess;
+    cudaError_t e = l->beating ? cudaEventQuery(l->beat) : cudaErrorNotReady;
 
-    if (e == cudaSuccess) return record_beat(l);
+    if (e == cudaSuccess) {
+        l->beating = false;
+        l->since = now();
+        return CRM_OK;
+    }
     if (e != cudaErrorNotReady) return cuda_check(e, "cudaEventQuery");
     (void)cudaGetLastError();
     return now() - l->since > l->timeout ? late(l, "exchange of gradients") : CRM_OK;
@@ -327,6 +329,7 @@ static crm_status link_check(void *link, bool *idle)
     *idle = e == cudaSuccess;
     if (e != cudaErrorNotReady) {
         l->beating = false;
+        l->since = now();
         return cuda_check(e, "exchange of gradients");
     }
     (void)cudaGetLastError();
