@@ -23,8 +23,8 @@ skip_all() {
     exit 0
 }
 
-# cusim_build VARIANT...: the programs of tests/cusim in $CUSIM_BUILD/VARIANT, for plain, asan (with UBSan) and tsan. Builds of
-# several tests wait for each other.
+# cusim_build VARIANT...: the programs of tests/cusim in $CUSIM_BUILD/VARIANT, for plain, asan (with UBSan) and tsan; the plain
+# ones are those of the project's build where it has them. Builds of several tests wait for each other.
 cusim_build() {
     local variant
     command -v cmake >/dev/null || skip_all "cmake is not installed"
@@ -33,9 +33,18 @@ cusim_build() {
     exec 8>"$CUSIM_BUILD/.lock"
     flock 8
     for variant in "$@"; do
-        cusim_build_one "$variant"
+        if [ "$variant" = plain ] && project_has_plain; then
+            [ -L "$CUSIM_BUILD/plain" ] || rm -rf "$CUSIM_BUILD/plain"
+            ln -sfn "$CRM_BUILD_DIR/cusim" "$CUSIM_BUILD/plain"
+        else
+            cusim_build_one "$variant"
+        fi
     done
     flock -u 8
+}
+project_has_plain() {
+    [ -x "$CRM_BUILD_DIR/cusim/cusim_cases" ] && [ -x "$CRM_BUILD_DIR/cusim/cusim_planted" ] &&
+        ! grep -qE '^CRM_(SANITIZE|TSAN):BOOL=ON' "$CRM_BUILD_DIR/CMakeCache.txt"
 }
 cusim_build_one() {
     local variant=$1 dir=$CUSIM_BUILD/$1 log=$CUSIM_BUILD/$1.log options=()
@@ -44,6 +53,7 @@ cusim_build_one() {
     tsan) options=(-DCRM_TSAN=ON) ;;
     esac
     ! command -v ninja >/dev/null || options+=(-G Ninja)
+    [ ! -L "$dir" ] || rm "$dir"
     if [ ! -f "$dir/CMakeCache.txt" ]; then
         cmake -S "$CRM_SOURCE_DIR/tests/cusim" -B "$dir" "${options[@]}" >"$log" 2>&1 || true
         if grep -q 'CRM_CUDA_INCLUDE:PATH=CRM_CUDA_INCLUDE-NOTFOUND' "$dir/CMakeCache.txt" 2>/dev/null; then

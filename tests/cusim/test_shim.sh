@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The shim against plain computations: collectives, tensor cores, streams, graphs and twins of libraries, in each build, with
-# work done at once and as late as may be.  timeout: 240
+# work done at once and as late as may be.  timeout: 600
 . "$(dirname "$0")/build.sh"
 cusim_build plain asan tsan
 
@@ -8,7 +8,7 @@ cusim_build plain asan tsan
 cases() {
     local label=$1 variant=$2 code=0 out
     shift 2
-    out=$(timeout 100 env TSAN_OPTIONS=exitcode=66 ASAN_OPTIONS=detect_leaks=0 "$@" "$CUSIM_BUILD/$variant/shim_cases") || code=$?
+    out=$(timeout 100 env TSAN_OPTIONS=exitcode=66 ASAN_OPTIONS=detect_leaks=0 "$@" "$CUSIM_BUILD/$variant/cusim_cases") || code=$?
     printf '%s\n' "$out" | sed "s/^\(not ok\|ok\) - /&$label: /"
     case $out in
     *'not ok'*) failed=1 ;;
