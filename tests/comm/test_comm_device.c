@@ -445,7 +445,8 @@ static void transport_is_told(void)
         const char *want = i == CRM_TRANSPORT_AUTO ? there ? "nccl" : "mpi" : names[i];
         c.transport = i;
         if (ranks() > 1 && i == CRM_TRANSPORT_NCCL && !there) {
-            T_FAILS(crm_dsum_new(t_comm, device, &c, &t), CRM_ERR_CONFIG, "gpu.transport=mpi");
+            T_FAILS(crm_dsum_new(t_comm, device, &c, &t), CRM_ERR_CONFIG,
+                    crm_device_shared(device) ? "share one GPU" : "gpu.transport=mpi");
             continue;
         }
         T_OK(crm_dsum_new(t_comm, device, &c, &t));

@@ -1,42 +1,36 @@
 #!/usr/bin/env bash
 # Exact sums in device memory on the device of the shim: by MPI and by the twin of NCCL, on 2 to 4 ranks, with work done at
-# once and as late as may be; two ranks on one GPU; ranks that do not come.  timeout: 420
-set -u
-CRM_SOURCE_DIR=${CRM_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
-CRM_BUILD_DIR=${CRM_BUILD_DIR:-$CRM_SOURCE_DIR/build/release}
+# once and as late as may be; two ranks on one GPU; ranks that do not come.    timeout: 420
+. "$(dirname "$0")/build.sh"
 # shellcheck source=jobs/env.sh
 . "$CRM_SOURCE_DIR/jobs/env.sh"
 export CRM_CUDA_PLUGIN=${CRM_CUDA_PLUGIN:-$CRM_BUILD_DIR/cusim/crmpi_cuda.so}
 export CRM_TEST_DEVICE=cuda CUSIM_DEVICES=4
 tests=$CRM_BUILD_DIR/tests
-failed=0
 for f in "$CRM_CUDA_PLUGIN" "$(dirname "$CRM_CUDA_PLUGIN")/libcusim_nccl.so" "$tests/test_comm_comm_device"; do
-  if [ ! -f "$f" ]; then
-    echo "1..0 # SKIP $(basename "$f") is not built (it needs the headers of CUDA and NCCL)"
-    exit 0
-  fi
+    [ -f "$f" ] || skip_all "$(basename "$f") is not built (it needs the headers of CUDA and NCCL)"
 done
 
 # tap LABEL RANKS PROGRAM [CASE]: its lines with a label; none, a skipped one or an odd exit code is a failure
 tap() {
-  local label=$1 n=$2 code=0 out
-  shift 2
-  out=$(timeout 120 mpirun -q --oversubscribe --bind-to none -n "$n" "$tests/$@") || code=$?
-  printf '%s\n' "$out" | sed -n "s/^\(not ok\|ok\) - /&$label: /p"
-  case $out in
-  *'not ok'*) failed=1 ;;
-  *'# SKIP'*) echo "not ok - $label: skipped" && failed=1 ;;
-  *ok*) [ "$code" = 0 ] || { echo "not ok - $label: exit code $code" && failed=1; } ;;
-  *) echo "not ok - $label: no result, exit code $code" && failed=1 ;;
-  esac
+    local label=$1 n=$2 program=$tests/$3 code=0 out
+    shift 3
+    out=$(timeout 120 mpirun -q --oversubscribe --bind-to none -n "$n" "$program" "$@") || code=$?
+    printf '%s\n' "$out" | sed -n "s/^\(not ok\|ok\) - /&$label: /p"
+    case $out in
+    *'not ok'*) failed=1 ;;
+    *'# SKIP'*) not_ok "$label: skipped" ;;
+    *ok*) [ "$code" = 0 ] || not_ok "$label: exit code $code" ;;
+    *) not_ok "$label: no result, exit code $code" ;;
+    esac
 }
 
 for transport in mpi nccl; do
-  export CRM_TEST_TRANSPORT=$transport
-  for n in 2 3 4; do
-    tap "$transport, $n ranks" "$n" test_comm_comm_device
-  done
-  CUSIM_STREAMS=lazy CUSIM_ORDER=rev tap "$transport, 3 ranks, late" 3 test_comm_comm_device
+    export CRM_TEST_TRANSPORT=$transport
+    for n in 2 3 4; do
+        tap "$transport, $n ranks" "$n" test_comm_comm_device
+    done
+    CUSIM_STREAMS=lazy CUSIM_ORDER=rev tap "$transport, 3 ranks, late" 3 test_comm_comm_device
 done
 CUSIM_DEVICES=1 tap "2 ranks on one GPU" 2 test_comm_comm_device "a transport is chosen"
 CUSIM_NCCL_LOST=1 CUSIM_NCCL_TIMEOUT=1 tap "nccl, 3 ranks" 3 test_comm_comm_device_lost
