@@ -519,6 +519,84 @@ static void two_handles(void)
     ends(b);
 }
 
+/* The module that is built for the CPU takes what it has from the environment. */
+static bool simulated(void)
+{
+    crm_device *d;
+    bool yes;
+
+    if (!begins()) return false;
+    d = open_with(true);
+    yes = strstr(crm_device_name(d), " cusim ") != NULL;
+    if (!yes) T_SKIP("the devices are real: %s", crm_device_name(d));
+    ends(d);
+    return yes;
+}
+
+static crm_status open_rank(int kind, int rank, int size, crm_device **d)
+{
+    crm_device_cfg cfg = {.kind = kind, .transport = CRM_TRANSPORT_MPI};
+
+    return crm_device_open(&cfg, rank, size, d);
+}
+
+static void devices_of_a_node(void)
+{
+    crm_device *d = NULL;
+    float *x;
+
+    if (!simulated()) return;
+    setenv("CUSIM_DEVICES", "3", 1);
+    T_OK(open_rank(CRM_DEVICE_AUTO, 4, 6, &d));
+    T_CHECK(d && strncmp(crm_device_name(d), "cuda:1 ", 7) == 0 && crm_device_shared(d));
+    x = buffer(d, 30, 2);
+    add(d, x, x, 30);
+    holds(d, x, 30, 4, 2);
+    crm_device_free(&d);
+    T_OK(open_rank(CRM_DEVICE_CUDA, 2, 3, &d));
+    T_CHECK(d && strncmp(crm_device_name(d), "cuda:2 ", 7) == 0 && !crm_device_shared(d));
+    crm_device_free(&d);
+    setenv("CUSIM_DEVICES", "0", 1);
+    T_FAILS(open_rank(CRM_DEVICE_CUDA, 0, 1, &d), CRM_ERR_DEVICE, "device: cuda, but this ");
+    T_OK(open_rank(CRM_DEVICE_AUTO, 0, 1, &d));
+    T_CHECK(d && crm_device_is_host(d));
+    crm_device_free(&d);
+    unsetenv("CUSIM_DEVICES");
+    setenv("CUSIM_CAPABILITY", "75", 1);
+    T_FAILS(open_rank(CRM_DEVICE_CUDA, 0, 1, &d), CRM_ERR_DEVICE,
+            "compute capability 7.5 at most, at least 8.0 is needed");
+    unsetenv("CUSIM_CAPABILITY");
+    ends(d);
+}
+
+/* What is refused for want of memory leaves the device as it was. */
+static void memory_is_short(void)
+{
+    embed_case c = {0};
+    int64_t bytes;
+    void *p;
+
+    if (!simulated()) return;
+    c.d = open_with(true);
+    embed_fill(&c);
+    embed(&c, 10);
+    bytes = used(c.d).bytes;
+    setenv("CUSIM_MEMORY", "200000", 1);
+    T_FAILS(crm_buf_new(c.d, 300000, &p), CRM_ERR_NOMEM, "0.3 MiB wanted");
+    T_CHECK(p == NULL);
+    setenv("CUSIM_MEMORY", "1", 1);
+    T_FAILS(crm_op_embed_bwd(c.d, &(crm_tensor){c.code, CRM_I32, 1, {ROWS_MAX}, 1},
+                             &(crm_tensor){c.dy, CRM_F32, 2, {ROWS_MAX, EMBED}, EMBED},
+                             &(crm_lanes){.n = 1, .rows = ROWS_MAX, .stride = CODES * EMBED},
+                             &(crm_tensor){c.table, CRM_F32, 2, {CODES, EMBED}, EMBED}),
+            CRM_ERR_NOMEM, "out of GPU memory");
+    unsetenv("CUSIM_MEMORY");
+    T_EQ_I(used(c.d).bytes, bytes);
+    embed(&c, ROWS_MAX);
+    embed_holds(&c, ROWS_MAX);
+    ends(c.d);
+}
+
 /* CRM_CUDA_PLUGIN, else BUILD/cusim/crmpi_cuda.so for this program in BUILD/tests. */
 static bool find_module(void)
 {
@@ -548,6 +626,8 @@ int main(int argc, char **argv)
                                    {"scratch memory grows in a graph", scratch_grows},
                                    {"usage, ranges, what was found", usage_and_ranges},
                                    {"two handles", two_handles},
+                                   {"devices of a node", devices_of_a_node},
+                                   {"memory is short", memory_is_short},
                                    {NULL, NULL}};
 
     crm_log_setup(CRM_LOG_WARN, 0);
