@@ -494,6 +494,61 @@ static void mistakes(void)
     crm_device_free(&d);
 }
 
+/* ---- cuDNN ---- */
+
+/* Each sample alone has the bits it has among others; 300 are more than a call of cuDNN takes. */
+static void check_samples(crm_device *d, crm_act f)
+{
+    net t = {300, {6, 3, 1, f}, 4, 8, 0}, one = t;
+    arrays a = arrays_new(&t), b;
+    const int64_t samples[] = {0, 1, 255, 256, 299};
+
+    one.n = 1;
+    forward(d, &t, &a);
+    backward(d, &t, &a);
+    b = a;
+    b.y = nan_floats(a.out * a.ldy);
+    b.dx = nan_floats(t.p.steps * a.ldx);
+    for (int i = 0; i < 5; i++) {
+        b.x = a.x + samples[i] * t.p.steps * a.ldx;
+        b.dy = a.dy + samples[i] * a.out * a.ldy;
+        forward(d, &one, &b);
+        backward(d, &one, &b);
+        T_EQ_I(other_bits(b.y, a.y + samples[i] * a.out * a.ldy, a.out * a.ldy), 0);
+        T_EQ_I(other_bits(b.dx, a.dx + samples[i] * t.p.steps * a.ldx, t.p.steps * a.ldx), 0);
+    }
+    crm_mem_free(b.y);
+    crm_mem_free(b.dx);
+    arrays_free(&a);
+}
+
+/* gpu.cudnn: on, on the module that CRM_CUDA_PLUGIN names; without the library its own kernels. */
+static void by_cudnn(void)
+{
+    crm_device_cfg cfg = {.kind = CRM_DEVICE_CUDA,
+                          .math = CRM_GPU_FP32,
+                          .cudnn = CRM_GPU_ON,
+                          .transport = CRM_TRANSPORT_MPI,
+                          .bucket = 1 << 20,
+                          .timeout = 60};
+    crm_device *d = NULL;
+    crm_hash *bits = NULL;
+
+    if (!getenv("CRM_CUDA_PLUGIN")) {
+        T_SKIP("CRM_CUDA_PLUGIN names no module");
+        return;
+    }
+    T_OK(crm_device_open(&cfg, 0, 1, &d));
+    T_OK(crm_hash_new(&bits));
+    if (!d || !bits) abort();
+    check_forward(d, bits);
+    check_gradients(d, bits);
+    check_samples(d, CRM_ACT_RELU);
+    check_samples(d, CRM_ACT_TANH);
+    crm_hash_free(&bits);
+    crm_device_free(&d);
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {
@@ -503,6 +558,7 @@ int main(int argc, char **argv)
         {"zeros may be skipped", zeros_may_be_skipped},
         {"lanes of samples", lanes_of_samples},
         {"no samples", no_samples},
+        {"by cuDNN", by_cudnn},
         {"mistakes are refused", mistakes},
         {NULL, NULL},
     };
