@@ -16,10 +16,11 @@ static const int64_t LEAVES[] = {1, 2, 3, 4, 5, 7, 8, 16};
 enum { N_LEAVES = sizeof LEAVES / sizeof *LEAVES };
 
 static crm_device *device;
+static int transport = CRM_TRANSPORT_MPI;
 static crm_device_cfg options = {.kind = CRM_DEVICE_CPU,
                                  .math = CRM_GPU_FP32,
                                  .graph = true,
-                                 .transport = CRM_TRANSPORT_MPI,
+                                 .transport = CRM_TRANSPORT_AUTO,
                                  .bucket = 1 << 20,
                                  .timeout = 60};
 
@@ -85,7 +86,7 @@ static crm_dsum_cfg shape(int64_t n_leaves, int64_t width, int64_t bucket)
                           .width = width,
                           .bucket = bucket,
                           .exact = true,
-                          .transport = options.transport,
+                          .transport = transport,
                           .timeout = options.timeout};
 }
 
@@ -464,7 +465,7 @@ static crm_status open_device(void)
     const char *want = getenv("CRM_TEST_TRANSPORT"), *kind = getenv("CRM_TEST_DEVICE");
 
     for (int i = 0; want && i < CRM_TRANSPORT_COUNT; i++)
-        if (strcmp(want, names[i]) == 0) options.transport = i;
+        if (strcmp(want, names[i]) == 0) transport = i;
     if (kind && strcmp(kind, "cuda") == 0) options.kind = CRM_DEVICE_CUDA;
     return crm_device_open(&options, crm_comm_node_rank(t_comm), crm_comm_node_size(t_comm),
                            &device);
