@@ -136,6 +136,32 @@ static void same_graph(void)
     crm_device_free(&d);
 }
 
+/* The transport between devices, a device for each rank. */
+static void over_nccl(void)
+{
+    way how = {.threads = 1, .whole = true, .rows = FEW};
+    crm_comm *alone = NULL;
+
+    if (crm_comm_size(t_comm) == 1) {
+        T_SKIP("one rank needs no transport");
+        return;
+    }
+    T_CHECK(setenv("CUSIM_DEVICES", "4", 1) == 0);
+    how.device = open_device(true);
+    T_CHECK(!crm_device_shared(how.device));
+    T_OK(crm_comm_split(t_comm, crm_comm_rank(t_comm), &alone));
+    fit_one(alone, how, SETS(TINY), &first);
+    how.nccl = true;
+    fit_one(t_comm, how, SETS(TINY), &again);
+    same(&first, &again);
+    how.resident = true;
+    fit_one(t_comm, how, SETS(TINY), &again);
+    same(&first, &again);
+    crm_device_free(&how.device);
+    unsetenv("CUSIM_DEVICES");
+    crm_comm_free(&alone);
+}
+
 static void with_memory(int64_t bytes)
 {
     char text[32];
@@ -198,10 +224,13 @@ static void stops_with_a_name(void)
 
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {
-        {"all branches and heads", all_branches}, {"other branches", other_branches},
-        {"a graph runs again", same_graph},       {"rows stay where there is room", rows_stay},
-        {"stops with a name", stops_with_a_name}, {NULL, NULL}};
+    static const t_case cases[] = {{"all branches and heads", all_branches},
+                                   {"other branches", other_branches},
+                                   {"a graph runs again", same_graph},
+                                   {"rows stay where there is room", rows_stay},
+                                   {"the same over NCCL", over_nccl},
+                                   {"stops with a name", stops_with_a_name},
+                                   {NULL, NULL}};
 
     if (!find_module(argv[0])) {
         printf("1..0 # SKIP the CUDA module built for the CPU (cusim/crmpi_cuda.so) is not here\n");
