@@ -225,21 +225,27 @@ template <int FORM> static void text_max(cudaStream_t stream, const text_panel *
 static CRM_KERNEL CRM_BOUNDS(TEXT_THREADS)
     k_text_narrow(int64_t n, const float *from, __nv_bfloat16 *to)
 {
+    CRM_UNROLL_N(4)
     for (int64_t i = (int64_t)blockIdx.x * TEXT_THREADS + threadIdx.x; i < n;
          i += (int64_t)gridDim.x * TEXT_THREADS)
         to[i] = __float2bfloat16_rn(from[i]);
 }
 
-/* x [row][e] = vector of each token of the batch, zeros for none.  8 e bytes a token. */
+/* x [n][e] = vector of each token of the batch, zeros for none; a warp a token.  8 e bytes a token.
+ */
 static CRM_KERNEL CRM_BOUNDS(TEXT_THREADS)
     k_text_vectors(int64_t n, const int32_t *token, const float *table, int64_t ldt, int64_t v,
                    int64_t e, float *x)
 {
-    for (int64_t i = (int64_t)blockIdx.x * TEXT_THREADS + threadIdx.x; i < n * e;
-         i += (int64_t)gridDim.x * TEXT_THREADS) {
-        int32_t t = token[i / e];
+    int64_t warps = (int64_t)gridDim.x * TEXT_THREADS / 32;
 
-        x[i] = t > 0 && t < v ? table[t * ldt + i % e] : 0.0f;
+    for (int64_t i = ((int64_t)blockIdx.x * TEXT_THREADS + threadIdx.x) / 32; i < n; i += warps) {
+        int32_t t = token[i];
+        bool in = t > 0 && t < v;
+
+        CRM_UNROLL_N(2)
+        for (int64_t c = threadIdx.x % 32; c < e; c += 32)
+            x[i * e + c] = in ? table[t * ldt + c] : 0.0f;
     }
 }
 
@@ -283,7 +289,7 @@ static crm_status text_rows(text_batch *b)
     b->x = table + b->w->table.ld;
     if (b->words || n == 0) return CRM_OK;
     CUDA_SCRATCH(b->s, CUDA_TEXT_PLACE, x, n * e);
-    CRM_LAUNCH(k_text_vectors, cuda_blocks(n * e, TEXT_THREADS, 65536), TEXT_THREADS, 0,
+    CRM_LAUNCH(k_text_vectors, cuda_blocks(n, TEXT_THREADS / 32, 65536), TEXT_THREADS, 0,
                b->s->stream, n, b->p->token, table, b->w->table.ld, v, e, x);
     CUDA_LAUNCHED(k_text_vectors);
     b->x = x;
@@ -323,7 +329,7 @@ static crm_status text_products(const text_batch *b, int k, int64_t f, int64_t w
     if (p.m == 0) return CRM_OK;
     CRM_TRY(cuda_multiply(b->s, &p));
     if (b->form != TEXT_BF16) return CRM_OK;
-    CRM_LAUNCH(k_text_narrow, cuda_blocks(p.m * p.n, TEXT_THREADS, 65536), TEXT_THREADS, 0,
+    CRM_LAUNCH(k_text_narrow, cuda_blocks(p.m * p.n, 4 * TEXT_THREADS, 65536), TEXT_THREADS, 0,
                b->s->stream, p.m * p.n, p.c, b->narrow);
     CUDA_LAUNCHED(k_text_narrow);
     return CRM_OK;
