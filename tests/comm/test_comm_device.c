@@ -178,6 +178,15 @@ static void check_blocks(crm_dsum *t, int64_t width)
     crm_buf_free(device, at);
 }
 
+/* Behind what was enqueued, without a look at the transport: operations wait for it by themselves.
+ */
+static crm_status wait_for_operations(crm_dsum *t)
+{
+    float any;
+
+    return crm_buf_download(device, crm_dsum_sum(t), &any, sizeof any);
+}
+
 static void check_sum(const crm_dsum_cfg *c, const float *want)
 {
     static const int64_t STEPS[] = {0, 1000, 4096};
@@ -189,7 +198,7 @@ static void check_sum(const crm_dsum_cfg *c, const float *want)
     for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
         produce(t, c, STEPS[i]);
         T_OK(crm_dsum_finish(t));
-        T_OK(crm_dsum_wait(t));
+        T_OK(i == 0 ? wait_for_operations(t) : crm_dsum_wait(t));
         take_pieces(t, got, c->width);
         check_pieces(t, got, want);
     }
