@@ -23,7 +23,7 @@ typedef struct embed_sort {
     int32_t *large;      /* by 32 places: where a segment of several chunks begins, or -1 */
 } embed_sort;
 
-/* key = code, or v for rows that are left out; bound [lanes + 1]. */
+/* key = code, or v for rows that are left out; bound [lanes + 1].  8 bytes a row; 12 registers. */
 static CRM_KERNEL CRM_BOUNDS(EMBED_THREADS)
     k_embed_keys(int64_t n, const int32_t *code, int64_t ldcode, int32_t least, uint32_t v,
                  cuda_lanes lanes, const int64_t *first, uint32_t *key, int64_t *bound)
@@ -112,7 +112,8 @@ CRM_DEVICE void embed_chunk(const embed_sort &s, int64_t begin, uint32_t key, in
 }
 
 /* Sums of the chunks that begin at the 32 places of a warp: into the table where a segment is one
- * chunk, else into part.  Reads 4 e bytes a row of dy and 8 e a distinct row of the table. */
+ * chunk, else into part.  Limited by bytes: 4 e a row of dy, 8 e a distinct row of the table; 48
+ * registers. */
 template <int V> static CRM_KERNEL CRM_BOUNDS(EMBED_THREADS) k_embed_sum(embed_sort s)
 {
     int64_t group = ((int64_t)blockIdx.x * EMBED_THREADS + threadIdx.x) / 32;
@@ -159,7 +160,9 @@ template <int V> static CRM_KERNEL CRM_BOUNDS(EMBED_THREADS) k_embed_sum(embed_s
     }
 }
 
-/* Adds up the chunks of segments of several, in order; a warp each. */
+/* Adds up the chunks of segments of several, in order; a warp each.  4 e bytes a chunk; 32
+ * registers.
+ */
 static CRM_KERNEL CRM_BOUNDS(EMBED_THREADS) k_embed_chunks(embed_sort s)
 {
     int64_t group = ((int64_t)blockIdx.x * EMBED_THREADS + threadIdx.x) / 32, at, end;

@@ -31,7 +31,8 @@ typedef enum text_form { TEXT_F32, TEXT_ROUND, TEXT_BF16 } text_form;
 
 /* ---- weights in the order of products ---- */
 
-/* w [filters][e][taps] of each kernel into [panel][taps][filters of the panel][e]. */
+/* w [filters][e][taps] of each kernel into [panel][taps][filters of the panel][e].  8 bytes a
+ * weight; 36 registers. */
 static CRM_KERNEL CRM_BOUNDS(TEXT_THREADS) k_text_turn(cuda_text_turn t)
 {
     int k = (int)blockIdx.y;
@@ -157,7 +158,7 @@ CRM_DEVICE void text_better(text_best &b, float sum, int p)
 
 /* A thread a document and filter; TAPS 0: any width.  Each token costs a thread TAPS loads of 4 (2)
  * bytes, side by side in a warp: limited by the second-level cache, 4 taps filters bytes a token
- * and kernel. */
+ * and kernel.  At most 44 registers. */
 template <int TAPS, int FORM> static CRM_KERNEL CRM_BOUNDS(TEXT_THREADS) k_text_max(text_panel t)
 {
     int64_t doc = (int64_t)blockIdx.x * blockDim.y + threadIdx.y;
@@ -221,7 +222,7 @@ template <int FORM> static void text_max(cudaStream_t stream, const text_panel *
 
 /* ---- products ---- */
 
-/* Rounds n products.  6 bytes each. */
+/* Rounds n products.  6 bytes each; 15 registers. */
 static CRM_KERNEL CRM_BOUNDS(TEXT_THREADS)
     k_text_narrow(int64_t n, const float *from, __nv_bfloat16 *to)
 {
@@ -231,8 +232,8 @@ static CRM_KERNEL CRM_BOUNDS(TEXT_THREADS)
         to[i] = __float2bfloat16_rn(from[i]);
 }
 
-/* x [n][e] = vector of each token of the batch, zeros for none; a warp a token.  8 e bytes a token.
- */
+/* x [n][e] = vector of each token of the batch, zeros for none; a warp a token.  8 e bytes a token;
+ * 26 registers. */
 static CRM_KERNEL CRM_BOUNDS(TEXT_THREADS)
     k_text_vectors(int64_t n, const int32_t *token, const float *table, int64_t ldt, int64_t v,
                    int64_t e, float *x)

@@ -96,7 +96,7 @@ CRM_DEVICE void text_hit_add(const text_sums &t, const text_hit<TAPS> &h, int sr
 }
 
 /* Grid: (lane and chunk, filters by TEXT_WARPS, tiles of taps and columns).  4 e taps bytes a hit,
- * from the first- or second-level cache; as many fused multiply-adds. */
+ * from the first- or second-level cache; as many fused multiply-adds.  46 registers. */
 template <int TAPS> static CRM_KERNEL CRM_BOUNDS(TEXT_THREADS, 4) k_text_sums(text_sums t)
 {
     int64_t f = (int64_t)blockIdx.y * TEXT_WARPS + threadIdx.x / 32;
@@ -128,7 +128,8 @@ template <int TAPS> static CRM_KERNEL CRM_BOUNDS(TEXT_THREADS, 4) k_text_sums(te
     if (c == 0 && tap == 0) to[t.filters * t.taps * t.e + f] = bias;
 }
 
-/* Adds the chunks of each lane (blockIdx.y) in order.  4 bytes a chunk and element. */
+/* Adds the chunks of each lane (blockIdx.y) in order.  4 bytes a chunk and element; 40 registers.
+ */
 static CRM_KERNEL CRM_BOUNDS(TEXT_THREADS) k_text_chunks(text_sums t)
 {
     int64_t l = blockIdx.y, size = text_part_size(t), weights = size - t.filters;
@@ -288,7 +289,8 @@ CRM_DEVICE void ref_put(float *part, int k, int f, const float2 (&acc)[REF_EACH]
 /* A block has a chunk of documents and all filters: their gradients stay in registers, the vectors
  * of a document are copied into shared memory while those of the one before are used.  16 KB from
  * the second-level cache and 0.4 MFLOP a document, 200 KB written a chunk; limited by reads of
- * shared memory, 256 bytes a hit and tap. */
+ * shared memory, 256 bytes a hit and tap.  128 registers, 36 KB shared: one block a multiprocessor.
+ */
 static CRM_KERNEL CRM_BOUNDS(REF_THREADS, 1) k_text_reference(text_reference p)
 {
     CRM_SHARED(ref_shared, s, );
@@ -452,7 +454,7 @@ CRM_DEVICE void text_rows_of(const text_tokens &t, int k, int64_t doc, int row, 
 
 /* dx of all tokens.  Grid: (documents, rows by TEXT_WARPS TEXT_ROWS).  4 e bytes of weights and as
  * many fused multiply-adds a hit and tap, from the first- or second-level cache; 4 e bytes written
- * a token. */
+ * a token.  56 registers. */
 static CRM_KERNEL CRM_BOUNDS(TEXT_THREADS, 4) k_text_tokens(text_tokens t)
 {
     int64_t doc = blockIdx.x, at = t.first[doc];
