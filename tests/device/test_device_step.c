@@ -1,6 +1,6 @@
 /* test_device_step.c - operations of a step beside the net, on every device: sums over vectors,
  * norm, updates with live numbers.  The expected values are plain loops here; all of them must be
- * met to the bit.
+ * met to the bit.  Also what a label does that is none.
  *
  * timeout: 300 */
 #include "devices_testing.h"
@@ -373,6 +373,38 @@ static void live_numbers(void)
     on_all_devices(check_live);
 }
 
+/* ---- a label that is none ---- */
+
+/* Refused where labels are looked at first, else the loss of its lane is NaN, so that it is seen.
+ */
+static void check_label(crm_device *d, crm_hash *bits)
+{
+    float z[4 * 3] = {0, 1, 2, 1, 0, 3, 2, 2, 2, 5, 0, 1}, dz[4 * 3];
+    int32_t label[4] = {0, 3, 1, 2};
+    double loss[2] = {7, 7};
+    const crm_lanes lanes = {.n = 2, .rows = 2, .stride = 1};
+    held_arrays m = {.d = d};
+    crm_tensor tz = on_device(&m, strided(z, 4, 3, 3)), tdz = on_device(&m, strided(dz, 4, 3, 3)),
+               tl = on_device(&m, crm_tensor_1d(loss, CRM_F64, 2));
+    crm_loss p = {.label = array_on_device(&m, label, 4, sizeof *label), .scale = 1};
+
+    if (exact_bits(d)) {
+        T_FAILS(crm_op_ce_loss(d, &tz, &p, &lanes, &tl, &tdz), CRM_ERR_ARG, "label 3 of row 1");
+        return;
+    }
+    T_OK(crm_op_ce_loss(d, &tz, &p, &lanes, &tl, &tdz));
+    bring_back(&m);
+    let_go(&m);
+    T_CHECK(isnan(loss[0]) && isfinite(loss[1]) && loss[1] > 0);
+    T_CHECK(dz[3] == 0 && dz[4] == 0 && dz[5] == 0 && dz[0] < 0 && dz[11] < 0);
+    add_bits(bits, dz, 12);
+}
+
+static void labels_too_large(void)
+{
+    on_all_devices(check_label);
+}
+
 /* ---- mistakes ---- */
 
 static void rows_outside(crm_device *d)
@@ -423,7 +455,8 @@ static void mistakes(void)
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {
-        {"sums of vectors", sums_of_vectors}, {"norms", norms}, {"live numbers", live_numbers},
+        {"sums of vectors", sums_of_vectors}, {"norms", norms},
+        {"live numbers", live_numbers},       {"labels too large", labels_too_large},
         {"mistakes are refused", mistakes},   {NULL, NULL},
     };
 
