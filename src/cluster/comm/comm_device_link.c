@@ -16,13 +16,16 @@ enum { NAME = 64 };
 
 typedef struct gpu_name { /* which GPU a rank has, as far as its name says */
     char host[NAME], device[NAME];
-    int32_t shared, offered;
+    char missing[2 * NAME]; /* why it has no NCCL; empty: it has */
+    int32_t shared;
 } gpu_name;
 
 static gpu_name name_of(const crm_dsum *t)
 {
-    gpu_name g = {.shared = crm_device_shared(t->d), .offered = crm_link_offered(t->d, NULL)};
+    gpu_name g = {.shared = crm_device_shared(t->d)};
+    const char *why = NULL;
 
+    if (!crm_link_offered(t->d, &why)) snprintf(g.missing, sizeof g.missing, "%s", why);
     crm_comm_host(g.host, sizeof g.host);
     snprintf(g.device, sizeof g.device, "%s", crm_device_name(t->d));
     return g;
@@ -42,17 +45,16 @@ static int sharers(const gpu_name *all, int size, int at)
 static crm_status judge(const crm_dsum *t, const gpu_name *all, bool *possible)
 {
     bool must = t->cfg.transport == CRM_TRANSPORT_NCCL;
-    const char *why = NULL;
 
     *possible = true;
-    crm_link_offered(t->d, &why);
     for (int q = 0; q < t->comm->size && *possible; q++) {
         int n = sharers(all, t->comm->size, q);
-        *possible = all[q].offered && n == 1;
-        CRM_CHECK(!must || all[q].offered, CRM_ERR_CONFIG,
-                  "gpu.transport=nccl, but rank %d (%s on node %s) has no NCCL%s%s; set "
+        bool offered = all[q].missing[0] == '\0';
+        *possible = offered && n == 1;
+        CRM_CHECK(!must || offered, CRM_ERR_CONFIG,
+                  "gpu.transport=nccl, but rank %d (%s on node %s) has no NCCL: %s; set "
                   "gpu.transport=mpi or auto",
-                  q, all[q].device, all[q].host, why ? ": " : "", why ? why : "");
+                  q, all[q].device, all[q].host, all[q].missing);
         CRM_CHECK(!must || n == 1, CRM_ERR_CONFIG,
                   "%d ranks of node %s share one GPU: NCCL needs a GPU for each; start one rank a "
                   "GPU or set gpu.transport=mpi",
