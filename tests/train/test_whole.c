@@ -139,6 +139,20 @@ static void nothing_in_blocks(void)
     crm_comm_free(&alone);
 }
 
+/* One rank lane by lane, the others in one call. */
+static void places_differ(void)
+{
+    if (crm_comm_size(t_comm) == 1) {
+        T_SKIP("one rank");
+        return;
+    }
+    fit_one(t_comm, (way){.whole = crm_comm_rank(t_comm) > 0, .threads = 1}, SETS(SMALL),
+            &whole_all);
+    T_EQ_I(whole_all.st, CRM_ERR_DEVICE);
+    T_CHECK(strstr(whole_all.text, "some ranks of this fit have a GPU") != NULL);
+    crm_err_clear();
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"all branches and heads", all_branches},
@@ -149,6 +163,7 @@ int main(int argc, char **argv)
                                    {"what is not finite has the same name", same_names},
                                    {"one bad row is found", one_bad_row},
                                    {"fast mode", fast_mode},
+                                   {"some ranks have a device", places_differ},
                                    {"empty events and documents", nothing_in_blocks},
                                    {NULL, NULL}};
 

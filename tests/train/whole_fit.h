@@ -62,6 +62,7 @@ typedef struct way {
     bool whole, resident;
     bool by_itself; /* gpu.resident: auto          */
     bool listen;    /* outcome.log is wanted       */
+    bool nccl;      /* gpu.transport; else MPI     */
     int threads;
     const char *file;   /* NULL: path[FILE_PLAIN]    */
     crm_device *device; /* NULL: the CPU             */
@@ -118,7 +119,7 @@ static inline void fit_one(crm_comm *comm, way how, const char *const *sets, int
                                       : how.resident ? CRM_GPU_ON
                                                      : CRM_GPU_OFF,
                           .bucket = 4096 * sizeof(float), /* several buckets */
-                          .transport = CRM_TRANSPORT_MPI,
+                          .transport = how.nccl ? CRM_TRANSPORT_NCCL : CRM_TRANSPORT_MPI,
                           .timeout = 60};
     fitted f = {.parts = CRM_FLAT_PROFILE,
                 .whole = how.whole,

@@ -261,6 +261,17 @@ static crm_status fit_local(hybrid *h, trainer *t)
     return CRM_OK;
 }
 
+static crm_status check_places(const trainer *t)
+{
+    int64_t kind[] = {t->place.whole, !t->place.whole};
+
+    CRM_TRY(crm_comm_max_i64(t->fit->comm, kind, 2));
+    CRM_CHECK(!kind[0] || !kind[1], CRM_ERR_DEVICE,
+              "some ranks of this fit have a GPU and others none; write device: cpu, or run where "
+              "all have one");
+    return CRM_OK;
+}
+
 /* Sums of gradients between devices, for all runs of the fit. */
 static crm_status open_sum(trainer *t)
 {
@@ -272,6 +283,7 @@ static crm_status open_sum(trainer *t)
                         .transport = gpu ? gpu->transport : CRM_TRANSPORT_AUTO,
                         .timeout = gpu ? gpu->timeout : 300};
 
+    CRM_TRY(check_places(t));
     if (!t->place.whole) return CRM_OK;
     CRM_TRY(crm_dsum_new(t->fit->comm, t->worker[0].device, &cfg, &t->sum));
     crm_log_line(CRM_LOG_DEBUG, "train", "gradients on %s, transport %s",
