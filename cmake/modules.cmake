@@ -14,6 +14,10 @@ if(CRM_SANITIZE)
     list(APPEND CRM_FLAGS -fexpensive-optimizations)
   endif()
 endif()
+if(CRM_TSAN) # the CUDA module in the shim, and tests of operations on it (tests/cusim)
+  list(APPEND CRM_FLAGS -fsanitize=thread -O1 -g)
+  add_link_options(-fsanitize=thread)
+endif()
 
 # Reads src/LAYERS into CRM_MODULES, CRM_DEPS_<module> and CRM_WING_<module>.
 function(crm_read_layers)
