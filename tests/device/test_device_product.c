@@ -25,6 +25,7 @@ static const layer layers[] = {
     {129, 65, 257, 3, CRM_ACT_RELU},  {64, 64, 64, 0, CRM_ACT_SIGMOID},
     {17, 130, 16, 4, CRM_ACT_SILU},   {257, 16, 20, 0, CRM_ACT_NONE},
     {5, 33, 513, 1, CRM_ACT_NONE},    {700, 64, 48, 0, CRM_ACT_RELU},
+    {4200, 100, 18, 1, CRM_ACT_RELU}, {4200, 20, 100, 0, CRM_ACT_NONE},
     {16500, 40, 17, 0, CRM_ACT_RELU}, {16500, 20, 36, 0, CRM_ACT_NONE},
     {5600, 300, 18, 1, CRM_ACT_NONE}, {5600, 20, 260, 0, CRM_ACT_RELU},
 };

@@ -12,26 +12,26 @@
 #include "cuda_math.h"
 #include "cuda_tile.h"
 
-/* Tiles: for large results, for up to 64 columns, for few rows or blocks, for up to 8 columns.
- * Registers (compute capability 8.0 and 9.0) and shared memory of k_product, by ptxas; nothing
- * spills:
+/* Tiles: for large results, for up to 64 columns, for fewer blocks, for still fewer, for up to 8
+ * columns.  Registers (compute capability 8.0 and 9.0) and shared memory of k_product, by ptxas;
+ * nothing spills:
  *
- *     tile_large  128, 41 KB, 16 warps a multiprocessor    core_large  110, 31 KB, 16 warps
- *     tile_tall   126, 31 KB, 16                           core_small   62, 10 KB, 16 and more
- *     tile_small   80, 10 KB, 24
- *     tile_narrow  80, 22 KB, 24
+ *     tile_large   128, 41 KB, 16 warps a multiprocessor    core_large   112, 31 KB, 16 warps
+ *     tile_tall    126, 31 KB, 16                           core_middle  112, 21 KB, 16
+ *     tile_middle  114, 21 KB, 16                           core_small    62, 10 KB, 32
+ *     tile_small    80, 10 KB, 24
+ *     tile_narrow   80, 22 KB, 24
  *
- * and of k_outer: sum_large 85, 18 KB, tile_small 80, 10 KB, core_sum 122, 18 KB, core_small 72,
- * 10 KB.  A step of a thread of tile_large reads 16 times 16 bytes of shared memory for 256 fmaf.
- */
+ * and of k_outer: tile_middle 85, 18 KB; tile_small 80, 10 KB; core_middle 122, 18 KB; core_small
+ * 72, 10 KB.  A thread of tile_large reads shared memory 16 times, 16 bytes each, for 256 fmaf. */
 using tile_large = fma_tile<128, 128, 8, 8, 2>;
 using tile_tall = fma_tile<128, 64, 8, 4, 2>;
+using tile_middle = fma_tile<64, 64, 4, 4, 2>;
 using tile_small = fma_tile<32, 32, 2, 2, 3>;
 using tile_narrow = fma_tile<128, 8, 2, 2, 3>;
 using core_large = mma_tile<128, 64, 4, 2, 2>;
+using core_middle = mma_tile<64, 64, 2, 2, 4>;
 using core_small = mma_tile<32, 32, 2, 2, 4>;
-using sum_large = fma_tile<64, 64, 4, 4, 2>;
-using core_sum = mma_tile<64, 64, 2, 2, 4>;
 
 /* Blocks that keep a GPU busy: with fewer, smaller tiles are taken. */
 enum { ENOUGH_BLOCKS = 128 };
@@ -132,16 +132,25 @@ static bool in_tf32(const cuda_state *s, int64_t n, int64_t k)
     return s->cfg.math != CRM_GPU_FP32 && n >= 16 && k >= 16;
 }
 
+/* The GPU has something to do with tiles of this size. */
+template <class TILE> static bool enough(int64_t m, int64_t n, int64_t times)
+{
+    return tiles_of(m, n, TILE::BM, TILE::BN) * times >= ENOUGH_BLOCKS;
+}
+
 crm_status cuda_multiply_own(cuda_state *s, const cuda_product *p)
 {
-    if (in_tf32(s, p->n, p->k))
-        return tiles_of(p->m, p->n, 128, 64) < ENOUGH_BLOCKS ? multiply_with<core_small>(s, p)
-                                                             : multiply_with<core_large>(s, p);
-    if (p->n <= 8) return multiply_with<tile_narrow>(s, p);
-    if (tiles_of(p->m, p->n, 128, 64) < ENOUGH_BLOCKS) return multiply_with<tile_small>(s, p);
-    if (p->n <= 64 || tiles_of(p->m, p->n, 128, 128) < ENOUGH_BLOCKS)
-        return multiply_with<tile_tall>(s, p);
-    return multiply_with<tile_large>(s, p);
+    int64_t m = p->m, n = p->n;
+
+    if (in_tf32(s, n, p->k))
+        return enough<core_large>(m, n, 1)    ? multiply_with<core_large>(s, p)
+               : enough<core_middle>(m, n, 1) ? multiply_with<core_middle>(s, p)
+                                              : multiply_with<core_small>(s, p);
+    if (n <= 8) return multiply_with<tile_narrow>(s, p);
+    if (n > 64 && enough<tile_large>(m, n, 1)) return multiply_with<tile_large>(s, p);
+    return enough<tile_tall>(m, n, 1)     ? multiply_with<tile_tall>(s, p)
+           : enough<tile_middle>(m, n, 1) ? multiply_with<tile_middle>(s, p)
+                                          : multiply_with<tile_small>(s, p);
 }
 
 crm_status cuda_multiply(cuda_state *s, const cuda_product *p)
@@ -283,13 +292,13 @@ template <class TILE> static crm_status outer_with(cuda_state *s, const round_of
 
 static crm_status one_round(cuda_state *s, const round_of *r)
 {
-    bool few = tiles_of(r->o.m, r->o.n, 64, 64) * (r->end - r->begin) < ENOUGH_BLOCKS;
+    bool many = enough<tile_middle>(r->o.m, r->o.n, r->end - r->begin);
     dim3 grid(cuda_blocks(r->o.m * r->o.n + r->o.m, 256, 1024), (unsigned)r->lanes.n);
 
     if (s->cfg.math != CRM_GPU_FP32 && r->o.m >= 16 && r->o.n >= 16)
-        CRM_TRY(few ? outer_with<core_small>(s, r) : outer_with<core_sum>(s, r));
+        CRM_TRY(many ? outer_with<core_middle>(s, r) : outer_with<core_small>(s, r));
     else
-        CRM_TRY(few ? outer_with<tile_small>(s, r) : outer_with<sum_large>(s, r));
+        CRM_TRY(many ? outer_with<tile_middle>(s, r) : outer_with<tile_small>(s, r));
     if (!r->part) return CRM_OK;
     CRM_LAUNCH(k_add_chains, grid, 256, 0, s->stream, *r);
     CUDA_LAUNCHED(k_add_chains);
