@@ -147,14 +147,14 @@ static crm_status run_local(run *r, const crm_view *view)
     return t->place.whole ? crm_engine_whole(r, &r->engine) : crm_engine_leaves(r, &r->engine);
 }
 
-/* "; 12.3 MiB on cuda:0", or nothing. */
+/* What this process holds on the device, graphs and earlier models included; or nothing. */
 static const char *device_memory(const trainer *t, char *out, size_t cap)
 {
     crm_device_usage use;
 
     out[0] = '\0';
     if (!t->place.whole || crm_device_use(t->worker[0].device, &use) || use.bytes < 0) return out;
-    snprintf(out, cap, "; the device holds %.1f MiB for it", (double)use.bytes / (1 << 20));
+    snprintf(out, cap, "; %.1f MiB of device memory are in use", (double)use.bytes / (1 << 20));
     return out;
 }
 
