@@ -91,6 +91,90 @@ static void gradients(void)
     text_each(near_slopes);
 }
 
+/* ---- rows further apart than they are long ---- */
+
+enum { APART = 3 };
+/* [n][d] of 4 bytes into rows APART further apart, sentinels between. */
+static float *spread(const void *from, int64_t n, int64_t d)
+{
+    float *to = text_new(n * (d + APART), sizeof *to);
+
+    for (int64_t i = 0; i < n * (d + APART); i++)
+        to[i] = TEXT_SENTINEL;
+    for (int64_t i = 0; from && i < n; i++)
+        memcpy(to + i * (d + APART), (const char *)from + 4 * i * d, 4 * (size_t)d);
+    return to;
+}
+
+/* Elements of the rows that are not those of want, and sentinels that are gone. */
+static int64_t differ(const float *got, const void *want, int64_t n, int64_t d)
+{
+    int64_t other = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        const float *row = got + i * (d + APART);
+
+        other += memcmp(row, (const char *)want + 4 * i * d, 4 * (size_t)d) != 0;
+        for (int64_t j = 0; j < APART; j++)
+            other += row[d + j] != TEXT_SENTINEL;
+    }
+    return other;
+}
+
+static crm_tensor rows_apart(held_arrays *m, float *data, crm_dtype t, int64_t n, int64_t d)
+{
+    crm_tensor x = crm_tensor_2d(data, t, n, d);
+
+    x.ld = d + APART;
+    x.data = array_on_device(m, data, n * x.ld, sizeof *data);
+    return x;
+}
+
+/* y, arg, dy, table and the table's gradient; one lane of all documents. */
+static void same_apart(crm_device *d, const text_net *n, const text_out *o)
+{
+    held_arrays m = {.d = d};
+    int64_t docs = n->s.docs, v = n->s.v, e = n->s.e, all[] = {0, docs};
+    float *table = spread(n->par, v, e), *dtable = spread(NULL, v, e);
+    float *y = spread(NULL, docs, n->columns), *arg = spread(NULL, docs, n->columns);
+    float *dy = spread(n->dy, docs, n->columns), *grad = text_new(n->params, sizeof *grad);
+    crm_text_conv p = text_on_device(&m, text_conv_of(n, CRM_ACT_TANH));
+    crm_text_weights w = text_weights(n, array_on_device(&m, n->par, n->params, sizeof *n->par));
+    crm_text_weights dw = text_weights(n, array_on_device(&m, grad, n->params, sizeof *grad));
+    crm_tensor ty = rows_apart(&m, y, CRM_F32, docs, n->columns);
+    crm_tensor targ = rows_apart(&m, arg, CRM_I32, docs, n->columns);
+    crm_tensor tdy = rows_apart(&m, dy, CRM_F32, docs, n->columns);
+    crm_lanes lanes = {.n = 1, .rows = docs};
+    text_net one = *n;
+    text_out dense;
+
+    for (int64_t i = 0; i < v; i++)
+        memset(dtable + i * (e + APART), 0, (size_t)e * sizeof *dtable);
+    w.table = rows_apart(&m, table, CRM_F32, v, e);
+    dw.table = rows_apart(&m, dtable, CRM_F32, v, e);
+    T_OK(crm_op_text_conv(d, &p, &w, &ty, &targ));
+    T_OK(crm_op_text_conv_bwd(d, &p, &w, &targ, &tdy, &lanes, &dw, true));
+    bring_back(&m);
+    let_go(&m);
+    T_EQ_I(differ(y, o->y, docs, n->columns) + differ(arg, o->arg, docs, n->columns), 0);
+    one.s.lanes = 1;
+    one.lane_first = all;
+    dense = text_run(d, &one, CRM_ACT_TANH, true);
+    T_EQ_I(differ(dtable, dense.grad, v, e), 0);
+    text_out_free(&dense);
+    crm_mem_free(table);
+    crm_mem_free(dtable);
+    crm_mem_free(y);
+    crm_mem_free(arg);
+    crm_mem_free(dy);
+    crm_mem_free(grad);
+}
+
+static void strided(void)
+{
+    text_each(same_apart);
+}
+
 /* One filter of width 2 over two-component vectors. */
 typedef struct hand {
     float table[3 * 2], w[2 * 2], b;
@@ -310,6 +394,7 @@ int main(int argc, char **argv)
     static const t_case cases[] = {{"values", values},
                                    {"long documents", long_documents},
                                    {"gradients", gradients},
+                                   {"rows apart", strided},
                                    {"worked by hand", worked_by_hand},
                                    {"equal, NaN and flushed windows", extremes},
                                    {"gradients of 0, flushed gradients", extremes_back},
