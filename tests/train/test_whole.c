@@ -32,6 +32,7 @@ static void all_branches(void)
     compare(SETS(SMALL, HEADS, "train.epochs=5", "train.patience=2", "model.dropout=0.2",
                  "model.embed_dropout=0.1", "model.branch_dropout=0.1", "optim.clip_norm=0.5",
                  "optim.weight_decay=0.1", "train.class_weight=balanced", "optim.lr=0.02"));
+    T_CHECK(crm_comm_rank(t_comm) > 0 || strstr(kept_all.log, "of validation rows stay in"));
 }
 
 static void other_branches(void)

@@ -79,10 +79,10 @@ typedef struct resident {
     int64_t bytes;
 } resident;
 
-/* *out NULL: the rows are not kept, which the log says.  CRM_ERR_CONFIG: gpu.resident is on and
- * they do not fit. */
-CRM_CHECKED crm_resident_new(const trainer *t, const crm_view *view, const crm_matrix *m,
-                             resident **out);
+/* what: "training", "validation".  *out NULL: the rows are not kept, which the log says.
+ * CRM_ERR_CONFIG: gpu.resident is on and they do not fit. */
+CRM_CHECKED crm_resident_new(const trainer *t, const char *what, const crm_view *view,
+                             const crm_matrix *m, resident **out);
 /* Where the rows at positions pos[n] stand (negative: padding): places[crm_resident_places(n)], and
  * firsts as crm_block_rows_fill gives them.  Thread-safe. */
 int64_t crm_resident_places(int64_t n);

@@ -13,6 +13,7 @@ enum { SUM_LOSS, SUM_WEIGHT, SUM_HEAD };
 typedef struct scratch {
     piece rows;              /* of one call */
     double *proba, **probas; /* of the first head; [heads], NULL but for that */
+    int64_t *places;         /* of rows that stay in the device; NULL: none do */
     double *loss;            /* [lanes of a call][heads] */
     int64_t *count;          /* [most classes] */
 } scratch;
@@ -22,6 +23,7 @@ typedef struct evaluation {
     const heads *heads;
     const crm_view *view;
     const crm_matrix *matrix;
+    const resident *resident;
     const float *w;              /* where the net computes */
     int64_t lane_rows, max_rows; /* of a lane, of a call */
     double *scale;               /* [heads] undoes the heads' weights */
@@ -38,11 +40,18 @@ static int argmax(const double *p, int k)
 }
 
 /* n rows from position first of the view, then padding. */
-static crm_status read_rows(const evaluation *e, int64_t first, int64_t n, int64_t padded, piece *p)
+static crm_status read_rows(const evaluation *e, int64_t first, int64_t n, int64_t padded,
+                            scratch *s)
 {
+    piece *p = &s->rows;
+
     for (int64_t i = 0; i < padded; i++) {
         p->pos[i] = i < n ? first + i : -1;
         p->row_id[i] = i < n ? e->view->row[first + i] : -1;
+    }
+    if (e->resident) {
+        crm_resident_place(e->resident, p->pos, padded, &p->blocks, s->places);
+        return CRM_OK;
     }
     crm_piece_fill(e->t->map, e->heads, padded, p);
     return crm_matrix_read(e->matrix, p->pos, padded, p->num, p->cat);
@@ -52,14 +61,18 @@ static crm_status make_batch(const evaluation *e, int id, int64_t lanes, int64_t
                              crm_model_batch *b)
 {
     worker *w = &e->t->worker[id];
-    const piece *p = &e->scratch[id].rows;
+    const scratch *s = &e->scratch[id];
+    const piece *p = &s->rows;
+    int64_t n = lanes * lane_rows;
 
     if (!e->t->place.whole) {
         *b = crm_piece_batch(p, lane_rows);
         return CRM_OK;
     }
     *b = crm_device_piece_batch(&w->rows, p, lanes, lane_rows);
-    return crm_device_piece_upload(&w->rows, p, lanes * lane_rows);
+    if (!e->resident) return crm_device_piece_upload(&w->rows, p, n);
+    CRM_TRY(crm_resident_upload(e->resident, n, s->places, w->places));
+    return crm_resident_gather(e->resident, n, w->places, p, &w->rows);
 }
 
 /* Rows of one call: lanes of lane_rows, the last padded, or fewer rows alone.  Adds to sum lane by
@@ -69,9 +82,10 @@ static crm_status add_rows(evaluation *e, int id, int64_t first, int64_t n, doub
     scratch *s = &e->scratch[id];
     int k = e->heads->head[0].n_classes, n_heads = e->heads->n;
     int64_t lanes = (n + e->lane_rows - 1) / e->lane_rows, rows = lanes > 1 ? e->lane_rows : n;
+    const int32_t *label = e->heads->target[0]->label;
     crm_model_batch b;
 
-    CRM_TRY(read_rows(e, first, n, lanes * rows, &s->rows));
+    CRM_TRY(read_rows(e, first, n, lanes * rows, s));
     CRM_TRY(make_batch(e, id, lanes, rows, &b));
     b.scale = e->scale;
     CRM_TRY(crm_model_loss(e->t->worker[id].model, &b, e->w, s->loss, s->probas));
@@ -82,7 +96,7 @@ static crm_status add_rows(evaluation *e, int id, int64_t first, int64_t n, doub
             sum[SUM_HEAD * h + SUM_WEIGHT] += crm_head_weight(e->heads, h, s->count);
         }
     for (int64_t i = 0; i < n; i++)
-        sum[SUM_HEAD * n_heads] += argmax(s->proba + i * k, k) == s->rows.class[0][i];
+        sum[SUM_HEAD * n_heads] += argmax(s->proba + i * k, k) == label[s->rows.row_id[i]];
     return CRM_OK;
 }
 
@@ -107,6 +121,7 @@ static crm_status scratch_new(evaluation *e)
         scratch *c = &e->scratch[i];
         CRM_TRY(crm_piece_new(e->t->map, s, e->heads, rows, &c->rows));
         CRM_NEW(c->proba, rows * e->heads->head[0].n_classes);
+        if (e->resident) CRM_NEW(c->places, crm_resident_places(rows));
         CRM_NEW(c->probas, e->heads->n);
         c->probas[0] = c->proba;
         CRM_NEW(c->loss, e->heads->n * (rows / e->lane_rows));
@@ -120,6 +135,7 @@ static void scratch_free(evaluation *e)
     for (int i = 0; e->scratch && i < e->t->n_workers; i++) {
         crm_piece_free(&e->scratch[i].rows);
         crm_mem_free(e->scratch[i].proba);
+        crm_mem_free(e->scratch[i].places);
         crm_mem_free(e->scratch[i].probas);
         crm_mem_free(e->scratch[i].loss);
         crm_mem_free(e->scratch[i].count);
@@ -156,13 +172,14 @@ static void finish(const evaluation *e, const double *sum, double *loss, double 
     *accuracy = e->view->n > 0 ? sum[SUM_HEAD * e->heads->n] / (double)e->view->n : 0;
 }
 
-crm_status crm_train_evaluate(trainer *t, const crm_view *view, const crm_matrix *m, const float *w,
-                              double *loss, double *accuracy)
+crm_status crm_train_evaluate(trainer *t, const kept_view *rows, const float *w, double *loss,
+                              double *accuracy)
 {
     evaluation e = {.t = t,
                     .heads = &t->plan->heads,
-                    .view = view,
-                    .matrix = m,
+                    .view = rows->view,
+                    .matrix = rows->matrix,
+                    .resident = rows->resident,
                     .lane_rows = t->cfg->train.lane_rows,
                     .max_rows = t->worker[0].max_rows};
     double *sum = NULL;
@@ -172,7 +189,7 @@ crm_status crm_train_evaluate(trainer *t, const crm_view *view, const crm_matrix
     st = crm_comm_agree(t->fit->comm, begin(&e, w, &sum));
 
     if (!st)
-        st = crm_tree_sum_once(t->fit->comm, t->pool, crm_leaf_count(view->n),
+        st = crm_tree_sum_once(t->fit->comm, t->pool, crm_leaf_count(e.view->n),
                                SUM_HEAD * e.heads->n + 1, leaf, &e, sum);
     if (!st) finish(&e, sum, loss, accuracy);
     crm_range_pop(t->worker[0].device);
@@ -180,4 +197,21 @@ crm_status crm_train_evaluate(trainer *t, const crm_view *view, const crm_matrix
     crm_mem_free(e.scale);
     crm_mem_free(sum);
     return st;
+}
+
+crm_status crm_kept_view_new(const trainer *t, const crm_view *view, kept_view *k)
+{
+    k->view = view;
+    CRM_TRY(crm_matrix_new(t->source, view, t->fit->pool, (size_t)t->cfg->train.cache_bytes,
+                           &k->matrix));
+    CRM_TRY(crm_resident_new(t, "validation", view, k->matrix, &k->resident));
+    if (k->resident) crm_matrix_free(&k->matrix);
+    return CRM_OK;
+}
+
+void crm_kept_view_free(kept_view *k)
+{
+    crm_matrix_free(&k->matrix);
+    crm_resident_free(&k->resident);
+    *k = (kept_view){.view = NULL};
 }

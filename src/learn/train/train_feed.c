@@ -139,7 +139,7 @@ static crm_status rows_new(feed *f)
 
     CRM_TRY(crm_matrix_new(t->source, f->view, t->fit->pool, (size_t)t->cfg->train.cache_bytes,
                            (crm_matrix **)&f->matrix));
-    if (t->place.whole) CRM_TRY(crm_resident_new(t, f->view, f->matrix, &f->resident));
+    CRM_TRY(crm_resident_new(t, "training", f->view, f->matrix, &f->resident));
     if (f->resident) crm_matrix_free((crm_matrix **)&f->matrix);
     f->matrix_bytes = crm_mem_used() - start;
     return CRM_OK;

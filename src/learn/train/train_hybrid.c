@@ -35,6 +35,7 @@ static void worker_free(worker *w)
     crm_model_free(&w->model);
     crm_device_piece_free(&w->rows);
     if (w->w) crm_buf_free(w->device, w->w);
+    if (w->places) crm_buf_free(w->device, w->places);
     if (!w->lent) crm_device_free(&w->device);
     *w = (worker){.max_rows = 0};
 }
@@ -43,12 +44,16 @@ static void worker_free(worker *w)
 static crm_status worker_memory(const plan *p, const blocks_map *m, const crm_schema *s,
                                 bool labels, worker *w)
 {
-    void *weights;
+    void *weights, *places;
 
     CRM_TRY(
         crm_device_piece_new(w->device, m, s, labels ? &p->heads : NULL, w->max_rows, &w->rows));
     CRM_TRY(crm_buf_new(w->device, (size_t)crm_model_size(w->model) * sizeof *w->w, &weights));
     w->w = weights;
+    if (!labels) return CRM_OK;
+    CRM_TRY(crm_buf_new(w->device, (size_t)crm_resident_places(w->max_rows) * sizeof *w->places,
+                        &places));
+    w->places = places;
     return CRM_OK;
 }
 

@@ -63,6 +63,7 @@ typedef struct worker {
     /* of place.whole only: */
     device_piece rows; /* of a call that evaluates or predicts */
     float *w;          /* weights that are evaluated, device memory */
+    int64_t *places;   /* of rows that stay, device memory          */
 } worker;
 
 /* Arrays of some rows in the form of the net: a lane, or a piece of a view. */
@@ -152,10 +153,20 @@ CRM_CHECKED crm_train_put(const crm_params *ps, const crm_bag *b, bool all, floa
 CRM_CHECKED crm_train_run(trainer *t, const crm_view *view, const crm_view *valid, uint64_t seed,
                           int64_t epochs, int64_t horizon, float *w, int64_t *best_epoch);
 
-/** Mean loss of each head (without its weight) and accuracy of the first one, of weights w on the
- *  rows of a matrix; exact sums, the same on every rank.
+/** Rows that are evaluated after each epoch: columns in host memory, or all of them in that of the
+ *  device. */
+typedef struct kept_view {
+    const crm_view *view;
+    crm_matrix *matrix;
+    resident *resident;
+} kept_view;
+CRM_CHECKED crm_kept_view_new(const trainer *t, const crm_view *view, kept_view *out);
+void crm_kept_view_free(kept_view *k);
+
+/** Mean loss of each head (without its weight) and accuracy of the first one, of weights w on
+ *  some rows; exact sums, the same on every rank.
  *  @param[out] loss  [heads]; NaN for a head without labels there */
-CRM_CHECKED crm_train_evaluate(trainer *t, const crm_view *view, const crm_matrix *m,
-                               const float *w, double *loss, double *accuracy);
+CRM_CHECKED crm_train_evaluate(trainer *t, const kept_view *rows, const float *w, double *loss,
+                               double *accuracy);
 
 #endif

@@ -78,7 +78,8 @@ static void tell(const trainer *t, const crm_view *v, const char *text)
     crm_log_line(v->n >= CRM_MANY_ROWS ? CRM_LOG_INFO : CRM_LOG_DEBUG, "train", "%s", text);
 }
 
-static crm_status decide(const trainer *t, const crm_view *v, const resident *r, bool *keep)
+static crm_status decide(const trainer *t, const char *what, const crm_view *v, const resident *r,
+                         bool *keep)
 {
     const double mib = 1 << 20;
     bool on = t->place.gpu->resident == CRM_GPU_ON;
@@ -89,24 +90,25 @@ static crm_status decide(const trainer *t, const crm_view *v, const resident *r,
     CRM_TRY(crm_device_use(r->device, &use));
     if (crm_device_shared(r->device)) use.free_bytes /= crm_comm_node_size(t->fit->comm);
     CRM_CHECK(!on || use.free_bytes < 0 || r->bytes <= use.free_bytes, CRM_ERR_CONFIG,
-              "gpu.resident: the %lld training rows need %lld bytes of %s, %lld are free; leave it "
+              "gpu.resident: the %lld %s rows need %lld bytes of %s, %lld are free; leave it "
               "at auto or switch it off",
-              (long long)v->n, (long long)r->bytes, crm_device_name(r->device),
+              (long long)v->n, what, (long long)r->bytes, crm_device_name(r->device),
               (long long)use.free_bytes);
     *keep = on || (use.free_bytes >= 0 && bytes <= PERCENT / 100.0 * (double)use.free_bytes);
     if (*keep)
-        snprintf(text, sizeof text, "%.1f MiB of training rows stay in the memory of %s",
-                 bytes / mib, crm_device_name(r->device));
+        snprintf(text, sizeof text, "%.1f MiB of %s rows stay in the memory of %s", bytes / mib,
+                 what, crm_device_name(r->device));
     else if (use.free_bytes < 0)
         snprintf(text, sizeof text,
-                 "training rows are sent for each step: %s does not tell its "
+                 "%s rows are sent for each step: %s does not tell its "
                  "free memory",
-                 crm_device_name(r->device));
+                 what, crm_device_name(r->device));
     else
         snprintf(text, sizeof text,
-                 "training rows are sent for each step: they need %.1f MiB, %d %% of the %.1f MiB "
+                 "%s rows are sent for each step: they need %.1f MiB, %d %% of the %.1f MiB "
                  "that are free on %s is the most (gpu.resident)",
-                 bytes / mib, PERCENT, (double)use.free_bytes / mib, crm_device_name(r->device));
+                 what, bytes / mib, PERCENT, (double)use.free_bytes / mib,
+                 crm_device_name(r->device));
     tell(t, v, text);
     return CRM_OK;
 }
@@ -208,27 +210,28 @@ static crm_status fill(maker *k)
     return CRM_OK;
 }
 
-static crm_status begin(const trainer *t, const crm_view *v, resident *r, bool *keep)
+static crm_status begin(const trainer *t, const char *what, const crm_view *v, resident *r,
+                        bool *keep)
 {
     r->device = t->worker[0].device;
     r->n = v->n;
     crm_arrays_of(t->map, crm_source_schema(t->source), &t->plan->heads, &r->arrays);
     CRM_TRY(lay_out(t->map, v, r));
     measure(r, v->n);
-    return decide(t, v, r, keep);
+    return decide(t, what, v, r, keep);
 }
 
-crm_status crm_resident_new(const trainer *t, const crm_view *view, const crm_matrix *m,
-                            resident **out)
+crm_status crm_resident_new(const trainer *t, const char *what, const crm_view *view,
+                            const crm_matrix *m, resident **out)
 {
     maker k = {.t = t, .view = view, .matrix = m};
     bool keep = false;
     crm_status st;
 
     *out = NULL;
-    if (!t->place.gpu || t->place.gpu->resident == CRM_GPU_OFF) return CRM_OK;
+    if (!t->place.whole || !t->place.gpu || t->place.gpu->resident == CRM_GPU_OFF) return CRM_OK;
     CRM_NEW(k.r, 1);
-    st = begin(t, view, k.r, &keep);
+    st = begin(t, what, view, k.r, &keep);
     if (!st && keep) st = fill(&k);
     if (st || !keep) crm_resident_free(&k.r);
     crm_piece_free(&k.rows);

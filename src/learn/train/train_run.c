@@ -227,13 +227,13 @@ static crm_hook_answer tell(const run *r, double valid_score, double seconds)
 }
 
 /* Losses on the validation part into r->valid_loss; NaN without one. */
-static crm_status validate(run *r, const crm_view *valid, const crm_matrix *m, double *score)
+static crm_status validate(run *r, const kept_view *valid, double *score)
 {
     *score = (double)NAN;
     for (int h = 0; h < r->n_heads; h++)
         r->valid_loss[h] = (double)NAN;
-    if (!valid) return CRM_OK;
-    CRM_TRY(crm_train_evaluate(r->t, valid, m, r->w, r->valid_loss, score));
+    if (!valid->view) return CRM_OK;
+    CRM_TRY(crm_train_evaluate(r->t, valid, r->w, r->valid_loss, score));
     CRM_CHECK(isfinite(r->valid_loss[0]) || r->epoch > 0, CRM_ERR_NUMERIC,
               "the validation loss of the first weights is not finite");
     CRM_CHECK(isfinite(r->valid_loss[0]), CRM_ERR_NUMERIC,
@@ -242,29 +242,28 @@ static crm_status validate(run *r, const crm_view *valid, const crm_matrix *m, d
 }
 
 /* Epochs until the end, a stop by the hook, or patience runs out; best weights into w. */
-static crm_status epochs_loop(run *r, const crm_view *valid, const crm_matrix *m, float *w,
-                              int64_t *best_epoch)
+static crm_status epochs_loop(run *r, const kept_view *valid, float *w, int64_t *best_epoch)
 {
     int64_t patience = r->t->cfg->train.patience;
     double best = (double)INFINITY, score;
 
     memcpy(w, r->w, (size_t)r->t->size * sizeof *w);
-    if (valid && r->t->cfg->train.prior_start) {
-        CRM_TRY(validate(r, valid, m, &score));
+    if (valid->view && r->t->cfg->train.prior_start) {
+        CRM_TRY(validate(r, valid, &score));
         best = r->valid_loss[0];
     }
     for (int64_t e = 1; e <= r->epochs; e++) {
         double start = crm_clock_now();
         r->epoch = (uint32_t)e;
         CRM_TRY(one_epoch(r));
-        CRM_TRY(validate(r, valid, m, &score));
-        if (!valid || r->valid_loss[0] < best) {
+        CRM_TRY(validate(r, valid, &score));
+        if (!valid->view || r->valid_loss[0] < best) {
             best = r->valid_loss[0];
             *best_epoch = e;
             memcpy(w, r->w, (size_t)r->t->size * sizeof *w);
         }
         if (tell(r, score, crm_clock_now() - start) == CRM_HOOK_STOP) break;
-        if (valid && patience > 0 && e - *best_epoch >= patience) break;
+        if (valid->view && patience > 0 && e - *best_epoch >= patience) break;
     }
     return CRM_OK;
 }
@@ -273,18 +272,17 @@ crm_status crm_train_run(trainer *t, const crm_view *view, const crm_view *valid
                          int64_t epochs, int64_t horizon, float *w, int64_t *best_epoch)
 {
     run r = {.t = t, .seed = seed, .epochs = epochs};
-    crm_matrix *m = NULL;
+    kept_view kept = {.view = NULL};
     crm_status st = CRM_OK;
 
     *best_epoch = 0;
     CRM_NEW_TO(st, agree, r.w, t->size);
-    if (valid)
-        st = crm_matrix_new(t->source, valid, t->fit->pool, (size_t)t->cfg->train.cache_bytes, &m);
+    if (valid) st = crm_kept_view_new(t, valid, &kept);
 agree:
     st = crm_comm_agree(t->fit->comm, st);
     if (!st) st = run_open(&r, view, horizon);
-    if (!st) st = epochs_loop(&r, valid, m, w, best_epoch);
-    crm_matrix_free(&m);
+    if (!st) st = epochs_loop(&r, &kept, w, best_epoch);
+    crm_kept_view_free(&kept);
     run_close(&r);
     return st;
 }
