@@ -281,6 +281,7 @@ static void run_to_end()
 {
     cuda_thread *t = running();
     t->state = READY;
+    tsan_acquire(block.tsan_begin);
     block.call.run(block.call.arguments);
     t->state = EXITED;
     block.live--;
@@ -354,10 +355,10 @@ static void run_block(uint3 where, const launch_shape &shape)
     shared_start(shape.shared_bytes);
     start_threads(where, shape);
     fibres_prepare(block.n);
+    tsan_release(block.tsan_begin); /* the host knows of no other block of this launch */
     leave();
     self = nullptr;
     check_copies();
-    fibres_discard();
     shared_end();
 }
 
@@ -383,7 +384,7 @@ static void threads_unmap()
 
 void run_grid(const launch_shape &shape, const kernel_call &call)
 {
-    static char end_edge;
+    static char begin_edge, end_edge;
     dim3 g = shape.grid;
     std::vector<int> blocks(static_cast<size_t>(g.x) * g.y * g.z);
     for (size_t i = 0; i < blocks.size(); i++) {
@@ -393,6 +394,7 @@ void run_grid(const launch_shape &shape, const kernel_call &call)
     permute(blocks.data(), blocks.size());
     int n = static_cast<int>(shape.block.x * shape.block.y * shape.block.z);
     block.call = call;
+    block.tsan_begin = &begin_edge;
     block.tsan_end = &end_edge;
     block.ready.resize(static_cast<size_t>(n));
     block.scratch.resize(static_cast<size_t>(n));

@@ -74,6 +74,7 @@ struct block_state {
     barrier_kind kind;
     int result, generation;
     char *tsan_barrier; /* two addresses, used in turn */
+    char *tsan_begin;   /* the launch, for every thread */
     char *tsan_end;     /* every thread's end, for the host */
     std::vector<int> ready, scratch;
     int ready_head, ready_count;
@@ -87,7 +88,6 @@ void fibres_start();
 void fibres_prepare(int n);
 fibre *fibre_take(cuda_thread *thread);
 void fibre_return(fibre *f);
-void fibres_discard();
 void fibre_switch(fibre *to);
 void thread_main(); /* what a new fibre runs: cusim_engine.cpp */
 

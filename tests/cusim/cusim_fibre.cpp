@@ -47,7 +47,10 @@ static fibre host;
 static fibre *current = &host;
 /* Never freed, so that at exit LeakSanitizer still sees what they hold. */
 static std::vector<fibre *> &idle = *new std::vector<fibre *>;
-static std::vector<fibre *> &used = *new std::vector<fibre *>; /* only under ThreadSanitizer */
+/* Only under ThreadSanitizer, see fibres_prepare. */
+enum { POOLS = 4 };
+static std::vector<fibre *> *pool = new std::vector<fibre *>[POOLS];
+static int turn;
 
 fibre *host_fibre()
 {
@@ -112,19 +115,26 @@ static fibre *fibre_new()
     return f;
 }
 
-/* Under ThreadSanitizer every CUDA thread needs a fibre of its own, as one that was used before
- * would know of what it did then; and the host makes them, as one that a thread makes would know of
- * what that thread did. */
+/* ThreadSanitizer believes that what one fibre does happens in order, and a block's barriers tell
+ * each of its fibres of all the others.  So POOLS blocks that follow each other have fibres of
+ * their own, and races between them are found; a fibre that comes back knows of blocks further
+ * away, and of kernels before, which ended before.  Making a fibre costs half a millisecond, so
+ * they are kept. The host makes them, as one that a thread makes would know of what that thread
+ * did. */
 void fibres_prepare(int n)
 {
-    for (int i = 0; with_tsan && i < n; i++) {
+    if (!with_tsan) {
+        return;
+    }
+    std::vector<fibre *> &own = pool[turn++ % POOLS];
+    while (static_cast<int>(own.size()) < n) {
         fibre *f = fibre_new();
 #ifdef CUSIM_TSAN
         f->tsan = __tsan_create_fiber(0);
 #endif
-        used.push_back(f);
-        idle.push_back(f);
+        own.push_back(f);
     }
+    idle.assign(own.begin(), own.begin() + n);
 }
 
 fibre *fibre_take(cuda_thread *thread)
@@ -143,18 +153,6 @@ void fibre_return(fibre *f)
     if (!with_tsan) {
         idle.push_back(f);
     }
-}
-
-void fibres_discard()
-{
-    for (fibre *f : used) {
-#ifdef CUSIM_TSAN
-        __tsan_destroy_fiber(f->tsan);
-#endif
-        unmap_pages(f->stack - GUARD_BYTES, GUARD_BYTES + STACK_BYTES);
-        delete f;
-    }
-    used.clear();
 }
 
 void fibre_switch(fibre *to)
