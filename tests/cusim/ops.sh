@@ -7,13 +7,15 @@ export OPS_PROGRAMS="ops step pool conv product rnn text text_embed queue"
 failed=0 # read by the tests
 export failed
 
-# ops_run NAME BUILD_DIR PROGRAM [VARIABLE=VALUE...]: the results of one program, with NAME before each.
+# ops_run NAME BUILD_DIR PROGRAM[:CASE] [VARIABLE=VALUE...]: the results of one program, or of some of its cases, with NAME
+# before each.
 ops_run() {
-    local name=$1 build=$2 program=$3 out code=0
+    local name=$1 build=$2 program=${3%%:*} only=() out code=0
+    [ "$program" = "$3" ] || only=("${3#*:}")
     shift 3
     out=$(mktemp)
     env "$@" CRM_TEST_ONLY=cuda CRM_CUDA_PLUGIN="$build/cusim/crmpi_cuda.so" \
-        "$build/tests/test_device_device_$program" >"$out" 2>"$out.err" || code=$?
+        "$build/tests/test_device_device_$program" "${only[@]}" >"$out" 2>"$out.err" || code=$?
     # Paths of the CPU are left out here on purpose; their own tests have them.
     grep -E '^(not )?ok' "$out" | grep -v CRM_TEST_ONLY | sed -E "s/^(not ok|ok) - /\1 - $name, $program: /"
     if [ "$code" != 0 ] || ! grep -q '^ok' "$out" || grep -q '^not ok' "$out"; then

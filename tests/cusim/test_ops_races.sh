@@ -19,7 +19,8 @@ if ! cmake -S "$CRM_SOURCE_DIR" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release 
     exit 1
 fi
 rm -f "$log"
-for program in $OPS_PROGRAMS; do
+# Of some programs the cases that reach every kernel; the others compare the same kernels in other ways.
+for program in ops step pool conv product:own rnn:module text:values text_embed:order queue; do
     ops_run "watched by TSan" "$build" "$program" CRM_TEST_SMALL=1 TSAN_OPTIONS=exitcode=66
 done
 exit "$failed"

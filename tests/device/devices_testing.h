@@ -61,6 +61,12 @@ static inline void open_path(crm_cpu_path path, const char *name, test_device *t
     crm_err_clear();
 }
 
+/* CRM_TEST_SMALL=1: a few small cases, for builds in which a CUDA thread costs a millisecond. */
+static inline bool small_cases(void)
+{
+    return getenv("CRM_TEST_SMALL") != NULL;
+}
+
 /* A module that was named and cannot be used is a failure, not a reason to skip. */
 static inline void open_plugin(test_device *t)
 {

@@ -32,7 +32,12 @@ static const net nets[] = {
     {3, {31, 1, 0, CRM_ACT_RELU}, 40, 50, 5},  {4, {3, 3, 0, CRM_ACT_NONE}, 64, 100, 0},
     {60, {12, 3, 1, CRM_ACT_RELU}, 24, 16, 0},
 };
-enum { NETS = sizeof nets / sizeof *nets };
+enum { NETS = sizeof nets / sizeof *nets, SMALL_NETS = 3 };
+
+static int n_nets(void)
+{
+    return small_cases() ? SMALL_NETS : NETS;
+}
 
 /* Arrays of one net; rows of matrices are gap wider than they have columns. */
 typedef struct arrays {
@@ -144,8 +149,9 @@ static int64_t gaps_written(const float *p, int64_t rows, int64_t d, int64_t ld)
 
 static void check_forward(crm_device *d, crm_hash *bits)
 {
-    for (int k = 0; k < NETS; k++) {
+    for (int k = 0; k < n_nets(); k++) {
         const net *t = &nets[k];
+
         arrays a = arrays_new(t);
 
         forward(d, t, &a);
@@ -195,8 +201,9 @@ static double derivative(const net *t, const arrays *a, float *by, int64_t sampl
 /* About forty elements of each gradient. */
 static void check_gradients(crm_device *d, crm_hash *bits)
 {
-    for (int k = 0; k < NETS; k++) {
+    for (int k = 0; k < n_nets(); k++) {
         const net *t = &nets[k];
+
         arrays a = arrays_new(t);
         int64_t in = t->n * t->p.steps * t->c, by_x = 1 + in / 40, by_w = 1 + a.size / 40;
 
@@ -300,7 +307,7 @@ static int64_t out_of_order(const net *t, const arrays *a)
 
 static void check_order(crm_device *d, crm_hash *bits)
 {
-    for (int k = 0; k < NETS; k++)
+    for (int k = 0; k < n_nets(); k++)
         for (int form = DENSE; form <= SPARSE; form++) {
             arrays a = arrays_new(&nets[k]);
 
@@ -348,8 +355,9 @@ static int64_t forms_differ(crm_device *d, const net *t, arrays *a, int one, int
 /* Few elements, all elements, none; and numbers so small that products are flushed to -0. */
 static void check_forms(crm_device *d, crm_hash *bits)
 {
-    for (int k = 0; k < NETS; k++) {
+    for (int k = 0; k < n_nets(); k++) {
         const net *t = &nets[k];
+
         arrays a = arrays_new(t);
         int64_t n = t->n * a.out * a.ldy;
 

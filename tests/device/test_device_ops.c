@@ -166,6 +166,7 @@ static crm_digest try_case(crm_device *d, const op_case *c)
     for (int k = 0; k < SHAPES; k++) {
         shape s = shape_of(k);
 
+        if (small_cases() && k != 1 && k != 2) continue;
         try_shape(d, c, &s, h);
     }
     sum = crm_hash_value(h);

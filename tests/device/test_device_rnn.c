@@ -250,12 +250,19 @@ static void print_bits(const crm_device *d, const batch *b)
                crm_device_name(d));
 }
 
+static bool is_small(const spec *s)
+{
+    return strncmp(s->name, "ties", 4) == 0 || strncmp(s->name, "lanes", 5) == 0 ||
+           strncmp(s->name, "64 units, one", 13) == 0;
+}
+
 static void try_trial(crm_device *d, int k, limits limit)
 {
     trial t = {&specs[k / 4], (crm_rnn_kind)(k % 2), k / 2 % 2 == 1};
     bool known = exact_bits(d) && have_bits[k];
     batch b;
 
+    if (small_cases() && !is_small(t.s)) return;
     batch_new(&b, t, t.s->lanes, t.s->length, 0);
     run_batch(d, &b);
     print_bits(d, &b);
@@ -264,6 +271,10 @@ static void try_trial(crm_device *d, int k, limits limit)
     if (exact_bits(d)) {
         first_bits[k] = bits_of(&b);
         have_bits[k] = true;
+    }
+    if (small_cases()) {
+        batch_free(&b);
+        return;
     }
     check_again(d, &b);
     check_alone(d, &b);
@@ -368,7 +379,7 @@ static void wide_on_module(void)
     crm_device *d = module_device(list), *cpu = NULL;
 
     T_OK(crm_device_cpu(CRM_CPU_BEST, &cpu));
-    for (int k = 0; k < 3 * 4 && d && cpu; k++)
+    for (int k = small_cases() ? 2 * 4 : 0; k < 3 * 4 && d && cpu; k++)
         like_the_cpu(d, cpu, (trial){&wide[k / 4], (crm_rnn_kind)(k % 2), k / 2 % 2 == 1});
     crm_device_free(&cpu);
     devices_close(list);

@@ -205,6 +205,7 @@ static void each(const table_case *list, int n, bool rough,
             int failures = t_failures;
             table_net t;
 
+            if (small_cases() && k % 3 != 2) continue;
             c.rough = rough;
             t = make(c);
             f(devices[i].d, &t);

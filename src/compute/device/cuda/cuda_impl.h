@@ -116,9 +116,9 @@ static inline unsigned cuda_blocks(int64_t n, int64_t per, int64_t most)
 
 /* ---- what operations use of one another ---- */
 
-/* C = act(A B^T + bias): all the products of this module.  Row-major; B turned is one whose rows are
- * 1 apart and whose columns are ldb apart.  Row r of C depends on row r of A only, and not on m.  k
- * is one chain of FMAs per element (fp32), cut at CRM_CHAIN. */
+/* C = act(A B^T + bias): all the products of this module.  Row-major; B turned is one whose rows
+ * are 1 apart and whose columns are ldb apart.  Row r of C depends on row r of A only, and not on
+ * m.  k is one chain of FMAs per element (fp32), cut at CRM_CHAIN. */
 typedef struct cuda_product {
     int64_t m, n, k;
     const float *a; /* [m][k], element (i, j) at i lda + j                                   */
