@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Exact sums in device memory on the device of the shim: by MPI and by the twin of NCCL, on 2 to 4 ranks, with work done at
-# once and as late as may be; two ranks on one GPU; ranks that do not come.    timeout: 420
+# once and as late as may be; two ranks on one GPU; ranks that do not come.    tier: full  timeout: 420
 . "$(dirname "$0")/build.sh"
 # shellcheck source=jobs/env.sh
 . "$CRM_SOURCE_DIR/jobs/env.sh"

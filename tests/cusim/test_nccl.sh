@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The twin of NCCL on 1 to 4 ranks, each with a device of its own.  timeout: 600
+# The twin of NCCL on 1 to 4 ranks, each with a device of its own.  tier: full  timeout: 600
 . "$(dirname "$0")/build.sh"
 # shellcheck source=jobs/env.sh
 . "$CRM_SOURCE_DIR/jobs/env.sh"

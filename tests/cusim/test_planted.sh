@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The check of the check: every bug planted in planted.cu is found by the build of the shim that must find it, and what has no
-# bug is clean in all builds, orders and kinds of streams.  timeout: 600
+# bug is clean in all builds, orders and kinds of streams.  tier: full  timeout: 600
 . "$(dirname "$0")/build.sh"
 cusim_build plain asan tsan
 out=$(mktemp)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The shim against plain computations: collectives, tensor cores, streams, graphs and twins of libraries, in each build, with
-# work done at once and as late as may be.  timeout: 600
+# work done at once and as late as may be.  tier: full  timeout: 600
 . "$(dirname "$0")/build.sh"
 cusim_build plain asan tsan
 

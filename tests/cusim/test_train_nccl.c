@@ -1,7 +1,7 @@
 /* test_train_nccl.c - the fits of test_train.c with NCCL's twin between the ranks, a device for
  * each: the same bits as one rank.  Streams run at once: ranks that also meet in MPI would wait for
  * work that a late stream has not begun.
- * ranks: 2 3 timeout: 240 */
+ * ranks: 2 3 tier: full  timeout: 240 */
 #include "train_there.h"
 
 static outcome first, again;
