@@ -27,6 +27,10 @@ typedef struct crm_dsum_cfg {
     double timeout;          /* seconds                                      */
 } crm_dsum_cfg;
 
+/** Tells each device how many ranks of comm have its GPU, those of one host and one crm_device_id
+ * (crm_device_set_shared).  d may be NULL, or without a GPU, on any rank.  Collective. */
+CRM_CHECKED crm_dsum_find_shared(crm_comm *comm, crm_device *d);
+
 /** comm and d are borrowed.  CRM_ERR_CONFIG when NCCL is asked for and cannot be had (two ranks on
  * one GPU, no library), with what to do.  Collective. */
 CRM_CHECKED crm_dsum_new(crm_comm *comm, crm_device *d, const crm_dsum_cfg *cfg, crm_dsum **out);

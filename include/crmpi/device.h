@@ -23,7 +23,7 @@
 #include "crmpi/base_status.h"
 #include "crmpi/opt.h"
 
-enum { CRM_DEVICE_ABI = 3, CRM_MAX_RANK = 5, CRM_CHAIN = 256, CRM_BLOCK = 4096 };
+enum { CRM_DEVICE_ABI = 4, CRM_MAX_RANK = 5, CRM_CHAIN = 256, CRM_BLOCK = 4096 };
 /* Most lanes of a call, as train.lanes says. */
 enum { CRM_LANES_MAX = 64 };
 
@@ -281,13 +281,26 @@ typedef struct crm_device_cfg {
 extern const crm_opt crm_device_opts[];
 
 /** The device of a rank.  node_rank, node_size: this rank among those of its node; the GPU is
- * number node_rank modulo the number of GPUs.  CUDA: loads crmpi_cuda.so (the file that the
- * environment variable CRM_CUDA_PLUGIN names, else beside the program, else in its library folder);
- * CRM_ERR_DEVICE says what is missing: module, driver, GPU, library, version.  AUTO: the CPU when
- * there is no GPU to be had, which is said once, by rank 0 of the node, at level info. */
+ * number node_rank modulo the number of GPUs that this process sees.  CUDA: loads crmpi_cuda.so
+ * (the file that the environment variable CRM_CUDA_PLUGIN names, else beside the program, else in
+ * its library folder); CRM_ERR_DEVICE says what is missing: module, driver, GPU, library, version.
+ * AUTO: the CPU when there is no GPU to be had, or the GPU does not open; crm_device_instead then
+ * says why.  A module that is named and does not fit is an error all the same.  Not collective. */
 CRM_CHECKED crm_device_open(const crm_device_cfg *cfg, int node_rank, int node_size,
                             crm_device **out);
-/** Several ranks of this node have the GPU of this device. */
+/** Why this device is the CPU where a GPU would have been taken; "": it is what was asked for. */
+const char *crm_device_instead(const crm_device *d);
+/** Which GPU this is, in words that two processes of a node compare: its UUID, or its address on
+ * the bus.  Numbers and names do not tell: each process may see one GPU of its own.  "": none. */
+const char *crm_device_id(const crm_device *d);
+/** What decides the bits of results beside the configuration, a list with commas: "NVIDIA H100, 132
+ * multiprocessors, CUDA 13.0, products by cuBLASLt 13.1.0, own convolutions"; the CPU: "CPU". */
+const char *crm_device_arithmetic(const crm_device *d);
+/** Ranks that have the GPU of this device, this one among them; 1 until set_shared tells otherwise
+ * (crm_dsum_find_shared of comm_device.h counts them). */
+void crm_device_set_shared(crm_device *d, int ranks);
+int crm_device_sharers(const crm_device *d);
+/** More than one rank has the GPU of this device. */
 bool crm_device_shared(const crm_device *d);
 /** What was found of CUDA, a line each ("driver     580.159 (CUDA 13.0)"), also when it cannot be
  * used; out is the caller's (crm_mem_free). */

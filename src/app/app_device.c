@@ -5,64 +5,86 @@
 #include "app_impl.h"
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
+#include "crmpi/comm_device.h"
 
-enum { NAME_MAX = 64, HOST_MAX = 64 };
+enum { NAME_MAX = 64, HOST_MAX = 64, TEXT_MAX = 512 };
 
 /* What one rank has, for the others to see. */
 typedef struct owned {
     char name[NAME_MAX], host[HOST_MAX];
-    int64_t gpu, shared;
+    char arithmetic[TEXT_MAX]; /* crm_device_arithmetic                         */
+    char instead[TEXT_MAX];    /* why it has no GPU; empty: it has, or wants none */
+    int64_t gpu, sharers;
     crm_device_usage usage;
 } owned;
 
-/* "cuda:0 NVIDIA H100" and "cuda:1 NVIDIA H100" are one model of GPU. */
-static const char *model_of(const char *name)
-{
-    const char *blank = strchr(name, ' ');
-
-    return blank ? blank + 1 : name;
-}
-
 static owned mine(const app *a)
 {
-    owned o = {.gpu = a->device != NULL};
+    owned o = {.gpu = a->device && !crm_device_is_host(a->device)};
 
     crm_comm_host(o.host, sizeof o.host);
     snprintf(o.name, sizeof o.name, "%s", a->device ? crm_device_name(a->device) : "cpu");
-    o.shared = a->device && crm_device_shared(a->device);
-    if (!a->device || crm_device_use(a->device, &o.usage)) {
+    o.usage.energy = -1;
+    if (!a->device) return o;
+    o.sharers = crm_device_sharers(a->device);
+    snprintf(o.arithmetic, sizeof o.arithmetic, "%s", crm_device_arithmetic(a->device));
+    snprintf(o.instead, sizeof o.instead, "%s", crm_device_instead(a->device));
+    if (crm_device_use(a->device, &o.usage)) {
         o.usage = (crm_device_usage){.energy = -1};
         crm_err_clear();
     }
     return o;
 }
 
+/* ---- equal on all ranks ---- */
+
+/* Text a from the first item in a list with commas in which b differs. */
+static const char *differing(const char *a, const char *b)
+{
+    const char *item = a;
+
+    for (size_t i = 0; a[i] && a[i] == b[i]; i++)
+        if (i > 0 && a[i - 1] == ',' && a[i] == ' ') item = a + i + 1;
+    return item;
+}
+
+/* One line where a GPU is missing, or where GPUs compute differently. */
+static void tell(const app *a, const owned *without, const owned *with, const owned *other)
+{
+    const char *first = with ? with->arithmetic : "";
+
+    if (!app_is_root(a)) return;
+    if (with && without)
+        crm_log_line(CRM_LOG_WARN, a->args.command,
+                     "node %s has no GPU that can be used (%s), node %s has: all ranks compute on "
+                     "the CPU; take nodes that are alike",
+                     without->host, without->instead, with->host);
+    else if (without && without->instead[0])
+        crm_log_line(CRM_LOG_INFO, "device", "runs on the CPU: %s", without->instead);
+    else if (other)
+        crm_log_line(CRM_LOG_WARN, a->args.command,
+                     "a rank on node %s computes with %s, a rank on node %s with %s: results then "
+                     "depend on the layout; take nodes with equal GPUs and equal libraries",
+                     with->host, differing(first, other->arithmetic), other->host,
+                     differing(other->arithmetic, first));
+}
+
 /* All ranks compute on GPUs or none does: the two do not sum in the same order. */
 static crm_status make_equal(app *a)
 {
     owned o = mine(a), *all;
-    const owned *without = NULL, *other = NULL;
+    const owned *without = NULL, *with = NULL, *other = NULL;
     void *bytes;
     size_t total;
-    int64_t with = 0;
 
     CRM_TRY(crm_comm_allgather(a->world, &o, sizeof o, &bytes, &total, NULL));
     all = bytes;
     for (int r = 0; r < crm_comm_size(a->world); r++) {
-        with += all[r].gpu;
-        if (!all[r].gpu && !without) without = &all[r];
-        if (strcmp(model_of(all[r].name), model_of(all[0].name)) != 0 && !other) other = &all[r];
+        const owned **first = all[r].gpu ? &with : &without;
+        if (!*first) *first = &all[r];
+        if (strcmp(all[r].arithmetic, all[0].arithmetic) != 0 && !other) other = &all[r];
     }
-    if (with > 0 && without && app_is_root(a))
-        crm_log_line(CRM_LOG_WARN, a->args.command,
-                     "node %s has no GPU that can be used, others have: all ranks compute on the "
-                     "CPU; take nodes that are alike",
-                     without->host);
-    else if (with > 0 && other && app_is_root(a))
-        crm_log_line(
-            CRM_LOG_WARN, a->args.command,
-            "ranks compute on %s and on %s: the same bits come only from GPUs of one model",
-            model_of(all[0].name), model_of(other->name));
+    tell(a, without, with, other);
     if (without) crm_device_free(&a->device);
     crm_mem_free(bytes);
     return CRM_OK;
@@ -74,11 +96,13 @@ crm_status app_device_open(app *a)
                                     crm_comm_node_size(a->world), &a->device);
 
     CRM_TRY(crm_comm_agree(a->world, st));
-    if (crm_device_is_host(a->device)) crm_device_free(&a->device);
     CRM_TRY(make_equal(a));
+    CRM_TRY(crm_dsum_find_shared(a->world, a->device));
     app_models_set_device(a);
     return CRM_OK;
 }
+
+/* ---- run.json ---- */
 
 static crm_status note_gpu(crm_record *run, int rank, const owned *o)
 {
@@ -87,6 +111,10 @@ static crm_status note_gpu(crm_record *run, int rank, const owned *o)
     snprintf(path, sizeof path, "devices.%d.name", rank);
     CRM_TRY(crm_record_note_text(run, path, o->name));
     if (!o->gpu) return CRM_OK;
+    snprintf(path, sizeof path, "devices.%d.arithmetic", rank);
+    CRM_TRY(crm_record_note_text(run, path, o->arithmetic));
+    snprintf(path, sizeof path, "devices.%d.ranks", rank);
+    CRM_TRY(crm_record_note_i64(run, path, o->sharers));
     snprintf(path, sizeof path, "devices.%d.peak_bytes", rank);
     CRM_TRY(crm_record_note_i64(run, path, o->usage.peak_bytes));
     snprintf(path, sizeof path, "devices.%d.graphs", rank);

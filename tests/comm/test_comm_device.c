@@ -476,8 +476,9 @@ static crm_status open_device(void)
     for (int i = 0; want && i < CRM_TRANSPORT_COUNT; i++)
         if (strcmp(want, names[i]) == 0) transport = i;
     if (kind && strcmp(kind, "cuda") == 0) options.kind = CRM_DEVICE_CUDA;
-    return crm_device_open(&options, crm_comm_node_rank(t_comm), crm_comm_node_size(t_comm),
-                           &device);
+    CRM_TRY(
+        crm_device_open(&options, crm_comm_node_rank(t_comm), crm_comm_node_size(t_comm), &device));
+    return crm_dsum_find_shared(t_comm, device);
 }
 
 int main(int argc, char **argv)

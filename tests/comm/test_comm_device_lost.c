@@ -167,7 +167,8 @@ static crm_status open_device(void)
     crm_device_cfg cfg = {.kind = CRM_DEVICE_CUDA, .graph = true, .bucket = 1 << 20, .timeout = 60};
 
     if (!kind || strcmp(kind, "cuda") != 0) return CRM_OK;
-    return crm_device_open(&cfg, crm_comm_node_rank(t_comm), crm_comm_node_size(t_comm), &device);
+    CRM_TRY(crm_device_open(&cfg, crm_comm_node_rank(t_comm), crm_comm_node_size(t_comm), &device));
+    return crm_dsum_find_shared(t_comm, device);
 }
 
 int main(int argc, char **argv)

@@ -1,7 +1,8 @@
 /* cusim_device.cpp - fake libcudart: devices, their properties, errors, launches.
  *
  * CUSIM_DEVICES devices (default 1), of capability CUSIM_CAPABILITY (default 90) with CUSIM_MEMORY
- * bytes each (default 8 GiB). */
+ * bytes each (default 8 GiB).  CUSIM_FIRST (default 0) is the number of the first among those of
+ * the node, as if the others were hidden from this process: it decides UUID and address. */
 #include "cusim_runtime.h"
 
 #include <cstdio>
@@ -54,6 +55,11 @@ size_t device_bytes()
 int device_current()
 {
     return current_device;
+}
+
+int device_of_node(int device)
+{
+    return static_cast<int>(setting("CUSIM_FIRST", 0)) + device;
 }
 
 cudaError_t set_error(cudaError_t code)
@@ -133,7 +139,7 @@ static int attribute_of(cudaDeviceAttr attribute)
     case cudaDevAttrL2CacheSize:
         return 50 << 20;
     case cudaDevAttrPciBusId:
-        return current_device + 1;
+        return device_of_node(current_device) + 1;
     default:
         return 0;
     }
@@ -142,9 +148,9 @@ static int attribute_of(cudaDeviceAttr attribute)
 static void fill_properties(cudaDeviceProp *p, int device)
 {
     *p = {};
-    snprintf(p->name, sizeof p->name, "cusim device %d (CPU)", device);
+    snprintf(p->name, sizeof p->name, "cusim device (CPU)");
     memset(p->uuid.bytes, 0, sizeof p->uuid.bytes);
-    p->uuid.bytes[0] = static_cast<char>(device + 1);
+    p->uuid.bytes[0] = static_cast<char>(device_of_node(device) + 1);
     p->totalGlobalMem = device_bytes();
     p->sharedMemPerBlock = SHARED_DEFAULT;
     p->sharedMemPerBlockOptin = SHARED_OPT_IN;
@@ -162,7 +168,7 @@ static void fill_properties(cudaDeviceProp *p, int device)
     p->minor = capability() % 10;
     p->multiProcessorCount = PROCESSORS;
     p->l2CacheSize = 50 << 20;
-    p->pciBusID = device + 1;
+    p->pciBusID = device_of_node(device) + 1;
     p->unifiedAddressing = p->concurrentKernels = p->asyncEngineCount = 1;
 }
 } // namespace cusim
@@ -258,7 +264,8 @@ cudaError_t cudaSetDeviceFlags(unsigned)
 }
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device)
 {
-    *value = attribute == cudaDevAttrPciBusId ? device + 1 : attribute_of(attribute);
+    *value =
+        attribute == cudaDevAttrPciBusId ? device_of_node(device) + 1 : attribute_of(attribute);
     return device_exists(device);
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device)
@@ -268,7 +275,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device)
 }
 cudaError_t cudaDeviceGetPCIBusId(char *text, int size, int device)
 {
-    snprintf(text, static_cast<size_t>(size), "0000:%02X:00.0", static_cast<unsigned>(device + 1));
+    snprintf(text, static_cast<size_t>(size), "0000:%02X:00.0",
+             static_cast<unsigned>(device_of_node(device) + 1));
     return device_exists(device);
 }
 cudaError_t cudaDeviceCanAccessPeer(int *can, int device, int peer)

@@ -23,6 +23,7 @@ cudaError_t
 set_error(cudaError_t code); /* remembers a failure for cudaGetLastError; returns the code */
 cudaError_t device_ready();  /* cudaErrorNoDevice where there is none */
 int device_current();
+int device_of_node(int device); /* its number among those of the node, which CUSIM_FIRST shifts */
 size_t device_bytes();
 int dynamic_shared_limit(const void *kernel);
 

@@ -2,6 +2,7 @@
 #ifndef TRAIN_THERE_H
 #define TRAIN_THERE_H
 
+#include "crmpi/comm_device.h"
 #include "train/whole_fit.h"
 
 /* A few dozen rows, every branch and kind of head, several buckets, a short last batch. */
@@ -47,6 +48,7 @@ static inline crm_device *open_with(bool graph, int transport)
     crm_device *d = NULL;
 
     T_OK(crm_device_open(&cfg, crm_comm_node_rank(t_comm), crm_comm_node_size(t_comm), &d));
+    T_OK(crm_dsum_find_shared(t_comm, d));
     return d;
 }
 

@@ -88,7 +88,7 @@ card my_card(const ncclComm &c)
     card m = {};
     int length;
     m.rank = c.rank;
-    m.device = c.device;
+    m.device = device_of_node(c.device);
     MPI_Comm_rank(MPI_COMM_WORLD, &m.world_rank);
     MPI_Get_processor_name(m.host, &length);
     return m;

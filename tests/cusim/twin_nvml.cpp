@@ -72,10 +72,11 @@ int nvmlDeviceGetHandleByPciBusId_v2(const char *text, void **handle)
 {
     const char *colon = strchr(text, ':');
     long bus = colon ? strtol(colon + 1, nullptr, 16) : 0;
-    if (bus < 1 || bus > devices()) {
+    long device = bus - 1 - device_of_node(0);
+    if (device < 0 || device >= devices()) {
         return NVML_NOT_FOUND;
     }
-    return nvmlDeviceGetHandleByIndex_v2(static_cast<unsigned>(bus - 1), handle);
+    return nvmlDeviceGetHandleByIndex_v2(static_cast<unsigned>(device), handle);
 }
 int nvmlDeviceGetName(void *handle, char *name, unsigned size)
 {

@@ -1,6 +1,6 @@
 /* fake_plugin.c - a module without a device, for test_device_open.c: what it answers is said by the
  * environment.  FAKE_ABI: its ABI number; FAKE_COUNT: its devices, "none" to fail; FAKE_OPEN:
- * "fails". */
+ * "fails", or "full" for want of memory; FAKE_TABLE: added to the ABI number of its table. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,16 +31,18 @@ static void close_device(void *state)
     program->mem_free(state);
 }
 
-static crm_status open_device(const crm_device_cfg *cfg, int device, bool shared,
-                              const crm_device_ops **ops, void **state,
-                              char name[CRM_DEVICE_NAME_MAX])
+static crm_status open_device(const crm_device_cfg *cfg, int device, const crm_device_ops **ops,
+                              void **state, crm_device_words *words)
 {
     static crm_device_ops table = {.abi = CRM_DEVICE_ABI, .close = close_device};
 
     if (strcmp(said("FAKE_OPEN", ""), "fails") == 0)
         return program->raise(CRM_ERR_DEVICE, __FILE__, __LINE__, __func__, "fake GPU is busy");
-    snprintf(name, CRM_DEVICE_NAME_MAX, "fake:%d%s math %d", device, shared ? " shared" : "",
-             cfg->math);
+    if (strcmp(said("FAKE_OPEN", ""), "full") == 0)
+        return program->raise(CRM_ERR_NOMEM, __FILE__, __LINE__, __func__, "fake GPU is full");
+    snprintf(words->name, sizeof words->name, "fake:%d math %d", device, cfg->math);
+    snprintf(words->id, sizeof words->id, "fake-%d", device);
+    snprintf(words->arithmetic, sizeof words->arithmetic, "fake GPU, fake 1.0");
     table.abi = (int)strtol(said("FAKE_TABLE", "0"), NULL, 10) + CRM_DEVICE_ABI;
     *ops = &table;
     *state = program->mem_new(1, 100);

@@ -542,19 +542,23 @@ static crm_status open_rank(int kind, int rank, int size, crm_device **d)
 
 static void devices_of_a_node(void)
 {
+    char id[64] = "";
     crm_device *d = NULL;
     float *x;
 
     if (!simulated()) return;
     setenv("CUSIM_DEVICES", "3", 1);
     T_OK(open_rank(CRM_DEVICE_AUTO, 4, 6, &d));
-    T_CHECK(d && strncmp(crm_device_name(d), "cuda:1 ", 7) == 0 && crm_device_shared(d));
+    T_CHECK(d && strncmp(crm_device_name(d), "cuda:1 ", 7) == 0);
+    if (d) snprintf(id, sizeof id, "%s", crm_device_id(d));
+    T_CHECK(strcmp(id, "GPU-02000000-0000-0000-0000-000000000000") == 0);
     x = buffer(d, 30, 2);
     add(d, x, x, 30);
     holds(d, x, 30, 4, 2);
     crm_device_free(&d);
     T_OK(open_rank(CRM_DEVICE_CUDA, 2, 3, &d));
-    T_CHECK(d && strncmp(crm_device_name(d), "cuda:2 ", 7) == 0 && !crm_device_shared(d));
+    T_CHECK(d && strncmp(crm_device_name(d), "cuda:2 ", 7) == 0);
+    T_CHECK(d && strcmp(crm_device_id(d), id) != 0);
     crm_device_free(&d);
     setenv("CUSIM_DEVICES", "0", 1);
     T_FAILS(open_rank(CRM_DEVICE_CUDA, 0, 1, &d), CRM_ERR_DEVICE, "device: cuda, but this ");

@@ -14,31 +14,53 @@
 
 enum { NAME = 64 };
 
-typedef struct gpu_name { /* which GPU a rank has, as far as its name says */
-    char host[NAME], device[NAME];
+typedef struct gpu_name { /* which GPU a rank has; the name is for messages */
+    char host[NAME], id[NAME], name[NAME];
     char missing[2 * NAME]; /* why it has no NCCL; empty: it has */
-    int32_t shared;
 } gpu_name;
 
-static gpu_name name_of(const crm_dsum *t)
+static gpu_name name_of(const crm_device *d)
 {
-    gpu_name g = {.shared = crm_device_shared(t->d)};
+    gpu_name g = {.host = ""};
     const char *why = NULL;
 
-    if (!crm_link_offered(t->d, &why)) snprintf(g.missing, sizeof g.missing, "%s", why);
     crm_comm_host(g.host, sizeof g.host);
-    snprintf(g.device, sizeof g.device, "%s", crm_device_name(t->d));
+    if (!d) return g;
+    if (!crm_link_offered(d, &why)) snprintf(g.missing, sizeof g.missing, "%s", why);
+    snprintf(g.id, sizeof g.id, "%s", crm_device_id(d));
+    snprintf(g.name, sizeof g.name, "%s", crm_device_name(d));
     return g;
 }
 
-/* Ranks of this group that have the GPU of rank `at`: 1 where each has its own. */
+/* Ranks of this group that have the GPU of rank `at`: 1 where each has its own, or none. */
 static int sharers(const gpu_name *all, int size, int at)
 {
     int n = 0;
 
     for (int q = 0; q < size; q++)
-        n += strcmp(all[q].host, all[at].host) == 0 && strcmp(all[q].device, all[at].device) == 0;
-    return all[at].shared ? n : 1;
+        n += strcmp(all[q].host, all[at].host) == 0 && strcmp(all[q].id, all[at].id) == 0;
+    return all[at].id[0] ? n : 1;
+}
+
+static crm_status gather_names(crm_comm *c, const crm_device *d, gpu_name **out)
+{
+    gpu_name mine = name_of(d);
+    size_t total;
+    void *all = NULL;
+
+    CRM_TRY(crm_comm_allgather(c, &mine, sizeof mine, &all, &total, NULL));
+    *out = all;
+    return CRM_OK;
+}
+
+crm_status crm_dsum_find_shared(crm_comm *comm, crm_device *d)
+{
+    gpu_name *all = NULL;
+
+    CRM_TRY(gather_names(comm, d, &all));
+    if (d) crm_device_set_shared(d, sharers(all, comm->size, comm->rank));
+    crm_mem_free(all);
+    return CRM_OK;
 }
 
 /* *possible: NCCL would work.  Equal on all ranks, with the message when it is asked for. */
@@ -54,7 +76,7 @@ static crm_status judge(const crm_dsum *t, const gpu_name *all, bool *possible)
         CRM_CHECK(!must || offered, CRM_ERR_CONFIG,
                   "gpu.transport=nccl, but rank %d (%s on node %s) has no NCCL: %s; set "
                   "gpu.transport=mpi or auto",
-                  q, all[q].device, all[q].host, all[q].missing);
+                  q, all[q].name, all[q].host, all[q].missing);
         CRM_CHECK(!must || n == 1, CRM_ERR_CONFIG,
                   "%d ranks of node %s share one GPU: NCCL needs a GPU for each; start one rank a "
                   "GPU or set gpu.transport=mpi",
@@ -65,12 +87,10 @@ static crm_status judge(const crm_dsum *t, const gpu_name *all, bool *possible)
 
 static crm_status can_link(crm_dsum *t, bool *possible)
 {
-    gpu_name mine = name_of(t);
-    size_t total;
-    void *all;
+    gpu_name *all = NULL;
     crm_status st;
 
-    CRM_TRY(crm_comm_allgather(t->comm, &mine, sizeof mine, &all, &total, NULL));
+    CRM_TRY(gather_names(t->comm, t->d, &all));
     st = judge(t, all, possible);
     crm_mem_free(all);
     return crm_comm_agree(t->comm, st);
@@ -111,7 +131,7 @@ static crm_status open_link(crm_dsum *t)
 
 crm_status crm_dsum_choose(crm_dsum *t)
 {
-    bool possible;
+    bool possible = false;
 
     if (t->cfg.transport == CRM_TRANSPORT_MPI) return CRM_OK;
     CRM_TRY(can_link(t, &possible));

@@ -44,7 +44,7 @@ crm_tensor crm_tensor_columns(const crm_tensor *x, int64_t first, int64_t d)
     return t;
 }
 
-crm_status crm_device_wrap(const crm_device_ops *ops, void *state, const char *name,
+crm_status crm_device_wrap(const crm_device_ops *ops, void *state, const crm_device_words *words,
                            crm_device **out)
 {
     crm_device *d;
@@ -53,11 +53,12 @@ crm_status crm_device_wrap(const crm_device_ops *ops, void *state, const char *n
     CRM_CHECK(ops->abi == CRM_DEVICE_ABI, CRM_ERR_DEVICE,
               "device %s was built for ops table %d, this program has %d: build both from the same "
               "source",
-              name, ops->abi, (int)CRM_DEVICE_ABI);
+              words->name, ops->abi, (int)CRM_DEVICE_ABI);
     CRM_NEW(d, 1);
     d->ops = ops;
     d->state = state;
-    snprintf(d->name, sizeof d->name, "%s", name);
+    d->words = *words;
+    d->sharers = 1;
     *out = d;
     return CRM_OK;
 }
@@ -72,7 +73,22 @@ void crm_device_free(crm_device **d)
 
 const char *crm_device_name(const crm_device *d)
 {
-    return d->name;
+    return d->words.name;
+}
+
+const char *crm_device_id(const crm_device *d)
+{
+    return d->words.id;
+}
+
+const char *crm_device_arithmetic(const crm_device *d)
+{
+    return d->words.arithmetic;
+}
+
+const char *crm_device_instead(const crm_device *d)
+{
+    return d->instead;
 }
 
 bool crm_device_is_host(const crm_device *d)
@@ -187,7 +203,17 @@ crm_status crm_device_use(crm_device *d, crm_device_usage *out)
     return d->ops->usage ? d->ops->usage(d->state, out) : CRM_OK;
 }
 
+void crm_device_set_shared(crm_device *d, int ranks)
+{
+    d->sharers = ranks > 1 ? ranks : 1;
+}
+
+int crm_device_sharers(const crm_device *d)
+{
+    return d->sharers;
+}
+
 bool crm_device_shared(const crm_device *d)
 {
-    return d->shared;
+    return d->sharers > 1;
 }

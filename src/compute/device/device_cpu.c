@@ -435,15 +435,15 @@ crm_status crm_device_cpu(crm_cpu_path path, crm_device **out)
 {
     cpu_state *s = NULL;
     const crm_cpu_kernels *k;
-    char name[CRM_DEVICE_NAME_MAX];
+    crm_device_words words = {.arithmetic = "CPU"};
     crm_status st;
 
     *out = NULL;
     CRM_TRY(crm_cpu_choose(path, &k));
     CRM_NEW(s, 1);
     s->k = k;
-    snprintf(name, sizeof name, "cpu:%s", k->name);
-    st = crm_device_wrap(&cpu_ops, s, name, out);
+    snprintf(words.name, sizeof words.name, "cpu:%s", k->name);
+    st = crm_device_wrap(&cpu_ops, s, &words, out);
     if (st) cpu_close(s);
     return st;
 }

@@ -9,7 +9,19 @@
 #include "crmpi/device.h"
 #include "crmpi/device_link.h"
 
-enum { CRM_DEVICE_NAME_MAX = 64 };
+enum {
+    CRM_DEVICE_NAME_MAX = 64,
+    CRM_DEVICE_ID_MAX = 64,
+    CRM_DEVICE_ARITHMETIC_MAX = 384,
+    CRM_DEVICE_INSTEAD_MAX = 512
+};
+
+/* What an open device says of itself: crm_device_name, _id, _arithmetic. */
+typedef struct crm_device_words {
+    char name[CRM_DEVICE_NAME_MAX];
+    char id[CRM_DEVICE_ID_MAX];
+    char arithmetic[CRM_DEVICE_ARITHMETIC_MAX];
+} crm_device_words;
 
 /* Bit of an operation in crm_device_ops.offered; the pointer of an operation not offered is NULL.
  */
@@ -135,9 +147,10 @@ typedef struct crm_device_ops {
 struct crm_device {
     const crm_device_ops *ops;
     void *state;
-    char name[CRM_DEVICE_NAME_MAX];
-    bool capturing; /* between crm_graph_begin and crm_graph_end */
-    bool shared;    /* crm_device_shared               */
+    crm_device_words words;
+    char instead[CRM_DEVICE_INSTEAD_MAX]; /* crm_device_instead */
+    int sharers;                          /* crm_device_sharers */
+    bool capturing;                       /* between crm_graph_begin and crm_graph_end */
     unsigned char later[CRM_LATER_SLOTS][CRM_LATER_MAX]; /* of a device that does not queue */
 };
 
@@ -161,6 +174,6 @@ static inline int64_t crm_lane_first(const crm_lanes *lanes, int64_t l)
 
 /* A handle round a table and its state.  On failure (CRM_ERR_DEVICE: another ABI; CRM_ERR_NOMEM)
  * the state stays the caller's. */
-CRM_CHECKED crm_device_wrap(const crm_device_ops *ops, void *state, const char *name,
+CRM_CHECKED crm_device_wrap(const crm_device_ops *ops, void *state, const crm_device_words *words,
                             crm_device **out);
 #endif

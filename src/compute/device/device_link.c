@@ -24,8 +24,8 @@ static crm_status check_offered(const crm_device *d)
     const char *why;
 
     CRM_CHECK(crm_link_offered(d, &why), CRM_ERR_DEVICE,
-              "device %s has no transport to other devices: %s; set gpu.transport=mpi", d->name,
-              why);
+              "device %s has no transport to other devices: %s; set gpu.transport=mpi",
+              d->words.name, why);
     return CRM_OK;
 }
 

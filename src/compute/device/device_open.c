@@ -123,7 +123,7 @@ static crm_status find_plugin(char path[CRM_PATH_MAX], const crm_plugin **out)
 
 /* ---- opening ---- */
 
-/* GPUs of this node that the module can use, at least one. */
+/* GPUs that this process sees and the module can use, at least one. */
 static crm_status count_devices(const crm_plugin *p, int *n)
 {
     *n = 0;
@@ -132,27 +132,47 @@ static crm_status count_devices(const crm_plugin *p, int *n)
     return CRM_OK;
 }
 
-static crm_status open_plugin(const crm_plugin *p, const crm_device_cfg *cfg, int device,
-                              bool shared, crm_device **out)
-{
-    const crm_device_ops *ops = NULL;
-    void *state = NULL;
-    char name[CRM_DEVICE_NAME_MAX];
-    crm_status st;
+/* The module's device number `device`, not yet a handle. */
+typedef struct opened {
+    const crm_device_ops *ops;
+    void *state;
+    crm_device_words words;
+} opened;
 
-    CRM_TRY(p->open(cfg, device, shared, &ops, &state, name));
-    st = crm_device_wrap(ops, state, name, out);
-    if (st) ops->close(state);
-    if (!st) (*out)->shared = shared;
+static crm_status open_gpu(const crm_device_cfg *cfg, int node_rank, const crm_plugin *p,
+                           opened *out)
+{
+    int n = 0;
+
+    CRM_TRY(count_devices(p, &n));
+    return p->open(cfg, node_rank % n, &out->ops, &out->state, &out->words);
+}
+
+/* What was opened belongs to the handle, or is closed. */
+static crm_status give_handle(const opened *o, crm_device **out)
+{
+    crm_status st = crm_device_wrap(o->ops, o->state, &o->words, out);
+
+    if (st) o->ops->close(o->state);
     return st;
 }
 
-/* The CPU in place of a GPU; the trail says what is missing. */
-static crm_status open_instead(int node_rank, crm_device **out)
+/* Also a GPU whose memory other programs have filled. */
+static bool lacks_gpu(crm_status st)
 {
-    if (node_rank == 0) crm_log_line(CRM_LOG_INFO, "device", "runs on the CPU: %s", crm_err_text());
+    return st == CRM_ERR_DEVICE || st == CRM_ERR_NOMEM;
+}
+
+/* The CPU in place of a GPU, with what the trail says. */
+static crm_status open_instead(crm_device **out)
+{
+    char why[CRM_DEVICE_INSTEAD_MAX];
+
+    snprintf(why, sizeof why, "%s", crm_err_text());
     crm_err_clear();
-    return crm_device_cpu(CRM_CPU_BEST, out);
+    CRM_TRY(crm_device_cpu(CRM_CPU_BEST, out));
+    memcpy((*out)->instead, why, sizeof why);
+    return CRM_OK;
 }
 
 /* The error says which option asked for the GPU. */
@@ -167,8 +187,8 @@ crm_status crm_device_open(const crm_device_cfg *cfg, int node_rank, int node_si
 {
     char path[CRM_PATH_MAX];
     const crm_plugin *p = NULL;
+    opened gpu = {0};
     crm_status st;
-    int n = 0;
 
     *out = NULL;
     CRM_CHECK(node_rank >= 0 && node_rank < node_size, CRM_ERR_ARG, "rank %d of %d on this node",
@@ -176,10 +196,9 @@ crm_status crm_device_open(const crm_device_cfg *cfg, int node_rank, int node_si
     if (cfg->kind == CRM_DEVICE_CPU) return crm_device_cpu(CRM_CPU_BEST, out);
     st = find_plugin(path, &p);
     if (st && named_module()) return st;
-    if (!st) st = count_devices(p, &n);
-    if (st == CRM_ERR_DEVICE && cfg->kind == CRM_DEVICE_AUTO) return open_instead(node_rank, out);
-    if (st) return refuse(st);
-    return open_plugin(p, cfg, node_rank % n, node_size > n, out);
+    if (!st) st = open_gpu(cfg, node_rank, p, &gpu);
+    if (lacks_gpu(st) && cfg->kind == CRM_DEVICE_AUTO) return open_instead(out);
+    return st ? refuse(st) : give_handle(&gpu, out);
 }
 
 /* ---- crmpi info ---- */

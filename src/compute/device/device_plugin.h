@@ -23,9 +23,9 @@ typedef struct crm_plugin {
     const char *built; /* "CUDA 13.0, sm_80 sm_90" */
     /* GPUs that can be used; CRM_ERR_DEVICE says why there is none (driver, version). */
     crm_status (*count)(int *n);
-    /* Device number `device` of this process. */
-    crm_status (*open)(const crm_device_cfg *cfg, int device, bool shared,
-                       const crm_device_ops **ops, void **state, char name[CRM_DEVICE_NAME_MAX]);
+    /* Device number `device` of those that this process sees. */
+    crm_status (*open)(const crm_device_cfg *cfg, int device, const crm_device_ops **ops,
+                       void **state, crm_device_words *words);
     /* What was found, a line each, at most cap bytes; never fails. */
     void (*found)(const crm_device_cfg *cfg, char *out, size_t cap);
 } crm_plugin;

@@ -88,7 +88,7 @@ static crm_status decide(const trainer *t, const char *what, const crm_view *v, 
     char text[192];
 
     CRM_TRY(crm_device_use(r->device, &use));
-    if (crm_device_shared(r->device)) use.free_bytes /= crm_comm_node_size(t->fit->comm);
+    if (use.free_bytes > 0) use.free_bytes /= crm_device_sharers(r->device);
     CRM_CHECK(!on || use.free_bytes < 0 || r->bytes <= use.free_bytes, CRM_ERR_CONFIG,
               "gpu.resident: the %lld %s rows need %lld bytes of %s, %lld are free; leave it "
               "at auto or switch it off",

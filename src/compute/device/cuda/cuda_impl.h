@@ -49,7 +49,6 @@ typedef enum cuda_use {
 typedef struct cuda_state {
     crm_device_cfg cfg;
     int device;          /* CUDA's number                                 */
-    bool shared;         /* other ranks of this node have this GPU, too   */
     cudaStream_t stream; /* operations, in the order of the calls         */
     struct {
         void *at;

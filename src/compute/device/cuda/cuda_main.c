@@ -7,6 +7,7 @@
 
 #include "crmpi/base_mem.h"
 
+#include "cuda_dnn.h"
 #include "cuda_host.h"
 #include "cuda_libs.h"
 
@@ -17,6 +18,7 @@
 
 enum {
     TOOLKIT = CUDART_VERSION / 1000,
+    TOOLKIT_MINOR = CUDART_VERSION % 1000 / 10,
     CAPABILITY_LEAST = 80, /* of the tensor cores and asynchronous copies in use */
     LINKS_MAX = 18
 };
@@ -52,8 +54,8 @@ static crm_status check_driver(void)
               "this node has no NVIDIA driver (libcuda.so.1): run on a node with a GPU");
     CRM_CHECK(v / 1000 >= TOOLKIT, CRM_ERR_DEVICE,
               "the NVIDIA driver of this node supports CUDA %d.%d, this module was built with CUDA "
-              "%d: update the driver, or build the module with a toolkit of CUDA %d",
-              v / 1000, v % 1000 / 10, (int)TOOLKIT, v / 1000);
+              "%d.%d: update the driver, or build the module with a toolkit of CUDA %d",
+              v / 1000, v % 1000 / 10, (int)TOOLKIT, (int)TOOLKIT_MINOR, v / 1000);
     return CRM_OK;
 }
 
@@ -89,6 +91,78 @@ crm_status cuda_count(int *n)
     return check_capabilities(*n);
 }
 
+/* ---- what a GPU says of itself ---- */
+
+/* Behind what out holds; what does not fit is cut. */
+static void add(char *out, size_t cap, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void add(char *out, size_t cap, const char *format, ...)
+{
+    size_t n = strlen(out);
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(out + n, cap - n, format, ap);
+    va_end(ap);
+}
+
+/* "GPU-5a1c...", as nvidia-smi writes it; where the driver tells no UUID the address on the bus. */
+static void say_id(const struct cudaDeviceProp *p, int device, char id[CRM_DEVICE_ID_MAX])
+{
+    static const char none[sizeof p->uuid.bytes];
+
+    if (memcmp(p->uuid.bytes, none, sizeof none) == 0) {
+        if (cudaDeviceGetPCIBusId(id, CRM_DEVICE_ID_MAX, device) != cudaSuccess) id[0] = '\0';
+        (void)cudaGetLastError();
+        return;
+    }
+    snprintf(id, CRM_DEVICE_ID_MAX, "GPU");
+    for (size_t i = 0; i < sizeof none; i++)
+        add(id, CRM_DEVICE_ID_MAX,
+            i == 0 || i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x",
+            (unsigned)(unsigned char)p->uuid.bytes[i]);
+}
+
+static void say_products(char *out, size_t cap)
+{
+    const char *way = getenv("CRM_CUDA_GEMM"), *why;
+    const cuda_lt_api *lt = way && strcmp(way, "own") == 0 ? NULL : cuda_lt_find(&why);
+    size_t v = lt ? lt->cublasLtGetVersion() : 0;
+
+    if (lt)
+        add(out, cap, ", products by cuBLASLt %zu.%zu.%zu", v / 10000, v / 100 % 100, v % 100);
+    else
+        add(out, cap, ", own products");
+}
+
+static void say_convolutions(const crm_device_cfg *cfg, char *out, size_t cap)
+{
+#ifdef CUDA_HAS_CUDNN
+    const char *why;
+    const cuda_dnn_api *dnn = cfg->cudnn == CRM_GPU_ON ? cuda_dnn_find(&why) : NULL;
+    size_t v = dnn ? dnn->cudnnGetVersion() : 0;
+
+    if (dnn)
+        add(out, cap, ", convolutions by cuDNN %zu.%zu.%zu", v / 10000, v / 100 % 100, v % 100);
+    else
+#endif
+        add(out, cap, ", own convolutions");
+    (void)cfg;
+}
+
+/* cuBLASLt chooses by the number of multiprocessors, which MPS and MIG may lower. */
+static void say(const cuda_state *s, const struct cudaDeviceProp *p, crm_device_words *w)
+{
+    enum { CAP = CRM_DEVICE_ARITHMETIC_MAX };
+
+    snprintf(w->name, sizeof w->name, "cuda:%d %.48s", s->device, p->name);
+    say_id(p, s->device, w->id);
+    snprintf(w->arithmetic, CAP, "%s, %d multiprocessors, CUDA %d.%d", p->name,
+             p->multiProcessorCount, (int)TOOLKIT, (int)TOOLKIT_MINOR);
+    say_products(w->arithmetic, CAP);
+    say_convolutions(&s->cfg, w->arithmetic, CAP);
+}
+
 /* ---- opening ---- */
 
 /* Without machine code for it a GPU would fail at the first operation. */
@@ -110,22 +184,23 @@ static crm_status check_code(cuda_state *s)
     return CRM_OK;
 }
 
-static crm_status start(cuda_state *s, char name[CRM_DEVICE_NAME_MAX])
+static crm_status start(cuda_state *s, crm_device_words *words)
 {
     struct cudaDeviceProp p;
+    bool cudnn;
 
     CUDA_TRY(cudaSetDevice(s->device));
     CRM_TRY(cuda_host_new(s));
     CRM_TRY(check_code(s));
     CUDA_TRY(cudaGetDeviceProperties(&p, s->device));
-    snprintf(name, CRM_DEVICE_NAME_MAX, "cuda:%d %.48s", s->device, p.name);
+    CRM_TRY(cuda_dnn_there(s, &cudnn));
+    say(s, &p, words);
     cuda_usage_start(s);
     return CRM_OK;
 }
 
-static crm_status open_device(const crm_device_cfg *cfg, int device, bool shared,
-                              const crm_device_ops **ops, void **state,
-                              char name[CRM_DEVICE_NAME_MAX])
+static crm_status open_device(const crm_device_cfg *cfg, int device, const crm_device_ops **ops,
+                              void **state, crm_device_words *words)
 {
     cuda_state *s;
     crm_status st;
@@ -134,8 +209,7 @@ static crm_status open_device(const crm_device_cfg *cfg, int device, bool shared
     CRM_NEW(s, 1);
     s->cfg = *cfg;
     s->device = device;
-    s->shared = shared;
-    st = start(s, name);
+    st = start(s, words);
     if (st) {
         cuda_host_free(s);
         crm_mem_free(s);
@@ -147,18 +221,6 @@ static crm_status open_device(const crm_device_cfg *cfg, int device, bool shared
 }
 
 /* ---- crmpi info ---- */
-
-static void add(char *out, size_t cap, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void add(char *out, size_t cap, const char *format, ...)
-{
-    size_t n = strlen(out);
-    va_list ap;
-
-    va_start(ap, format);
-    vsnprintf(out + n, cap - n, format, ap);
-    va_end(ap);
-}
 
 /* NVLinks of a GPU that are up; -1: not known. */
 static int links_up(int device)
@@ -235,7 +297,7 @@ const crm_plugin *crm_plugin_open(const crm_plugin_host *host)
                                       .open = open_device,
                                       .found = found};
 
-    snprintf(built, sizeof built, "CUDA %d.%d, %s", (int)TOOLKIT, CUDART_VERSION % 1000 / 10,
+    snprintf(built, sizeof built, "CUDA %d.%d, %s", (int)TOOLKIT, (int)TOOLKIT_MINOR,
              CRM_CUDA_BUILT);
     if (host->abi == CRM_DEVICE_ABI) cuda_error_host(host);
     return &plugin;
