@@ -11,6 +11,7 @@
 #
 # Needs patchelf, readelf, gcc, xz.
 set -euo pipefail
+trap 'echo "bundle: failed at line $LINENO" >&2' ERR
 
 [ $# = 2 ] || {
     sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
@@ -41,10 +42,15 @@ mkdir -p "$out"/{bin,lib/fallback,"$components",lib/pmix,share/openmpi,share/pmi
 
 # ---- 1. what to take ----
 cp -L "$build/crmpi" "$out/bin/"
-[ ! -f "$build/crmpi_cuda.so" ] || cp -L "$build/crmpi_cuda.so" "$out/bin/"
+if [ -f "$build/crmpi_cuda.so" ]; then
+    cp -L "$build/crmpi_cuda.so" "$out/bin/"
+elif grep -q '^CRM_CUDA:STRING=on' "$build/CMakeCache.txt" 2>/dev/null; then
+    echo "bundle: $build/crmpi_cuda.so is missing" >&2
+    exit 1
+fi
 cp -L "$(command -v orterun)" "$out/bin/orterun"
 cp -L "$(command -v orted)" "$out/bin/orted.real"
-for t in "$build"/tests/test_device_* "$build"/tests/test_comm_comm_device; do
+for t in "$build"/tests/test_device_* "$build"/tests/test_comm_comm_device "$build"/tests/test_comm_comm_device_lost; do
     [ ! -x "$t" ] || cp -L "$t" "$out/tests/"
 done
 for b in bench_reference_data bench_gpu_ops bench_parity; do
@@ -141,6 +147,17 @@ while [ ${#todo[@]} != 0 ]; do
     todo=("${next[@]}")
 done
 
+# Licences of what is passed on, as Debian has them.
+mkdir -p "$out/licences"
+cp "$source/LICENSE" "$out/licences/crmpi"
+while IFS= read -r f; do
+    is_elf "$f" || continue
+    name=$(basename "$f")
+    [[ ! $name =~ ^libno- ]] || continue
+    owner=$(dpkg-query -S "*/$name" 2>/dev/null | head -n 1 | cut -d : -f 1 || true)
+    [ -z "$owner" ] || [ ! -f "/usr/share/doc/$owner/copyright" ] || cp -L "/usr/share/doc/$owner/copyright" "$out/licences/$owner"
+done < <(find "$out/lib" "$out/bin" -type f)
+
 # ---- 4. search paths: relative ones only, and stronger than LD_LIBRARY_PATH ----
 chmod -R u+w "$out"
 while IFS= read -r f; do
@@ -198,8 +215,11 @@ while IFS= read -r f; do
     }
 done < <(find "$out" -type f)
 [ $bad = 0 ]
-glibc_needed=$(find "$out" -type f ! -path '*/fallback/*' -exec readelf -V {} + 2>/dev/null | grep -o 'GLIBC_2\.[0-9]*' |
-    sort -Vu | tail -n 1)
+glibc_needed=$(
+    find "$out" -type f ! -path '*/fallback/*' | while IFS= read -r f; do
+        ! is_elf "$f" || readelf -V "$f"
+    done | grep -o 'GLIBC_2\.[0-9]*' | sort -Vu | tail -n 1
+)
 {
     echo "version  $("$build/crmpi" --version 2>/dev/null || true)"
     echo "commit   $(git -C "$source" rev-parse --short HEAD 2>/dev/null || echo unknown)"

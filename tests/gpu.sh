@@ -1,28 +1,33 @@
 #!/usr/bin/env bash
 # gpu.sh - every test that needs a GPU, on the machine that has one.
 #
-#   tests/gpu.sh                    from a checkout: builds the preset "cuda" first
-#   crmpi-bundle/bin/run tests/gpu.sh        from a bundle (cmake --build --preset cuda --target bundle)
-#   tests/gpu.sh --quick            without compute-sanitizer and the larger studies
-#   tests/gpu.sh --keep DIR         keep runs and logs there
+#   tests/gpu.sh                       from a checkout: builds the preset "cuda" first
+#   crmpi-bundle/bin/run tests/gpu.sh  from a bundle (cmake --build --preset cuda --target bundle)
+#   --quick           without compute-sanitizer and the larger studies
+#   --only PART       ops, parity, train, models, studies, resume or sanitizer; may be repeated
+#   --telecom FILE    the CSV of telecom churn (default: data/telecom_churn/telecom_churn.csv below CRM_SHARED)
+#   --keep DIR        keep runs and logs there
 #
-# Operations beside their references, queues and graphs, exact sums over ranks, parity with PyTorch, training (same bits
-# run to run, with and without graphs, resident or streamed, on 1 and 2 ranks), cross-validation beside the CPU, models
-# that move between CPU and GPU, a run that is killed, numbers that are not finite, compute-sanitizer.  What cannot run
-# here is skipped with the reason.  The last line is "N passed, N failed, N skipped"; the exit code is 1 when anything failed.
+# ops: operations beside their references, queues and graphs, exact sums over ranks.  parity: PyTorch's numbers.  train: same
+# bits run to run, with and without graphs, resident or streamed, on 1, 2 and 4 ranks; TF32 and bf16.  models: moved between
+# CPU and GPU; numbers that are not finite.  studies: cross-validation beside the CPU.  resume: a run that is killed.
+# sanitizer: memcheck and racecheck.  What cannot run here is skipped with the reason.  The last line is
+# "N passed, N failed, N skipped"; the exit code is 1 when anything failed.
 #
 # CRM_CUDA_PLUGIN names another module; with the CPU shim (CRM_GPU_SHIM=1) the same tests run on smaller data, which shows
-# that they can run, not what a GPU does.  CRM_SHARED: folder with data/telecom-churn; without it that study is skipped.
+# that they can run, not what a GPU does.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-quick='' keep=''
+quick='' keep='' only='' telecom=''
 while [ $# -gt 0 ]; do
     case "$1" in
     --quick) quick=1 ;;
+    --only) only+=" ${2:?--only needs a part} " && shift ;;
+    --telecom) telecom=${2:?--telecom needs a file} && shift ;;
     --keep) keep=${2:?--keep needs a folder} && shift ;;
     -h | --help)
-        sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        sed -n '2,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit 0
         ;;
     *)
@@ -32,6 +37,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+shim=${CRM_GPU_SHIM:-}
 
 # Programs: of the bundle, or of a build that is made now.
 if [ -n "${CRM_BUNDLE:-}" ]; then
@@ -43,7 +49,7 @@ if [ -n "${CRM_BUNDLE:-}" ]; then
 else
     # shellcheck source=jobs/env.sh
     . "$here/../jobs/env.sh"
-    if [ -z "${CRM_GPU_SHIM:-}" ]; then
+    if [ -z "$shim" ]; then
         CRM_BUILD_DIR=$CRM_SOURCE_DIR/build/cuda
         (cd "$CRM_SOURCE_DIR" && cmake --preset cuda >&2 && cmake --build --preset cuda >&2) || exit 1
     fi
@@ -54,7 +60,9 @@ else
     }
 fi
 : "${CRM_CUDA_PLUGIN:=$(dirname "$crmpi")/crmpi_cuda.so}"
+: "${telecom:=${CRM_SHARED:-$here/../../shared}/data/telecom_churn/telecom_churn.csv}"
 export CRM_CUDA_PLUGIN
+python=${CRM_PYTHON:-$(command -v python3 || true)}
 work=${keep:-$(mktemp -d "${TMPDIR:-/tmp}/crmpi-gpu.XXXXXX")}
 mkdir -p "$work"
 [ -n "$keep" ] || trap 'rm -rf "$work"' EXIT
@@ -72,6 +80,11 @@ skip() {
     skipped=$((skipped + 1))
     echo "ok - $1 # SKIP $2"
 }
+finish() {
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" = 0 ]
+    exit
+}
 check() { # NAME COMMAND...: passes when the command does
     local name=$1
     shift
@@ -80,142 +93,171 @@ check() { # NAME COMMAND...: passes when the command does
         tail -n 15 "$work/last.log" | sed 's/^/# /'
     fi
 }
-# Count the TAP lines of a test program.
+# Counts the results of a test program; those of the CPU's own paths are left out by it.
 tap() { # NAME COMMAND...
     local name=$1 code=0 log good bad skips
     shift
     log=$work/$(tr ' /' '__' <<<"$name").log
     "$@" >"$log" 2>&1 || code=$?
-    good=$(grep -c '^ok' "$log") bad=$(grep -c '^not ok' "$log") skips=$(grep -ci '^ok.*# skip\|^1\.\.0 # skip' "$log")
-    passed=$((passed + good - $(grep -ci '^ok.*# skip' "$log"))) failed=$((failed + bad)) skipped=$((skipped + skips))
+    sed -i '/CRM_TEST_ONLY says so/d' "$log"
+    good=$(grep '^ok' "$log" | grep -civ '# skip') bad=$(grep -c '^not ok' "$log") skips=$(grep -ci '^\(ok\|1\.\.0\).*# skip' "$log")
+    passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skips))
     echo "# $name: $good ok, $bad not ok, $skips skipped"
     [ "$bad" = 0 ] || grep -B 5 -A 5 '^not ok' "$log" | head -n 60 | sed 's/^/# /'
-    if [ "$code" != 0 ] && [ "$bad" = 0 ] || [ $((good + skips)) = 0 ]; then
+    [ "$skips" = 0 ] || grep -i '^\(ok\|1\.\.0\).*# skip' "$log" | sed 's/^/# /'
+    if [ "$bad" = 0 ] && { [ "$code" != 0 ] || [ $((good + skips)) = 0 ]; }; then
         not_ok "$name ended with code $code"
         tail -n 15 "$log" | sed 's/^/# /'
     fi
 }
-
-# ---- the machine ----
-echo "# $("$crmpi" --version), module $CRM_CUDA_PLUGIN"
-"$crmpi" info 2>&1 | sed 's/^/# /'
-gpu_name=$("$crmpi" info 2>/dev/null | sed -n 's/^GPU  *\([0-9].*\)/\1/p' | head -n 1)
-if ! "$crmpi" info --set device=cuda >/dev/null 2>"$work/why" || [ -z "$gpu_name" ]; then
-    skip "all tests of a GPU" "no GPU can be used here: $(tail -n 1 "$work/why")"
-    echo "$passed passed, $failed failed, $skipped skipped"
-    exit 0
-fi
-n_gpus=$("$crmpi" info 2>/dev/null | grep -c '^GPU  *[0-9]')
+wanted() { # PART
+    [ -z "$only" ] || [[ $only == *" $1 "* ]]
+}
+# With the first GPU of this machine alone: for tests that want several ranks on one.
+one_gpu() {
+    local visible=${CUDA_VISIBLE_DEVICES:-0}
+    CUDA_VISIBLE_DEVICES=${visible%%,*} "$@"
+}
 
 # ---- operations, queues, exact sums ----
-for t in "$tests"/test_device_*; do
-    [ -f "$t" ] || continue
-    name=$(basename "$t")
-    case "$name" in
-    *_cpu | *_lanes | *_text_bits | *_open) continue ;; # of the CPU, and of modules that do not fit
-    esac
-    tap "$name" timeout 900 "$t"
-done
-for n in 1 2; do
-    CRM_TEST_DEVICE=cuda CRM_TEST_TRANSPORT=mpi tap "exact sum on $n ranks by MPI" ranks "$n" timeout 600 "$tests/test_comm_comm_device"
-done
-if [ "$n_gpus" -ge 2 ]; then
-    CRM_TEST_DEVICE=cuda CRM_TEST_TRANSPORT=nccl tap "exact sum on 2 ranks by NCCL" ranks 2 timeout 600 "$tests/test_comm_comm_device"
-else
-    skip "exact sum by NCCL" "one GPU: NCCL needs one for each rank"
-fi
+part_ops() {
+    local t n
+    for t in "$tests"/test_device_device_*; do
+        case "$(basename "$t")" in
+        *_cpu | *_lanes | *_text_bits | *_open) continue ;; # of the CPU, and of modules that do not fit
+        esac
+        CRM_TEST_ONLY=cuda tap "$(basename "$t")" timeout 900 "$t"
+    done
+    for n in 1 2; do
+        CRM_TEST_DEVICE=cuda CRM_TEST_TRANSPORT=mpi one_gpu tap "exact sum, $n ranks on one GPU by MPI" ranks "$n" timeout 600 \
+            "$tests/test_comm_comm_device"
+    done
+    if [ "$n_gpus" -lt 2 ]; then
+        skip "exact sum by NCCL" "one GPU: NCCL needs one for each rank"
+        return
+    fi
+    for t in mpi nccl; do
+        CRM_TEST_DEVICE=cuda CRM_TEST_TRANSPORT=$t tap "exact sum, 2 GPUs by $t" ranks 2 timeout 600 "$tests/test_comm_comm_device"
+    done
+    if [ "$n_gpus" -ge 3 ]; then
+        CRM_TEST_DEVICE=cuda tap "lost ranks of NCCL" ranks 3 timeout 600 "$tests/test_comm_comm_device_lost"
+    else
+        skip "lost ranks of NCCL" "fewer than 3 GPUs"
+    fi
+}
 
 # ---- parity with PyTorch ----
-python=${CRM_PYTHON:-$(command -v python3 || true)}
-if [ -z "$python" ] || ! "$python" -c 'import torch, h5py' 2>/dev/null; then
-    skip "parity with PyTorch" "no Python with torch and h5py"
-elif [ ! -f "$scripts/parity.py" ]; then
-    skip "parity with PyTorch" "bench/parity.py is not here"
-else
+part_parity() {
+    local kind
+    if [ -z "$python" ] || ! "$python" -c 'import torch, h5py' 2>/dev/null; then
+        skip "parity with PyTorch" "no Python with torch and h5py"
+        return
+    fi
     for kind in gru lstm; do
         check "parity with PyTorch, $kind, below 1e-4" timeout 600 "$python" "$scripts/parity.py" "$bench/bench_parity" \
             --device cuda "$kind"
     done
-fi
+}
 
 # ---- training ----
 customers=4000 epochs=3
-[ -z "${CRM_GPU_SHIM:-}" ] || customers=120 epochs=1
+[ -z "$shim" ] || customers=120 epochs=1
 small=(--set "data.path=$work/small.h5" --set "synth.customers=$customers" --set synth.seed=7)
-tiny=(--set "train.epochs=$epochs" --set train.patience=0 --set train.validation=0 --set "eval.models=[hybrid]"
-    --set train.members=1)
-[ -z "${CRM_GPU_SHIM:-}" ] || tiny+=(--set train.lane_rows=8 --set train.lanes=4 --set model.text_dim=8
+tiny=(--set train.patience=0 --set train.validation=0 --set "eval.models=[hybrid]" --set train.members=1)
+[ -z "$shim" ] || tiny+=(--set train.lane_rows=8 --set train.lanes=4 --set model.text_dim=8
     --set model.text_filters=4 --set model.rnn_units=4 --set model.event_dim=4 --set "model.months=[4]"
     --set "model.hidden=[8]" --set model.fusion=8 --set model.event_steps=6 --set model.documents=2
     --set model.text_length=12)
-check "synthetic data" ranks 2 "$crmpi" synth "$configs/quickstart.yaml" "${small[@]}"
 
-digest_of() { # RUN: what a model file holds
-    sed -n 's/.*"weights": *"\([0-9a-f]*\)".*/\1/p' "$1/run.json" | head -n 1
+data() {
+    [ -f "$work/small.h5" ] || check "synthetic data" ranks 2 "$crmpi" synth "$configs/quickstart.yaml" "${small[@]}"
 }
 fit() { # RUN RANKS OPTION...
     local run=$1 n=$2
     shift 2
     rm -rf "${work:?}/$run"
-    ranks "$n" timeout 900 "$crmpi" train "$configs/quickstart.yaml" "${small[@]}" "${tiny[@]}" --set device=cuda \
-        --out "$work/$run" "$@" >"$work/$run.out" 2>"$work/$run.err" || {
+    ranks "$n" timeout 900 "$crmpi" train "$configs/quickstart.yaml" "${small[@]}" "${tiny[@]}" --set "train.epochs=$epochs" \
+        --set device=cuda --out "$work/$run" "$@" >"$work/$run.out" 2>"$work/$run.err" || {
         tail -n 5 "$work/$run.err"
         return 1
     }
-    find "$work/$run/models" -name 'hybrid.h5' -exec sha256sum {} + | cut -d ' ' -f 1 >"$work/$run.sha"
+    sha256sum <"$work/$run/models/hybrid.h5" >"$work/$run.sha"
 }
-same_as_first() { # RUN
-    [ -s "$work/$1.sha" ] && cmp "$work/first.sha" "$work/$1.sha"
+same() { # RUN OTHER: the same model file
+    [ -s "$work/$1.sha" ] && cmp "$work/$1.sha" "$work/$2.sha"
 }
-check "train on the GPU" fit first 1
-for i in 2 3 4 5; do
-    check "same bits, run $i of 5" fit "again$i" 1
-    check "model file of run $i" same_as_first "again$i"
-done
-for case in "no graph:gpu.graph=false:1" "streamed:gpu.resident=off:1" "2 ranks on one GPU:gpu.transport=mpi:2" \
-    "4 ranks on one GPU:gpu.transport=mpi:4"; do
-    IFS=: read -r name option n <<<"$case"
-    run=$(tr ' ' '_' <<<"$name")
-    check "train, $name" fit "$run" "$n" --set "$option"
-    check "same bits, $name" same_as_first "$run"
-done
-if [ "$n_gpus" -ge 2 ]; then
-    check "train, 2 GPUs by NCCL" fit nccl 2 --set gpu.transport=nccl
-    check "same bits, 2 GPUs by NCCL" same_as_first nccl
-else
-    refused() {
-        ! fit refused 2 --set gpu.transport=nccl && grep -q 'gpu.transport' "$work/refused.err"
-    }
+first_fit() {
+    data
+    [ -s "$work/first.sha" ] || check "train on the GPU" fit first 1
+}
+refused() {
+    ! one_gpu fit refused 2 --set gpu.transport=nccl && grep -q share "$work/refused.err" &&
+        grep -q gpu.transport "$work/refused.err"
+}
+part_train() {
+    local i name option n run math
+    first_fit
+    for i in 2 3 4 5; do
+        check "train, run $i of 5" fit "again$i" 1
+        check "same bits, run $i of 5" same first "again$i"
+    done
+    while IFS=: read -r name option n; do
+        run=$(tr ' ' '_' <<<"$name")
+        check "train, $name" one_gpu fit "$run" "$n" --set "$option"
+        check "same bits, $name" same first "$run"
+    done <<END
+no graph:gpu.graph=false:1
+streamed:gpu.resident=off:1
+2 ranks on one GPU:gpu.transport=mpi:2
+4 ranks on one GPU:gpu.transport=mpi:4
+END
+    if [ "$n_gpus" -ge 2 ]; then
+        check "train, 2 GPUs by NCCL" fit nccl 2 --set gpu.transport=nccl
+        check "same bits, 2 GPUs by NCCL" same first nccl
+        check "train, 2 GPUs by NCCL, no graph" fit nccl_plain 2 --set gpu.transport=nccl --set gpu.graph=false
+        check "same bits, 2 GPUs by NCCL, no graph" same first nccl_plain
+    fi
     check "NCCL for 2 ranks on one GPU is refused with the fix" refused
-fi
-check "train, fast sum" fit fast 1 --set train.reduce=fast
-if [ -z "${CRM_GPU_SHIM:-}" ]; then
-    check "train, tf32" fit tf32 1 --set gpu.math=tf32
-    check "train, bf16" fit bf16 1 --set gpu.math=bf16
-fi
-
-# ---- models move between CPU and GPU ----
-predictions() { # NAME DEVICE RUN
-    "$crmpi" predict "$work/$3" --set "data.path=$work/small.h5" --set "device=$2" --out "$work/$1.csv"
+    check "train, fast sum" fit fast 1 --set train.reduce=fast
+    for math in tf32 bf16; do
+        check "train, $math" fit "$math" 1 --set "gpu.math=$math"
+        check "train, $math, again" fit "$math-again" 1 --set "gpu.math=$math"
+        check "same bits, $math" same "$math" "$math-again"
+    done
 }
-close_enough() { # A.csv B.csv: probabilities within 1e-4
-    paste -d, "$work/$1.csv" "$work/$2.csv" | awk -F, 'NR > 1 {n = NF / 2
-        for (i = 2; i <= n; i++) if ($i ~ /^[0-9.e-]+$/) {d = $i - $(i + n); if (d < 0) d = -d; if (d > 1e-4) bad = 1; k++}}
-        END {exit bad || k == 0}'
-}
-check "predict on the GPU what was trained there" predictions gpu_gpu cuda first
-check "predict on the CPU what was trained on the GPU" predictions gpu_cpu cpu first
-check "both agree to 1e-4" close_enough gpu_gpu gpu_cpu
-check "train on the CPU" fit cpu 1 --set device=cpu
-check "predict on the GPU what was trained on the CPU" predictions cpu_gpu cuda cpu
-check "predict on the CPU" predictions cpu_cpu cpu cpu
-check "both agree to 1e-4" close_enough cpu_gpu cpu_cpu
 
-# ---- numbers that are not finite ----
+# ---- models move between CPU and GPU; numbers that are not finite ----
+predictions() { # NAME RUN OPTION...
+    local name=$1 run=$2
+    shift 2
+    "$crmpi" predict "$work/$run" --set "data.path=$work/small.h5" --out "$work/$name.csv" "$@"
+}
+close_enough() { # A B LIMIT: probabilities of two CSV files
+    paste -d, "$work/$1.csv" "$work/$2.csv" | awk -F, -v limit="$3" 'NR > 1 {n = NF / 2
+        for (i = 2; i <= n; i++) if ($i ~ /^[0-9.e-]+$/) {
+            d = $i - $(i + n); if (d < 0) d = -d; if (d > most) most = d; k++}}
+        END {print "largest difference " most " of " k; exit most > limit || k == 0}'
+}
 explodes() {
-    ! fit nan 1 --set optim.lr=1000 --set optim.clip_norm=0 --set optim.kind=sgd --set optim.warmup=0 && grep -q 'is not finite' "$work/nan.err"
+    ! fit nan 1 --set optim.lr=1000 --set optim.clip_norm=0 --set optim.kind=sgd --set optim.warmup=0 &&
+        grep -q 'is not finite' "$work/nan.err"
 }
-check "a run that explodes ends with the name of what was not finite" explodes
+part_models() {
+    local math
+    first_fit
+    check "predict on the GPU what was trained there" predictions gpu_gpu first --set device=cuda
+    check "predict on the CPU what was trained on the GPU" predictions gpu_cpu first --set device=cpu
+    check "both agree to 1e-4" close_enough gpu_gpu gpu_cpu 1e-4
+    check "train on the CPU" fit cpu 1 --set device=cpu
+    check "predict on the GPU what was trained on the CPU" predictions cpu_gpu cpu --set device=cuda
+    check "predict on the CPU" predictions cpu_cpu cpu --set device=cpu
+    check "both agree to 1e-4" close_enough cpu_gpu cpu_cpu 1e-4
+    for math in tf32 bf16; do
+        check "predict in $math" predictions "p_$math" first --set device=cuda --set "gpu.math=$math"
+        check "$math agrees with fp32 to 0.01" close_enough gpu_gpu "p_$math" 0.01
+    done
+    check "a run that explodes ends with the name of what was not finite" explodes
+}
 
 # ---- cross-validation beside the CPU ----
 study() { # NAME RANKS DEVICE CONFIG OPTION...
@@ -228,14 +270,14 @@ study() { # NAME RANKS DEVICE CONFIG OPTION...
     }
 }
 within_se() { # A B: each metric of the hybrid within one standard error of the CPU's, same folds
-    "${python:-python3}" - "$work/$1/summary.json" "$work/$2/summary.json" <<'PY'
+    "$python" - "$work/$1/summary.json" "$work/$2/summary.json" <<'PY'
 import json, math, sys
 a, b = (json.load(open(f)) for f in sys.argv[1:3])
 if a["digests"]["folds"] != b["digests"]["folds"]:
     sys.exit("the folds differ")
 def scores(s):
-    model = next(m for m in s["models"] if m["name"] == "hybrid")
-    return {k: [f for f in v["folds"] if f is not None] for k, v in model["metrics"].items() if isinstance(v, dict) and "folds" in v}
+    model = next(m for m in s["targets"][0]["models"] if m["name"] == "hybrid")
+    return {k: [f for f in v["folds"] if f is not None] for k, v in model["metrics"].items()}
 x, y, n = scores(a), scores(b), 0
 for k in sorted(set(x) & set(y)):
     if len(y[k]) < 2:
@@ -251,64 +293,101 @@ if n == 0:
     sys.exit("no metric could be compared")
 PY
 }
-if [ -n "$quick" ] || [ -n "${CRM_GPU_SHIM:-}" ]; then
-    skip "telecom churn beside the CPU" "--quick or the shim"
-    skip "20,000 synthetic customers beside the CPU" "--quick or the shim"
-else
-    telecom=${CRM_SHARED:-$here/../../shared}/data/telecom-churn
-    csv=$(find "$telecom" -name '*.csv' 2>/dev/null | head -n 1)
-    if [ -n "$csv" ]; then
-        check "telecom churn on the GPU" study telecom_gpu 2 cuda telecom-churn.yaml --set "data.path=$csv" \
-            --set "data.store=$work/telecom.h5"
-        check "telecom churn on the CPU" study telecom_cpu 4 cpu telecom-churn.yaml --set "data.path=$csv" \
-            --set "data.store=$work/telecom.h5"
-        check "telecom churn within one standard error" within_se telecom_gpu telecom_cpu
+compare_devices() { # NAME CPU_RANKS CONFIG OPTION...
+    local name=$1 n=$2
+    shift 2
+    check "$name on the GPU" study "${name// /_}_gpu" 1 cuda "$@"
+    check "$name on the CPU" study "${name// /_}_cpu" "$n" cpu "$@"
+    if [ -n "$python" ]; then
+        check "$name within one standard error" within_se "${name// /_}_gpu" "${name// /_}_cpu"
     else
-        skip "telecom churn beside the CPU" "no data below $telecom"
+        skip "$name within one standard error" "no Python"
+    fi
+}
+part_studies() {
+    if [ -n "$shim" ]; then
+        data
+        compare_devices "a small study" 2 quickstart.yaml "${small[@]}" "${tiny[@]}" --set train.epochs=2 --set eval.folds=2 \
+            --set eval.repeats=1
+    fi
+    if [ -n "$quick$shim" ]; then
+        skip "telecom churn and 20,000 customers beside the CPU" "--quick or the shim"
+        return
+    fi
+    if [ -f "$telecom" ]; then
+        compare_devices "telecom churn" 4 telecom-churn.yaml --set "data.path=$telecom" --set "data.store=$work/telecom.h5"
+    else
+        skip "telecom churn beside the CPU" "there is no $telecom (--telecom FILE names another)"
     fi
     check "20,000 customers" ranks 2 "$crmpi" synth "$configs/quickstart.yaml" --set "data.path=$work/large.h5" \
         --set synth.customers=20000
-    check "20,000 customers on the GPU" study large_gpu 1 cuda quickstart.yaml --set "data.path=$work/large.h5" \
-        --set "eval.models=[hybrid]"
-    check "20,000 customers on the CPU" study large_cpu 8 cpu quickstart.yaml --set "data.path=$work/large.h5" \
-        --set "eval.models=[hybrid]"
-    check "20,000 customers within one standard error" within_se large_gpu large_cpu
-fi
+    compare_devices "synthetic study" 8 quickstart.yaml --set "data.path=$work/large.h5" --set "eval.models=[hybrid]"
+}
 
-# ---- killed and resumed; several units on one GPU ----
+# ---- killed and resumed, with several units on one GPU ----
 killed() {
-    local pid
+    local pid done_units options=("${small[@]}" "${tiny[@]}" --set eval.folds=5 --set eval.repeats=1)
+    options+=(--set "train.epochs=$((2 * epochs + 1))")
     rm -rf "$work/killed" "$work/whole"
-    study whole 1 cuda quickstart.yaml "${small[@]}" "${tiny[@]}" --set eval.folds=3 || return 1
-    ranks 2 "$crmpi" crossval "$configs/quickstart.yaml" --out "$work/killed" --set device=cuda "${small[@]}" "${tiny[@]}" \
-        --set eval.folds=3 >/dev/null 2>&1 &
+    study whole 1 cuda quickstart.yaml "${options[@]}" || return 1
+    ranks 2 "$crmpi" crossval "$configs/quickstart.yaml" --out "$work/killed" --set device=cuda "${options[@]}" >/dev/null 2>&1 &
     pid=$!
-    for _ in $(seq 600); do
-        [ -z "$(ls "$work/killed/units" 2>/dev/null)" ] || break
-        sleep 0.1
+    for _ in $(seq 6000); do
+        done_units=$(find "$work/killed/units" -name '*.h5' 2>/dev/null | wc -l)
+        [ "$done_units" = 0 ] || break
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.02
     done
     pkill -9 -f "crossval.*$work/killed" || true
-    wait $pid 2>/dev/null
-    study killed 2 cuda quickstart.yaml "${small[@]}" "${tiny[@]}" --set eval.folds=3 || return 1
+    wait "$pid" 2>/dev/null
+    done_units=$(find "$work/killed/units" -name '*.h5' | wc -l)
+    echo "$done_units units were done"
+    [ "$done_units" -gt 0 ] && [ ! -f "$work/killed/summary.json" ] || return 1
+    study killed 2 cuda quickstart.yaml "${options[@]}" || return 1
     cmp "$work/killed/summary.json" "$work/whole/summary.json"
 }
-check "killed, resumed with 2 ranks on one GPU (units apart): the summary of one rank" killed
+part_resume() {
+    data
+    check "killed, resumed on 2 ranks with one GPU (units apart): the summary of one rank" one_gpu killed
+}
 
 # ---- compute-sanitizer ----
-if [ -n "$quick" ] || [ -n "${CRM_GPU_SHIM:-}" ]; then
-    skip "compute-sanitizer" "--quick or the shim"
-elif ! command -v compute-sanitizer >/dev/null; then
-    skip "compute-sanitizer" "it is not installed"
-elif compute-sanitizer --tool memcheck "$crmpi" info --set device=cuda 2>&1 | grep -qi 'not supported'; then
-    skip "compute-sanitizer" "it does not support the device here"
-else
-    for tool in memcheck racecheck; do
-        for t in test_device_device_ops test_device_device_rnn test_device_device_text test_device_device_conv; do
-            check "$tool, $t" timeout 900 compute-sanitizer --tool "$tool" \
-                --error-exitcode 9 "$tests/$t"
+part_sanitizer() {
+    local tool t sanitizer
+    sanitizer=$(PATH="$PATH:${CUDA_HOME:-/usr/local/cuda}/bin" command -v compute-sanitizer || true)
+    if [ -n "$quick$shim" ]; then
+        skip "compute-sanitizer" "--quick or the shim"
+    elif [ -z "$sanitizer" ]; then
+        skip "compute-sanitizer" "it is not installed"
+    elif "$sanitizer" --tool memcheck "$crmpi" info --set device=cuda 2>&1 | grep -qi 'not supported'; then
+        skip "compute-sanitizer" "it does not support the device here"
+    else
+        data
+        for tool in memcheck racecheck; do
+            for t in ops step pool conv product rnn text text_embed queue; do
+                CRM_TEST_ONLY=cuda CRM_TEST_SMALL=1 check "$tool, $t" timeout 900 "$sanitizer" --tool "$tool" \
+                    --error-exitcode 9 "$tests/test_device_device_$t"
+            done
         done
-    done
-fi
+        check "memcheck, a step of training" timeout 900 "$sanitizer" --tool memcheck --error-exitcode 9 "$crmpi" train \
+            "$configs/quickstart.yaml" "${small[@]}" "${tiny[@]}" --set train.epochs=1 --set device=cuda --out "$work/watched"
+    fi
+}
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" = 0 ]
+# ---- the machine ----
+echo "# $("$crmpi" --version), module $CRM_CUDA_PLUGIN"
+"$crmpi" info 2>&1 | sed 's/^/# /'
+n_gpus=$("$crmpi" info 2>/dev/null | grep -c '^GPU  *[0-9]')
+if ! "$crmpi" info --set device=cuda >/dev/null 2>"$work/why"; then
+    # Without a GPU that is how it is; with one it is a failure.
+    if [ -e /dev/nvidiactl ] || [ -n "$shim" ] || nvidia-smi >/dev/null 2>&1; then
+        not_ok "the GPU of this machine can be used: $(tail -n 1 "$work/why")"
+    else
+        skip "all tests of a GPU" "no GPU is here: $(tail -n 1 "$work/why")"
+    fi
+    finish
+fi
+for part in ops parity train models studies resume sanitizer; do
+    if wanted "$part"; then "part_$part"; fi
+done
+finish
