@@ -2,8 +2,9 @@
  * the epilogues bias and ReLU. The calls and their meaning are those of NVIDIA's cublasLt.h.
  *
  * D = epilogue(alpha op(A) op(B) + beta C). Elements are one chain of fused multiply-adds in order
- * of k, cut into as many chains as the algorithm's split of k says. There are two algorithms;
- * number 1 can split k. */
+ * of k, cut into as many chains as the algorithm's split of k says. There are three algorithms:
+ * number 1 can split k; number 2, listed first where its workspace fits, cuts k by itself when D
+ * has few columns, as stream-K may, and no attribute tells. */
 #include <cublasLt.h>
 
 #include "cusim_runtime.h"
@@ -40,7 +41,8 @@ struct algorithm {
 };
 static_assert(sizeof(algorithm) <= sizeof(cublasLtMatmulAlgo_t),
               "the algorithm fits into the vendor's type");
-enum { ALGORITHMS = 2, CAN_SPLIT = 1, ATTRIBUTES = 10 };
+enum { ALGORITHMS = 3, CAN_SPLIT = 1, CUTS_ITSELF = 2, ATTRIBUTES = 10 };
+enum { FEW_COLUMNS = 1024, CUTS = 3 };
 
 /* Copies an attribute when the size fits. */
 template <class T> cublasStatus_t take(T &to, const void *from, size_t bytes)
@@ -88,8 +90,11 @@ algorithm read(const cublasLtMatmulAlgo_t *a)
     return out;
 }
 
-int splits(const algorithm &a)
+int splits(const algorithm &a, const layout &d)
 {
+    if (a.config[CUBLASLT_ALGO_CONFIG_ID] == CUTS_ITSELF) {
+        return d.columns < FEW_COLUMNS ? CUTS : 1;
+    }
     return std::max(1, static_cast<int>(a.config[CUBLASLT_ALGO_CONFIG_SPLITK_NUM]));
 }
 
@@ -159,27 +164,53 @@ float operand(const call &q, float x)
     return tf32 ? from_bits<float>(round_to_tf32(x)) : x;
 }
 
-float dot(const call &q, const float *a, const float *b, int64_t row, int64_t column, int64_t from,
-          int64_t to)
+/* op(A) and op(B) of one batch as dense rows of k, in the form in which they are multiplied. */
+struct operands {
+    std::vector<float> a, b;
+    int64_t k;
+};
+operands operands_of(const call &q, int64_t batch)
 {
-    float sum = 0;
-    for (int64_t k = from; k < to; k++) {
-        float x = a[q.p.turn_a == CUBLAS_OP_N ? place(q.a, row, k) : place(q.a, k, row)];
-        float y = b[q.p.turn_b == CUBLAS_OP_N ? place(q.b, k, column) : place(q.b, column, k)];
-        sum = fmaf(operand(q, x), operand(q, y), sum);
+    bool a_plain = q.p.turn_a == CUBLAS_OP_N, b_plain = q.p.turn_b == CUBLAS_OP_N;
+    int64_t m = static_cast<int64_t>(q.d.rows), n = static_cast<int64_t>(q.d.columns);
+    int64_t k = static_cast<int64_t>(a_plain ? q.a.columns : q.a.rows);
+    const float *a = q.at_a + batch * q.a.stride, *b = q.at_b + batch * q.b.stride;
+    operands out = {std::vector<float>(static_cast<size_t>(m * k)),
+                    std::vector<float>(static_cast<size_t>(n * k)), k};
+    for (int64_t i = 0; i < m * k; i++) {
+        int64_t row = i / k, at = i % k;
+        out.a[static_cast<size_t>(i)] =
+            operand(q, a[a_plain ? place(q.a, row, at) : place(q.a, at, row)]);
     }
-    return sum;
+    for (int64_t i = 0; i < n * k; i++) {
+        int64_t column = i / k, at = i % k;
+        out.b[static_cast<size_t>(i)] =
+            operand(q, b[b_plain ? place(q.b, at, column) : place(q.b, column, at)]);
+    }
+    return out;
 }
 
-void one_element(const call &q, int64_t batch, int64_t row, int64_t column)
+/* Sums of ROWS rows of A with one column of B: chains side by side, each in order of k. */
+template <int ROWS> void dots(const float *a, const float *b, int64_t k, int parts, float *sum)
 {
-    const float *a = q.at_a + batch * q.a.stride, *b = q.at_b + batch * q.b.stride;
-    int64_t k = static_cast<int64_t>(q.p.turn_a == CUBLAS_OP_N ? q.a.columns : q.a.rows),
-            parts = splits(q.algo);
-    float sum = 0;
-    for (int64_t i = 0; i < parts; i++) {
-        sum += dot(q, a, b, row, column, k * i / parts, k * (i + 1) / parts);
+    for (int r = 0; r < ROWS; r++) {
+        sum[r] = 0;
     }
+    for (int i = 0; i < parts; i++) {
+        float part[ROWS] = {};
+        for (int64_t at = k * i / parts; at < k * (i + 1) / parts; at++) {
+            for (int r = 0; r < ROWS; r++) {
+                part[r] = fmaf(a[r * k + at], b[at], part[r]);
+            }
+        }
+        for (int r = 0; r < ROWS; r++) {
+            sum[r] += part[r];
+        }
+    }
+}
+
+void finish(const call &q, int64_t batch, int64_t row, int64_t column, float sum)
+{
     float value = q.alpha * sum;
     if (q.beta != 0) { /* else C may hold anything, NaN too */
         value = fmaf(q.beta, q.at_c[batch * q.c.stride + place(q.c, row, column)], value);
@@ -195,10 +226,21 @@ void one_element(const call &q, int64_t batch, int64_t row, int64_t column)
 
 void multiply(const call &q)
 {
+    enum { TOGETHER = 8 };
+    int64_t rows = static_cast<int64_t>(q.d.rows);
+    int parts = splits(q.algo, q.d);
+    float sum[TOGETHER];
     for (int64_t batch = 0; batch < q.d.batch; batch++) {
+        operands o = operands_of(q, batch);
         for (int64_t column = 0; column < static_cast<int64_t>(q.d.columns); column++) {
-            for (int64_t row = 0; row < static_cast<int64_t>(q.d.rows); row++) {
-                one_element(q, batch, row, column);
+            const float *b = o.b.data() + column * o.k;
+            for (int64_t row = 0, n; row < rows; row += n) {
+                const float *a = o.a.data() + row * o.k;
+                n = rows - row < TOGETHER ? 1 : TOGETHER;
+                n == 1 ? dots<1>(a, b, o.k, parts, sum) : dots<TOGETHER>(a, b, o.k, parts, sum);
+                for (int64_t i = 0; i < n; i++) {
+                    finish(q, batch, row + i, column, sum[i]);
+                }
             }
         }
     }
@@ -206,19 +248,20 @@ void multiply(const call &q)
 
 uint64_t workspace_of(const algorithm &a, const layout &d)
 {
-    return splits(a) > 1 ? static_cast<uint64_t>(splits(a)) * d.rows * d.columns * sizeof(float)
-                         : 0;
+    int parts = splits(a, d);
+    return parts > 1 ? static_cast<uint64_t>(parts) * d.rows * d.columns * sizeof(float) : 0;
 }
 
+/* What a check reports: the rest of a result stays as it was. */
 cublasStatus_t result_of(const algorithm &a, const layout &d, cublasLtMatmulHeuristicResult_t *out)
 {
-    *out = {};
-    memcpy(&out->algo, &a, sizeof a);
-    bool may = splits(a) == 1 || a.config[CUBLASLT_ALGO_CONFIG_ID] == CAN_SPLIT;
-    out->state = may ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
+    if (a.config[CUBLASLT_ALGO_CONFIG_SPLITK_NUM] > 1 &&
+        a.config[CUBLASLT_ALGO_CONFIG_ID] != CAN_SPLIT) {
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    }
     out->workspaceSize = workspace_of(a, d);
     out->wavesCount = 1;
-    return out->state;
+    return CUBLAS_STATUS_SUCCESS;
 }
 } // namespace
 } // namespace cusim
@@ -391,7 +434,7 @@ cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t, cublasLtMatmulDesc_t p,
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t p,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
-                                              cublasLtMatmulPreference_t, int wanted,
+                                              cublasLtMatmulPreference_t preferred, int wanted,
                                               cublasLtMatmulHeuristicResult_t results[], int *count)
 {
     *count = 0;
@@ -399,11 +442,17 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
     if (status) {
         return status;
     }
-    for (; *count < std::min<int>(wanted, ALGORITHMS); ++*count) {
+    for (uint32_t id : {uint32_t(CUTS_ITSELF), 0u, uint32_t(CAN_SPLIT)}) {
         algorithm algo = {};
-        algo.config[CUBLASLT_ALGO_CONFIG_ID] = static_cast<uint32_t>(*count);
+        algo.config[CUBLASLT_ALGO_CONFIG_ID] = id;
         algo.config[CUBLASLT_ALGO_CONFIG_SPLITK_NUM] = 1;
-        result_of(algo, of(d), &results[*count]);
+        if (*count == wanted || workspace_of(algo, of(d)) > of(preferred).workspace) {
+            continue;
+        }
+        cublasLtMatmulHeuristicResult_t &r = results[(*count)++];
+        r = {};
+        memcpy(&r.algo, &algo, sizeof algo);
+        r.state = result_of(algo, of(d), &r);
     }
     return CUBLAS_STATUS_SUCCESS;
 }

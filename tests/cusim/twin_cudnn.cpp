@@ -2,8 +2,10 @@
  * NCHW, the legacy calls of NVIDIA's cudnn_cnn.h.
  *
  * The lists of algorithms begin with one that is not deterministic where cuDNN has one; calling it
- * ends the program. With any math type but CUDNN_FMA_MATH the operands are rounded to TF32, as a
- * GPU may do. */
+ * ends the program. Those of the two passes that crmpi leaves to cuDNN begin with one that is
+ * listed and then not supported for NHWC. Lists tell neither the math type that was asked for nor
+ * the bytes of workspace: that is what cuDNN's own lists are known for. With any math type but
+ * CUDNN_FMA_MATH the operands are rounded to TF32, as a GPU may do. */
 #include <cudnn.h>
 
 #include "cusim_runtime.h"
@@ -34,7 +36,13 @@ namespace
 using tensor = cudnnTensorStruct;
 
 /* Numbers of algorithms that the twin runs, and bytes of workspace that it asks for. */
-enum { DETERMINISTIC = 1, FORWARD_BYTES = 1024, DATA_BYTES = 2048, FILTER_BYTES = 4096 };
+enum {
+    DETERMINISTIC = 1,
+    LISTED_ONLY = 5,
+    FORWARD_BYTES = 1024,
+    DATA_BYTES = 2048,
+    FILTER_BYTES = 4096
+};
 
 cudnnStatus_t set_packed(tensor &t, cudnnTensorFormat_t format, cudnnDataType_t type, int n, int c,
                          int h, int w)
@@ -190,6 +198,11 @@ bool fits(const tensor &x, const tensor &w, const tensor &y, const cudnnConvolut
            y.extent[2] == output_extent(x, w, how, 0) && y.extent[3] == output_extent(x, w, how, 1);
 }
 
+bool channels_last(const tensor &t)
+{
+    return t.stride[1] == 1 && t.extent[1] > 1;
+}
+
 /* algorithm 1 of each list is deterministic, needs the workspace and is what the twin runs */
 cudnnStatus_t run(cudnnHandle_t handle, const convolution &q, int algorithm, bool may,
                   void *workspace, size_t bytes, size_t needed,
@@ -197,6 +210,9 @@ cudnnStatus_t run(cudnnHandle_t handle, const convolution &q, int algorithm, boo
 {
     if (!fits(q.x, q.w, q.y, q.how)) {
         return CUDNN_STATUS_BAD_PARAM;
+    }
+    if (algorithm == LISTED_ONLY && (channels_last(q.x) || channels_last(q.y))) {
+        return CUDNN_STATUS_NOT_SUPPORTED;
     }
     if (!may) {
         fatal("cuDNN: algorithm %d is not deterministic", algorithm);
@@ -227,21 +243,20 @@ convolution problem(const tensor &x, const void *at_x, const tensor &w, const vo
             *static_cast<const float *>(beta)};
 }
 
-/* Algorithms 0 and 1, fastest first. */
+/* Algorithms in this order, fastest first; -1 ends. */
 template <class P>
-cudnnStatus_t list(const int order[2], bool zero_varies, size_t bytes,
-                   const cudnnConvolutionStruct &how, int wanted, int *count, P *results)
+cudnnStatus_t list(const int *order, bool zero_varies, const cudnnConvolutionStruct &how,
+                   int wanted, int *count, P *results)
 {
-    for (*count = 0; *count < std::min(wanted, 2); ++*count) {
+    for (*count = 0; *count < wanted && order[*count] >= 0; ++*count) {
         P &r = results[*count];
         int number = order[*count];
         memset(&r, 0, sizeof r);
         r.algo = static_cast<decltype(r.algo)>(number);
         r.status = CUDNN_STATUS_SUCCESS;
         r.time = -1;
-        r.memory = number == DETERMINISTIC ? bytes : 0;
         r.determinism = number == 0 && zero_varies ? CUDNN_NON_DETERMINISTIC : CUDNN_DETERMINISTIC;
-        r.mathType = how.math;
+        r.mathType = how.math == CUDNN_FMA_MATH ? CUDNN_DEFAULT_MATH : CUDNN_TENSOR_OP_MATH;
     }
     return CUDNN_STATUS_SUCCESS;
 }
@@ -256,7 +271,8 @@ template <class T> cudnnStatus_t destroy(T *p)
     delete p;
     return CUDNN_STATUS_SUCCESS;
 }
-const int one_first[2] = {1, 0}, zero_first[2] = {0, 1};
+const int forward_order[] = {LISTED_ONLY, 1, 0, -1}, data_order[] = {LISTED_ONLY, 0, 1, -1},
+          filter_order[] = {0, 1, -1};
 } // namespace
 } // namespace cusim
 
@@ -280,6 +296,8 @@ const char *cudnnGetErrorString(cudnnStatus_t status)
         return "CUDNN_STATUS_BAD_PARAM";
     case CUDNN_STATUS_NOT_INITIALIZED:
         return "CUDNN_STATUS_NOT_INITIALIZED";
+    case CUDNN_STATUS_NOT_SUPPORTED:
+        return "CUDNN_STATUS_NOT_SUPPORTED";
     default:
         return "CUDNN_STATUS_EXECUTION_FAILED";
     }
@@ -372,9 +390,8 @@ cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t, const cudnnT
                                                      cudnnConvolutionFwdAlgoPerf_t *results)
 {
     *count = 0;
-    return fits(*x, w->as, *y, *c)
-               ? list(one_first, false, FORWARD_BYTES, *c, wanted, count, results)
-               : CUDNN_STATUS_BAD_PARAM;
+    return fits(*x, w->as, *y, *c) ? list(forward_order, false, *c, wanted, count, results)
+                                   : CUDNN_STATUS_BAD_PARAM;
 }
 cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(cudnnHandle_t, const cudnnTensorDescriptor_t,
                                                       const cudnnFilterDescriptor_t,
@@ -406,7 +423,7 @@ cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(
     int *count, cudnnConvolutionBwdDataAlgoPerf_t *results)
 {
     *count = 0;
-    return fits(*x, w->as, *y, *c) ? list(zero_first, true, DATA_BYTES, *c, wanted, count, results)
+    return fits(*x, w->as, *y, *c) ? list(data_order, true, *c, wanted, count, results)
                                    : CUDNN_STATUS_BAD_PARAM;
 }
 cudnnStatus_t cudnnGetConvolutionBackwardDataWorkspaceSize(
@@ -438,9 +455,8 @@ cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(
     int *count, cudnnConvolutionBwdFilterAlgoPerf_t *results)
 {
     *count = 0;
-    return fits(*x, w->as, *y, *c)
-               ? list(zero_first, true, FILTER_BYTES, *c, wanted, count, results)
-               : CUDNN_STATUS_BAD_PARAM;
+    return fits(*x, w->as, *y, *c) ? list(filter_order, true, *c, wanted, count, results)
+                                   : CUDNN_STATUS_BAD_PARAM;
 }
 cudnnStatus_t cudnnGetConvolutionBackwardFilterWorkspaceSize(
     cudnnHandle_t, const cudnnTensorDescriptor_t, const cudnnTensorDescriptor_t,

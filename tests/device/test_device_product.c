@@ -2,10 +2,10 @@
  * no multiples of tiles, gaps between rows, ragged and empty lanes.
  *
  * Three kinds: own kernels in fp32, which give the bits of the CPU; cuBLASLt; TF32.  Each against
- * sums in double, and a row or a lane alone has the bits it has among others.  Runs on the module
- * that CRM_CUDA_PLUGIN names.
+ * sums in double, and a row or a lane alone has the bits it has among others; so have rows of the
+ * reference model's layers by cuBLASLt.  Runs on the module that CRM_CUDA_PLUGIN names.
  *
- * timeout: 600 */
+ * timeout: 240 */
 #include "devices_testing.h"
 #include "rows_testing.h"
 
@@ -207,7 +207,14 @@ typedef struct kind {
     bool tf32; /* factors are rounded, where a side is not smaller than `least` */
     int64_t least;
     double tol;
+    int64_t most; /* products m o i of a layer: larger ones reach no other code */
 } kind;
+enum {
+    ALL = 1 << 30,
+    LARGE_TILES_TF32 = 12000000,
+    ONE_OF_MIDDLE_TILES = 8000000,
+    NO_TILES = 3000000
+};
 
 static bool rounds(const kind *k, int64_t a, int64_t b)
 {
@@ -280,24 +287,15 @@ static int64_t gaps_written(const layer *t, const arrays *a)
     return n;
 }
 
-static void check_values(crm_device *d, const kind *k)
+static void check_values(const layer *t, const arrays *a, const kind *k)
 {
-    for (int n = 0; n < LAYERS; n++) {
-        if (small_cases() && layers[n].m > 64) continue;
-        const layer *t = &layers[n];
-        arrays a = arrays_new(t);
-        worst rows, lanes;
+    worst rows = rows_off(t, a, k), lanes = lanes_off(t, a, k);
 
-        run_all(d, t, &a);
-        rows = rows_off(t, &a, k);
-        lanes = lanes_off(t, &a, k);
-        T_CHECK(rows.of_values <= 1 && lanes.of_values <= 1);
-        if (!(rows.of_values <= 1 && lanes.of_values <= 1))
-            fprintf(stderr, "# layer %d: rows off by %g tolerances, lanes by %g\n", n,
-                    rows.of_values, lanes.of_values);
-        T_EQ_I(gaps_written(t, &a), 0);
-        arrays_free(&a);
-    }
+    T_CHECK(rows.of_values <= 1 && lanes.of_values <= 1);
+    if (!(rows.of_values <= 1 && lanes.of_values <= 1))
+        fprintf(stderr, "# layer %d: rows off by %g tolerances, lanes by %g\n", (int)(t - layers),
+                rows.of_values, lanes.of_values);
+    T_EQ_I(gaps_written(t, a), 0);
 }
 
 /* ---- bits ---- */
@@ -309,24 +307,18 @@ static int64_t results_differ(const layer *t, const arrays *a, const arrays *b)
 }
 
 /* Each lane alone, and the rows in parts: the first, some in the middle, the rest. */
-static void check_parts(crm_device *d)
+static void check_parts(crm_device *d, const layer *t, const arrays *whole)
 {
-    for (int n = 0; n < LAYERS; n++) {
-        if (small_cases() && layers[n].m > 64) continue;
-        const layer *t = &layers[n];
-        arrays whole = arrays_new(t), parts = arrays_new(t);
-        const int64_t cut[] = {0, 1, t->m / 2, t->m / 2 + t->m / 8, t->m};
+    arrays parts = arrays_new(t);
+    const int64_t cut[] = {0, 1, t->m / 2, t->m / 2 + t->m / 8, t->m};
 
-        run_all(d, t, &whole);
-        for (int i = 0; i < 4; i++)
-            if (cut[i] < cut[i + 1]) run_rows(d, t, &parts, cut[i], cut[i + 1] - cut[i]);
-        if (t->m == 1) run_rows(d, t, &parts, 0, 1);
-        for (int l = 0; l < LANES; l++)
-            run_lanes(d, t, &parts, l, 1);
-        T_EQ_I(results_differ(t, &whole, &parts), 0);
-        arrays_free(&whole);
-        arrays_free(&parts);
-    }
+    for (int i = 0; i < 4; i++)
+        if (cut[i] < cut[i + 1]) run_rows(d, t, &parts, cut[i], cut[i + 1] - cut[i]);
+    if (t->m == 1) run_rows(d, t, &parts, 0, 1);
+    for (int l = 0; l < LANES; l++)
+        run_lanes(d, t, &parts, l, 1);
+    T_EQ_I(results_differ(t, whole, &parts), 0);
+    arrays_free(&parts);
 }
 
 static void bits_of_the_cpu(void)
@@ -355,39 +347,94 @@ static void check_kind(int math, int way, const kind *k)
 {
     crm_device *d = open_gpu(math, way);
 
-    if (!d) return;
-    check_values(d, k);
-    check_parts(d);
+    for (int n = 0; d && n < LAYERS; n++) {
+        const layer *t = &layers[n];
+        arrays a;
+
+        if ((small_cases() && t->m > 64) || t->m * t->o * t->i > k->most) continue;
+        a = arrays_new(t);
+        run_all(d, t, &a);
+        check_values(t, &a, k);
+        check_parts(d, t, &a);
+        arrays_free(&a);
+    }
     crm_device_free(&d);
 }
 
 /* Tolerances of docs/numerics.md. */
 static void own_fp32(void)
 {
-    check_kind(CRM_GPU_FP32, OWN, &(kind){false, 0, 3e-5});
+    check_kind(CRM_GPU_FP32, OWN, &(kind){false, 0, 3e-5, ALL});
 }
 
 static void library_fp32(void)
 {
-    check_kind(CRM_GPU_FP32, BLASLT, &(kind){false, 0, 3e-5});
+    check_kind(CRM_GPU_FP32, BLASLT, &(kind){false, 0, 3e-5, ONE_OF_MIDDLE_TILES});
 }
 
 /* Against rounded factors the own kernels are as near as in fp32; small products are not rounded.
  */
 static void own_tf32(void)
 {
-    check_kind(CRM_GPU_TF32, OWN, &(kind){true, 16, 3e-5});
+    check_kind(CRM_GPU_TF32, OWN, &(kind){true, 16, 3e-5, LARGE_TILES_TF32});
 }
 
 /* How a library rounds is its own affair: 2^-10 of a factor, some 500 random terms. */
 static void library_tf32(void)
 {
-    check_kind(CRM_GPU_TF32, BLASLT, &(kind){false, 0, 2e-2});
+    check_kind(CRM_GPU_TF32, BLASLT, &(kind){false, 0, 2e-2, ONE_OF_MIDDLE_TILES});
 }
 
+/* The products of TF32. */
 static void own_bf16(void)
 {
-    check_kind(CRM_GPU_BF16, OWN, &(kind){true, 16, 3e-5});
+    check_kind(CRM_GPU_BF16, OWN, &(kind){true, 16, 3e-5, NO_TILES});
+}
+
+/* The last m rows alone have the bits they have among the `all` of the layer. */
+static void check_last_rows(crm_device *d, const layer *t, const arrays *all, int64_t m)
+{
+    arrays part = arrays_new(t);
+    int64_t row = t->m - m;
+
+    run_rows(d, t, &part, row, m);
+    T_EQ_I(other_bits(part.y + row * part.ldy, all->y + row * part.ldy, m * part.ldy) +
+               other_bits(part.dx + row * part.ldx, all->dx + row * part.ldx, m * part.ldx),
+           0);
+    arrays_free(&part);
+}
+
+/* Layers of the reference model, outputs and inputs, by cuBLASLt.  The largest number of rows is
+ * beyond one that a library has few blocks for, and bounded by products. */
+static void check_reference_rows(int math)
+{
+    static const int64_t sizes[][2] = {{64, 48}, {64, 192},  {192, 22},  {192, 64},
+                                       {32, 24}, {128, 352}, {256, 128}, {768, 64}};
+    static const int64_t few[] = {1, 7, 33, 1000};
+    const int64_t products = 50000000, least = 2000;
+    crm_device *d = open_gpu(math, BLASLT);
+
+    for (int i = 0; d && i < 8; i++) {
+        int64_t most = products / (sizes[i][0] * sizes[i][1]);
+        layer t = {most > least ? most : least, sizes[i][0], sizes[i][1], 0, CRM_ACT_NONE};
+        arrays all = arrays_new(&t);
+
+        run_rows(d, &t, &all, 0, t.m);
+        for (int j = 0; j < 4; j++)
+            check_last_rows(d, &t, &all, few[j]);
+        arrays_free(&all);
+    }
+    crm_device_free(&d);
+}
+
+static void reference_rows(void)
+{
+    check_reference_rows(CRM_GPU_FP32);
+}
+
+static void reference_rows_tf32(void)
+{
+    check_reference_rows(CRM_GPU_TF32);
 }
 
 /* A NaN of the input is seen behind every activation. */
@@ -445,11 +492,18 @@ static void unknown_way(void)
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {
-        {"bits of the CPU", bits_of_the_cpu}, {"own kernels, fp32", own_fp32},
-        {"cuBLASLt, fp32", library_fp32},     {"own kernels, TF32", own_tf32},
-        {"cuBLASLt, TF32", library_tf32},     {"own kernels, bf16", own_bf16},
-        {"NaN passes", nan_passes},           {"NaN passes, cuBLASLt", nan_passes_library},
-        {"unknown way", unknown_way},         {NULL, NULL},
+        {"bits of the CPU", bits_of_the_cpu},
+        {"own kernels, fp32", own_fp32},
+        {"cuBLASLt, fp32", library_fp32},
+        {"own kernels, TF32", own_tf32},
+        {"cuBLASLt, TF32", library_tf32},
+        {"own kernels, bf16", own_bf16},
+        {"NaN passes", nan_passes},
+        {"NaN passes, cuBLASLt", nan_passes_library},
+        {"rows of the reference model", reference_rows},
+        {"rows of the reference model, TF32", reference_rows_tf32},
+        {"unknown way", unknown_way},
+        {NULL, NULL},
     };
 
     crm_fp_setup();

@@ -3,8 +3,10 @@
  * A row of C must not depend on how many rows there are.  So which way a product goes depends on
  * everything but m, and an algorithm is chosen once for each such key, at a number of rows of its
  * own (CANONICAL_ROWS), among those that neither split k nor reduce through memory; it must accept
- * other numbers of rows as well, and is used for all of them.  A key that no algorithm fits goes to
- * the own kernels.
+ * other numbers of rows as well, and is used for all of them.  There is no attribute that rules out
+ * stream-K, which cuts k where the blocks of a launch end and so by m; its partial sums need a
+ * workspace, so none is offered, and an algorithm that wants one for any number of rows is passed
+ * over.  A key that no algorithm fits goes to the own kernels.
  *
  * Row-major C = A B^T is column-major C^T = B A^T: cuBLASLt's A is our B, its rows are our columns,
  * and its epilogue of a bias runs along n.  Its ReLU is not used: it may make a number of a NaN.
@@ -20,7 +22,7 @@
 #include "cuda_libs.h"
 
 enum { CANONICAL_ROWS = 4096, CANDIDATES = 8, PLANS_FIRST = 16 };
-enum { WORKSPACE = 1 << 25, ALIGNED = 16 };
+enum { ALIGNED = 16 };
 /* Products that are worth it.  An activation needs a pass over C behind cuBLASLt, which the own
  * kernels do not: that pays for long sums only (not measured). */
 enum { LEAST_N = 16, LEAST_K = 16, LEAST_K_ACT = 256 };
@@ -52,7 +54,8 @@ struct cuda_gemm {
 
 static crm_status lt_check(const cuda_lt_api *lt, cublasStatus_t st, const char *call)
 {
-    CRM_CHECK(st == CUBLAS_STATUS_SUCCESS, CRM_ERR_DEVICE, "%s: %s", call,
+    CRM_CHECK(st == CUBLAS_STATUS_SUCCESS, CRM_ERR_DEVICE,
+              "%s: %s; CRM_CUDA_GEMM=own in the environment does without cuBLASLt", call,
               lt->cublasLtGetStatusString(st));
     return CRM_OK;
 }
@@ -195,7 +198,7 @@ static crm_status prefer(const cuda_lt_api *lt, const plan_key *k, cublasLtMatmu
     static const cublasLtMatmulPreferenceAttributes_t of_operands[] = {
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES};
-    uint64_t workspace = WORKSPACE;
+    uint64_t workspace = 0;
     uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_NONE;
     uint32_t bytes = k->aligned ? ALIGNED : (uint32_t)sizeof(float);
 
@@ -222,6 +225,7 @@ static bool in_one_piece(const cuda_lt_api *lt, const cublasLtMatmulAlgo_t *a)
     return (split == 0 || split == 1) && scheme == CUBLASLT_REDUCTION_SCHEME_NONE;
 }
 
+/* A check reports no state: what it returns says whether the algorithm runs. */
 static crm_status accepts(const struct cuda_gemm *g, const plan *p, const cublasLtMatmulAlgo_t *a,
                           bool *yes)
 {
@@ -229,12 +233,12 @@ static crm_status accepts(const struct cuda_gemm *g, const plan *p, const cublas
 
     *yes = in_one_piece(lt, a);
     for (size_t i = 0; *yes && i < sizeof other_rows / sizeof *other_rows; i++) {
-        cublasLtMatmulHeuristicResult_t r;
+        cublasLtMatmulHeuristicResult_t r = {.workspaceSize = 0};
 
         CRM_TRY(set_canonical(lt, p, other_rows[i]));
         *yes = lt->cublasLtMatmulAlgoCheck(g->handle, p->op, p->lt_a, p->lt_b, p->lt_c, p->lt_c, a,
                                            &r) == CUBLAS_STATUS_SUCCESS &&
-               r.state == CUBLAS_STATUS_SUCCESS && r.workspaceSize <= WORKSPACE;
+               r.workspaceSize == 0;
     }
     return CRM_OK;
 }
@@ -252,7 +256,7 @@ static crm_status choose_with(const struct cuda_gemm *g, plan *p, cublasLtMatmul
                                                pref, CANDIDATES, r, &n);
     if (st != CUBLAS_STATUS_SUCCESS) n = 0; /* nothing fits */
     for (int i = 0; i < n && !p->found; i++) {
-        if (r[i].state != CUBLAS_STATUS_SUCCESS) continue;
+        if (r[i].state != CUBLAS_STATUS_SUCCESS || r[i].workspaceSize > 0) continue;
         CRM_TRY(accepts(g, p, &r[i].algo, &p->found));
         if (p->found) p->algo = r[i].algo;
     }
@@ -324,13 +328,11 @@ static crm_status run(cuda_state *s, const struct cuda_gemm *g, const plan *t,
 {
     const float one = 1, zero = 0;
     cublasStatus_t st;
-    char *workspace;
 
-    CUDA_SCRATCH(s, CUDA_GEMM, workspace, WORKSPACE);
     CRM_TRY(set_extents(g->lt, t, p->m, p->lda, p->ldb, p->ldc));
     CRM_TRY(set_bias(g->lt, t, p->bias));
     st = g->lt->cublasLtMatmul(g->handle, t->op, &one, p->b, t->lt_a, p->a, t->lt_b, &zero, p->c,
-                               t->lt_c, p->c, t->lt_c, &t->algo, workspace, WORKSPACE, s->stream);
+                               t->lt_c, p->c, t->lt_c, &t->algo, NULL, 0, s->stream);
     CRM_CHECK(st == CUBLAS_STATUS_SUCCESS, CRM_ERR_DEVICE,
               "cublasLtMatmul of %lld x %lld x %lld: %s; CRM_CUDA_GEMM=own in the environment does "
               "without cuBLASLt",

@@ -16,7 +16,8 @@ typedef struct cuda_dnn_call {
     float *to;         /* y; backward: dx                                                   */
     bool backward;
 } cuda_dnn_call;
-/* Whether cuDNN is wanted and there. */
+/* Whether cuDNN is wanted; CRM_ERR_DEVICE where it is and there is none.  Called when the device
+ * opens, so that a run does not end in its first step. */
 CRM_CHECKED cuda_dnn_there(cuda_state *s, bool *yes);
 /* *done: enqueued; false: no algorithm will do, the work is the caller's.  Which it is does not
  * depend on n. */

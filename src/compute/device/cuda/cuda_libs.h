@@ -2,10 +2,10 @@
  *
  * The module is linked with none of them, so that it loads where they are missing.  Types and
  * prototypes are those of the vendors' headers (NVML has none in a toolkit: prototypes of our own);
- * a table of pointers with the names of the functions is filled at the first asking.  Looked for in
- * this order: the folders of the environment variable CRM_CUDA_LIBRARIES (with colons between), the
- * system's own search, folders of a toolkit, the nvidia packages of a Python environment.  A
- * library of another version is passed over.
+ * a table of pointers with the names of the functions, those that are called and no others, is
+ * filled at the first asking.  Looked for in this order: the folders of the environment variable
+ * CRM_CUDA_LIBRARIES (with colons between), the system's own search, folders of a toolkit, the
+ * nvidia packages of a Python environment.  A library of another version is passed over.
  *
  *     const char *why;
  *     const cuda_lt_api *lt = cuda_lt_find(&why);
@@ -52,11 +52,7 @@ enum { CUDA_DNN_LEAST = 90000, CUDA_NCCL_LEAST = 21800 };
     X(cublasLtMatmulPreferenceDestroy)                                                             \
     X(cublasLtMatmulPreferenceSetAttribute)                                                        \
     X(cublasLtMatmulAlgoGetHeuristic)                                                              \
-    X(cublasLtMatmulAlgoGetIds)                                                                    \
-    X(cublasLtMatmulAlgoInit)                                                                      \
     X(cublasLtMatmulAlgoCheck)                                                                     \
-    X(cublasLtMatmulAlgoCapGetAttribute)                                                           \
-    X(cublasLtMatmulAlgoConfigSetAttribute)                                                        \
     X(cublasLtMatmulAlgoConfigGetAttribute)
 
 #define CUDA_DNN_CALLS(X)                                                                          \
@@ -69,7 +65,6 @@ enum { CUDA_DNN_LEAST = 90000, CUDA_NCCL_LEAST = 21800 };
     X(cudnnCreateTensorDescriptor)                                                                 \
     X(cudnnDestroyTensorDescriptor)                                                                \
     X(cudnnSetTensor4dDescriptor)                                                                  \
-    X(cudnnSetTensor4dDescriptorEx)                                                                \
     X(cudnnCreateFilterDescriptor)                                                                 \
     X(cudnnDestroyFilterDescriptor)                                                                \
     X(cudnnSetFilter4dDescriptor)                                                                  \
@@ -82,11 +77,7 @@ enum { CUDA_DNN_LEAST = 90000, CUDA_NCCL_LEAST = 21800 };
     X(cudnnConvolutionForward)                                                                     \
     X(cudnnGetConvolutionBackwardDataAlgorithm_v7)                                                 \
     X(cudnnGetConvolutionBackwardDataWorkspaceSize)                                                \
-    X(cudnnConvolutionBackwardData)                                                                \
-    X(cudnnGetConvolutionBackwardFilterAlgorithm_v7)                                               \
-    X(cudnnGetConvolutionBackwardFilterWorkspaceSize)                                              \
-    X(cudnnConvolutionBackwardFilter)                                                              \
-    X(cudnnAddTensor)
+    X(cudnnConvolutionBackwardData)
 
 #define CUDA_NCCL_CALLS(X)                                                                         \
     X(ncclGetVersion)                                                                              \

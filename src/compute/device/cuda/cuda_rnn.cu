@@ -378,22 +378,16 @@ static crm_status turn_weights(cuda_state *s, const crm_tensor *wh, rnn_args *a)
     return CRM_OK;
 }
 
-template <int KIND> static crm_status launch(cuda_state *s, const crm_rnn_weights *w, rnn_args *a)
-{
-    if (a->units == RNN_FAST) return launch_fast<KIND>(s, a);
-    CRM_TRY(turn_weights(s, &w->wh, a));
-    if (a->units <= RNN_WIDE) return launch_any<KIND, RNN_SEQS>(s, a);
-    return launch_any<KIND, RNN_FEW>(s, a);
-}
-
-/* wi x of all rows, where keep will have the gates, or in scratch memory. */
+/* wi x of all rows, where keep will have the gates, or in scratch memory with rows as far apart:
+ * distances have a say in how cuBLASLt multiplies, and both are to have the same bits. */
+template <int KIND>
 static crm_status multiply_inputs(cuda_state *s, const crm_rnn_weights *w, const crm_tensor *x,
                                   rnn_args *a)
 {
     float *to = a->keep;
     cuda_product p = {};
 
-    a->ldx = a->keep ? a->ldk : w->wi.dim[0];
+    a->ldx = a->keep ? a->ldk : rnn_of<KIND>::KEEP * a->units;
     if (!to) CUDA_SCRATCH(s, CUDA_RNN_GATE, to, x->dim[0] * a->ldx);
     a->x = to;
     p.m = x->dim[0];
@@ -406,6 +400,16 @@ static crm_status multiply_inputs(cuda_state *s, const crm_rnn_weights *w, const
     p.c = to;
     p.ldc = a->ldx;
     return cuda_multiply(s, &p);
+}
+
+template <int KIND>
+static crm_status run(cuda_state *s, const crm_rnn_weights *w, const crm_tensor *x, rnn_args *a)
+{
+    CRM_TRY(multiply_inputs<KIND>(s, w, x, a));
+    if (a->units == RNN_FAST) return launch_fast<KIND>(s, a);
+    CRM_TRY(turn_weights(s, &w->wh, a));
+    if (a->units <= RNN_WIDE) return launch_any<KIND, RNN_SEQS>(s, a);
+    return launch_any<KIND, RNN_FEW>(s, a);
 }
 
 extern "C" crm_status cuda_op_rnn(void *state, const crm_rnn *p, const crm_rnn_weights *w,
@@ -428,8 +432,7 @@ extern "C" crm_status cuda_op_rnn(void *state, const crm_rnn *p, const crm_rnn_w
     a.ldh = h->ld;
     a.keep = keep ? (float *)keep->data : NULL;
     a.ldk = keep ? keep->ld : 0;
-    CRM_TRY(multiply_inputs(s, w, x, &a));
-    return p->kind == CRM_RNN_GRU ? launch<CRM_RNN_GRU>(s, w, &a) : launch<CRM_RNN_LSTM>(s, w, &a);
+    return p->kind == CRM_RNN_GRU ? run<CRM_RNN_GRU>(s, w, x, &a) : run<CRM_RNN_LSTM>(s, w, x, &a);
 }
 
 /* ---- what the backward pass uses too ---- */
@@ -473,7 +476,11 @@ unsigned cuda_rnn_threads(int64_t units)
 
 crm_status cuda_rnn_shared(const void *kernel, size_t bytes)
 {
+    struct cudaFuncAttributes now;
+
     if (bytes <= 48 * 1024) return CRM_OK;
+    CUDA_TRY(cudaFuncGetAttributes(&now, kernel));
+    if (now.maxDynamicSharedSizeBytes >= (int)bytes) return CRM_OK;
     return cuda_check(
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes),
         "cudaFuncSetAttribute");

@@ -43,7 +43,8 @@ CRM_CHECKED cuda_rnn_lanes(const crm_rnn *p, const crm_lanes *lanes, rnn_lanes *
 unsigned cuda_rnn_blocks(const rnn_lanes *lanes, int seqs);
 unsigned cuda_rnn_threads(int64_t units); /* of a block of the kernels for any size */
 CRM_CHECKED cuda_rnn_fits(const crm_rnn_weights *w);
-/* Lets a kernel have more shared memory than it may without being asked. */
+/* Lets a kernel have more shared memory than it may without being asked.  The limit is the
+ * kernel's, not the launch's, and graphs hold launches of other sizes: it is never lowered. */
 CRM_CHECKED cuda_rnn_shared(const void *kernel, size_t bytes);
 
 template <int KIND> struct rnn_of {
