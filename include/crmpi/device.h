@@ -166,11 +166,19 @@ typedef enum crm_live {
     CRM_LIVE_COUNT
 } crm_live;
 
+/** Elements of an update that have weight decay: [bound[2 i], bound[2 i + 1]) for i < n, rising;
+ * the others have none.  bound NULL: all of them have it. */
+typedef struct crm_decay {
+    int64_t n;            /* ranges                */
+    const int64_t *bound; /* [2 n], device memory  */
+} crm_decay;
+
 typedef struct crm_adam {
     double lr, beta1, beta2, eps, weight_decay; /* decay is decoupled (AdamW) */
     double grad_scale;                          /* clipping factor, 1 for none */
     int64_t step;                               /* from 1, for bias correction */
     const double *live;                         /* [CRM_LIVE_COUNT] device memory or NULL */
+    crm_decay decay;                            /* where weight_decay holds */
 } crm_adam;
 /* g' = grad_scale g + weight_decay w;  m = momentum m + g';  w -= lr (nesterov: g' + momentum m,
  * else m).  m may be NULL when momentum is 0. */
@@ -178,6 +186,7 @@ typedef struct crm_sgd {
     double lr, momentum, weight_decay, grad_scale;
     bool nesterov;
     const double *live; /* [CRM_LIVE_COUNT] device memory or NULL */
+    crm_decay decay;    /* where weight_decay holds */
 } crm_sgd;
 
 /** Rows of a matrix that a batch takes, by parent: parent i gets rows [from[i], from[i] + its
@@ -499,7 +508,9 @@ CRM_CHECKED crm_op_rnn_bwd(crm_device *d, const crm_rnn *p, const crm_rnn_weight
 /** out f64 [ceil(n / CRM_BLOCK)] = sum of squares of each block, in double, in order. */
 CRM_CHECKED crm_op_sum_squares(crm_device *d, const crm_tensor *x, crm_tensor *out);
 /** One step of AdamW (Loshchilov & Hutter 2019; eps outside the root after bias correction), in
- * place on flat vectors w, m, v [n] with gradient g [n]. */
+ * place on flat vectors w, m, v [n] with gradient g [n].  An element has the bits that a call on
+ * its range alone, with or without weight decay, gives it.  CRM_ERR_ARG (the CPU) for ranges that
+ * fall or end beyond n. */
 CRM_CHECKED crm_op_adam(crm_device *d, const crm_adam *p, const crm_tensor *g, crm_tensor *w,
                         crm_tensor *m, crm_tensor *v);
 CRM_CHECKED crm_op_sgd(crm_device *d, const crm_sgd *p, const crm_tensor *g, crm_tensor *w,

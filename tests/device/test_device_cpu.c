@@ -332,7 +332,8 @@ static void adam_first_step(void)
 {
     crm_device *d = open_best();
     float g[3] = {1e-3f, -50, 0}, w[3] = {1, 1, 1}, m[3] = {0}, v[3] = {0};
-    crm_adam p = {0.01, 0.9, 0.999, 1e-8, 0, 1, 1, NULL};
+    crm_adam p = {
+        .lr = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .grad_scale = 1, .step = 1};
     crm_tensor tg = crm_tensor_1d(g, CRM_F32, 3), tw = crm_tensor_1d(w, CRM_F32, 3),
                tm = crm_tensor_1d(m, CRM_F32, 3), tv = crm_tensor_1d(v, CRM_F32, 3);
 

@@ -373,6 +373,149 @@ static void live_numbers(void)
     on_all_devices(check_live);
 }
 
+/* ---- weight decay by ranges ---- */
+
+enum { RANGES_MAX = 40, MANY = 5000 };
+
+/* Which update: of a vector of n elements that begins `at` elements into its memory. */
+typedef struct decay_trial {
+    bool adam, momentum, nesterov;
+    int64_t at, n, n_ranges, bound[2 * RANGES_MAX];
+} decay_trial;
+
+/* An update of elements [first, first + n) of the trial's vector. */
+static void decay_update(crm_device *d, const decay_trial *t, weights *x, const crm_decay *decay,
+                         double weight_decay, int64_t first, int64_t n)
+{
+    held_arrays h = {.d = d};
+    int64_t all = t->at + t->n;
+    float *v[] = {x->g, x->w, x->m, x->v};
+    crm_tensor a[4];
+    crm_adam p = {.lr = 0.01,
+                  .beta1 = 0.9,
+                  .beta2 = 0.999,
+                  .eps = 1e-8,
+                  .weight_decay = weight_decay,
+                  .grad_scale = 0.7,
+                  .step = 3};
+    crm_sgd s = {.lr = 0.01,
+                 .momentum = t->momentum ? 0.9 : 0,
+                 .nesterov = t->nesterov,
+                 .weight_decay = weight_decay,
+                 .grad_scale = 0.7};
+
+    for (int i = 0; i < 4; i++) {
+        on_device(&h, crm_tensor_1d(v[i], CRM_F32, all));
+        a[i] = crm_tensor_1d((float *)device_at(&h, v[i]) + t->at + first, CRM_F32, n);
+    }
+    if (decay) {
+        p.decay = *decay;
+        p.decay.bound = array_on_device(&h, decay->bound, 2 * RANGES_MAX, sizeof(int64_t));
+        s.decay = p.decay;
+    }
+    T_OK(t->adam ? crm_op_adam(d, &p, &a[0], &a[1], &a[2], &a[3])
+                 : crm_op_sgd(d, &s, &a[0], &a[1], t->momentum ? &a[2] : NULL));
+    bring_back(&h);
+    let_go(&h);
+}
+
+static void many_weights_new(int64_t n, weights *x)
+{
+    *x = (weights){.g = random_floats(n, 31),
+                   .w = random_floats(n, 32),
+                   .m = random_floats(n, 33),
+                   .v = random_floats(n, 34)};
+    for (int64_t i = 0; i < n; i++)
+        x->v[i] = fabsf(x->v[i]);
+    x->w[n / 2] = -0.0f;
+}
+
+/* One call with the table, against a call for each run of equal decay, which has no table. */
+static void check_ranges(crm_device *d, crm_hash *bits, const decay_trial *t)
+{
+    const crm_decay decay = {t->n_ranges, t->bound};
+    int64_t all = t->at + t->n, from = 0;
+    weights x, y;
+
+    many_weights_new(all, &x);
+    many_weights_new(all, &y);
+    decay_update(d, t, &x, &decay, 0.3, 0, t->n);
+    for (int64_t i = 0; i <= 2 * t->n_ranges; i++) {
+        int64_t end = i < 2 * t->n_ranges ? t->bound[i] : t->n;
+
+        if (end > from) decay_update(d, t, &y, NULL, i % 2 ? 0.3 : 0, from, end - from);
+        from = end;
+    }
+    T_EQ_I(other_bits(x.g, y.g, all), 0);
+    T_EQ_I(other_bits(x.w, y.w, all), 0);
+    T_EQ_I(other_bits(x.m, y.m, all), 0);
+    T_EQ_I(other_bits(x.v, y.v, all), 0);
+    add_bits(bits, x.w, all);
+    weights_free(&x);
+    weights_free(&y);
+}
+
+/* Boundaries anywhere (k even) or at multiples of 16; now and then a range is empty, or touches the
+ * next one, or an end of the vector. */
+static void cut_at_random(uint32_t k, decay_trial *t)
+{
+    crm_rng r = crm_rng_at(6, CRM_RNG_TEST, k, 0);
+    int64_t step = k % 2 ? 16 : 1, at = 0;
+
+    t->n_ranges = k % 9 == 0 ? 0 : 1 + crm_rng_below(&r, k % 3 ? 6 : RANGES_MAX);
+    for (int64_t i = 0; i < 2 * t->n_ranges; i++) {
+        uint32_t gap = (uint32_t)(t->n / step / (t->n_ranges + 1) + 2);
+
+        at += crm_rng_below(&r, 4) ? step * crm_rng_below(&r, gap) : 0;
+        t->bound[i] = at = at < t->n ? at : t->n;
+    }
+    if (t->n_ranges > 0 && k % 4 == 1) t->bound[2 * t->n_ranges - 1] = t->n;
+}
+
+static void check_decay(crm_device *d, crm_hash *bits)
+{
+    static const int64_t sizes[] = {1, 3, 16, 70, 1003, MANY};
+    uint32_t trials = small_cases() ? 6 : 72;
+
+    for (uint32_t k = 0; k < trials; k++) {
+        decay_trial t = {.adam = k % 4 < 2,
+                         .momentum = k % 4 == 2,
+                         .nesterov = k % 8 == 6,
+                         .at = k % 5 == 0 ? 1 : 16 * (k % 3),
+                         .n = sizes[small_cases() ? k % 4 : k % 6]};
+
+        cut_at_random(k, &t);
+        check_ranges(d, bits, &t);
+    }
+}
+
+/* Where decay holds, plainly: elements 2, 3 and 5 lose a tenth beside the step of the others. */
+static void check_decay_by_hand(crm_device *d, crm_hash *bits)
+{
+    float g[7] = {0}, w[7] = {1, 1, 1, 1, 1, 1, 1};
+    const int64_t bound[] = {2, 4, 5, 6};
+    held_arrays h = {.d = d};
+    crm_tensor tg = on_device(&h, crm_tensor_1d(g, CRM_F32, 7)),
+               tw = on_device(&h, crm_tensor_1d(w, CRM_F32, 7));
+    crm_sgd p = {.lr = 0.5,
+                 .weight_decay = 0.2,
+                 .grad_scale = 1,
+                 .decay = {2, array_on_device(&h, bound, 4, sizeof *bound)}};
+
+    T_OK(crm_op_sgd(d, &p, &tg, &tw, NULL));
+    bring_back(&h);
+    let_go(&h);
+    for (int i = 0; i < 7; i++)
+        T_NEAR((double)w[i], i == 2 || i == 3 || i == 5 ? 0.9 : 1, 1e-7);
+    add_bits(bits, w, 7);
+}
+
+static void decay_by_ranges(void)
+{
+    on_all_devices(check_decay);
+    on_all_devices(check_decay_by_hand);
+}
+
 /* ---- a label that is none ---- */
 
 /* Refused where labels are looked at first, else the loss of its lane is NaN, so that it is seen.
@@ -429,6 +572,24 @@ static void rows_outside(crm_device *d)
     T_CHECK(y[0] == 0 && y[5] == 0);
 }
 
+static void ranges_that_fall(crm_device *d)
+{
+    const int64_t fall[] = {2, 1}, beyond[] = {0, 5}, before[] = {-1, 2};
+    const crm_decay bad[] = {{1, fall}, {1, beyond}, {1, before}, {1, NULL}, {-1, fall}};
+    float g[4] = {1, 1, 1, 1}, w[4] = {9, 9, 9, 9}, m[4] = {0}, v[4] = {0};
+    crm_tensor tg = crm_tensor_1d(g, CRM_F32, 4), tw = crm_tensor_1d(w, CRM_F32, 4),
+               tm = crm_tensor_1d(m, CRM_F32, 4), tv = crm_tensor_1d(v, CRM_F32, 4);
+
+    for (int i = 0; i < 5; i++) {
+        crm_adam a = {.lr = 1, .eps = 1, .grad_scale = 1, .step = 1, .decay = bad[i]};
+        crm_sgd s = {.lr = 1, .grad_scale = 1, .decay = bad[i]};
+
+        T_FAILS(crm_op_adam(d, &a, &tg, &tw, &tm, &tv), CRM_ERR_ARG, "weight decay");
+        T_FAILS(crm_op_sgd(d, &s, &tg, &tw, NULL), CRM_ERR_ARG, "weight decay");
+    }
+    T_CHECK(w[0] == 9 && w[3] == 9 && v[0] == 0);
+}
+
 static void mistakes(void)
 {
     crm_device *d = NULL;
@@ -448,6 +609,7 @@ static void mistakes(void)
     T_FAILS(crm_op_norm(d, &ts, 1, NULL), CRM_ERR_ARG, "without memory");
     T_FAILS(crm_op_tally(d, &ts, &t1), CRM_ERR_ARG, "total has 1 rows");
     rows_outside(d);
+    ranges_that_fall(d);
     T_CHECK(x[0] == 1 && x[1] == 2 && s[0] == 1);
     crm_device_free(&d);
 }
@@ -455,9 +617,13 @@ static void mistakes(void)
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {
-        {"sums of vectors", sums_of_vectors}, {"norms", norms},
-        {"live numbers", live_numbers},       {"labels too large", labels_too_large},
-        {"mistakes are refused", mistakes},   {NULL, NULL},
+        {"sums of vectors", sums_of_vectors},
+        {"norms", norms},
+        {"live numbers", live_numbers},
+        {"weight decay by ranges", decay_by_ranges},
+        {"labels too large", labels_too_large},
+        {"mistakes are refused", mistakes},
+        {NULL, NULL},
     };
 
     crm_fp_setup();

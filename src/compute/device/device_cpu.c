@@ -293,6 +293,37 @@ static double live_or(const double *live, crm_live at, double member)
     return live ? live[at] : member;
 }
 
+static crm_status valid_decay(const crm_decay *d, int64_t n)
+{
+    for (int64_t i = 0; d->bound && i < 2 * d->n; i++)
+        CRM_CHECK(d->bound[i] >= (i > 0 ? d->bound[i - 1] : 0) && d->bound[i] <= n, CRM_ERR_ARG,
+                  "boundary %lld of weight decay is %lld: they rise from 0 to %lld at most",
+                  (long long)i, (long long)d->bound[i], (long long)n);
+    return CRM_OK;
+}
+
+/* A run of elements that all have weight decay, or all have none. */
+typedef struct decay_run {
+    int64_t first, n;
+    bool on;
+} decay_run;
+
+/* Run i of n elements; false: there are no more.  Those without decay have even numbers. */
+static bool decay_run_at(const crm_decay *d, int64_t n, int64_t i, decay_run *out)
+{
+    int64_t last = d->bound ? 2 * d->n : 0;
+    int64_t first = i > 0 && i <= last ? d->bound[i - 1] : 0;
+    int64_t end = i < last ? d->bound[i] : n;
+
+    *out = (decay_run){first, end - first, !d->bound || i % 2};
+    return i <= last;
+}
+
+static float *floats(const crm_tensor *t, decay_run r)
+{
+    return (float *)t->data + r.first;
+}
+
 static crm_status cpu_adam(void *state, const crm_adam *p, const crm_tensor *g, crm_tensor *w,
                            crm_tensor *m, crm_tensor *v)
 {
@@ -307,13 +338,18 @@ static crm_status cpu_adam(void *state, const crm_adam *p, const crm_tensor *g, 
         .new1 = (float)(1 - p->beta1),
         .keep2 = (float)p->beta2,
         .new2 = (float)(1 - p->beta2),
-        .decay = (float)(1 - lr * p->weight_decay),
         .rate = (float)(lr / bias1),
         .root_scale = (float)sqrt(1 / bias2),
         .eps = (float)p->eps,
     };
+    decay_run r;
 
-    if (isfinite(grad_scale)) s->k->adam(&c, g->data, w->data, m->data, v->data, g->dim[0]);
+    CRM_TRY(valid_decay(&p->decay, g->dim[0]));
+    if (!isfinite(grad_scale) || g->dim[0] == 0) return CRM_OK;
+    for (int64_t i = 0; decay_run_at(&p->decay, g->dim[0], i, &r); i++) {
+        c.decay = (float)(1 - lr * (r.on ? p->weight_decay : 0));
+        s->k->adam(&c, floats(g, r), floats(w, r), floats(m, r), floats(v, r), r.n);
+    }
     return CRM_OK;
 }
 
@@ -323,12 +359,17 @@ static crm_status cpu_sgd(void *state, const crm_sgd *p, const crm_tensor *g, cr
     cpu_state *s = state;
     double grad_scale = live_or(p->live, CRM_LIVE_GRAD_SCALE, p->grad_scale);
     crm_cpu_sgd c = {.grad_scale = (float)grad_scale,
-                     .weight_decay = (float)p->weight_decay,
                      .momentum = (float)p->momentum,
                      .lr = (float)live_or(p->live, CRM_LIVE_LR, p->lr),
                      .nesterov = p->nesterov};
+    decay_run r;
 
-    if (isfinite(grad_scale)) s->k->sgd(&c, g->data, w->data, m ? m->data : NULL, g->dim[0]);
+    CRM_TRY(valid_decay(&p->decay, g->dim[0]));
+    if (!isfinite(grad_scale) || g->dim[0] == 0) return CRM_OK;
+    for (int64_t i = 0; decay_run_at(&p->decay, g->dim[0], i, &r); i++) {
+        c.weight_decay = r.on ? (float)p->weight_decay : 0;
+        s->k->sgd(&c, floats(g, r), floats(w, r), m ? floats(m, r) : NULL, r.n);
+    }
     return CRM_OK;
 }
 

@@ -236,6 +236,13 @@ crm_status crm_op_sum_squares(crm_device *d, const crm_tensor *x, crm_tensor *ou
     return d->ops->sum_squares(d->state, x, out);
 }
 
+static crm_status decay_ranges(const crm_decay *d)
+{
+    CRM_CHECK(d->n >= 0 && (d->bound || d->n == 0), CRM_ERR_ARG,
+              "%lld ranges of weight decay without memory", (long long)d->n);
+    return CRM_OK;
+}
+
 crm_status crm_op_adam(crm_device *d, const crm_adam *p, const crm_tensor *g, crm_tensor *w,
                        crm_tensor *m, crm_tensor *v)
 {
@@ -247,6 +254,7 @@ crm_status crm_op_adam(crm_device *d, const crm_adam *p, const crm_tensor *g, cr
     CRM_CHECK(p->step >= 1, CRM_ERR_ARG, "Adam step %lld, the first is 1", (long long)p->step);
     CRM_CHECK(p->beta1 >= 0 && p->beta1 < 1 && p->beta2 >= 0 && p->beta2 < 1, CRM_ERR_ARG,
               "Adam with beta1 %g, beta2 %g: both must be in [0, 1)", p->beta1, p->beta2);
+    CRM_TRY(decay_ranges(&p->decay));
     return d->ops->adam(d->state, p, g, w, m, v);
 }
 
@@ -257,5 +265,6 @@ crm_status crm_op_sgd(crm_device *d, const crm_sgd *p, const crm_tensor *g, crm_
     CRM_TRY(crm_ops_vector("g", g, CRM_F32, ANY));
     CRM_TRY(crm_ops_vector("w", w, CRM_F32, g->dim[0]));
     if (m || p->momentum != 0) CRM_TRY(crm_ops_vector("m", m, CRM_F32, g->dim[0]));
+    CRM_TRY(decay_ranges(&p->decay));
     return d->ops->sgd(d->state, p, g, w, m);
 }

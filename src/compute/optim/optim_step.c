@@ -6,17 +6,11 @@
 
 enum { STATES_MAX = 2 };
 
-/* A run of equal weight decay, from the beginning of the slice. */
-typedef struct range {
-    int64_t first, n;
-    bool decay;
-} range;
-
-/* One kind: its state vectors and its step on one range. */
+/* One kind: its state vectors and its step on the slice, w being that of the slice. */
 typedef struct optim_class {
     int n_states;
     const char *state_name[STATES_MAX];
-    crm_status (*step)(crm_optim *o, const range *r, const float *grad, float *w);
+    crm_status (*step)(crm_optim *o, const float *grad, float *w);
 } optim_class;
 
 struct crm_optim {
@@ -24,45 +18,53 @@ struct crm_optim {
     crm_optim_cfg cfg;
     crm_device *device;
     int64_t first, n;
-    range *ranges;
-    int64_t n_ranges;
-    void *state[STATES_MAX]; /* f32 [n], device memory         */
-    void *sums;              /* f64 per block, device memory   */
+    int64_t n_decay;         /* ranges of the slice with weight decay     */
+    void *bound;             /* i64 [2 n_decay] of crm_decay              */
+    void *state[STATES_MAX]; /* f32 [n], device memory, as are the others */
+    void *sums;              /* f64 per block                             */
     int64_t step;            /* this and below: of the call in progress */
     double lr, grad_scale;
     const double *live; /* in place of those above */
 };
 
-static crm_tensor part(const float *v, const range *r)
+static crm_tensor slice(const crm_optim *o, const void *v)
 {
-    return crm_tensor_1d((void *)(uintptr_t)(v + r->first), CRM_F32, r->n);
+    return crm_tensor_1d((void *)(uintptr_t)v, CRM_F32, o->n);
 }
 
-static crm_status adam_step(crm_optim *o, const range *r, const float *grad, float *w)
+/* Nothing decays: no table is needed. */
+static double weight_decay(const crm_optim *o)
+{
+    return o->n_decay > 0 ? o->cfg.weight_decay : 0;
+}
+
+static crm_status adam_step(crm_optim *o, const float *grad, float *w)
 {
     crm_adam p = {.lr = o->lr,
                   .beta1 = o->cfg.beta1,
                   .beta2 = o->cfg.beta2,
                   .eps = o->cfg.eps,
-                  .weight_decay = r->decay ? o->cfg.weight_decay : 0,
+                  .weight_decay = weight_decay(o),
                   .grad_scale = o->grad_scale,
                   .step = o->step,
-                  .live = o->live};
-    crm_tensor g = part(grad, r), tw = part(w, r), m = part(o->state[0], r),
-               v = part(o->state[1], r);
+                  .live = o->live,
+                  .decay = {o->n_decay, o->bound}};
+    crm_tensor g = slice(o, grad), tw = slice(o, w), m = slice(o, o->state[0]),
+               v = slice(o, o->state[1]);
 
     return crm_op_adam(o->device, &p, &g, &tw, &m, &v);
 }
 
-static crm_status sgd_step(crm_optim *o, const range *r, const float *grad, float *w)
+static crm_status sgd_step(crm_optim *o, const float *grad, float *w)
 {
     crm_sgd p = {.lr = o->lr,
                  .momentum = o->cfg.momentum,
-                 .weight_decay = r->decay ? o->cfg.weight_decay : 0,
+                 .weight_decay = weight_decay(o),
                  .grad_scale = o->grad_scale,
                  .nesterov = o->cfg.nesterov,
-                 .live = o->live};
-    crm_tensor g = part(grad, r), tw = part(w, r), m = part(o->state[0], r);
+                 .live = o->live,
+                 .decay = {o->n_decay, o->bound}};
+    crm_tensor g = slice(o, grad), tw = slice(o, w), m = slice(o, o->state[0]);
 
     return crm_op_sgd(o->device, &p, &g, &tw, &m);
 }
@@ -72,19 +74,33 @@ static const optim_class classes[CRM_OPTIM_KIND_COUNT] = {
     [CRM_OPTIM_SGD] = {1, {"momentum"}, sgd_step},
 };
 
-/* Cut the slice where decay changes; out NULL: only count. */
-static int64_t cut(const uint8_t *decay, int64_t n, range *out)
+/* Boundaries of the ranges that decay, two each; out NULL: only count. */
+static int64_t boundaries(const uint8_t *decay, int64_t n, int64_t *out)
 {
     int64_t k = 0;
 
-    for (int64_t i = 0; i < n; i++)
-        if (i == 0 || (decay[i] != 0) != (decay[i - 1] != 0)) {
-            if (out) out[k] = (range){.first = i, .decay = decay[i] != 0};
+    for (int64_t i = 0; i <= n; i++)
+        if ((i > 0 && decay[i - 1] != 0) != (i < n && decay[i] != 0)) {
+            if (out) out[k] = i;
             k++;
         }
-    for (int64_t i = 0; out && i < k; i++)
-        out[i].n = (i + 1 < k ? out[i + 1].first : n) - out[i].first;
     return k;
+}
+
+static crm_status send_boundaries(crm_optim *o, const uint8_t *decay)
+{
+    int64_t k = boundaries(decay, o->n, NULL), *at;
+    size_t bytes = (size_t)k * sizeof *at;
+    crm_status st;
+
+    o->n_decay = k / 2;
+    if (k == 0) return CRM_OK;
+    CRM_TRY(crm_buf_new(o->device, bytes, &o->bound));
+    CRM_NEW(at, k);
+    boundaries(decay, o->n, at);
+    st = crm_buf_upload(o->device, o->bound, at, bytes);
+    crm_mem_free(at);
+    return st;
 }
 
 /* Device memory of n zeroed elements. */
@@ -101,9 +117,7 @@ static int64_t n_blocks(const crm_optim *o)
 
 static crm_status set_up(crm_optim *o, const uint8_t *decay)
 {
-    o->n_ranges = cut(decay + o->first, o->n, NULL);
-    CRM_NEW(o->ranges, o->n_ranges);
-    cut(decay + o->first, o->n, o->ranges);
+    CRM_TRY(send_boundaries(o, decay + o->first));
     for (int i = 0; i < o->class->n_states; i++)
         CRM_TRY(new_zeroed(o->device, o->n, sizeof(float), &o->state[i]));
     return new_zeroed(o->device, n_blocks(o), sizeof(double), &o->sums);
@@ -125,11 +139,9 @@ crm_status crm_optim_new(const crm_optim_cfg *cfg, crm_device *d, int64_t first,
     return st;
 }
 
-static crm_status all_ranges(crm_optim *o, const float *grad, float *w)
+static crm_status step_slice(crm_optim *o, const float *grad, float *w)
 {
-    for (int64_t i = 0; i < o->n_ranges; i++)
-        CRM_TRY(o->class->step(o, &o->ranges[i], grad, w + o->first));
-    return CRM_OK;
+    return o->n > 0 ? o->class->step(o, grad, w + o->first) : CRM_OK;
 }
 
 crm_status crm_optim_apply(crm_optim *o, int64_t step, double lr, double grad_scale,
@@ -140,14 +152,14 @@ crm_status crm_optim_apply(crm_optim *o, int64_t step, double lr, double grad_sc
     o->lr = lr;
     o->grad_scale = grad_scale;
     o->live = NULL;
-    return all_ranges(o, grad, w);
+    return step_slice(o, grad, w);
 }
 
 crm_status crm_optim_apply_live(crm_optim *o, const double *live, const float *grad, float *w)
 {
     o->step = 1;
     o->live = live;
-    return all_ranges(o, grad, w);
+    return step_slice(o, grad, w);
 }
 
 /* 1 - beta^step, as the operations do it. */
@@ -165,8 +177,7 @@ void crm_optim_live(const crm_optim_cfg *cfg, int64_t step, double lr, double *l
 
 crm_status crm_optim_block_sums(crm_optim *o, const float *grad, double *sums)
 {
-    range all = {.n = o->n};
-    crm_tensor g = part(grad, &all), s = crm_tensor_1d(o->sums, CRM_F64, n_blocks(o));
+    crm_tensor g = slice(o, grad), s = crm_tensor_1d(o->sums, CRM_F64, n_blocks(o));
 
     if (o->n == 0) return CRM_OK;
     CRM_TRY(crm_op_sum_squares(o->device, &g, &s));
@@ -193,7 +204,7 @@ void crm_optim_free(crm_optim **po)
     for (int i = 0; i < STATES_MAX; i++)
         if (o->state[i]) crm_buf_free(o->device, o->state[i]);
     if (o->sums) crm_buf_free(o->device, o->sums);
-    crm_mem_free(o->ranges);
+    if (o->bound) crm_buf_free(o->device, o->bound);
     crm_mem_free(o);
     *po = NULL;
 }

@@ -136,9 +136,43 @@ CRM_DEVICE bool is_finite(double x)
     return fabs(x) <= DBL_MAX;
 }
 
+/* Where a thread stands among the boundaries of weight decay: `below` of them are not above its
+ * element, the next one is at `end`; inside a range their number is odd. */
+struct decay_place {
+    int64_t below, end;
+};
+
+CRM_DEVICE decay_place decay_start(const crm_decay &d)
+{
+    decay_place at = {d.bound ? 0 : 1, d.bound ? 0 : INT64_MAX};
+
+    return at;
+}
+
+/* On to element i, which is not before the last one. */
+CRM_DEVICE void decay_seek(const crm_decay &d, int64_t i, decay_place *at)
+{
+    int64_t most = 2 * d.n;
+
+    if (i < at->end) return;
+    while (at->below < most) {
+        const int64_t mid = at->below + (most - at->below) / 2;
+
+        if (d.bound[mid] <= i)
+            at->below = mid + 1;
+        else
+            most = mid;
+    }
+    at->end = at->below < 2 * d.n ? d.bound[at->below] : INT64_MAX;
+}
+
 struct adam_numbers {
     bool go;
     float grad_scale, keep1, new1, keep2, new2, decay, rate, root_scale, eps;
+};
+struct adam_vectors {
+    const float *g;
+    float *w, *m, *v;
 };
 
 /* 1 - beta^t. */
@@ -169,10 +203,12 @@ CRM_DEVICE adam_numbers adam_numbers_of(const crm_adam &p)
 }
 
 template <int V>
-CRM_DEVICE void adam_pack(const adam_numbers &c, const float *g, float *w, float *m, float *v)
+CRM_DEVICE void update_pack(const adam_numbers &c, bool decays, const adam_vectors &x, int64_t at)
 {
-    const cuda_pack<V> gv = cuda_load<V>(g);
-    cuda_pack<V> wv = cuda_load<V>(w), mv = cuda_load<V>(m), vv = cuda_load<V>(v);
+    const cuda_pack<V> gv = cuda_load<V>(x.g + at);
+    cuda_pack<V> wv = cuda_load<V>(x.w + at), mv = cuda_load<V>(x.m + at),
+                 vv = cuda_load<V>(x.v + at);
+    const float decay = decays ? c.decay : 1.0f;
 
     CRM_UNROLL
     for (int i = 0; i < V; i++) {
@@ -181,11 +217,31 @@ CRM_DEVICE void adam_pack(const adam_numbers &c, const float *g, float *w, float
         mv.v[i] = fmaf(c.keep1, mv.v[i], c.new1 * grad);
         vv.v[i] = fmaf(c.keep2, vv.v[i], c.new2 * grad * grad);
         wv.v[i] =
-            fmaf(-c.rate, mv.v[i] / fmaf(sqrtf(vv.v[i]), c.root_scale, c.eps), c.decay * wv.v[i]);
+            fmaf(-c.rate, mv.v[i] / fmaf(sqrtf(vv.v[i]), c.root_scale, c.eps), decay * wv.v[i]);
     }
-    cuda_store<V>(w, wv);
-    cuda_store<V>(m, mv);
-    cuda_store<V>(v, vv);
+    cuda_store<V>(x.w + at, wv);
+    cuda_store<V>(x.m + at, mv);
+    cuda_store<V>(x.v + at, vv);
+}
+
+/* Each element of n once, V at a time where weight decay holds for all of them or for none. */
+template <int V, class NUMBERS, class VECTORS>
+CRM_DEVICE void update_all(int64_t n, const crm_decay &d, const NUMBERS &c, const VECTORS &x)
+{
+    decay_place at = decay_start(d);
+
+    for (int64_t i = (blockIdx.x * (int64_t)UPDATE_THREADS + threadIdx.x) * V; i < n;
+         i += (int64_t)gridDim.x * UPDATE_THREADS * V) {
+        decay_seek(d, i, &at);
+        if (i + V <= n && i + V <= at.end) {
+            update_pack<V>(c, at.below & 1, x, i);
+            continue;
+        }
+        for (int64_t k = i; k < n && k < i + V; k++) {
+            decay_seek(d, k, &at);
+            update_pack<1>(c, at.below & 1, x, k);
+        }
+    }
 }
 
 /* Bytes: 28 n. */
@@ -195,15 +251,11 @@ static CRM_KERNEL CRM_BOUNDS(UPDATE_THREADS)
            float *__restrict__ m, float *__restrict__ v)
 {
     CRM_SHARED(adam_numbers, c, );
-    int64_t i = (blockIdx.x * (int64_t)UPDATE_THREADS + threadIdx.x) * V;
+    const adam_vectors x = {g, w, m, v};
 
     if (threadIdx.x == 0) c = adam_numbers_of(p);
     __syncthreads();
-    if (!c.go) return;
-    for (; i + V <= n; i += (int64_t)gridDim.x * UPDATE_THREADS * V)
-        adam_pack<V>(c, g + i, w + i, m + i, v + i);
-    for (; i < n; i++)
-        adam_pack<1>(c, g + i, w + i, m + i, v + i);
+    if (c.go) update_all<V>(n, p.decay, c, x);
 }
 
 /* All vectors may be read four floats at a time. */
@@ -237,6 +289,10 @@ struct sgd_numbers {
     bool go, nesterov;
     float grad_scale, weight_decay, momentum, lr;
 };
+struct sgd_vectors {
+    const float *g;
+    float *w, *m; /* m NULL: no momentum */
+};
 
 CRM_DEVICE sgd_numbers sgd_numbers_of(const crm_sgd &p)
 {
@@ -252,26 +308,27 @@ CRM_DEVICE sgd_numbers sgd_numbers_of(const crm_sgd &p)
     return c;
 }
 
-/* m NULL: no momentum. */
-template <int V> CRM_DEVICE void sgd_pack(const sgd_numbers &c, const float *g, float *w, float *m)
+template <int V>
+CRM_DEVICE void update_pack(const sgd_numbers &c, bool decays, const sgd_vectors &x, int64_t at)
 {
-    const cuda_pack<V> gv = cuda_load<V>(g);
-    cuda_pack<V> wv = cuda_load<V>(w), mv = {};
+    const cuda_pack<V> gv = cuda_load<V>(x.g + at);
+    cuda_pack<V> wv = cuda_load<V>(x.w + at), mv = {};
+    const float decay = decays ? c.weight_decay : 0.0f;
 
-    if (m) mv = cuda_load<V>(m);
+    if (x.m) mv = cuda_load<V>(x.m + at);
     CRM_UNROLL
     for (int i = 0; i < V; i++) {
-        const float grad = fmaf(c.weight_decay, wv.v[i], c.grad_scale * gv.v[i]);
+        const float grad = fmaf(decay, wv.v[i], c.grad_scale * gv.v[i]);
         float step = grad;
 
-        if (m) {
+        if (x.m) {
             mv.v[i] = fmaf(c.momentum, mv.v[i], grad);
             step = c.nesterov ? fmaf(c.momentum, mv.v[i], grad) : mv.v[i];
         }
         wv.v[i] = fmaf(-c.lr, step, wv.v[i]);
     }
-    cuda_store<V>(w, wv);
-    if (m) cuda_store<V>(m, mv);
+    cuda_store<V>(x.w + at, wv);
+    if (x.m) cuda_store<V>(x.m + at, mv);
 }
 
 /* Bytes: 20 n, without momentum 12 n. */
@@ -281,15 +338,11 @@ static CRM_KERNEL CRM_BOUNDS(UPDATE_THREADS)
           float *__restrict__ m)
 {
     CRM_SHARED(sgd_numbers, c, );
-    int64_t i = (blockIdx.x * (int64_t)UPDATE_THREADS + threadIdx.x) * V;
+    const sgd_vectors x = {g, w, m};
 
     if (threadIdx.x == 0) c = sgd_numbers_of(p);
     __syncthreads();
-    if (!c.go) return;
-    for (; i + V <= n; i += (int64_t)gridDim.x * UPDATE_THREADS * V)
-        sgd_pack<V>(c, g + i, w + i, m ? m + i : m);
-    for (; i < n; i++)
-        sgd_pack<1>(c, g + i, w + i, m ? m + i : m);
+    if (c.go) update_all<V>(n, p.decay, c, x);
 }
 
 extern "C" crm_status cuda_op_sgd(void *state, const crm_sgd *p, const crm_tensor *g, crm_tensor *w,
