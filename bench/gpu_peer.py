@@ -30,11 +30,14 @@ class Resident:
         self.x = [t.to(device) for t in x]
         self.x[2] = self.x[2].to(torch.uint8)
         self.x[5] = self.x[5].to(torch.int16)
+        self.length = x[4]  # packed sequences want the lengths on the host
         self.labels = {name: t.to(device) for name, t in labels.items()}
 
-    def batch(self, row):
+    def batch(self, row, host_row):
         x = [t.index_select(0, row) for t in self.x]
         x[2], x[5] = x[2].long(), x[5].long()
+        if host_row is not None:
+            x[4] = self.length.index_select(0, host_row)
         return x, {name: t.index_select(0, row) for name, t in self.labels.items()}
 
 
@@ -46,13 +49,16 @@ class Trainer:
         cuda = device.type == "cuda"
         self.optim = torch.optim.Adam(self.net.parameters(), lr=1e-3, fused=cuda, capturable=cuda and args.mode == "graphed")
         self.row = torch.zeros(args.batch, dtype=torch.long, device=device)
+        self.host_row = torch.zeros(args.batch, dtype=torch.long) if args.ragged else None
         self.forward = torch.compile(self.net, mode="max-autotune") if args.mode == "compiled" else self.net
         self.graph = None
 
     def step(self):
-        x, labels = self.rows.batch(self.row)
+        x, labels = self.rows.batch(self.row, self.host_row)
+        if self.args.mode == "compiled":
+            torch.compiler.cudagraph_mark_step_begin()
         loss = loss_of(self.forward(*x, packed=self.args.ragged), labels)
-        self.optim.zero_grad(set_to_none=False)
+        self.optim.zero_grad(set_to_none=self.args.mode != "graphed")
         loss.backward()
         self.optim.step()
 
@@ -70,7 +76,11 @@ class Trainer:
             self.step()
 
     def draw(self):
-        self.row.random_(0, self.rows.n)
+        if self.host_row is None:
+            self.row.random_(0, self.rows.n)
+        else:
+            self.host_row.random_(0, self.rows.n)
+            self.row.copy_(self.host_row)
 
     def one(self):
         self.draw()
@@ -93,6 +103,8 @@ class Trainer:
 
 def measure(args):
     device = torch.device(args.device)
+    if args.ragged and args.mode == "graphed":
+        raise SystemExit("gpu_peer.py: packed sequences cannot be captured: their lengths are read on the host")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = args.math == "tf32"
     torch.backends.cudnn.benchmark = True
     trainer = Trainer(Resident(args.data, device), args, device)

@@ -6,6 +6,7 @@ set_property(CACHE CRM_CUDA PROPERTY STRINGS auto on off)
 set(CRM_CUDA_ARCHS "80 90" CACHE STRING "Compute capabilities to build machine code for; the last one also as PTX")
 set(CRM_CUDA_DIR ${PROJECT_SOURCE_DIR}/src/compute/device/cuda)
 set(CRM_CUDA_LEAST 12)
+string(REPLACE ";" " " CRM_CUDA_ARCHS "${CRM_CUDA_ARCHS}") # both ways of writing a list
 
 # CRM_NVCC, CRM_CUDA_INCLUDE, CRM_CUDART_STATIC and CRM_CUDA_VERSION, or CRM_CUDA_MISSING with the reason.
 function(crm_find_cuda)
