@@ -19,7 +19,7 @@ const crm_opt crm_device_opts[] = {
               "without."),
     CRM_OPT_E(S, math, "gpu.math", "fp32", math_names, 0,
               "Matrix products on a GPU: fp32; tf32 rounds their factors to 10 bits; bf16 also "
-              "keeps tables that live within one operation in 8 bits."),
+              "keeps tables that live within one operation in bf16."),
     CRM_OPT_B(S, graph, "gpu.graph", 1, CRM_OPT_LAYOUT,
               "Steps of training run as captured CUDA graphs; off when a profiler or a debugger is "
               "to see single kernels."),
@@ -33,7 +33,8 @@ const crm_opt crm_device_opts[] = {
               "nccl where it is found and each rank has a GPU of its own."),
     CRM_OPT_I(S, bucket, "gpu.bucket", 1048576, 4096, 1 << 30, "bytes", CRM_OPT_LAYOUT,
               "Gradients that are exchanged together, while the rest is still computed."),
-    CRM_OPT_R(S, timeout, "gpu.timeout", 60, 1, 86400, "s", CRM_OPT_LAYOUT,
-              "Time without an answer after which the other GPUs are given up."),
+    CRM_OPT_R(S, timeout, "gpu.timeout", 120, 1, 86400, "s", CRM_OPT_LAYOUT,
+              "Time without an answer of the other ranks of a fit on GPUs after which the program "
+              "ends with code 5."),
     {.key = NULL},
 };
