@@ -4,6 +4,9 @@
  * The module for GPUs is held to the order, too, when its own kernels multiply.
  *
  * timeout: 300 */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "devices_testing.h"
 #include "rows_testing.h"
 
@@ -530,15 +533,46 @@ static void check_samples(crm_device *d, crm_act f)
     arrays_free(&a);
 }
 
-/* gpu.cudnn: on, on the module that CRM_CUDA_PLUGIN names; without the library its own kernels. */
-static void by_cudnn(void)
+static crm_status open_module(int cudnn, crm_device **d)
 {
     crm_device_cfg cfg = {.kind = CRM_DEVICE_CUDA,
                           .math = CRM_GPU_FP32,
-                          .cudnn = CRM_GPU_ON,
+                          .cudnn = cudnn,
                           .transport = CRM_TRANSPORT_MPI,
                           .bucket = 1 << 20,
                           .timeout = 60};
+
+    return crm_device_open(&cfg, 0, 1, d);
+}
+
+static bool in_the_shim(const crm_device *d)
+{
+    return strstr(crm_device_name(d), "cusim") != NULL;
+}
+
+/* Floats of dx that cuDNN gives other last bits than own kernels do: 24 terms in another order. */
+static int64_t other_than_own(crm_device *d)
+{
+    net t = {4, {6, 3, 1, CRM_ACT_NONE}, 4, 8, 0};
+    arrays a = arrays_new(&t), b = a;
+    int64_t n = t.n * t.p.steps * a.ldx, other;
+    crm_device *own = NULL;
+
+    b.dx = nan_floats(n);
+    T_OK(open_module(CRM_GPU_OFF, &own));
+    if (!own) abort();
+    backward(d, &t, &a);
+    backward(own, &t, &b);
+    other = other_bits(a.dx, b.dx, n);
+    crm_device_free(&own);
+    crm_mem_free(b.dx);
+    arrays_free(&a);
+    return other;
+}
+
+/* gpu.cudnn: on, on the module that CRM_CUDA_PLUGIN names. */
+static void by_cudnn(void)
+{
     crm_device *d = NULL;
     crm_hash *bits = NULL;
 
@@ -546,20 +580,61 @@ static void by_cudnn(void)
         T_SKIP("CRM_CUDA_PLUGIN names no module");
         return;
     }
-    T_OK(crm_device_open(&cfg, 0, 1, &d));
+    T_OK(open_module(CRM_GPU_SWITCH_AUTO, &d));
+    crm_device_free(&d);
+    if (open_module(CRM_GPU_ON, &d) == CRM_ERR_DEVICE) { /* no cuDNN */
+        T_SKIP("%s", crm_err_text());
+        crm_err_clear();
+        return;
+    }
     T_OK(crm_hash_new(&bits));
     if (!d || !bits) abort();
     check_forward(d, bits);
     check_gradients(d, bits);
     check_samples(d, CRM_ACT_RELU);
     check_samples(d, CRM_ACT_TANH);
+    if (in_the_shim(d)) T_CHECK(other_than_own(d) > 0);
     crm_hash_free(&bits);
     crm_device_free(&d);
+}
+
+/* In a process of its own: a module looks for libraries once. */
+static void without_cudnn_child(void)
+{
+    crm_device *d = NULL;
+
+    setenv("CUSIM_WITHOUT", "cudnn", 1);
+    T_OK(open_module(CRM_GPU_SWITCH_AUTO, &d));
+    if (d && !in_the_shim(d)) _exit(2);
+    crm_device_free(&d);
+    T_FAILS(open_module(CRM_GPU_ON, &d), CRM_ERR_DEVICE, "gpu.cudnn: on, and there is no cuDNN");
+    _exit(t_failures != 0);
+}
+
+/* The first case: nothing has asked the module yet. */
+static void without_cudnn(void)
+{
+    int how = 0;
+    pid_t child;
+
+    if (!getenv("CRM_CUDA_PLUGIN")) {
+        T_SKIP("CRM_CUDA_PLUGIN names no module");
+        return;
+    }
+    fflush(NULL);
+    child = fork();
+    if (child == 0) without_cudnn_child();
+    T_CHECK(child > 0 && waitpid(child, &how, 0) == child && WIFEXITED(how));
+    if (WIFEXITED(how) && WEXITSTATUS(how) == 2)
+        T_SKIP("only the shim can leave a library out");
+    else
+        T_EQ_I(WEXITSTATUS(how), 0);
 }
 
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {
+        {"without cuDNN", without_cudnn},
         {"forward by definition", forward_by_definition},
         {"gradients by differences", gradients_by_differences},
         {"order of operations", order_of_operations},

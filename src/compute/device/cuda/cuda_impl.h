@@ -22,7 +22,6 @@ extern "C" {
 
 /* Memory that operations grow on demand and keep for the next call, by use. */
 typedef enum cuda_use {
-    CUDA_GEMM,        /* workspace of cuBLASLt                     */
     CUDA_GEMM_PART,   /* partial sums of products over rows        */
     CUDA_COLUMNS,     /* partial sums of columns                   */
     CUDA_CONV,        /* rows of windows, workspace of cuDNN       */
