@@ -151,6 +151,7 @@ typedef struct crm_estimator_class {
     const crm_cfg_part *parts;
     size_t cfg_size;
     const char *help;
+    bool uses_device; /* computes on the device of the pipeline; false: always on the CPU */
     crm_status (*make)(const void *cfg, crm_estimator **out);
     /** Learn.  Collective over fit->comm; the fitted state is the same on all its ranks. */
     crm_status (*fit)(crm_estimator *e, const crm_fit *fit, const crm_source *in);

@@ -49,9 +49,15 @@ static crm_status no_such_model(const app *a, const char *path, const char *mode
     return st;
 }
 
+/* The model that was asked for, else the first of the run. */
+static const char *model_name(const app *a)
+{
+    return a->args.model ? a->args.model : a->eval.models.item[0];
+}
+
 static crm_status read_model(app *a, prediction *p)
 {
-    const char *model = a->args.model ? a->args.model : a->eval.models.item[0];
+    const char *model = model_name(a);
     const crm_model_spec *spec;
     char path[CRM_PATH_MAX], name[128];
     crm_status st;
@@ -256,13 +262,33 @@ static crm_status configure(app *a)
     return st;
 }
 
+static void find_device_origin(void *ctx, const crm_opt *o, const char *value, const char *origin)
+{
+    (void)value;
+    if (strcmp(o->key, "device") == 0) *(bool *)ctx = strcmp(origin, "--set") == 0;
+}
+
+/* Where a model was trained need not be where it predicts: a GPU that only the run's configuration
+ * asks for is used where there is one. */
+static crm_status open_device(app *a)
+{
+    const crm_model_spec *spec;
+    bool meant = false;
+
+    CRM_TRY(crm_comm_agree(a->world, app_models_find(a, model_name(a), &spec)));
+    if (!spec->estimator->uses_device) return CRM_OK;
+    crm_opt_set_each(a->opts, find_device_origin, &meant);
+    if (a->gpu.kind == CRM_DEVICE_CUDA && !meant) a->gpu.kind = CRM_DEVICE_AUTO;
+    return app_device_open(a);
+}
+
 crm_status cmd_predict(app *a)
 {
     prediction p = {0};
     crm_status st;
 
     CRM_TRY(configure(a));
-    CRM_TRY(app_device_open(a));
+    CRM_TRY(open_device(a));
     st = predict(a, &p);
     prediction_free(a, &p);
     return st;

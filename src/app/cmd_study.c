@@ -242,6 +242,17 @@ static crm_status read_init(app *a, const models *m)
     return app_read_weights(a, a->args.init, &a->init, &a->init_digest);
 }
 
+/* Only a device that one of the models computes on is opened: run.json then has what computed. */
+static crm_status open_device(app *a, const models *m)
+{
+    for (int i = 0; i < m->n; i++)
+        if (m->spec[i]->estimator->uses_device) return app_device_open(a);
+    if (a->gpu.kind == CRM_DEVICE_CUDA && app_is_root(a))
+        crm_log_line(CRM_LOG_INFO, a->args.command,
+                     "device: cuda has no effect: classical models compute on the CPU");
+    return CRM_OK;
+}
+
 /* The study itself, in an open run folder. */
 static crm_status work(app *a, const crm_data *d, crm_record *run, const models *m, bool fit_only)
 {
@@ -337,7 +348,7 @@ static crm_status study(app *a, bool fit_only)
     CRM_CHECK(a->args.out, CRM_ERR_CONFIG, "%s needs a run folder: --out DIR", a->args.command);
     st = select_models(a, &m);
     if (!st) st = read_init(a, &m);
-    if (!st) st = app_device_open(a);
+    if (!st) st = open_device(a, &m);
     if (!st) st = open_run(a, &state, &run);
     if (!st) st = in_run(a, run, state, &m, fit_only);
     if (!st && app_is_root(a)) printf("run folder: %s\n", crm_record_dir(run));

@@ -82,7 +82,9 @@ check "device: cuda is refused on 2 ranks" refused 2
 table 60 good.csv
 cat >base.yaml <<Y
 data: {label: churn, id: id, path: good.csv}
-eval: {folds: 3, models: [logistic]}
+eval: {folds: 3, models: [hybrid]}
+train: {epochs: 1}
+model: {hidden: [4], fusion: 4}
 Y
 # goes_on N: device: auto works on N ranks and says once why it is the CPU
 goes_on() {

@@ -102,7 +102,7 @@ check "refused before the import" test ! -e out.h5
 fails "a width that is no number" 2 "model.hidden=abc.*allowed: integers" crossval base.yaml --out out --set data.path=good.csv --set eval.models=hybrid --set model.hidden=abc
 check "refused before the import, too" test ! -e out.h5
 fails "missing config" 3 "nowhere.yaml" crossval nowhere.yaml --out out
-fails "device that is not there" 5 "cuda" crossval base.yaml --out out --set data.path=whole.h5 --set device=cuda
+fails "device that is not there" 5 "cuda" crossval base.yaml --out out --set data.path=whole.h5 --set eval.models=hybrid --set device=cuda
 fails "predict from a folder that is no run" 3 "foreign" predict foreign --set data.path=good.csv
 fails "predict a model that was not fitted" 3 "hybrid.h5" predict run --model hybrid --set data.path=good.csv
 fails "the models that were fitted are named" 3 "no fitted model 'hybrid'; it has: logistic, rule" predict run --model hybrid --set data.path=good.csv

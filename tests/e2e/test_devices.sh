@@ -1,0 +1,58 @@
+#!/bin/bash
+# Which device a command opens and what it says of it, on the GPUs of the shim: classical models need none, predict does not
+# need the one that trained, units of several devices in one study are told.
+# timeout: 300
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+shim=${CRM_CUDA_PLUGIN:-$CRM_BUILD_DIR/cusim/crmpi_cuda.so}
+cd "$TMP" || exit 1
+if [ ! -e "$shim" ]; then
+  skip "devices of commands" "$shim is not built (it needs the headers of CUDA)"
+  exit 0
+fi
+command -v python3 >/dev/null || { skip "devices of commands" "no python3"; exit 0; }
+shim=$(realpath "$shim")
+unset CRM_CUDA_PLUGIN
+table 60 good.csv
+cat >base.yaml <<Y
+data: {label: churn, id: id, path: good.csv}
+eval: {folds: 3, models: [hybrid, logistic]}
+train: {epochs: 1, lanes: 2, lane_rows: 8, validation: 0, patience: 0}
+model: {hidden: [4], fusion: 4}
+Y
+
+# on_gpu COMMAND...: with the shim's GPU
+on_gpu() { CRM_CUDA_PLUGIN=$shim "$@"; }
+# no_gpu COMMAND...: with the module, but without a GPU
+no_gpu() { CUSIM_DEVICES=0 CRM_CUDA_PLUGIN=$shim "$@"; }
+# holds RUN EXPRESSION: of its run.json, j
+holds() { python3 -c 'import json, sys; j = json.load(open(sys.argv[1] + "/run.json")); sys.exit(not eval(sys.argv[2]))' "$@"; }
+
+# ---- models that compute on the CPU ----
+classical() {
+  "$1" alone crossval base.yaml --set eval.models=logistic --set device=cuda --out "$2" >/dev/null 2>err &&
+    [ "$(grep -c 'device: cuda has no effect: classical models compute on the CPU' err)" = 1 ]
+}
+check "classical models alone open no GPU" classical on_gpu classical
+check "run.json has no device of theirs" holds classical '"devices" not in j and j["device"].startswith("cpu")'
+check "classical models need no GPU" classical no_gpu classical0
+check "their results are the same" cmp classical/summary.json classical0/summary.json
+on_gpu alone crossval base.yaml --set device=cuda --out gpu >/dev/null 2>err || not_ok "crossval on the GPU" "$(cat err)"
+check "a net opens it" holds gpu '"energy_joules" in j["devices"]["0"] and j["device"].startswith("cuda:0")'
+
+# ---- predict ----
+predict() { # NAME DEVICES ARGS
+  local name=$1 devices=$2
+  shift 2
+  CUSIM_DEVICES=$devices CRM_CUDA_PLUGIN=$shim alone predict gpu --set data.path=good.csv --out "$name.csv" "$@" 2>err
+}
+refused() {
+  ! predict none 0 --set device=cuda && grep -q 'device: cuda, but' err
+}
+check "predict a net of the GPU where there is none" predict without 0
+check "it says so" grep -q 'runs on the CPU' err
+check "predict on the GPU" predict with 1
+check "a device that predict was given is meant" refused
+check "a classical model needs none" predict classical 0 --model logistic --set device=cuda
+check "predictions have all rows" test "$(wc -l <without.csv) $(wc -l <with.csv)" = "61 61"
+exit "$failed"
