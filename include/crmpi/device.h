@@ -197,6 +197,12 @@ typedef struct crm_gather {
     const int64_t *from;  /* [n] first row in the source; negative: fill         */
     double fill;          /* elements of a parent without a source               */
 } crm_gather;
+/** One of several arrays that are gathered together. */
+typedef struct crm_gather_item {
+    crm_gather g;
+    crm_tensor x, y;
+} crm_gather_item;
+enum { CRM_GATHER_MAX = 16 };
 
 /** vector to += vector from. */
 typedef struct crm_add {
@@ -524,6 +530,9 @@ CRM_CHECKED crm_op_take(crm_device *d, const crm_tensor *x, const crm_tensor *at
  * becomes -1) that the parents of g name, in their order; both dense.  A parent without a source is
  * filled. */
 CRM_CHECKED crm_op_gather(crm_device *d, const crm_gather *g, const crm_tensor *x, crm_tensor *y);
+/** The same for each of n arrays, CRM_GATHER_MAX of them at a time on a device that starts kernels.
+ * The shapes of all are checked first. */
+CRM_CHECKED crm_op_gather_all(crm_device *d, const crm_gather_item *item, int n);
 /** For each element [first, first + n) of the vectors vec[n_vec] (f32, n_vec <= CRM_COMBINE_MAX):
  * the additions add[n_adds] in their order; then vector 0 is written to sum (f32, same places;
  * NULL: the vectors alone).  Vectors that are only read by additions stay as they are; those that

@@ -516,6 +516,152 @@ static void decay_by_ranges(void)
     on_all_devices(check_decay_by_hand);
 }
 
+/* ---- several arrays gathered together ---- */
+
+enum { ARRAYS_MOST = 40, PARENTS = 50, WORDS = 1000, UNTOUCHED = 0x7A7A7A7A };
+
+/* Sources of each type, shared by all arrays; where their rows stand; results, side by side. */
+typedef struct gather_trial {
+    uint8_t u8[WORDS];
+    uint16_t u16[WORDS];
+    int32_t i32[WORDS];
+    float f32[WORDS];
+    int64_t from[ARRAYS_MOST][PARENTS], first[ARRAYS_MOST][PARENTS + 1];
+    int32_t y[ARRAYS_MOST][WORDS], want[ARRAYS_MOST][WORDS];
+} gather_trial;
+
+/* Array i has (7 i) % 50 parents of rows of 1 + i % 5 elements, each parent 0 to 3 of them or one.
+ */
+static int64_t width_of(int i)
+{
+    return 1 + i % 5;
+}
+static int64_t parents_of(int i)
+{
+    return 7 * i % PARENTS;
+}
+
+static int32_t word_of(const gather_trial *t, int type, int64_t at)
+{
+    int32_t bits;
+
+    if (type == 0) return t->u8[at] == 0xFF ? -1 : t->u8[at];
+    if (type == 1) return t->u16[at] == 0xFFFF ? -1 : t->u16[at];
+    if (type == 2) return t->i32[at];
+    memcpy(&bits, &t->f32[at], sizeof bits);
+    return bits;
+}
+
+static int32_t fill_of(int i)
+{
+    float f = -(float)i;
+    int32_t bits;
+
+    if (i % 4 != 3) return -i;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+static void gather_trial_new(gather_trial *t)
+{
+    crm_rng r = crm_rng_at(8, CRM_RNG_TEST, 1, 0);
+
+    for (int k = 0; k < WORDS; k++) {
+        t->u8[k] = (uint8_t)(k % 9 ? crm_rng_below(&r, 255) : 0xFF);
+        t->u16[k] = (uint16_t)(k % 9 ? crm_rng_below(&r, 65535) : 0xFFFF);
+        t->i32[k] = (int32_t)crm_rng_below(&r, 1u << 31) - (1 << 30);
+        t->f32[k] = (float)crm_rng_uniform(&r);
+    }
+    for (int i = 0; i < ARRAYS_MOST; i++) {
+        int64_t w = width_of(i), to = 0;
+
+        for (int k = 0; k < WORDS; k++)
+            t->y[i][k] = t->want[i][k] = UNTOUCHED;
+        for (int64_t p = 0; p < parents_of(i); p++) {
+            int64_t rows = i % 3 ? 1 : (p * p + i) % 4;
+
+            t->from[i][p] = (int64_t)crm_rng_below(&r, (uint32_t)(WORDS / w - 4)) - 1;
+            t->first[i][p] = to;
+            for (int64_t e = 0; e < rows * w; e++)
+                t->want[i][to * w + e] =
+                    t->from[i][p] < 0 ? fill_of(i) : word_of(t, i % 4, t->from[i][p] * w + e);
+            to += rows;
+        }
+        t->first[i][parents_of(i)] = to;
+    }
+}
+
+static crm_gather_item gather_item_of(held_arrays *h, const gather_trial *t, int i)
+{
+    static const crm_dtype type[] = {CRM_U8, CRM_U16, CRM_I32, CRM_F32};
+    const void *x[] = {t->u8, t->u16, t->i32, t->f32};
+    int64_t n = parents_of(i), w = width_of(i);
+
+    return (crm_gather_item){.g = {.n = n,
+                                   .first = i % 3 ? NULL : device_at(h, t->first[i]),
+                                   .from = device_at(h, t->from[i]),
+                                   .fill = -i},
+                             .x = crm_tensor_2d(device_at(h, x[i % 4]), type[i % 4], WORDS / w, w),
+                             .y = crm_tensor_2d(device_at(h, t->y[i]),
+                                                i % 4 == 3 ? CRM_F32 : CRM_I32, t->first[i][n], w)};
+}
+
+static void check_gather_all(crm_device *d, crm_hash *bits)
+{
+    static const int counts[] = {0, 1, 2, 15, 16, 17, 32, ARRAYS_MOST};
+    gather_trial *t = crm_mem_new(1, sizeof *t);
+    crm_gather_item item[ARRAYS_MOST];
+
+    if (!t) abort();
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        held_arrays h = {.d = d};
+
+        gather_trial_new(t);
+        hold(&h, t, sizeof *t);
+        for (int i = 0; i < counts[c]; i++)
+            item[i] = gather_item_of(&h, t, i);
+        T_OK(crm_op_gather_all(d, item, counts[c]));
+        bring_back(&h);
+        let_go(&h);
+        for (int i = 0; i < ARRAYS_MOST; i++)
+            for (int k = 0; k < WORDS; k++)
+                if (t->y[i][k] != (i < counts[c] ? t->want[i][k] : UNTOUCHED)) t_failures++;
+        crm_hash_add(bits, t->y, sizeof t->y);
+    }
+    crm_mem_free(t);
+}
+
+/* One of several that does not fit: none is written. */
+static void check_gather_one_wrong(crm_device *d, crm_hash *bits)
+{
+    gather_trial *t = crm_mem_new(1, sizeof *t);
+    crm_gather_item item[20];
+    held_arrays h = {.d = d};
+
+    if (!t) abort();
+    gather_trial_new(t);
+    hold(&h, t, sizeof *t);
+    for (int i = 0; i < 20; i++)
+        item[i] = gather_item_of(&h, t, i);
+    item[18].y.dim[1]++;
+    T_FAILS(crm_op_gather_all(d, item, 20), CRM_ERR_ARG, "tensor y");
+    T_FAILS(crm_op_gather_all(d, item, -1), CRM_ERR_ARG, "-1 arrays");
+    T_FAILS(crm_op_gather_all(d, NULL, 1), CRM_ERR_ARG, "1 arrays");
+    bring_back(&h);
+    let_go(&h);
+    for (int i = 0; i < 20; i++)
+        for (int k = 0; k < WORDS; k++)
+            if (t->y[i][k] != UNTOUCHED) t_failures++;
+    crm_hash_add(bits, t->y, sizeof t->y);
+    crm_mem_free(t);
+}
+
+static void arrays_together(void)
+{
+    on_all_devices(check_gather_all);
+    on_all_devices(check_gather_one_wrong);
+}
+
 /* ---- a label that is none ---- */
 
 /* Refused where labels are looked at first, else the loss of its lane is NaN, so that it is seen.
@@ -621,6 +767,7 @@ int main(int argc, char **argv)
         {"norms", norms},
         {"live numbers", live_numbers},
         {"weight decay by ranges", decay_by_ranges},
+        {"several arrays gathered together", arrays_together},
         {"labels too large", labels_too_large},
         {"mistakes are refused", mistakes},
         {NULL, NULL},

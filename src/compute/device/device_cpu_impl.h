@@ -116,7 +116,7 @@ crm_status crm_cpu_conv_bwd_w(void *state, const crm_conv *p, const crm_tensor *
 /* device_cpu_step.c */
 crm_status crm_cpu_take(void *state, const crm_tensor *x, const crm_tensor *at, int32_t least,
                         crm_tensor *y);
-crm_status crm_cpu_gather(void *state, const crm_gather *g, const crm_tensor *x, crm_tensor *y);
+crm_status crm_cpu_gather(void *state, const crm_gather_item *item, int n);
 crm_status crm_cpu_combine(void *state, float *const *vec, int n_vec, const crm_add *add,
                            int n_adds, int64_t first, int64_t n, float *sum);
 crm_status crm_cpu_norm(void *state, const crm_tensor *sums, double clip, double *live);

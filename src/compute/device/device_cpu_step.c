@@ -75,20 +75,27 @@ static crm_status valid_gather(const crm_gather *g, const crm_tensor *x, const c
     return CRM_OK;
 }
 
-crm_status crm_cpu_gather(void *state, const crm_gather *g, const crm_tensor *x, crm_tensor *y)
+static void gather_rows(const crm_gather *g, const crm_tensor *x, crm_tensor y)
 {
     int64_t w = x->dim[1];
 
-    (void)state;
-    CRM_TRY(valid_gather(g, x, y));
     for (int64_t i = 0; i < g->n; i++) {
         int64_t to = first_of(g, i) * w, n = first_of(g, i + 1) * w - to;
 
         if (g->from[i] < 0)
-            fill_elements(g->fill, y, to, n);
+            fill_elements(g->fill, &y, to, n);
         else
-            copy_elements(x, g->from[i] * w, y, to, n);
+            copy_elements(x, g->from[i] * w, &y, to, n);
     }
+}
+
+crm_status crm_cpu_gather(void *state, const crm_gather_item *item, int n)
+{
+    (void)state;
+    for (int i = 0; i < n; i++)
+        CRM_TRY(valid_gather(&item[i].g, &item[i].x, &item[i].y));
+    for (int i = 0; i < n; i++)
+        gather_rows(&item[i].g, &item[i].x, item[i].y);
     return CRM_OK;
 }
 

@@ -137,7 +137,7 @@ typedef struct crm_device_ops {
                       crm_tensor *m);
     crm_status (*take)(void *state, const crm_tensor *x, const crm_tensor *at, int32_t least,
                        crm_tensor *y);
-    crm_status (*gather)(void *state, const crm_gather *g, const crm_tensor *x, crm_tensor *y);
+    crm_status (*gather)(void *state, const crm_gather_item *item, int n); /* n <= CRM_GATHER_MAX */
     crm_status (*combine)(void *state, float *const *vec, int n_vec, const crm_add *add, int n_adds,
                           int64_t first, int64_t n, float *sum);
     crm_status (*norm)(void *state, const crm_tensor *sums, double clip, double *live);

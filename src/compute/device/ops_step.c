@@ -30,10 +30,12 @@ static crm_status dense(const char *name, const crm_tensor *t, int64_t n, int64_
     return CRM_OK;
 }
 
-crm_status crm_op_gather(crm_device *d, const crm_gather *g, const crm_tensor *x, crm_tensor *y)
+static crm_status gather_fits(const crm_gather_item *item)
 {
-    CRM_TRY(crm_ops_offered(d, CRM_OP_GATHER));
-    CRM_CHECK(g != NULL && g->n >= 0 && (g->from != NULL || g->n == 0), CRM_ERR_ARG,
+    const crm_gather *g = &item->g;
+    const crm_tensor *x = &item->x, *y = &item->y;
+
+    CRM_CHECK(g->n >= 0 && (g->from != NULL || g->n == 0), CRM_ERR_ARG,
               "what is to be gathered is missing");
     CRM_TRY(dense("x", x, ANY, ANY));
     CRM_TRY(dense("y", y, g->first ? ANY : g->n, x->dim[1]));
@@ -42,7 +44,26 @@ crm_status crm_op_gather(crm_device *d, const crm_gather *g, const crm_tensor *x
                    (x->dtype == CRM_U8 || x->dtype == CRM_U16 || x->dtype == CRM_I32)),
               CRM_ERR_ARG, "%s cannot be gathered as %s: f32 from f32, i32 from u8, u16 or i32",
               crm_dtype_name(x->dtype), crm_dtype_name(y->dtype));
-    return d->ops->gather(d->state, g, x, y);
+    return CRM_OK;
+}
+
+crm_status crm_op_gather_all(crm_device *d, const crm_gather_item *item, int n)
+{
+    CRM_TRY(crm_ops_offered(d, CRM_OP_GATHER));
+    CRM_CHECK(n >= 0 && (item != NULL || n == 0), CRM_ERR_ARG, "%d arrays to gather", n);
+    for (int i = 0; i < n; i++)
+        CRM_TRY(gather_fits(&item[i]));
+    for (int i = 0; i < n; i += CRM_GATHER_MAX)
+        CRM_TRY(d->ops->gather(d->state, item + i,
+                               n - i < CRM_GATHER_MAX ? n - i : (int)CRM_GATHER_MAX));
+    return CRM_OK;
+}
+
+crm_status crm_op_gather(crm_device *d, const crm_gather *g, const crm_tensor *x, crm_tensor *y)
+{
+    CRM_CHECK(g != NULL && x != NULL && y != NULL, CRM_ERR_ARG,
+              "what is to be gathered is missing");
+    return crm_op_gather_all(d, &(crm_gather_item){*g, *x, *y}, 1);
 }
 
 crm_status crm_op_combine(crm_device *d, float *const *vec, int n_vec, const crm_add *add,

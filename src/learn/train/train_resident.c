@@ -326,19 +326,21 @@ crm_status crm_resident_upload(const resident *r, int64_t n, const int64_t *plac
 crm_status crm_resident_gather(const resident *r, int64_t n, const int64_t *device_places,
                                const piece *p, device_piece *dp)
 {
+    crm_gather_item item[ARRAYS_MAX];
+    int k = 0;
+
     for (int i = 0; i < r->arrays.n; i++) {
         const array *a = &r->arrays.item[i];
         int64_t units = crm_piece_units(p, n, a->of);
-        crm_gather g = {.n = n,
-                        .first = a->of == UNIT_ROW ? NULL : device_places + first_at(n, a->of),
-                        .from = device_places + from_at(n, a->of),
-                        .fill = a->fill};
-        crm_tensor x, y;
 
         if (units * a->width == 0) continue;
-        x = crm_tensor_2d(r->at[i], r->dtype[i], units_of(r, r->n, a->of), a->width);
-        y = crm_tensor_2d(dp->at[i], a->dtype, units, a->width);
-        CRM_TRY(crm_op_gather(r->device, &g, &x, &y));
+        item[k++] = (crm_gather_item){
+            .g = {.n = n,
+                  .first = a->of == UNIT_ROW ? NULL : device_places + first_at(n, a->of),
+                  .from = device_places + from_at(n, a->of),
+                  .fill = a->fill},
+            .x = crm_tensor_2d(r->at[i], r->dtype[i], units_of(r, r->n, a->of), a->width),
+            .y = crm_tensor_2d(dp->at[i], a->dtype, units, a->width)};
     }
-    return CRM_OK;
+    return crm_op_gather_all(r->device, item, k);
 }

@@ -68,7 +68,7 @@ crm_status cuda_op_sgd(void *state, const crm_sgd *p, const crm_tensor *g, crm_t
                        crm_tensor *m);
 crm_status cuda_op_take(void *state, const crm_tensor *x, const crm_tensor *at, int32_t least,
                         crm_tensor *y);
-crm_status cuda_op_gather(void *state, const crm_gather *g, const crm_tensor *x, crm_tensor *y);
+crm_status cuda_op_gather(void *state, const crm_gather_item *item, int n);
 crm_status cuda_op_combine(void *state, float *const *vec, int n_vec, const crm_add *add,
                            int n_adds, int64_t first, int64_t n, float *sum);
 crm_status cuda_op_norm(void *state, const crm_tensor *sums, double clip, double *live);

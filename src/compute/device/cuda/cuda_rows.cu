@@ -308,10 +308,7 @@ extern "C" crm_status cuda_op_take(void *state, const crm_tensor *x, const crm_t
     return CRM_OK;
 }
 
-CRM_DEVICE float gathered(float v)
-{
-    return v;
-}
+/* f32 as it is, too: both types of results have four bytes. */
 CRM_DEVICE int32_t gathered(int32_t v)
 {
     return v;
@@ -325,50 +322,92 @@ CRM_DEVICE int32_t gathered(uint16_t v)
     return v == 0xFFFF ? -1 : v;
 }
 
-/* Bytes: (size of a source element + 4) rows w + 16 parents.  2^shift lanes to a parent, whose rows
- * lie side by side in source and result. */
-template <class T, class U>
-static CRM_KERNEL CRM_BOUNDS(CUDA_ROW_THREADS)
-    k_gather(crm_gather g, int64_t w, int shift, const T *__restrict__ x, U fill, U *__restrict__ y)
+/* Arrays of one launch: array k has the blocks [block[k], block[k + 1]) of the grid. */
+struct gather_array {
+    int64_t n, w; /* parents; width of a row */
+    const int64_t *first, *from;
+    const void *x;
+    int32_t *y;
+    int32_t fill; /* its bits */
+    int size;     /* bytes of an element of x */
+    int shift;    /* 2^shift lanes to a parent */
+};
+struct gather_list {
+    unsigned block[CRM_GATHER_MAX + 1];
+    gather_array array[CRM_GATHER_MAX];
+};
+
+/* The rows of a parent lie side by side in source and result. */
+template <class T> CRM_DEVICE void gather_rows(const gather_array &a, int64_t block, int64_t blocks)
 {
-    const int64_t lane = threadIdx.x & ((1u << shift) - 1);
+    const T *__restrict__ x = (const T *)a.x;
+    int32_t *__restrict__ y = a.y;
+    const int64_t per = CUDA_ROW_THREADS >> a.shift, lanes = (int64_t)1 << a.shift;
+    const int64_t lane = threadIdx.x & (lanes - 1);
 
-    for (int64_t i = cuda_first_row(shift); i < g.n; i += cuda_next_row(shift)) {
-        int64_t to = g.first ? g.first[i] : i, n = (g.first ? g.first[i + 1] - to : 1) * w;
-        int64_t from = g.from[i];
+    for (int64_t i = block * per + (threadIdx.x >> a.shift); i < a.n; i += blocks * per) {
+        int64_t to = a.first ? a.first[i] : i, n = (a.first ? a.first[i + 1] - to : 1) * a.w;
+        int64_t from = a.from[i];
 
-        for (int64_t j = lane; j < n; j += (int64_t)1 << shift)
-            y[to * w + j] = from < 0 ? fill : gathered(x[from * w + j]);
+        for (int64_t j = lane; j < n; j += lanes)
+            y[to * a.w + j] = from < 0 ? a.fill : gathered(x[from * a.w + j]);
     }
 }
 
-template <class T, class U>
-static crm_status gather_as(cuda_state *s, const crm_gather *g, const crm_tensor *x, crm_tensor *y)
+/* Bytes of each array: (size of a source element + 4) rows w + 16 parents. */
+static CRM_KERNEL CRM_BOUNDS(CUDA_ROW_THREADS) k_gather(gather_list list)
 {
-    int64_t w = x->dim[1], each = g->n > 0 ? y->dim[0] * w / g->n : 0;
-    int shift = each <= 1 ? 0 : each <= 8 ? 3 : 5;
-    unsigned blocks = cuda_blocks(g->n, CUDA_ROW_THREADS >> shift, 1 << 20);
+    int k = 0;
 
-    if (g->n == 0 || y->dim[0] == 0) return CRM_OK;
-    CRM_LAUNCH((k_gather<T, U>), blocks, CUDA_ROW_THREADS, 0, s->stream, *g, w, shift,
-               (const T *)x->data, (U)g->fill, (U *)y->data);
-    CUDA_LAUNCHED(k_gather);
-    return CRM_OK;
+    while (blockIdx.x >= list.block[k + 1])
+        k++;
+    const gather_array &a = list.array[k];
+    const int64_t block = blockIdx.x - list.block[k], blocks = list.block[k + 1] - list.block[k];
+
+    if (a.size == 1)
+        gather_rows<uint8_t>(a, block, blocks);
+    else if (a.size == 2)
+        gather_rows<uint16_t>(a, block, blocks);
+    else
+        gather_rows<int32_t>(a, block, blocks);
 }
 
-extern "C" crm_status cuda_op_gather(void *state, const crm_gather *g, const crm_tensor *x,
-                                     crm_tensor *y)
+static int32_t fill_bits(const crm_gather_item *item)
+{
+    const float f = (float)item->g.fill;
+    int32_t bits = 0;
+
+    if (item->y.dtype != CRM_F32) return (int32_t)item->g.fill;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+/* The array, and the blocks it needs. */
+static unsigned gather_array_of(const crm_gather_item *item, gather_array *a)
+{
+    const int64_t all = item->y.dim[0] * item->x.dim[1], each = item->g.n > 0 ? all / item->g.n : 0;
+
+    a->n = item->g.n;
+    a->w = item->x.dim[1];
+    a->first = item->g.first;
+    a->from = item->g.from;
+    a->x = item->x.data;
+    a->y = (int32_t *)item->y.data;
+    a->fill = fill_bits(item);
+    a->size = item->x.dtype == CRM_U8 ? 1 : item->x.dtype == CRM_U16 ? 2 : 4;
+    a->shift = each <= 1 ? 0 : each <= 8 ? 3 : 5;
+    return all > 0 ? cuda_blocks(a->n, CUDA_ROW_THREADS >> a->shift, 1 << 16) : 0;
+}
+
+extern "C" crm_status cuda_op_gather(void *state, const crm_gather_item *item, int n)
 {
     cuda_state *s = (cuda_state *)state;
+    gather_list list = {};
 
-    switch (x->dtype) {
-    case CRM_U8:
-        return gather_as<uint8_t, int32_t>(s, g, x, y);
-    case CRM_U16:
-        return gather_as<uint16_t, int32_t>(s, g, x, y);
-    case CRM_I32:
-        return gather_as<int32_t, int32_t>(s, g, x, y);
-    default:
-        return gather_as<float, float>(s, g, x, y);
-    }
+    for (int k = 0; k < CRM_GATHER_MAX; k++)
+        list.block[k + 1] = list.block[k] + (k < n ? gather_array_of(&item[k], &list.array[k]) : 0);
+    if (list.block[n] == 0) return CRM_OK;
+    CRM_LAUNCH(k_gather, list.block[n], CUDA_ROW_THREADS, 0, s->stream, list);
+    CUDA_LAUNCHED(k_gather);
+    return CRM_OK;
 }
