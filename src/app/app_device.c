@@ -14,13 +14,13 @@ typedef struct owned {
     char name[NAME_MAX], host[HOST_MAX];
     char arithmetic[TEXT_MAX]; /* crm_device_arithmetic                         */
     char instead[TEXT_MAX];    /* why it has no GPU; empty: it has, or wants none */
-    int64_t gpu, sharers;
+    int64_t rank, gpu, sharers;
     crm_device_usage usage;
 } owned;
 
 static owned mine(const app *a)
 {
-    owned o = {.gpu = a->device && !crm_device_is_host(a->device)};
+    owned o = {.rank = crm_comm_rank(a->world), .gpu = a->device && !crm_device_is_host(a->device)};
 
     crm_comm_host(o.host, sizeof o.host);
     snprintf(o.name, sizeof o.name, "%s", a->device ? crm_device_name(a->device) : "cpu");
@@ -56,17 +56,18 @@ static void tell(const app *a, const owned *without, const owned *with, const ow
     if (!app_is_root(a)) return;
     if (with && without)
         crm_log_line(CRM_LOG_WARN, a->args.command,
-                     "node %s has no GPU that can be used (%s), node %s has: all ranks compute on "
-                     "the CPU; take nodes that are alike",
-                     without->host, without->instead, with->host);
+                     "rank %lld on node %s has no GPU that can be used: %s; rank %lld on node %s "
+                     "has one, so all ranks compute on the CPU; take nodes that are alike",
+                     (long long)without->rank, without->host, without->instead,
+                     (long long)with->rank, with->host);
     else if (without && without->instead[0])
         crm_log_line(CRM_LOG_INFO, "device", "runs on the CPU: %s", without->instead);
     else if (other)
         crm_log_line(CRM_LOG_WARN, a->args.command,
-                     "a rank on node %s computes with %s, a rank on node %s with %s: results then "
-                     "depend on the layout; take nodes with equal GPUs and equal libraries",
-                     with->host, differing(first, other->arithmetic), other->host,
-                     differing(other->arithmetic, first));
+                     "rank %lld on node %s computes with %s, rank %lld on node %s with %s: results "
+                     "then depend on the layout; take nodes with equal GPUs and equal libraries",
+                     (long long)with->rank, with->host, differing(first, other->arithmetic),
+                     (long long)other->rank, other->host, differing(other->arithmetic, first));
 }
 
 /* All ranks compute on GPUs or none does: the two do not sum in the same order. */
