@@ -60,7 +60,7 @@ static void options(void)
 
     T_CHECK(cfg.kind == CRM_DEVICE_AUTO && cfg.math == CRM_GPU_FP32 && cfg.graph);
     T_CHECK(cfg.resident == CRM_GPU_SWITCH_AUTO && cfg.cudnn == CRM_GPU_SWITCH_AUTO);
-    T_CHECK(cfg.transport == CRM_TRANSPORT_AUTO && cfg.bucket == 1 << 20 && cfg.timeout == 60);
+    T_CHECK(cfg.transport == CRM_TRANSPORT_AUTO && cfg.bucket == 1 << 20 && cfg.timeout == 120);
     T_OK(load("device=auto", &cfg, &plain));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         T_OK(load(rows[i].set, &cfg, &other));
