@@ -55,4 +55,26 @@ check "predict on the GPU" predict with 1
 check "a device that predict was given is meant" refused
 check "a classical model needs none" predict classical 0 --model logistic --set device=cuda
 check "predictions have all rows" test "$(wc -l <without.csv) $(wc -l <with.csv)" = "61 61"
+
+# ---- units of several devices ----
+# goes_on RUN UNIT COMMAND...: as if ended before this unit and the summary, then run again
+goes_on() {
+  local run=$1 unit=$2
+  shift 2
+  cp "$run/summary.json" "$run.was"
+  rm "$run/summary.json" "$run/run.json" "$run/units/$unit.h5"
+  "$@" --out "$run" >/dev/null 2>err
+}
+warned() { [ "$(grep -c 'units were computed on several kinds of device' err)" = "$1" ]; }
+cp -r gpu mixed
+check "a study goes on on the same device" goes_on gpu hybrid-r0-f1 on_gpu alone crossval base.yaml --set device=cuda
+check "its summary is the same" cmp gpu/summary.json gpu.was
+check "nothing is said of devices" warned 0
+check "nor noted" holds gpu '"devices_of_units" not in j'
+check "a study goes on on the CPU" goes_on mixed hybrid-r0-f1 alone crossval base.yaml --set device=cpu
+check "one warning" warned 1
+check "it counts the units" grep -q '(3 on cusim device (CPU), 1 on cpu)' err
+check "run.json tells which" holds mixed 'j["devices_of_units"] == {
+  "0": {"name": "cusim device (CPU)", "units": "hybrid-r0-f0, hybrid-r0-f2, hybrid-all"}, "1": {"name": "cpu", "units": "hybrid-r0-f1"}}'
+check "the summary does not" bash -c '! grep -q "cusim" mixed/summary.json'
 exit "$failed"

@@ -36,6 +36,7 @@ static crm_status aggregate(const study *s, result *r, crm_summary **out, char *
     CRM_TRY(read_results(s, r));
     CRM_TRY(crm_study_summary(s, r, out));
     CRM_TRY(crm_study_metrics(s, r));
+    CRM_TRY(crm_study_devices(s, r));
     return crm_summary_write(*out, text, len);
 }
 
@@ -99,6 +100,7 @@ static crm_status describe_fits(const study *s, crm_eval_fit *fit)
     for (int i = 0; i < s->n_units && !st; i++)
         describe_fit(&r[i], s->nanoseconds[i], &fit[i]);
     if (!st) st = crm_study_metrics(s, r);
+    if (!st) st = crm_study_devices(s, r);
     free_results(s, &r);
     return st;
 }

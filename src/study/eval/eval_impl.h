@@ -72,7 +72,8 @@ typedef struct result {
     const double *history;   /* [epochs][HISTORY_FIELDS] */
     const double *losses;    /* [epochs][2][heads] of training, of validation */
     crm_digest weights;
-    crm_bag *bag; /* owns the arrays */
+    const char *device; /* that computed: model of GPU or "cpu"; "": not known, or never another */
+    crm_bag *bag;       /* owns the arrays */
 } result;
 extern const char *const crm_history_names[HISTORY_FIELDS];
 extern const char *const crm_phase_names[]; /* "fit", ..., NULL */
@@ -86,6 +87,10 @@ CRM_CHECKED crm_study_summary(const study *s, const result *r, crm_summary **out
 double crm_study_ratio(const study *s);
 CRM_CHECKED crm_study_compare(const study *s, crm_sum_target *t);
 CRM_CHECKED crm_study_lift(const crm_data *d, crm_sum_lift *out);
+/** What a unit's model computes on: model of GPU, or "cpu"; "" when it is always the CPU. */
+const char *crm_unit_device(const study *s, const unit *u);
+/** A warning and a note in run.json when units were computed on several kinds of device; rank 0. */
+CRM_CHECKED crm_study_devices(const study *s, const result *r);
 /** predictions.h5; collective, r on rank 0 only. */
 CRM_CHECKED crm_study_predictions(const study *s, const result *r);
 CRM_CHECKED crm_study_metrics(const study *s, const result *r);

@@ -25,6 +25,16 @@ static const char *phase_name(const double *line)
     return NULL;
 }
 
+/* Units of versions before have none. */
+static const char *device_text(const crm_bag *b)
+{
+    const char *text;
+
+    if (crm_bag_get_text(b, "device", &text) == CRM_OK) return text;
+    crm_err_clear();
+    return "";
+}
+
 static crm_status take(const study *s, const unit *u, result *r)
 {
     int64_t k = crm_data_target(s->e->data, s->target)->n_classes;
@@ -48,6 +58,7 @@ static crm_status take(const study *s, const unit *u, result *r)
     for (int64_t i = 0; i < r->n; i++)
         CRM_CHECK(r->row[i] >= 0 && r->row[i] < crm_data_rows(s->e->data), CRM_ERR_FORMAT,
                   "%s: row %lld is not in the data set", u->name, (long long)r->row[i]);
+    r->device = device_text(r->bag);
     CRM_TRY(crm_bag_get_text(r->bag, "weights", &hex));
     return parse_digest(hex, &r->weights);
 }

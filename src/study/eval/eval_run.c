@@ -175,6 +175,7 @@ static crm_status write_unit(const study *s, const unit *u, const crm_pipeline *
     CRM_TRY(crm_unit_path(s, u, path, sizeof path));
     CRM_TRY(crm_bag_new(&b));
     st = put_digest(b, p);
+    if (!st) st = crm_bag_put_text(b, "device", crm_unit_device(s, u));
     if (!st) st = crm_bag_put(b, "row", CRM_I64, 1, &n, test ? test->row : (int64_t[]){0});
     if (!st)
         st = crm_bag_put(b, "proba", CRM_F64, 2, (int64_t[]){n, k}, proba ? proba : (double[]){0});
