@@ -398,7 +398,7 @@ void crm_graph_drop(crm_device *d);
 /* ---- operations (ops.c checks shapes once, then calls the device; enqueue only) ----
  * f32 unless said.  CRM_ERR_ARG for shapes that do not fit, CRM_ERR_DEVICE when not offered.
  * Nothing is written then.  n = 0 is allowed.  Inputs and outputs must not overlap, but for an
- * output that is the input itself in softmax, sigmoid and the gradients of losses. */
+ * output that is the input itself in dropout, softmax, sigmoid and the gradients of losses. */
 
 /** y[n][o] = act(x[n][i] w[o][i]^T + b[o]); b may be NULL.  Element: chains over i of CRM_CHAIN,
  * added in order, then bias. */
@@ -423,8 +423,8 @@ CRM_CHECKED crm_op_embed(crm_device *d, const crm_tensor *code, const crm_tensor
  * distinct code.  Other rows stay as they are; a second call adds to the first (a shared table). */
 CRM_CHECKED crm_op_embed_bwd(crm_device *d, const crm_tensor *code, const crm_tensor *dy,
                              const crm_lanes *lanes, crm_tensor *dtable);
-/** x *= mask / (1 - rate), in place; the same call on the gradient is the backward pass. */
-CRM_CHECKED crm_op_dropout(crm_device *d, const crm_dropout *p, crm_tensor *x);
+/** y = x mask / (1 - rate); the same call on the gradient is the backward pass. */
+CRM_CHECKED crm_op_dropout(crm_device *d, const crm_dropout *p, const crm_tensor *x, crm_tensor *y);
 /** y += x; y = x (2-D, leading dimensions may differ). */
 CRM_CHECKED crm_op_add(crm_device *d, const crm_tensor *x, crm_tensor *y);
 CRM_CHECKED crm_op_copy(crm_device *d, const crm_tensor *x, crm_tensor *y);

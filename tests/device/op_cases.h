@@ -221,10 +221,18 @@ static crm_status embed_bwd_call(crm_device *d, fixture *f)
 }
 
 enum { LAYER = 5, EPOCH = 9, SEED = 77 };
+enum { APART = 16 }; /* variant: tenths of the rate, + the result has memory of its own */
 
+static double rate_of(const fixture *f)
+{
+    return (f->variant & 15) / 10.0;
+}
+
+/* 0 row ids, 1 x, 2 y where it is apart. */
 static void dropout_setup(fixture *f)
 {
-    double rate = f->variant / 10.0;
+    bool apart = f->variant & APART;
+    double rate = rate_of(f);
 
     declare(f, 0,
             (array){.dtype = CRM_I64,
@@ -236,27 +244,34 @@ static void dropout_setup(fixture *f)
                     .ld = 1,
                     .flags = NO_TENSOR},
             0, 1e12);
-    matrix(f, 1, INOUT, PER_ROW, f->n, f->s.i, ANY_ROWS | ANY_COLS);
+    matrix(f, 1, apart ? IN : INOUT, PER_ROW, f->n, f->s.i, apart ? 0 : ANY_ROWS | ANY_COLS);
+    if (apart)
+        declare(f, 2,
+                (array){.dtype = CRM_F32,
+                        .role = OUT,
+                        .span = PER_ROW,
+                        .rank = 2,
+                        .n = f->n,
+                        .d = f->s.i,
+                        .ld = f->s.i + 2 * f->s.gap},
+                0, 0);
     for (int64_t r = 0; r < f->n; r++)
         for (int64_t j = 0; j < f->s.i; j++) {
             uint32_t u = crm_rng_element(SEED, CRM_RNG_DROPOUT, EPOCH, (uint64_t)in(f, 0, r, 0),
                                          LAYER << 20 | (uint32_t)j);
             bool kept = (double)u >= rate * 4294967296.0 - 0.5;
 
-            *want(f, 1, 0, r, j) = kept ? in(f, 1, r, j) / (1 - rate) : 0;
+            *want(f, apart ? 2 : 1, 0, r, j) = kept ? in(f, 1, r, j) / (1 - rate) : 0;
         }
 }
 
 static crm_status dropout_call(crm_device *d, fixture *f)
 {
-    crm_tensor x = view(f, 1);
-    crm_dropout p = {.rate = f->variant / 10.0,
-                     .seed = SEED,
-                     .layer = LAYER,
-                     .epoch = EPOCH,
-                     .row_id = raw(f, 0)};
+    crm_tensor x = view(f, 1), y = f->variant & APART ? view(f, 2) : x;
+    crm_dropout p = {
+        .rate = rate_of(f), .seed = SEED, .layer = LAYER, .epoch = EPOCH, .row_id = raw(f, 0)};
 
-    return crm_op_dropout(d, &p, &x);
+    return crm_op_dropout(d, &p, &x, &y);
 }
 
 /* 0 x, 1 y: y = x, y + x, softmax(x), sigmoid(x). */
@@ -433,6 +448,8 @@ static const op_case op_cases[] = {
     {"dropout 0", CRM_OP_DROPOUT, 0, 0, dropout_setup, dropout_call, CPU_BITS},
     {"dropout 0.2", CRM_OP_DROPOUT, 2, 1e-6, dropout_setup, dropout_call, CPU_BITS},
     {"dropout 0.9", CRM_OP_DROPOUT, 9, 1e-6, dropout_setup, dropout_call, CPU_BITS},
+    {"dropout 0 apart", CRM_OP_DROPOUT, APART, 0, dropout_setup, dropout_call, CPU_BITS},
+    {"dropout 0.2 apart", CRM_OP_DROPOUT, 2 | APART, 1e-6, dropout_setup, dropout_call, CPU_BITS},
     {"add", CRM_OP_ADD, CRM_OP_ADD, 1e-6, map_setup, map_call, CPU_BITS},
     {"copy", CRM_OP_COPY, CRM_OP_COPY, 0, map_setup, map_call, CPU_BITS},
     {"softmax", CRM_OP_SOFTMAX, CRM_OP_SOFTMAX, 1e-6, map_setup, map_call, 0},

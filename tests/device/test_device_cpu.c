@@ -290,8 +290,8 @@ static void dropout_keeps_its_share(void)
     for (int i = 0; i < N; i++)
         id[i] = i;
     q.epoch = 5;
-    T_OK(crm_op_dropout(d, &p, &tx));
-    T_OK(crm_op_dropout(d, &q, &ty));
+    T_OK(crm_op_dropout(d, &p, &tx, &tx));
+    T_OK(crm_op_dropout(d, &q, &ty, &ty));
     for (int i = 0; i < N * D; i++) {
         kept += x[i] != 0;
         same += x[i] == y[i];
@@ -299,10 +299,10 @@ static void dropout_keeps_its_share(void)
     T_NEAR((double)kept / (N * D), 0.7, 5 * sqrt(0.21 / (N * D)));
     T_NEAR((double)same / (N * D), 0.58, 5 * sqrt(0.25 / (N * D)));
     p.rate = 1;
-    T_FAILS(crm_op_dropout(d, &p, &tx), CRM_ERR_ARG, "rate 1");
+    T_FAILS(crm_op_dropout(d, &p, &tx, &tx), CRM_ERR_ARG, "rate 1");
     p.rate = 0.5;
     p.layer = 4096;
-    T_FAILS(crm_op_dropout(d, &p, &tx), CRM_ERR_ARG, "4096");
+    T_FAILS(crm_op_dropout(d, &p, &tx, &tx), CRM_ERR_ARG, "4096");
     crm_mem_free(x);
     crm_mem_free(y);
     crm_mem_free(id);

@@ -173,7 +173,7 @@ static uint32_t dropout_below(double rate)
     return t >= 0x1p32 ? UINT32_MAX : (uint32_t)t;
 }
 
-static crm_status cpu_dropout(void *state, const crm_dropout *p, crm_tensor *x)
+static crm_status cpu_dropout(void *state, const crm_dropout *p, const crm_tensor *x, crm_tensor *y)
 {
     cpu_state *s = state;
     crm_rng at = crm_rng_at(p->seed, CRM_RNG_DROPOUT, p->epoch, 0);
@@ -186,7 +186,8 @@ static crm_status cpu_dropout(void *state, const crm_dropout *p, crm_tensor *x)
     for (int64_t r = 0; r < x->dim[0]; r++) {
         m.row[0] = (uint32_t)p->row_id[r];
         m.row[1] = (uint32_t)((uint64_t)p->row_id[r] >> 32);
-        s->k->dropout(&m, row(x, r), x->dim[1]);
+        if (y->data != x->data) memcpy(row(y, r), row(x, r), row_bytes(x));
+        s->k->dropout(&m, row(y, r), y->dim[1]);
     }
     return CRM_OK;
 }

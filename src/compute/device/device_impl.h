@@ -90,7 +90,7 @@ typedef struct crm_device_ops {
                         crm_tensor *y);
     crm_status (*embed_bwd)(void *state, const crm_tensor *code, const crm_tensor *dy,
                             const crm_lanes *lanes, crm_tensor *dtable);
-    crm_status (*dropout)(void *state, const crm_dropout *p, crm_tensor *x);
+    crm_status (*dropout)(void *state, const crm_dropout *p, const crm_tensor *x, crm_tensor *y);
     crm_status (*add)(void *state, const crm_tensor *x, crm_tensor *y);
     crm_status (*copy)(void *state, const crm_tensor *x, crm_tensor *y);
     crm_status (*softmax)(void *state, const crm_tensor *logits, crm_tensor *proba);

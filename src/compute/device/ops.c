@@ -182,17 +182,19 @@ crm_status crm_op_embed_bwd(crm_device *d, const crm_tensor *code, const crm_ten
     return d->ops->embed_bwd(d->state, code, dy, lanes, dtable);
 }
 
-crm_status crm_op_dropout(crm_device *d, const crm_dropout *p, crm_tensor *x)
+crm_status crm_op_dropout(crm_device *d, const crm_dropout *p, const crm_tensor *x, crm_tensor *y)
 {
     CRM_TRY(crm_ops_offered(d, CRM_OP_DROPOUT));
     CRM_TRY(crm_ops_matrix("x", x, ANY, ANY));
+    CRM_TRY(crm_ops_matrix("y", y, x->dim[0], x->dim[1]));
     CRM_CHECK(p->rate >= 0 && p->rate < 1, CRM_ERR_ARG, "dropout rate %g is not in [0, 1)",
               p->rate);
     CRM_CHECK(x->dim[1] <= DROPOUT_UNITS && p->layer < DROPOUT_LAYERS, CRM_ERR_ARG,
               "dropout of %lld units in layer %u: at most %d units and layers below %d",
               (long long)x->dim[1], p->layer, (int)DROPOUT_UNITS, (int)DROPOUT_LAYERS);
     CRM_CHECK(p->row_id != NULL || x->dim[0] == 0, CRM_ERR_ARG, "dropout without row ids");
-    return p->rate > 0 ? d->ops->dropout(d->state, p, x) : CRM_OK;
+    if (p->rate > 0) return d->ops->dropout(d->state, p, x, y);
+    return x->data == y->data ? CRM_OK : d->ops->copy(d->state, x, y);
 }
 
 /* Shapes of an operation that takes each element of x to the same place of y. */

@@ -153,7 +153,8 @@ static crm_status add_backward(crm_net *net, const nn_layer *l, const crm_pass *
 }
 
 /* The mask is drawn again in backward: it depends on its coordinates only. */
-static crm_status mask(crm_net *net, const nn_layer *l, const crm_pass *p, crm_tensor *x)
+static crm_status mask(crm_net *net, const nn_layer *l, const crm_pass *p, const crm_tensor *x,
+                       crm_tensor *y)
 {
     crm_dropout d = {.rate = l->rate,
                      .seed = p->seed,
@@ -163,22 +164,24 @@ static crm_status mask(crm_net *net, const nn_layer *l, const crm_pass *p, crm_t
     crm_domain domain = net->value[l->out].domain;
 
     if (domain != CRM_SAMPLES) d.row_id = p->rows[domain].row_id;
-    return p->training ? crm_op_dropout(net->device, &d, x) : CRM_OK;
+    return crm_op_dropout(net->device, &d, x, y);
 }
 
 static crm_status dropout_forward(crm_net *net, const nn_layer *l, const crm_pass *p)
 {
-    crm_tensor y = nn_data(net, p, l->out);
+    crm_tensor x = nn_data(net, p, l->in[0]), y = nn_data(net, p, l->out);
 
-    CRM_TRY(copy_forward(net, l, p));
-    return mask(net, l, p, &y);
+    return p->training ? mask(net, l, p, &x, &y) : copy_forward(net, l, p);
 }
 
 static crm_status dropout_backward(crm_net *net, const nn_layer *l, const crm_pass *p)
 {
-    crm_tensor dy = nn_grad(net, p, l->out);
+    crm_tensor dy = nn_grad(net, p, l->out), dx;
 
-    CRM_TRY(mask(net, l, p, &dy));
+    if (!p->training || !nn_has_grad(net, l, 0)) return pass_on(net, l, 0, p);
+    dx = nn_grad(net, p, l->in[0]);
+    if (!l->add[0]) return mask(net, l, p, &dy, &dx);
+    CRM_TRY(mask(net, l, p, &dy, &dy));
     return pass_on(net, l, 0, p);
 }
 

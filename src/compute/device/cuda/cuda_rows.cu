@@ -158,30 +158,32 @@ struct dropout_mask {
     float scale;
 };
 
-/* Bytes: 8 n d + 8 n.  An item is a block of four random words. */
+/* Bytes: 8 n d + 8 n.  An item is a block of four random words; y may be x. */
 static CRM_KERNEL CRM_BOUNDS(CUDA_ROW_THREADS)
     k_dropout(int64_t n, int64_t d, int shift, dropout_mask m, bool wide,
-              const int64_t *__restrict__ row_id, float *x, int64_t ldx)
+              const int64_t *__restrict__ row_id, const float *x, int64_t ldx, float *y,
+              int64_t ldy)
 {
     for (int64_t r = cuda_first_row(shift); r < n; r += cuda_next_row(shift)) {
         uint64_t id = (uint64_t)row_id[r];
 
         for (int64_t q = cuda_first_item(shift); 4 * q < d; q += cuda_next_item(shift)) {
             uint32_t c[4] = {(uint32_t)id, (uint32_t)(id >> 32), m.epoch, m.first + (uint32_t)q};
-            float *at = x + r * ldx + 4 * q;
+            const float *from = x + r * ldx + 4 * q;
+            float *to = y + r * ldy + 4 * q;
 
             philox(c, m.k0, m.k1);
             if (wide && 4 * q + 4 <= d) {
-                cuda_pack<4> v = cuda_load<4>(at);
+                cuda_pack<4> v = cuda_load<4>(from);
 
                 CRM_UNROLL
                 for (int i = 0; i < 4; i++)
                     v.v[i] = c[i] < m.below ? 0.0f : v.v[i] * m.scale;
-                cuda_store<4>(at, v);
+                cuda_store<4>(to, v);
             } else {
                 CRM_UNROLL
                 for (int i = 0; i < 4; i++)
-                    if (4 * q + i < d) at[i] = c[i] < m.below ? 0.0f : at[i] * m.scale;
+                    if (4 * q + i < d) to[i] = c[i] < m.below ? 0.0f : from[i] * m.scale;
             }
         }
     }
@@ -211,7 +213,8 @@ static dropout_mask mask_of(const crm_dropout *p)
     return m;
 }
 
-extern "C" crm_status cuda_op_dropout(void *state, const crm_dropout *p, crm_tensor *x)
+extern "C" crm_status cuda_op_dropout(void *state, const crm_dropout *p, const crm_tensor *x,
+                                      crm_tensor *y)
 {
     cuda_state *s = (cuda_state *)state;
     int64_t n = x->dim[0], d = x->dim[1];
@@ -219,7 +222,8 @@ extern "C" crm_status cuda_op_dropout(void *state, const crm_dropout *p, crm_ten
 
     if (n == 0) return CRM_OK;
     CRM_LAUNCH(k_dropout, g.grid, CUDA_ROW_THREADS, 0, s->stream, n, d, g.shift, mask_of(p),
-               cuda_wide(x->data, x->ld), p->row_id, (float *)x->data, x->ld);
+               cuda_wide(x->data, x->ld) && cuda_wide(y->data, y->ld), p->row_id,
+               (const float *)x->data, x->ld, (float *)y->data, y->ld);
     CUDA_LAUNCHED(k_dropout);
     return CRM_OK;
 }
