@@ -37,6 +37,8 @@ CRM_CHECKED crm_comm_agree_within(crm_comm *c, crm_status local, double seconds)
 /* Receive what is still on its way to rank 0, so that nothing is pending afterwards.  Collective.
  */
 CRM_CHECKED crm_comm_drain(crm_comm *c);
+/* Number of this process in the message of the watchdog. */
+void crm_watchdog_rank(int rank);
 /* Settings of the MPI library that have to stand in the environment before it starts. */
 void crm_comm_prepare(void);
 /* Tasks that Slurm started in the step this process is a task of; 0 when no such count binds. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "comm_impl.h"
+#include "crmpi/comm_watchdog.h"
 
 crm_status crm_comm_check(int mpi_result, const char *call)
 {
@@ -40,6 +41,7 @@ static crm_status make_world(int provided, int64_t granted, crm_comm **world)
               provided, MPI_THREAD_FUNNELED);
     CRM_TRY(crm_comm_check(MPI_Comm_dup(MPI_COMM_WORLD, &dup), "MPI_Comm_dup"));
     CRM_TRY(crm_comm_adopt(dup, world));
+    crm_watchdog_rank((*world)->rank);
     st = crm_comm_agree(*world, check_size(granted, (*world)->size));
     if (st) crm_comm_free(world);
     return st;
@@ -82,6 +84,7 @@ void crm_comm_stop(crm_comm **world)
     if (!*world) return;
     crm_comm_free(world);
     MPI_Finalize();
+    crm_watchdog_stop(); /* after an error of communication it is still armed, for these two */
 }
 
 const char *crm_comm_library(void)

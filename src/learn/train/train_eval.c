@@ -9,6 +9,8 @@
  * gets right. */
 enum { SUM_LOSS, SUM_WEIGHT, SUM_HEAD };
 
+static const char watched[] = "the validation part was evaluated (gpu.timeout)";
+
 /* What one worker needs. */
 typedef struct scratch {
     piece rows;              /* of one call */
@@ -105,6 +107,7 @@ static crm_status leaf(void *ctx, int64_t number, int id, void *out)
     evaluation *e = ctx;
     int64_t first, n, step = e->max_rows;
 
+    crm_train_watch(e->t, watched); /* where that does anything, the main thread is here */
     crm_leaf_rows(e->view->n, number, &first, &n);
     for (int64_t i = 0; i < n; i += step)
         CRM_TRY(add_rows(e, id, first + i, n - i < step ? n - i : step, out));
@@ -185,6 +188,7 @@ crm_status crm_train_evaluate(trainer *t, const kept_view *rows, const float *w,
     double *sum = NULL;
     crm_status st = CRM_OK;
 
+    crm_train_watch(t, watched);
     crm_range_push(t->worker[0].device, "evaluate");
     st = crm_comm_agree(t->fit->comm, begin(&e, w, &sum));
 

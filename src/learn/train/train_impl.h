@@ -153,6 +153,11 @@ CRM_CHECKED crm_train_put(const crm_params *ps, const crm_bag *b, bool all, floa
 CRM_CHECKED crm_train_run(trainer *t, const crm_view *view, const crm_view *valid, uint64_t seed,
                           int64_t epochs, int64_t horizon, float *w, int64_t *best_epoch);
 
+/** Arm the watchdog with gpu.timeout where the ranks of a fit compute on devices; nothing
+ * elsewhere.
+ *  @param[in] what  as for crm_watchdog_arm */
+void crm_train_watch(const trainer *t, const char *what);
+
 /** Rows that are evaluated after each epoch: columns in host memory, or all of them in that of the
  *  device. */
 typedef struct kept_view {

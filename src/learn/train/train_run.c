@@ -6,6 +6,7 @@
 
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
+#include "crmpi/comm_watchdog.h"
 #include "train_engine.h"
 
 /* Seconds between two calls of the hook of steps in an epoch. */
@@ -35,6 +36,15 @@ crm_status crm_run_nonfinite(const run *r, const char *name)
               "epoch %u, step %lld: %s is not finite; lower optim.lr or set optim.clip_norm",
               r->epoch, (long long)r->failed, name);
     return CRM_OK;
+}
+
+/* ---- a rank that is stuck or lost ---- */
+
+/* Where a device computes: the next wait for the other ranks of the fit has a limit. */
+void crm_train_watch(const trainer *t, const char *what)
+{
+    if (!t->place.whole || crm_comm_size(t->fit->comm) == 1) return;
+    crm_watchdog_arm(t->place.gpu ? t->place.gpu->timeout : 120, what);
 }
 
 /* ---- one epoch ---- */
@@ -82,6 +92,7 @@ static void tell_step(const run *r, int64_t done, double seconds)
     if (rows > r->feed->view->n) rows = r->feed->view->n;
     s.rows_per_s = seconds > 0 ? (double)rows / seconds : 0;
     s.loss = loss_so_far(r, done);
+    crm_watchdog_disarm();
     h->on_step(h->ctx, &s);
 }
 
@@ -91,6 +102,7 @@ static crm_status all_steps(run *r, crm_loader *loader)
 
     r->at = 0;
     for (int64_t s = 0; s < r->feed->steps && !r->failed; s++) {
+        crm_train_watch(r->t, "gradients were exchanged (gpu.timeout)");
         CRM_TRY(r->engine->class->step(r->engine, loader));
         if (r->failed || !r->t->fit->hooks.on_step || crm_clock_now() - told < step_pause) continue;
         told = crm_clock_now();
@@ -116,10 +128,12 @@ static crm_status one_epoch(run *r)
     memset(r->lane_loss, 0, n * sizeof *r->lane_loss);
     memset(r->labelled, 0, (size_t)r->n_heads * sizeof *r->labelled);
     crm_feed_shuffle(r->feed, r->seed, r->epoch);
+    crm_train_watch(r->t, "an epoch was begun (gpu.timeout)");
     st = crm_comm_agree(r->t->fit->comm,
                         crm_loader_start(r->feed->steps, crm_feed_load, r->feed, &loader));
     if (!st) st = all_steps(r, loader);
     crm_loader_stop(&loader);
+    if (!st) crm_train_watch(r->t, "an epoch was ended (gpu.timeout)");
     if (!st) st = r->failed ? stop_nonfinite(r) : r->engine->class->end(r->engine);
     if (!st) st = crm_tree_sum(r->loss_tree, lane_loss, r, r->head_loss);
     for (int h = 0; h < r->n_heads && !st; h++)
@@ -262,6 +276,7 @@ static crm_status epochs_loop(run *r, const kept_view *valid, float *w, int64_t 
             *best_epoch = e;
             memcpy(w, r->w, (size_t)r->t->size * sizeof *w);
         }
+        crm_watchdog_disarm();
         if (tell(r, score, crm_clock_now() - start) == CRM_HOOK_STOP) break;
         if (valid->view && patience > 0 && e - *best_epoch >= patience) break;
     }
@@ -282,6 +297,7 @@ agree:
     st = crm_comm_agree(t->fit->comm, st);
     if (!st) st = run_open(&r, view, horizon);
     if (!st) st = epochs_loop(&r, &kept, w, best_epoch);
+    if (st != CRM_ERR_COMM) crm_watchdog_disarm(); /* nobody may answer to that error either */
     crm_kept_view_free(&kept);
     run_close(&r);
     return st;
