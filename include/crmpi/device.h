@@ -332,16 +332,21 @@ CRM_CHECKED crm_device_use(crm_device *d, crm_device_usage *out);
 
 /* Named ranges: on the time line of a profiler (NVTX), and after crm_profile_start in a table of
  * wall times, for which each range waits for the device at both ends (not while a graph is
- * captured).  Ranges nest; main thread only; d may be NULL.  Names are static text. */
+ * captured).  Ranges nest; main thread only; d may be NULL.  Equal names are one row of the table;
+ * the text is not read after the call. */
 void crm_range_push(crm_device *d, const char *name);
 void crm_range_pop(crm_device *d);
+/** Somebody looks at ranges: this thread called crm_profile_start, or the process was started by a
+ * profiler that shows those of the device.  For ranges whose names cost time to make. */
+bool crm_range_watched(const crm_device *d);
 typedef struct crm_profile_row {
     const char *name;
     int64_t calls;
     double seconds; /* inner ranges included */
 } crm_profile_row;
+/** Begin the table of this process; its ranges are those of the calling thread. */
 void crm_profile_start(void);
-/** Ranges so far in the order of their first call. */
+/** Ranges so far in the order of their first call; names and rows until the next start. */
 int crm_profile_rows(const crm_profile_row **rows);
 
 /** The CPU device, one handle per worker thread.  CRM_ERR_DEVICE when the CPU lacks the path asked

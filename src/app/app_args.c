@@ -135,7 +135,8 @@ void app_print_help(const app *a, const app_command *c)
     printf("  --embedding       predict: the learnt vector of each row; --out FILE.h5 for HDF5\n");
     printf("  --init FILE       train: initial parameters of nets, likewise\n");
     printf(
-        "  --profile         train, crossval: where the time goes, as a table on stderr; waits for "
-        "a GPU\n                    at each range, so it is slower\n\nOptions:\n");
+        "  --profile         train, crossval: where the time goes, as a table on stderr, each "
+        "layer\n                    too; waits for a GPU at each range and leaves graphs out, so "
+        "it is\n                    slower\n\nOptions:\n");
     crm_opt_set_write_help(a->opts, stdout);
 }

@@ -91,10 +91,19 @@ static crm_status make_equal(app *a)
     return CRM_OK;
 }
 
+/* --profile waits at each range, which work that is captured as a graph cannot do. */
+static crm_status open_mine(app *a)
+{
+    crm_device_cfg cfg = a->gpu;
+
+    if (a->args.profile) cfg.graph = false;
+    return crm_device_open(&cfg, crm_comm_node_rank(a->world), crm_comm_node_size(a->world),
+                           &a->device);
+}
+
 crm_status app_device_open(app *a)
 {
-    crm_status st = crm_device_open(&a->gpu, crm_comm_node_rank(a->world),
-                                    crm_comm_node_size(a->world), &a->device);
+    crm_status st = open_mine(a);
 
     CRM_TRY(crm_comm_agree(a->world, st));
     CRM_TRY(make_equal(a));
@@ -163,29 +172,42 @@ crm_status app_device_note(app *a, crm_record *run)
 /* Wall times of the ranges of rank 0; "other" ranks differ by what they wait for. */
 static void print_rows(const crm_profile_row *row, int n, double all)
 {
-    fprintf(stderr, "%-20s %10s %12s %12s %8s\n", "range", "calls", "seconds", "ms a call",
+    int width = 20;
+
+    for (int i = 0; i < n; i++)
+        if ((int)strlen(row[i].name) > width) width = (int)strlen(row[i].name);
+    fprintf(stderr, "%-*s %10s %12s %12s %8s\n", width, "range", "calls", "seconds", "ms a call",
             "share");
     for (int i = 0; i < n; i++)
-        fprintf(stderr, "%-20s %10lld %12.3f %12.3f %7.1f%%\n", row[i].name,
+        fprintf(stderr, "%-*s %10lld %12.3f %12.3f %7.1f%%\n", width, row[i].name,
                 (long long)row[i].calls, row[i].seconds,
                 1e3 * row[i].seconds / (double)(row[i].calls > 0 ? row[i].calls : 1),
                 100 * row[i].seconds / all);
-    fprintf(stderr, "%-20s %10s %12.3f\n", "whole command", "", all);
+    fprintf(stderr, "%-*s %10s %12.3f\n", width, "whole command", "", all);
+}
+
+/* A dot in the name of a layer would begin a group of its own. */
+static crm_status note_row(crm_record *run, const crm_profile_row *row)
+{
+    char name[96], path[128];
+
+    snprintf(name, sizeof name, "%s", row->name);
+    for (char *dot = name; (dot = strchr(dot, '.')) != NULL;)
+        *dot = '/';
+    snprintf(path, sizeof path, "profile.%s.calls", name);
+    CRM_TRY(crm_record_note_i64(run, path, row->calls));
+    snprintf(path, sizeof path, "profile.%s.seconds", name);
+    return crm_record_note_f64(run, path, row->seconds);
 }
 
 crm_status app_profile(const app *a, crm_record *run, double seconds)
 {
     const crm_profile_row *row;
     int n = crm_profile_rows(&row);
-    char path[96];
 
     if (!a->args.profile || !app_is_root(a)) return CRM_OK;
     print_rows(row, n, seconds);
-    for (int i = 0; i < n; i++) {
-        snprintf(path, sizeof path, "profile.%s.calls", row[i].name);
-        CRM_TRY(crm_record_note_i64(run, path, row[i].calls));
-        snprintf(path, sizeof path, "profile.%s.seconds", row[i].name);
-        CRM_TRY(crm_record_note_f64(run, path, row[i].seconds));
-    }
+    for (int i = 0; i < n; i++)
+        CRM_TRY(note_row(run, &row[i]));
     return CRM_OK;
 }

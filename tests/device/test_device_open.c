@@ -241,6 +241,44 @@ static void what_was_found(void)
     crm_mem_free(text);
 }
 
+/* ---- named ranges ---- */
+
+static int row_named(const char *name)
+{
+    const crm_profile_row *row;
+    int n = crm_profile_rows(&row);
+
+    for (int i = 0; i < n; i++)
+        if (strcmp(row[i].name, name) == 0) return i;
+    return -1;
+}
+
+static void ranges(void)
+{
+    const crm_profile_row *row;
+    char name[32];
+
+    T_CHECK(!crm_range_watched(NULL));
+    crm_profile_start();
+    T_CHECK(crm_range_watched(NULL));
+    crm_range_push(NULL, "all");
+    for (int i = 0; i < 2 * 300; i++) { /* the text is another one at each call */
+        snprintf(name, sizeof name, "layer %d", i % 300);
+        crm_range_push(NULL, name);
+        crm_range_pop(NULL);
+    }
+    crm_range_pop(NULL);
+    T_EQ_I(crm_profile_rows(&row), 256);
+    T_EQ_I(row_named("all"), 0);
+    T_EQ_I(row[row_named("all")].calls, 1);
+    T_EQ_I(row_named("layer 254"), 255);
+    T_EQ_I(row[255].calls, 2);
+    T_EQ_I(row_named("layer 255"), -1); /* no room */
+    T_CHECK(row[1].seconds >= 0 && row[0].seconds >= row[1].seconds);
+    crm_profile_start();
+    T_EQ_I(crm_profile_rows(&row), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"options and their digest", options},
@@ -251,6 +289,7 @@ int main(int argc, char **argv)
                                    {"which GPU a rank gets", which_device},
                                    {"ranks that share it", is_told_who_shares},
                                    {"what was found", what_was_found},
+                                   {"named ranges", ranges},
                                    {NULL, NULL}};
     char exe[CRM_PATH_MAX] = {0};
 

@@ -40,6 +40,18 @@ check "their results are the same" cmp classical/summary.json classical0/summary
 on_gpu alone crossval base.yaml --set device=cuda --out gpu >/dev/null 2>err || not_ok "crossval on the GPU" "$(cat err)"
 check "a net opens it" holds gpu '"energy_joules" in j["devices"]["0"] and j["device"].startswith("cuda:0")'
 
+# ---- --profile ----
+on_gpu alone crossval base.yaml --set device=cuda --set eval.models=hybrid --profile --out profiled >/dev/null 2>err ||
+  not_ok "--profile" "$(cat err)"
+check "--profile tells layers apart" bash -c 'grep -q "^linear fus  " err && grep -q "^linear fus, backward  " err'
+check "run.json has them, too" holds profiled 'j["profile"]["linear heads/churn, backward"]["calls"] == j["profile"]["forward, backward"]["calls"]'
+check "it leaves graphs out" holds profiled 'j["devices"]["0"]["graphs"] == 0'
+check "which are there without it" holds gpu 'j["devices"]["0"]["graphs"] > 0'
+check "the bits are the same" cmp gpu/models/hybrid.h5 profiled/models/hybrid.h5
+alone train base.yaml --set device=cpu --set eval.models=hybrid --set train.threads=2 --profile --out profiled_cpu >/dev/null 2>err ||
+  not_ok "--profile on the CPU" "$(cat err)"
+check "--profile on the CPU" grep -q "^linear fus, backward  " err
+
 # ---- predict ----
 predict() { # NAME DEVICES ARGS
   local name=$1 devices=$2

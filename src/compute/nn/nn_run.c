@@ -41,11 +41,34 @@ crm_tensor crm_net_tensor(const crm_net *net, crm_value v)
     return nn_matrix(net, v, net->domain[net->value[v].domain].max_rows);
 }
 
+/* "conv mconv1, backward" */
+static void push_range(const crm_net *net, const nn_layer *l, const char *pass)
+{
+    char name[sizeof l->name + 64];
+
+    snprintf(name, sizeof name, "%s %s%s", l->class->name, l->name, pass);
+    crm_range_push(net->device, name);
+}
+
+/* A layer's part of a pass, as a range of its own for those who look. */
+static crm_status run_layer(crm_net *net, const nn_layer *l, const crm_pass *p, bool backward,
+                            bool watched)
+{
+    crm_status st;
+
+    if (watched) push_range(net, l, backward ? ", backward" : "");
+    st = (backward ? l->class->backward : l->class->forward)(net, l, p);
+    if (watched) crm_range_pop(net->device);
+    return st;
+}
+
 crm_status crm_net_forward(crm_net *net, const crm_pass *p)
 {
+    bool watched = crm_range_watched(net->device);
+
     CRM_TRY(check_pass(net, p));
     for (int i = 0; i < net->n_layers; i++)
-        CRM_TRY(net->layer[i].class->forward(net, &net->layer[i], p));
+        CRM_TRY(run_layer(net, &net->layer[i], p, false, watched));
     return CRM_OK;
 }
 
@@ -66,10 +89,12 @@ static int64_t final_upto(const crm_net *net, int i)
 
 crm_status crm_net_backward(crm_net *net, const crm_pass *p)
 {
+    bool watched = crm_range_watched(net->device);
+
     CRM_TRY(check_pass(net, p));
     CRM_CHECK(p->grad, CRM_ERR_ARG, "backward pass without memory for gradients");
     for (int i = net->n_layers - 1; i >= 0; i--) {
-        CRM_TRY(net->layer[i].class->backward(net, &net->layer[i], p));
+        CRM_TRY(run_layer(net, &net->layer[i], p, true, watched));
         if (p->ready && (net->layer[i].n_params > 0 || i == 0))
             CRM_TRY(p->ready(p->ready_ctx, final_upto(net, i)));
     }
