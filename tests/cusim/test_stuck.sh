@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A rank of a fit on GPUs is stopped: the other does not wait for ever, and the same command goes on from the units that are
-# done.  Two ranks on the device of the shim, gradients by MPI.  tier: full  timeout: 300
+# done.  Two ranks on the device of the shim, gradients by MPI.  tier: full  timeout: 400
 . "$(dirname "$0")/build.sh"
 # shellcheck source=jobs/env.sh
 . "$CRM_SOURCE_DIR/jobs/env.sh"
@@ -23,8 +23,8 @@ trap clean EXIT
 # A small net; one unit after the other, each on both ranks.
 options=(--set "data.path=$work/small.h5" --set synth.customers=120 --set synth.seed=7 --set device=cuda
     --set gpu.transport=mpi --set gpu.timeout=3 --set log.level=debug
-    --set "eval.models=[hybrid]" --set eval.folds=3 --set eval.group_ranks=2
-    --set train.epochs=30 --set train.patience=0 --set train.members=1 --set train.lane_rows=8 --set train.lanes=4
+    --set "eval.models=[hybrid]" --set eval.folds=2 --set eval.group_ranks=2
+    --set train.epochs=8 --set train.patience=0 --set train.members=1 --set train.lane_rows=8 --set train.lanes=4
     --set model.text_dim=8 --set model.text_filters=4 --set model.rnn_units=4 --set model.event_dim=4
     --set "model.months=[4]" --set "model.hidden=[8]" --set model.fusion=8 --set model.event_steps=6
     --set model.documents=2 --set model.text_length=12)
@@ -32,7 +32,7 @@ options=(--set "data.path=$work/small.h5" --set synth.customers=120 --set synth.
 # study RUN: cross-validation; each rank leaves its process id in $work/pid.RANK, stderr goes to $work/RUN.err
 study() {
     # shellcheck disable=SC2016
-    timeout 60 mpirun -q --oversubscribe --bind-to none -n 2 \
+    timeout 120 mpirun -q --oversubscribe --bind-to none -n 2 \
         bash -c 'echo $$ >"$1/pid.$OMPI_COMM_WORLD_RANK"; exec "${@:2}"' _ "$work" \
         "$crmpi" crossval "$config" --out "$work/$1" "${options[@]}" >"$work/$1.out" 2>"$work/$1.err"
 }
