@@ -66,6 +66,14 @@ CRM_CHECKED crm_dsum_gather_blocks(crm_dsum *t, double *sums);
 /** Wait until the device is done with what was enqueued, with an eye on the transport: CRM_ERR_COMM
  * when a peer is lost or cfg.timeout passes.  Not collective. */
 CRM_CHECKED crm_dsum_wait(crm_dsum *t);
+/** The same look at the transport, without waiting; *idle: its queue is empty.  Not collective. */
+CRM_CHECKED crm_dsum_check(crm_dsum *t, bool *idle);
+/** crm_later_get of the device, for what stands behind an exchange in its queue: waits as
+ * crm_dsum_wait does.  Not collective. */
+CRM_CHECKED crm_dsum_later_get(crm_dsum *t, int ticket, void *host, size_t bytes);
+/** Statuses of all ranks as one, as crm_comm_agree; with NCCL within cfg.timeout, and an error is
+ * the end of the transport.  Collective. */
+CRM_CHECKED crm_dsum_agree(crm_dsum *t, crm_status local);
 void crm_dsum_free(crm_dsum **t);
 
 #endif

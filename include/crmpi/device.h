@@ -23,7 +23,7 @@
 #include "crmpi/base_status.h"
 #include "crmpi/opt.h"
 
-enum { CRM_DEVICE_ABI = 4, CRM_MAX_RANK = 5, CRM_CHAIN = 256, CRM_BLOCK = 4096 };
+enum { CRM_DEVICE_ABI = 5, CRM_MAX_RANK = 5, CRM_CHAIN = 256, CRM_BLOCK = 4096 };
 /* Most lanes of a call, as train.lanes says. */
 enum { CRM_LANES_MAX = 64 };
 
@@ -375,8 +375,9 @@ CRM_CHECKED crm_device_sync(crm_device *d);
 
 /* Copies beside the computation.  Between crm_ahead_begin(slot) and crm_ahead_end uploads go their
  * own way, not behind the operations in the queue, into memory that belongs to the slot (0 or 1);
- * they wait for crm_ahead_done(slot) of the step that used that memory last.  Operations after
- * crm_ahead_use(slot) see them.  On the CPU all of it is the plain upload. */
+ * they wait for the last crm_ahead_done(slot): call it after the step that used that memory, and
+ * once after new memory was made and filled.  Operations after crm_ahead_use(slot) see them.  On
+ * the CPU all of it is the plain upload. */
 enum { CRM_AHEAD_SLOTS = 2 };
 CRM_CHECKED crm_ahead_begin(crm_device *d, int slot);
 CRM_CHECKED crm_ahead_end(crm_device *d, int slot);
@@ -384,21 +385,37 @@ CRM_CHECKED crm_ahead_use(crm_device *d, int slot);
 CRM_CHECKED crm_ahead_done(crm_device *d, int slot);
 
 /* A few bytes on their way to the host while the queue goes on: crm_later_get waits for ticket only
- * and copies them out.  At most CRM_LATER_SLOTS tickets are open; ticket = the slot asked for. */
+ * and copies them out; crm_later_ready says without waiting whether it would have to wait.  At most
+ * CRM_LATER_SLOTS tickets are open; ticket = the slot asked for. */
 enum { CRM_LATER_SLOTS = 4, CRM_LATER_MAX = 4096 };
 CRM_CHECKED crm_later_download(crm_device *d, int ticket, const void *src, size_t bytes);
+CRM_CHECKED crm_later_ready(crm_device *d, int ticket, bool *ready);
 CRM_CHECKED crm_later_get(crm_device *d, int ticket, void *host, size_t bytes);
 
-/* Graphs.  What is enqueued between crm_graph_begin and crm_graph_end is captured under a key: all
- * bytes of which the calls between depend (pointers, extents, numbers passed by value).  When the
- * key is known, *known is set, the recorded work is enqueued and the caller leaves the calls out
- * (crm_graph_end is then not called).  A key that is not known takes the place of the one used
- * least recently.  Uploads and downloads are not allowed between.  A device without graphs, and one
- * whose graphs are switched off, runs the calls as they come.  After a failing call between:
- * crm_graph_drop. */
+/* Graphs.  What is enqueued between crm_graph_begin and crm_graph_end may be captured under a key:
+ * all bytes on which the calls between depend (pointers, extents, numbers passed by value).
+ * *known: the work was captured before and is enqueued; the calls and crm_graph_end are left out.
+ * Else the caller makes the calls and hands their status to crm_graph_end, whatever it is.  *again:
+ * they are to be made once more, from crm_graph_begin on:
+ *
+ *     for (bool known = false, again = true; again;) {
+ *         CRM_TRY(crm_graph_begin(d, key, bytes, &known));
+ *         if (known) break;
+ *         CRM_TRY(crm_graph_end(d, calls(), &again));
+ *     }
+ *
+ * A key that is seen for the first time runs as it comes, so that a key that never returns costs no
+ * capture, and libraries have made their plans before one; it is captured the second time and takes
+ * the place of the one used least recently.  A capture that fails has run nothing: it is told in
+ * the log, the device runs without graphs from there on, and *again is set.  Uploads and downloads
+ * are not allowed between.  A device without graphs, and one whose graphs are switched off, runs
+ * all calls as they come. */
 CRM_CHECKED crm_graph_begin(crm_device *d, const void *key, size_t bytes, bool *known);
-CRM_CHECKED crm_graph_end(crm_device *d);
-void crm_graph_drop(crm_device *d);
+/** Returns `calls` where that is an error and *again is not set. */
+CRM_CHECKED crm_graph_end(crm_device *d, crm_status calls, bool *again);
+/** No key is known any more, and memory that was kept for graphs is given back.  Called before
+ * anything goes that a graph uses: buffers, marks of a transport.  Waits for the queue. */
+void crm_graph_forget(crm_device *d);
 
 /* ---- operations (ops.c checks shapes once, then calls the device; enqueue only) ----
  * f32 unless said.  CRM_ERR_ARG for shapes that do not fit, CRM_ERR_DEVICE when not offered.

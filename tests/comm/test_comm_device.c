@@ -141,16 +141,35 @@ static void check_pieces(crm_dsum *t, const float *got, const float *want)
         T_CHECK(same_bits(got + p[i].first, want + p[i].first, p[i].n));
 }
 
+/* The first bytes of the same, by a ticket. */
+static void check_later(crm_dsum *t, const float *v, const float *want, int64_t width)
+{
+    static float head[CRM_LATER_MAX / sizeof(float)];
+    int64_t n = width < (int64_t)(sizeof head / sizeof *head)
+                    ? width
+                    : (int64_t)(sizeof head / sizeof *head);
+    size_t bytes = (size_t)n * sizeof *head;
+
+    if (n == 0) return;
+    T_OK(crm_later_download(device, 1, v, bytes));
+    T_OK(crm_dsum_later_get(t, 1, head, bytes));
+    T_CHECK(same_bits(head, want, n));
+}
+
 /* Everybody's pieces come to everybody. */
 static void check_gather(crm_dsum *t, float *mine, const float *want, int64_t width)
 {
     static float all[WIDTH_MAX];
     size_t bytes = (size_t)width * sizeof *all;
     float *v = device_memory(bytes + 1);
+    bool idle = false;
 
     T_OK(crm_buf_upload(device, v, mine, bytes));
     T_OK(crm_dsum_gather(t, v));
+    check_later(t, v, want, width);
     T_OK(crm_dsum_wait(t));
+    T_OK(crm_dsum_check(t, &idle));
+    T_CHECK(idle);
     T_OK(crm_buf_download(device, v, all, bytes));
     T_CHECK(same_bits(all, want, width));
     crm_buf_free(device, v);
@@ -368,15 +387,15 @@ static void fast_sum_is_close(void)
     }
 }
 
-/* Leaves come from `from` by operations, as a graph allows no uploads. */
-static void produce_in_graph(crm_dsum *t, int64_t width, float *from)
+/* Leaves come from `from` by operations, as a graph allows no uploads.  Whether it was known. */
+static bool produce_in_graph(crm_dsum *t, int64_t width, float *from)
 {
     int64_t first, n, stride;
     float *leaves = crm_dsum_leaves(t, &first, &n, &stride);
-    bool known = true;
+    bool known = true, again;
 
     T_OK(crm_graph_begin(device, "sum", 3, &known));
-    if (known) return;
+    if (known) return true;
     T_OK(crm_dsum_begin(t));
     for (int64_t at = 0, m; at < width; at += m) {
         m = width - at < 5000 ? width - at : 5000;
@@ -387,7 +406,9 @@ static void produce_in_graph(crm_dsum *t, int64_t width, float *from)
         }
         T_OK(crm_dsum_ready(t, at + m));
     }
-    T_OK(crm_graph_end(device));
+    T_OK(crm_graph_end(device, CRM_OK, &again));
+    T_CHECK(!again);
+    return false;
 }
 
 static void a_graph_runs_again(void)
@@ -410,7 +431,8 @@ static void a_graph_runs_again(void)
             fill(first + i, c.width, leaf);
             T_OK(crm_buf_upload(device, from + i * c.width, leaf, sizeof leaf));
         }
-        produce_in_graph(t, c.width, from);
+        /* as it comes, captured, then again and again, in other sums too */
+        T_EQ_I(produce_in_graph(t, c.width, from), step >= 2 && !crm_device_is_host(device));
         T_OK(crm_dsum_finish(t));
         T_OK(crm_dsum_wait(t));
         take_pieces(t, got, c.width);
@@ -418,6 +440,7 @@ static void a_graph_runs_again(void)
         crm_mem_free(want);
     }
     salt = 0;
+    crm_graph_forget(device);
     crm_buf_free(device, from);
     crm_dsum_free(&t);
 }

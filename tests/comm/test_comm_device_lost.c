@@ -137,6 +137,7 @@ static void who_does_not_exchange(void)
                       .timeout = LIMIT};
     crm_dsum *t = NULL;
     double began;
+    bool idle;
 
     if (!can_run()) return;
     T_OK(crm_dsum_new(t_comm, device, &c, &t));
@@ -156,6 +157,7 @@ static void who_does_not_exchange(void)
         T_FAILS(crm_dsum_finish(t), CRM_ERR_COMM, "gpu.timeout");
         check_time(began);
         T_FAILS(crm_dsum_wait(t), CRM_ERR_COMM, "given up");
+        T_FAILS(crm_dsum_check(t, &idle), CRM_ERR_COMM, "given up");
     }
     crm_err_clear();
     crm_dsum_free(&t);

@@ -5,6 +5,8 @@
  * allow: each operation just before it is needed. */
 #include "cusim_runtime.h"
 
+#include <cstdlib>
+#include <cstring>
 #include <thread>
 
 namespace cusim
@@ -167,8 +169,18 @@ static std::vector<int> needed_by(const std::vector<node> &nodes, const std::vec
     return order;
 }
 
+/* Whether captures are to fail at this place (CUSIM_CAPTURE). */
+static bool fails_at(const char *place)
+{
+    const char *text = getenv("CUSIM_CAPTURE");
+    return text && strcmp(text, place) == 0;
+}
+
 static cudaError_t begin(cudaStream_t handle, cudaStreamCaptureMode mode)
 {
+    if (fails_at("begin")) {
+        return set_error(cudaErrorNotSupported);
+    }
     CUstream_st *s = stream_of(handle);
     if (!s) {
         return set_error(cudaErrorInvalidResourceHandle);
@@ -183,6 +195,7 @@ static cudaError_t begin(cudaStream_t handle, cudaStreamCaptureMode mode)
     c->origin = s;
     c->mode = mode;
     c->thread = std::this_thread::get_id();
+    c->spoilt = fails_at("calls");
     s->capture = c;
     s->heads.clear();
     c->members.push_back(s);
@@ -210,7 +223,7 @@ static cudaError_t end(cudaStream_t handle, cudaGraph_t *graph)
         member->heads.clear();
     }
     active.erase(std::find(active.begin(), active.end(), c));
-    if (c->spoilt) {
+    if (c->spoilt || fails_at("end")) {
         return set_error(cudaErrorStreamCaptureInvalidated);
     }
     if (order.size() != c->nodes.size()) {
@@ -341,6 +354,9 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *graph, cudaGraph_t from, unsig
     api_lock lock;
     if (!from) {
         return set_error(cudaErrorInvalidValue);
+    }
+    if (fails_at("instantiate")) {
+        return set_error(cudaErrorMemoryAllocation);
     }
     *graph = new CUgraphExec_st{from->nodes, from->lazy_order, device_current()};
     return cudaSuccess;

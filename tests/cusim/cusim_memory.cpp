@@ -173,6 +173,10 @@ static cudaError_t host_allocate(void **p, size_t bytes)
     if (code || bytes == 0) {
         return code;
     }
+    const char *most = getenv("CUSIM_PINNED");
+    if (most && bytes > strtoull(most, nullptr, 10)) {
+        return set_error(cudaErrorMemoryAllocation);
+    }
     *p = aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (!*p) {
         return set_error(cudaErrorMemoryAllocation);

@@ -74,10 +74,12 @@ static void compare(crm_device *d, const char *const *sets, int n)
     crm_comm_free(&alone);
 }
 
+/* A device whose steps are all captured, and one without graphs. */
 static void all_branches(void)
 {
     crm_device *d = open_device(true);
 
+    capture_at_once();
     compare(d, SETS(TINY));
     fit_there(t_comm, d, true, SETS(TINY), &again);
     same(&first, &again);
@@ -86,17 +88,20 @@ static void all_branches(void)
     fit_there(t_comm, d, false, SETS(TINY), &again);
     same(&first, &again);
     crm_device_free(&d);
+    unsetenv("CRM_CUDA_CAPTURE");
 }
 
 static void other_branches(void)
 {
     crm_device *d = open_device(true);
 
+    capture_at_once();
     compare(d, SETS(OTHER));
     crm_device_free(&d);
+    unsetenv("CRM_CUDA_CAPTURE");
 }
 
-/* Steps of one shape run as one graph again and again. */
+/* Steps of one shape run as one graph again and again; no other is captured. */
 static void same_graph(void)
 {
     crm_device *d = open_device(true);

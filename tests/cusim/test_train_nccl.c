@@ -28,7 +28,9 @@ static void same_over(bool graph)
 
 static void with_graphs(void)
 {
+    capture_at_once();
     same_over(true);
+    unsetenv("CRM_CUDA_CAPTURE");
 }
 
 static void without_graphs(void)

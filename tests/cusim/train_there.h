@@ -37,6 +37,12 @@ static inline bool find_module(const char *program, const char *needed, const ch
     return false;
 }
 
+/* Batches of a few dozen rows hardly repeat: their steps are captured when they come first. */
+static inline void capture_at_once(void)
+{
+    T_CHECK(setenv("CRM_CUDA_CAPTURE", "first", 1) == 0);
+}
+
 static inline crm_device *open_with(bool graph, int transport)
 {
     crm_device_cfg cfg = {.kind = CRM_DEVICE_CUDA,

@@ -205,12 +205,50 @@ static void ahead(void)
     ends(d);
 }
 
+/* New memory for the slots: copies wait for what fills it, and not only for what used the slots
+ * before. */
+static void ahead_anew(void)
+{
+    float *slot[CRM_AHEAD_SLOTS];
+    crm_device *d;
+
+    if (!begins()) return;
+    d = open_with(true);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < CRM_AHEAD_SLOTS; i++) {
+            slot[i] = buffer(d, WIDTH, 5);
+            T_OK(crm_buf_zero(d, slot[i], WIDTH * sizeof(float)));
+            T_OK(crm_ahead_done(d, i));
+        }
+        for (int i = 0; i < CRM_AHEAD_SLOTS; i++)
+            copy_ahead(d, slot, i);
+        T_OK(crm_device_sync(d)); /* the copies first */
+        for (int i = 0; i < CRM_AHEAD_SLOTS; i++) {
+            T_OK(crm_ahead_use(d, i));
+            holds(d, slot[i], WIDTH, (float)(1 << i), 0);
+            T_OK(crm_ahead_done(d, i));
+        }
+    }
+    ends(d);
+}
+
 /* ---- tickets ---- */
+
+/* Every question brings the queue of the module for the CPU a step further. */
+static void becomes_ready(crm_device *d, int ticket)
+{
+    bool ready = false;
+
+    for (int i = 0; i < 1 << 24 && !ready; i++)
+        T_OK(crm_later_ready(d, ticket, &ready));
+    T_CHECK(ready);
+}
 
 static void tickets(void)
 {
     float host[8], *x, *one;
     crm_device *d;
+    bool ready;
 
     if (!begins()) return;
     d = open_with(true);
@@ -222,6 +260,7 @@ static void tickets(void)
             add(d, one, x, 8);
         }
         for (int t = CRM_LATER_SLOTS - 1; t >= 0; t--) {
+            if (round == 0) becomes_ready(d, t);
             T_OK(crm_later_get(d, t, host, (t % 2 ? 8 : 3) * sizeof(float)));
             for (int i = 0; i < (t % 2 ? 8 : 3); i++) {
                 int adds = round * CRM_LATER_SLOTS + t;
@@ -233,6 +272,7 @@ static void tickets(void)
     T_FAILS(crm_later_get(d, 0, host, 4), CRM_ERR_ARG, "ticket 0, which has 0");
     T_FAILS(crm_later_download(d, 0, x, CRM_LATER_MAX + 1), CRM_ERR_ARG, "at most 4096 bytes");
     T_FAILS(crm_later_get(d, CRM_LATER_SLOTS, host, 4), CRM_ERR_ARG, "tickets below 4");
+    T_FAILS(crm_later_ready(d, CRM_LATER_SLOTS, &ready), CRM_ERR_ARG, "tickets below 4");
     ends(d);
 }
 
@@ -244,18 +284,40 @@ typedef struct step_key {
     int64_t n, times;
 } step_key;
 
-/* Whether the step was known. */
+static crm_status add_times(crm_device *d, const step_key *k)
+{
+    crm_tensor x = crm_tensor_2d(k->x, CRM_F32, 1, k->n), y = crm_tensor_2d(k->y, CRM_F32, 1, k->n);
+    crm_status st = CRM_OK;
+
+    for (int64_t i = 0; i < k->times && !st; i++)
+        st = crm_op_add(d, &x, &y);
+    return st;
+}
+
+/* Whether the step was known: not when it comes for the first time, nor for the second, when it is
+ * captured. */
 static bool step(crm_device *d, float *x, float *y, int64_t n, int64_t times)
 {
     step_key key = {x, y, n, times};
     bool known = true;
 
-    T_OK(crm_graph_begin(d, &key, sizeof key, &known));
-    if (known) return true;
-    for (int64_t i = 0; i < times; i++)
-        add(d, x, y, n);
-    T_OK(crm_graph_end(d));
+    for (bool again = true; again;) {
+        T_OK(crm_graph_begin(d, &key, sizeof key, &known));
+        if (known) return true;
+        T_OK(crm_graph_end(d, add_times(d, &key), &again));
+    }
     return false;
+}
+
+/* A key comes for the first time, with a step that does nothing. */
+static void sight(crm_device *d, const void *key, size_t bytes)
+{
+    bool known = true, again = true;
+
+    T_OK(crm_graph_begin(d, key, bytes, &known));
+    T_CHECK(!known);
+    T_OK(crm_graph_end(d, CRM_OK, &again));
+    T_CHECK(!again);
 }
 
 static void counts(crm_device *d, int64_t graphs, int64_t updates, int64_t replays)
@@ -278,45 +340,55 @@ static void graphs_by_key(void)
     x = buffer(d, N, 3);
     for (int i = 0; i < KEPT + 2; i++)
         y[i] = buffer(d, N, 0);
-    for (int i = 0; i < KEPT; i++)
+    for (int i = 0; i < KEPT; i++) /* first as they come */
+        T_CHECK(!step(d, x, y[i], N - i, 2));
+    counts(d, 0, 0, 0);
+    holds(d, y[0], N, 6, 3);
+    for (int i = 0; i < KEPT; i++) /* then captured */
         T_CHECK(!step(d, x, y[i], N - i, 2));
     counts(d, KEPT, 0, 0);
-    holds(d, y[0], N, 6, 3);
+    holds(d, y[0], N, 12, 5);
     for (int i = 0; i < KEPT; i++) /* all but the fourth */
         if (i != 3) T_CHECK(step(d, x, y[i], N - i, 2));
     counts(d, KEPT, 0, KEPT - 1);
-    holds(d, y[5], N - 5, 12, 5);
+    holds(d, y[5], N - 5, 18, 7);
+    T_CHECK(!step(d, x, y[KEPT], 17, 2));
+    counts(d, KEPT, 0, KEPT - 1);
     T_CHECK(!step(d, x, y[KEPT], 17, 2)); /* takes the place of the fourth */
     counts(d, KEPT, 1, KEPT - 1);
     T_CHECK(step(d, x, y[KEPT], 17, 2));
     T_CHECK(step(d, x, y[0], N, 2));
-    holds(d, y[KEPT], 17, 12, 5);
-    holds(d, y[3], N - 3, 6, 3);
+    holds(d, y[KEPT], 17, 18, 7);
+    holds(d, y[3], N - 3, 12, 5);
     T_CHECK(!step(d, x, y[3], N - 3, 2)); /* takes the place of the second */
     T_CHECK(step(d, x, y[2], N - 2, 2));
     T_CHECK(step(d, x, y[0], N, 2));
-    holds(d, y[0], N, 24, 9);
-    holds(d, y[3], N - 3, 12, 5);
-    holds(d, y[2], N - 2, 18, 7);
+    holds(d, y[0], N, 30, 11);
+    holds(d, y[3], N - 3, 18, 7);
+    holds(d, y[2], N - 2, 24, 9);
     counts(d, KEPT, 2, KEPT + 3);
+    T_CHECK(!step(d, x, y[KEPT + 1], N, 3));
     T_CHECK(!step(d, x, y[KEPT + 1], N, 3)); /* of another shape: made anew */
     counts(d, KEPT + 1, 2, KEPT + 3);
     T_CHECK(step(d, x, y[KEPT + 1], N, 3));
-    holds(d, y[KEPT + 1], N, 18, 7);
+    holds(d, y[KEPT + 1], N, 27, 10);
     ends(d);
 }
 
+/* Calls between that fail by themselves: nothing runs, and it is the caller's error. */
 static void graphs_dropped(void)
 {
     float *x, *y, host = 1;
     crm_device *d;
-    bool known;
+    bool known, again;
 
     if (!begins()) return;
     d = open_with(true);
     x = buffer(d, 50, 1);
     y = buffer(d, 50, 0);
     T_CHECK(!step(d, x, y, 50, 1));
+    T_CHECK(!step(d, x, y, 50, 1));
+    sight(d, "a", 1);
     T_OK(crm_graph_begin(d, "a", 1, &known));
     T_CHECK(!known);
     add(d, x, y, 50);
@@ -325,19 +397,53 @@ static void graphs_dropped(void)
     T_FAILS(crm_later_download(d, 0, x, 4), CRM_ERR_INTERNAL, "within a graph");
     T_FAILS(crm_ahead_use(d, 0), CRM_ERR_INTERNAL, "within a graph");
     T_FAILS(crm_graph_begin(d, "b", 1, &known), CRM_ERR_INTERNAL, "graph within a graph");
-    crm_graph_drop(d);
-    crm_graph_drop(d);
-    holds(d, y, 50, 1, 2); /* nothing of it ran */
+    T_EQ_I(crm_graph_end(d, CRM_ERR_NUMERIC, &again), CRM_ERR_NUMERIC);
+    T_CHECK(!again);
+    holds(d, y, 50, 2, 3); /* nothing of it ran */
     T_CHECK(step(d, x, y, 50, 1));
     T_OK(crm_graph_begin(d, "a", 1, &known));
     T_CHECK(!known);
     add(d, x, y, 50);
-    T_OK(crm_graph_end(d));
+    T_OK(crm_graph_end(d, CRM_OK, &again));
+    T_CHECK(!again);
     T_OK(crm_graph_begin(d, "a", 1, &known));
     T_CHECK(known);
-    holds(d, y, 50, 4, 5);
+    holds(d, y, 50, 5, 6);
+    sight(d, "open", 4);
     T_OK(crm_graph_begin(d, "open", 4, &known)); /* a capture that goes on when the device closes */
     add(d, x, y, 50);
+    ends(d);
+}
+
+/* A failure that is not the capture's is the caller's, also where the key comes first. */
+static void graphs_told(crm_device *d)
+{
+    bool known, again;
+
+    T_OK(crm_graph_begin(d, "told", 4, &known));
+    T_EQ_I(crm_graph_end(d, CRM_ERR_NUMERIC, &again), CRM_ERR_NUMERIC);
+    T_CHECK(!again);
+}
+
+static void graphs_forgotten(void)
+{
+    float *x, *y;
+    crm_device *d;
+
+    if (!begins()) return;
+    d = open_with(true);
+    x = buffer(d, 50, 1);
+    y = buffer(d, 50, 0);
+    graphs_told(d);
+    crm_graph_forget(d);
+    for (int round = 0; round < 2; round++) {
+        T_CHECK(!step(d, x, y, 50, 1));
+        T_CHECK(!step(d, x, y, 50, 1));
+        T_CHECK(step(d, x, y, 50, 1)); /* may still be under way */
+        crm_graph_forget(d);
+        counts(d, round + 1, 0, round + 1);
+        holds(d, y, 50, (float)(3 * round + 3), (float)(3 * round + 4));
+    }
     ends(d);
 }
 
@@ -354,7 +460,8 @@ static void graphs_off(void)
         T_CHECK(!step(d, x, y, 50, 1));
     holds(d, y, 50, 3, 4);
     counts(d, 0, 0, 0);
-    crm_graph_drop(d);
+    graphs_told(d);
+    crm_graph_forget(d);
     ends(d);
 }
 
@@ -378,7 +485,7 @@ static void graphs_and_copies(void)
         if (i + 1 < STEPS) copy_ahead(d, slot, i + 1);
     }
     holds(d, sum, WIDTH, (float)((1 << STEPS) - 1), 1);
-    T_EQ_I(known, STEPS - 2);
+    T_EQ_I(known, STEPS - 4); /* each slot as it comes, then captured */
     ends(d);
 }
 
@@ -405,12 +512,13 @@ static void embed(embed_case *c, int64_t rows)
 
 static bool embed_step(embed_case *c, int64_t rows)
 {
-    bool known;
+    bool known, again;
 
     T_OK(crm_graph_begin(c->d, &rows, sizeof rows, &known));
     if (known) return true;
     embed(c, rows);
-    T_OK(crm_graph_end(c->d));
+    T_OK(crm_graph_end(c->d, CRM_OK, &again));
+    T_CHECK(!again);
     return false;
 }
 
@@ -448,9 +556,24 @@ static void embed_fill(embed_case *c)
     crm_mem_free(dy);
 }
 
+static const int64_t grown[] = {50, 400, ROWS_MAX};
+
+/* Bytes that are held where nothing is kept for graphs. */
+static int64_t bytes_without_graphs(void)
+{
+    embed_case c = {.d = open_with(false)};
+    int64_t bytes;
+
+    embed_fill(&c);
+    for (int i = 0; i < 3; i++)
+        embed(&c, grown[i]);
+    bytes = used(c.d).bytes;
+    crm_device_free(&c.d);
+    return bytes;
+}
+
 static void scratch_grows(void)
 {
-    static const int64_t rows[] = {50, 400, ROWS_MAX};
     embed_case c = {0};
     int64_t bytes;
 
@@ -464,16 +587,22 @@ static void scratch_grows(void)
     embed_fill(&c);
     bytes = used(c.d).bytes;
     for (int i = 0; i < 3; i++) {
-        T_CHECK(!embed_step(&c, rows[i])); /* grows within the capture */
-        embed_holds(&c, rows[i]);
+        sight(c.d, &grown[i], sizeof grown[i]);
+        T_CHECK(!embed_step(&c, grown[i])); /* grows within the capture */
+        embed_holds(&c, grown[i]);
         T_CHECK(used(c.d).bytes > bytes);
         bytes = used(c.d).bytes;
     }
     for (int i = 0; i < 3; i++) { /* the first two use memory that has been outgrown */
-        T_CHECK(embed_step(&c, rows[i]));
-        embed_holds(&c, rows[i]);
+        T_CHECK(embed_step(&c, grown[i]));
+        embed_holds(&c, grown[i]);
     }
     T_EQ_I(used(c.d).bytes, bytes);
+    crm_graph_forget(c.d);
+    T_CHECK(used(c.d).bytes < bytes);
+    T_EQ_I(used(c.d).bytes, bytes_without_graphs());
+    T_CHECK(!embed_step(&c, ROWS_MAX));
+    embed_holds(&c, ROWS_MAX);
     ends(c.d);
 }
 
@@ -512,10 +641,12 @@ static void two_handles(void)
     y = buffer(b, 20, 5);
     T_CHECK(!step(a, x, x, 20, 1));
     T_CHECK(!step(b, y, y, 20, 1));
-    holds(a, x, 20, 2, 2);
+    T_CHECK(!step(a, x, x, 20, 1));
+    T_CHECK(!step(b, y, y, 20, 1));
+    holds(a, x, 20, 4, 4);
     crm_device_free(&a);
     T_CHECK(step(b, y, y, 20, 1));
-    holds(b, y, 20, 20, 4);
+    holds(b, y, 20, 40, 8);
     ends(b);
 }
 
@@ -573,6 +704,33 @@ static void devices_of_a_node(void)
     ends(d);
 }
 
+/* Steps go on as they come where a capture fails, and give the same. */
+static void graphs_fail(void)
+{
+    static const char *const places[] = {"begin", "calls", "end", "instantiate"};
+    crm_device *d;
+    float *x, *y;
+
+    if (!simulated()) return;
+    for (int i = 0; i < 8; i++) {
+        d = open_with(true);
+        x = buffer(d, 50, 1);
+        y = buffer(d, 50, 0);
+        if (i >= 4) setenv("CUSIM_CAPTURE", places[i % 4], 1); /* the driver never can */
+        T_CHECK(!step(d, x, y, 50, 2));
+        setenv("CUSIM_CAPTURE", places[i % 4], 1);
+        T_CHECK(!step(d, x, y, 50, 2));
+        T_CHECK(!step(d, x, y, 50, 2));
+        unsetenv("CUSIM_CAPTURE");
+        T_CHECK(!step(d, x, y, 50, 2));
+        holds(d, y, 50, 8, 9);
+        counts(d, 0, 0, 0);
+        T_CHECK(crm_err_text()[0] == '\0');
+        crm_graph_forget(d);
+        ends(d);
+    }
+}
+
 /* What is refused for want of memory leaves the device as it was. */
 static void memory_is_short(void)
 {
@@ -601,6 +759,23 @@ static void memory_is_short(void)
     ends(c.d);
 }
 
+static void host_memory_is_short(void)
+{
+    float host = 1;
+    crm_device *d;
+    void *p;
+
+    if (!simulated()) return;
+    d = open_with(true);
+    T_OK(crm_buf_new(d, sizeof host, &p));
+    setenv("CUSIM_PINNED", "100000", 1);
+    T_FAILS(crm_buf_upload(d, p, &host, sizeof host), CRM_ERR_NOMEM,
+            "out of locked host memory: 16.0 MiB wanted");
+    unsetenv("CUSIM_PINNED");
+    T_OK(crm_buf_upload(d, p, &host, sizeof host));
+    ends(d);
+}
+
 /* CRM_CUDA_PLUGIN, else BUILD/cusim/crmpi_cuda.so for this program in BUILD/tests. */
 static bool find_module(void)
 {
@@ -622,16 +797,20 @@ int main(int argc, char **argv)
     static const t_case cases[] = {{"memory", memory},
                                    {"an upload takes the host's bytes", host_is_taken},
                                    {"copies ahead", ahead},
+                                   {"copies ahead into new memory", ahead_anew},
                                    {"tickets", tickets},
                                    {"graphs by key", graphs_by_key},
                                    {"graphs dropped", graphs_dropped},
+                                   {"graphs forgotten", graphs_forgotten},
                                    {"graphs switched off", graphs_off},
                                    {"graphs beside copies ahead", graphs_and_copies},
                                    {"scratch memory grows in a graph", scratch_grows},
                                    {"usage, ranges, what was found", usage_and_ranges},
                                    {"two handles", two_handles},
                                    {"devices of a node", devices_of_a_node},
+                                   {"steps whose capture fails", graphs_fail},
                                    {"memory is short", memory_is_short},
+                                   {"locked host memory is short", host_memory_is_short},
                                    {NULL, NULL}};
 
     crm_log_setup(CRM_LOG_WARN, 0);

@@ -187,14 +187,39 @@ crm_status crm_dsum_gather_blocks(crm_dsum *t, double *sums)
     return gather(t, (dsum_view){(char *)sums, sizeof *sums, CRM_BLOCK});
 }
 
+/* ---- waits that end ---- */
+
+static void pause_briefly(void)
+{
+    nanosleep(&(const struct timespec){0, 20000}, NULL);
+}
+
+crm_status crm_dsum_check(crm_dsum *t, bool *idle)
+{
+    *idle = true;
+    return t->link ? crm_link_check(t->link, idle) : CRM_OK;
+}
+
 crm_status crm_dsum_wait(crm_dsum *t)
 {
-    const struct timespec pause = {0, 20000};
     bool idle = false;
 
-    while (t->link && !idle) {
-        CRM_TRY(crm_link_check(t->link, &idle));
-        if (!idle) nanosleep(&pause, NULL);
+    while (!idle) {
+        CRM_TRY(crm_dsum_check(t, &idle));
+        if (!idle) pause_briefly();
     }
     return crm_device_sync(t->d);
+}
+
+crm_status crm_dsum_later_get(crm_dsum *t, int ticket, void *host, size_t bytes)
+{
+    bool ready = !t->link, idle;
+
+    while (!ready) {
+        CRM_TRY(crm_later_ready(t->d, ticket, &ready));
+        if (ready) break;
+        CRM_TRY(crm_dsum_check(t, &idle));
+        pause_briefly();
+    }
+    return crm_later_get(t->d, ticket, host, bytes);
 }

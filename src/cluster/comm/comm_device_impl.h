@@ -76,8 +76,6 @@ float *crm_dsum_letter(const crm_dsum *t, float *inbox, int i, int k);
 
 /* The tree of this rank's piece of bucket k, its subtrees being where they are. */
 CRM_CHECKED crm_dsum_finish_bucket(crm_dsum *t, int k);
-/* Statuses of all ranks as one; with NCCL within the time limit. */
-CRM_CHECKED crm_dsum_agree(crm_dsum *t, crm_status local);
 int64_t crm_dsum_items(const dsum_view *v, int64_t n); /* items that n elements have */
 
 /* ---- MPI (comm_device_mpi.c); collective ---- */

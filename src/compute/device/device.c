@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 
 const char *const crm_act_names[] = {"none", "relu", "tanh", "sigmoid", "silu", "gelu", NULL};
@@ -161,6 +162,14 @@ crm_status crm_later_download(crm_device *d, int ticket, const void *src, size_t
     return CRM_OK;
 }
 
+crm_status crm_later_ready(crm_device *d, int ticket, bool *ready)
+{
+    *ready = true;
+    CRM_CHECK(slot_fits(ticket, CRM_LATER_SLOTS), CRM_ERR_ARG, "ticket %d: tickets below %d",
+              ticket, (int)CRM_LATER_SLOTS);
+    return d->ops->later_ready ? d->ops->later_ready(d->state, ticket, ready) : CRM_OK;
+}
+
 crm_status crm_later_get(crm_device *d, int ticket, void *host, size_t bytes)
 {
     CRM_CHECK(slot_fits(ticket, CRM_LATER_SLOTS) && bytes <= CRM_LATER_MAX, CRM_ERR_ARG,
@@ -175,21 +184,30 @@ crm_status crm_graph_begin(crm_device *d, const void *key, size_t bytes, bool *k
 {
     *known = false;
     if (!d->ops->graph_begin) return CRM_OK;
-    CRM_TRY(d->ops->graph_begin(d->state, key, bytes, known));
-    d->capturing = !*known;
-    return CRM_OK;
+    return d->ops->graph_begin(d->state, key, bytes, known, &d->capturing);
 }
 
-crm_status crm_graph_end(crm_device *d)
+/* What a call complained of while it was captured is told and forgotten: it is made again. */
+crm_status crm_graph_end(crm_device *d, crm_status calls, bool *again)
 {
+    crm_status st;
+
+    *again = false;
     d->capturing = false;
-    return d->ops->graph_end ? d->ops->graph_end(d->state) : CRM_OK;
+    if (!d->ops->graph_end) return calls;
+    st = d->ops->graph_end(d->state, calls == CRM_OK, again);
+    if (!*again) return calls ? calls : st;
+    if (calls) {
+        crm_log_line(CRM_LOG_WARN, "device", "the capture ended with: %s", crm_err_text());
+        crm_err_clear();
+    }
+    return st;
 }
 
-void crm_graph_drop(crm_device *d)
+void crm_graph_forget(crm_device *d)
 {
     d->capturing = false;
-    if (d->ops->graph_drop) d->ops->graph_drop(d->state);
+    if (d->ops->graph_forget) d->ops->graph_forget(d->state);
 }
 
 crm_status crm_device_use(crm_device *d, crm_device_usage *out)

@@ -68,10 +68,13 @@ typedef struct crm_device_ops {
     crm_status (*ahead_use)(void *state, int slot);
     crm_status (*ahead_done)(void *state, int slot);
     crm_status (*later_download)(void *state, int ticket, const void *src, size_t bytes);
+    crm_status (*later_ready)(void *state, int ticket, bool *ready);
     crm_status (*later_get)(void *state, int ticket, void *host, size_t bytes);
-    crm_status (*graph_begin)(void *state, const void *key, size_t bytes, bool *known);
-    crm_status (*graph_end)(void *state);
-    void (*graph_drop)(void *state);
+    crm_status (*graph_begin)(void *state, const void *key, size_t bytes, bool *known,
+                              bool *capturing);
+    /* made: all calls between went well */
+    crm_status (*graph_end)(void *state, bool made, bool *again);
+    void (*graph_forget)(void *state);
     void (*range_push)(void *state, const char *name); /* marks for a profiler */
     void (*range_pop)(void *state);
     crm_status (*usage)(void *state, crm_device_usage *out);

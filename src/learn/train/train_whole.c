@@ -215,18 +215,14 @@ static crm_status make_key(whole *e, size_t *bytes)
 static crm_status run_graph(whole *e)
 {
     size_t bytes = 0;
-    bool known = false;
-    crm_status st;
 
     CRM_TRY(make_key(e, &bytes));
-    CRM_TRY(crm_graph_begin(e->device, e->key, bytes, &known));
-    if (known) return CRM_OK;
-    st = graph_part(e);
-    if (st) {
-        crm_graph_drop(e->device);
-        return st;
+    for (bool known = false, again = true; again;) {
+        CRM_TRY(crm_graph_begin(e->device, e->key, bytes, &known));
+        if (known) break;
+        CRM_TRY(crm_graph_end(e->device, graph_part(e), &again));
     }
-    return crm_graph_end(e->device);
+    return CRM_OK;
 }
 
 /* Rank-local part of a step. */
@@ -258,14 +254,14 @@ static crm_status exchange(whole *e)
     return st;
 }
 
-/* The norm of a step that was enqueued before. */
+/* The norm of a step that was enqueued before; it stands behind that step's exchange. */
 static crm_status look(whole *e, int64_t step)
 {
     run *r = e->base.run;
     double norm;
 
     if (step <= e->looked || r->failed) return CRM_OK;
-    CRM_TRY(crm_later_get(e->device, (int)(step & 1), &norm, sizeof norm));
+    CRM_TRY(crm_dsum_later_get(e->sum, (int)(step & 1), &norm, sizeof norm));
     e->looked = step;
     r->grad_norm = norm;
     if (isfinite(norm)) return CRM_OK;
@@ -298,7 +294,7 @@ static crm_status step(engine *base, crm_loader *loader)
         crm_run_begin_step(r, e->b);
         st = enqueue(e);
     }
-    CRM_TRY(crm_comm_agree(r->t->fit->comm, st));
+    CRM_TRY(crm_dsum_agree(e->sum, st));
     if (!e->alone) CRM_TRY(exchange(e));
     if (!e->late) e->late = go_on(e, loader);
     return CRM_OK;
@@ -329,7 +325,9 @@ done:
 
 static crm_status end(engine *base)
 {
-    return crm_comm_agree(base->run->t->fit->comm, fetch((whole *)base));
+    whole *e = (whole *)base;
+
+    return crm_dsum_agree(e->sum, fetch(e));
 }
 
 static crm_status loss(engine *base, double *sum)
@@ -338,6 +336,7 @@ static crm_status loss(engine *base, double *sum)
     double lane[CRM_LANES_MAX];
 
     *sum = 0;
+    CRM_TRY(crm_dsum_wait(e->sum));
     CRM_TRY(crm_buf_download(e->device, e->total, lane, (size_t)e->n_leaves * sizeof *lane));
     for (int64_t l = 0; l < e->n_leaves; l++)
         *sum += lane[l];
@@ -436,7 +435,9 @@ static crm_status new_slots(whole *e)
             CRM_TRY(crm_device_piece_new(e->device, t->map, s, &t->plan->heads, f->piece_rows,
                                          &e->slot[i]));
     }
-    return CRM_OK;
+    /* Copies ahead come after the zeros, and not only after what an earlier engine did. */
+    CRM_TRY(crm_ahead_done(e->device, 0));
+    return crm_ahead_done(e->device, 1);
 }
 
 static crm_status open_local(whole *e)
@@ -469,6 +470,7 @@ static void whole_free(engine **base)
     whole *e = (whole *)*base;
     void *buf[] = {e->places[0], e->places[1], e->w, e->numbers, e->total, e->block_sums};
 
+    crm_graph_forget(e->device);
     for (int i = 0; i < e->n_parts; i++)
         crm_optim_free(&e->part[i].optim);
     for (int i = 0; i < 2; i++)

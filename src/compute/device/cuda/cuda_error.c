@@ -65,14 +65,23 @@ void cuda_say(int level, const char *format, ...)
     program->log(level, text);
 }
 
+static crm_status no_memory(const char *call)
+{
+    size_t free_bytes = 0, total = 0;
+
+    (void)cudaMemGetInfo(&free_bytes, &total);
+    (void)cudaGetLastError();
+    CRM_FAIL(CRM_ERR_NOMEM,
+             "out of GPU memory in %.120s, %.1f of %.1f MiB free: take smaller batches "
+             "(train.lane_rows), gpu.resident: off, or fewer ranks per GPU",
+             call, (double)free_bytes / 0x1p20, (double)total / 0x1p20);
+}
+
 crm_status cuda_check(cudaError_t e, const char *call)
 {
     if (e == cudaSuccess) return CRM_OK;
     (void)cudaGetLastError(); /* the next launch is not to blame */
-    CRM_CHECK(e != cudaErrorMemoryAllocation, CRM_ERR_NOMEM,
-              "out of GPU memory in %.120s: take smaller batches (train.lane_rows), "
-              "gpu.resident: off, or fewer ranks per GPU",
-              call);
+    if (e == cudaErrorMemoryAllocation) return no_memory(call);
     CRM_FAIL(CRM_ERR_DEVICE, "%.120s: %s (%s)", call, cudaGetErrorString(e), cudaGetErrorName(e));
 }
 

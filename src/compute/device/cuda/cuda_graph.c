@@ -1,9 +1,19 @@
 /* cuda_graph.c - steps as captured graphs, found again by key.
  *
+ * A key that is seen for the first time is not captured: its calls run as they come.  Ragged
+ * batches hardly ever repeat a key, so that they cost a hash and a look into a table; and what a
+ * library does at its first call only (handles, plans, modules that are loaded late) is done before
+ * a capture, where much of it is forbidden.  CRM_CUDA_CAPTURE=first in the environment captures at
+ * first sight, for tests of graphs on data that do not repeat.
+ *
  * A capture in relaxed mode allows cudaMalloc, so that scratch memory may grow within.  A graph of
  * a new key takes the place of the one used least recently: cudaGraphExecUpdate puts new arguments
  * into a graph of the same shape, which costs a fraction of making one; where the shape differs it
- * refuses, and the graph is made anew.  Launches already enqueued keep the arguments they had. */
+ * refuses, and the graph is made anew.  Launches already enqueued keep the arguments they had.
+ *
+ * A capture that fails has run nothing: the caller makes its calls again, and nothing is captured
+ * any more. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "crmpi/base_log.h"
@@ -14,19 +24,57 @@
 bool cuda_graphs_held(const cuda_state *s)
 {
     for (int i = 0; i < CUDA_GRAPHS; i++)
-        if (s->host->graph[i].key) return true;
+        if (s->host->graph[i].key.at) return true;
     return false;
 }
 
-static cuda_graph *find(cuda_host *h, const void *key, size_t bytes)
+/* ---- keys ---- */
+
+/* By words of 8 bytes: multiply and fold (splitmix64's constant), each word after the last. */
+static uint64_t hash_of(const unsigned char *key, size_t bytes)
+{
+    uint64_t h = bytes + 1, word;
+
+    for (size_t at = 0; at < bytes; at += sizeof word) {
+        size_t n = bytes - at < sizeof word ? bytes - at : sizeof word;
+
+        word = 0;
+        memcpy(&word, key + at, n);
+        h = (h ^ word) * UINT64_C(0xBF58476D1CE4E5B9);
+        h ^= h >> 29;
+    }
+    return h ? h : 1;
+}
+
+static cuda_graph *find(cuda_host *h, uint64_t hash, const void *key, size_t bytes)
 {
     for (int i = 0; i < CUDA_GRAPHS; i++) {
-        cuda_graph *g = &h->graph[i];
+        const cuda_key *k = &h->graph[i].key;
 
-        if (g->key && g->bytes == bytes && memcmp(g->key, key, bytes) == 0) return g;
+        if (k->at && k->hash == hash && k->bytes == bytes && memcmp(k->at, key, bytes) == 0)
+            return &h->graph[i];
     }
     return NULL;
 }
+
+/* Whether the key was here lately, as far as its hash tells: being wrong costs a capture that is
+ * not needed. */
+static bool seen_before(cuda_host *h, uint64_t hash)
+{
+    for (int i = 0; i < CUDA_GRAPHS_SEEN; i++)
+        if (h->seen[i] == hash) return true;
+    h->seen[h->next_seen] = hash;
+    h->next_seen = (h->next_seen + 1) % CUDA_GRAPHS_SEEN;
+    return h->at_first_sight;
+}
+
+static void drop_key(cuda_key *key)
+{
+    crm_mem_free(key->at);
+    *key = (cuda_key){.at = NULL};
+}
+
+/* ---- what is kept ---- */
 
 /* A free place, else the one used least recently. */
 static cuda_graph *oldest(cuda_host *h)
@@ -34,7 +82,7 @@ static cuda_graph *oldest(cuda_host *h)
     cuda_graph *old = &h->graph[0];
 
     for (int i = 0; i < CUDA_GRAPHS; i++) {
-        if (!h->graph[i].key) return &h->graph[i];
+        if (!h->graph[i].key.at) return &h->graph[i];
         if (h->graph[i].used < old->used) old = &h->graph[i];
     }
     return old;
@@ -43,15 +91,11 @@ static cuda_graph *oldest(cuda_host *h)
 static void forget(cuda_graph *g)
 {
     if (g->exec) (void)cudaGraphExecDestroy(g->exec);
-    crm_mem_free(g->key);
-    *g = (cuda_graph){0};
+    drop_key(&g->key);
+    *g = (cuda_graph){.exec = NULL};
 }
 
-void cuda_graphs_free(cuda_state *s)
-{
-    for (int i = 0; i < CUDA_GRAPHS; i++)
-        forget(&s->host->graph[i]);
-}
+/* ---- whether the driver captures ---- */
 
 /* A graph of one kernel that does nothing, so that a driver without graphs is known before a step
  * is lost in a capture. */
@@ -75,11 +119,13 @@ static cudaError_t probe(cudaStream_t stream)
 /* Whether steps are captured; said once when the driver will not. */
 static bool graphs_work(cuda_state *s)
 {
+    const char *way = getenv("CRM_CUDA_CAPTURE");
     cuda_host *h = s->host;
     cudaError_t e;
 
     if (!s->cfg.graph || h->graphs != CUDA_GRAPHS_UNKNOWN)
         return s->cfg.graph && h->graphs == CUDA_GRAPHS_WORK;
+    h->at_first_sight = way && strcmp(way, "first") == 0;
     e = probe(s->stream);
     h->graphs = e == cudaSuccess ? CUDA_GRAPHS_WORK : CUDA_GRAPHS_FAIL;
     if (e == cudaSuccess) return true;
@@ -88,37 +134,58 @@ static bool graphs_work(cuda_state *s)
     return false;
 }
 
-static crm_status start(cuda_state *s, const void *key, size_t bytes)
-{
-    cuda_host *h = s->host;
-    cudaError_t e = cudaStreamBeginCapture(s->stream, cudaStreamCaptureModeRelaxed);
+/* ---- a capture ---- */
 
-    CRM_TRY(cuda_check(e, "cudaStreamBeginCapture"));
-    h->key = crm_mem_new(bytes + 1, 1);
-    h->key_bytes = bytes;
-    h->capturing = true;
-    if (h->key) {
-        memcpy(h->key, key, bytes);
-        return CRM_OK;
-    }
-    cuda_graph_drop(s);
-    CRM_FAIL(CRM_ERR_NOMEM, "out of memory: %zu bytes for the key of a graph", bytes);
+/* From here on steps run as they come.  Graphs that are there stay until they are forgotten: they
+ * may be running. */
+static void give_up(cuda_state *s, cudaError_t e)
+{
+    (void)cudaGetLastError();
+    s->host->graphs = CUDA_GRAPHS_FAIL;
+    cuda_say(CRM_LOG_WARN, "a step cannot be captured as a graph (%s): steps run without graphs",
+             cudaGetErrorString(e));
 }
 
-crm_status cuda_graph_begin(void *state, const void *key, size_t bytes, bool *known)
+static crm_status start(cuda_state *s, uint64_t hash, const void *key, size_t bytes,
+                        bool *capturing)
+{
+    cuda_host *h = s->host;
+    cudaError_t e;
+
+    h->key = (cuda_key){.at = crm_mem_new(bytes + 1, 1), .bytes = bytes, .hash = hash};
+    CRM_CHECK(h->key.at, CRM_ERR_NOMEM, "out of memory: %zu bytes for the key of a graph", bytes);
+    memcpy(h->key.at, key, bytes);
+    e = cudaStreamBeginCapture(s->stream, cudaStreamCaptureModeRelaxed);
+    *capturing = h->capturing = e == cudaSuccess;
+    if (*capturing) return CRM_OK;
+    drop_key(&h->key);
+    give_up(s, e);
+    return CRM_OK;
+}
+
+static crm_status launch(cuda_state *s, cuda_graph *g)
+{
+    CUDA_TRY(cudaGraphLaunch(g->exec, s->stream));
+    g->used = ++s->host->graph_clock;
+    return CRM_OK;
+}
+
+crm_status cuda_graph_begin(void *state, const void *key, size_t bytes, bool *known,
+                            bool *capturing)
 {
     cuda_state *s = state;
-    cuda_host *h = s->host;
     cuda_graph *g;
+    uint64_t hash;
 
     *known = false;
     CRM_CHECK(!cuda_capturing(s), CRM_ERR_INTERNAL, "a graph within a graph");
+    *capturing = false;
     if (!graphs_work(s)) return CRM_OK;
-    g = find(h, key, bytes);
-    if (!g) return start(s, key, bytes);
-    CUDA_TRY(cudaGraphLaunch(g->exec, s->stream));
-    g->used = ++h->graph_clock;
-    h->replays++;
+    hash = hash_of(key, bytes);
+    g = find(s->host, hash, key, bytes);
+    if (!g) return seen_before(s->host, hash) ? start(s, hash, key, bytes, capturing) : CRM_OK;
+    CRM_TRY(launch(s, g));
+    s->host->replays++;
     *known = true;
     return CRM_OK;
 }
@@ -139,59 +206,70 @@ static bool update(cuda_state *s, cuda_graph *g, cudaGraph_t graph)
     return false;
 }
 
-static crm_status place(cuda_state *s, cuda_graph *g, cudaGraph_t graph)
+/* The graph that was captured, under its key. */
+static cudaError_t place(cuda_state *s, cudaGraph_t graph, cuda_graph **out)
 {
     cuda_host *h = s->host;
+    cuda_graph *g = oldest(h);
+    cudaError_t e;
 
     if (update(s, g, graph)) {
-        crm_mem_free(g->key);
+        drop_key(&g->key);
     } else {
         forget(g);
-        CUDA_TRY(cudaGraphInstantiate(&g->exec, graph, 0));
+        e = cudaGraphInstantiate(&g->exec, graph, 0);
+        if (e != cudaSuccess) {
+            g->exec = NULL;
+            return e;
+        }
         h->captured++;
     }
     g->key = h->key;
-    g->bytes = h->key_bytes;
-    g->used = ++h->graph_clock;
-    h->key = NULL;
-    return cuda_check(cudaGraphLaunch(g->exec, s->stream), "cudaGraphLaunch");
+    h->key = (cuda_key){.at = NULL};
+    *out = g;
+    return cudaSuccess;
 }
 
-static void end(cuda_host *h)
-{
-    crm_mem_free(h->key);
-    h->key = NULL;
-    h->capturing = false;
-}
-
-crm_status cuda_graph_end(void *state)
+crm_status cuda_graph_end(void *state, bool made, bool *again)
 {
     cuda_state *s = state;
     cudaGraph_t graph = NULL;
+    cuda_graph *g = NULL;
     cudaError_t e;
-    crm_status st;
 
+    *again = false;
     if (!cuda_capturing(s)) return CRM_OK;
+    s->host->capturing = false;
     e = cudaStreamEndCapture(s->stream, &graph);
-    st = e == cudaSuccess ? place(s, oldest(s->host), graph) : CRM_ERR_DEVICE;
+    if (e == cudaSuccess && made) e = place(s, graph, &g);
     if (graph) (void)cudaGraphDestroy(graph);
-    end(s->host);
-    if (e == cudaSuccess) return st;
-    (void)cudaGetLastError();
-    CRM_FAIL(CRM_ERR_DEVICE,
-             "a step cannot be captured as a graph (%s); gpu.graph: false does "
-             "without",
-             cudaGetErrorString(e));
+    drop_key(&s->host->key);
+    if (e != cudaSuccess) give_up(s, e);
+    *again = e != cudaSuccess;
+    return g ? launch(s, g) : CRM_OK;
 }
 
-void cuda_graph_drop(void *state)
+static void drop(cuda_state *s)
 {
-    cuda_state *s = state;
     cudaGraph_t graph = NULL;
 
     if (!cuda_capturing(s)) return;
     (void)cudaStreamEndCapture(s->stream, &graph);
     if (graph) (void)cudaGraphDestroy(graph);
     (void)cudaGetLastError();
-    end(s->host);
+    drop_key(&s->host->key);
+    s->host->capturing = false;
+}
+
+void cuda_graph_forget(void *state)
+{
+    cuda_state *s = state;
+    cuda_host *h = s->host;
+
+    drop(s);
+    if (cuda_graphs_held(s)) (void)cudaStreamSynchronize(s->stream);
+    for (int i = 0; i < CUDA_GRAPHS; i++)
+        forget(&h->graph[i]);
+    memset(h->seen, 0, sizeof h->seen);
+    cuda_kept_free(s);
 }

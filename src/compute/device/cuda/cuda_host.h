@@ -9,7 +9,8 @@ enum {
     CUDA_STAGES = 4,            /* pieces of pinned memory that a queue's uploads go through */
     CUDA_STAGE_BYTES = 1 << 22, /* each                                                     */
     CUDA_STAGE_ALIGN = 256,
-    CUDA_GRAPHS = 8
+    CUDA_GRAPHS = 8,
+    CUDA_GRAPHS_SEEN = 256 /* keys that are known to have come before */
 };
 
 /* Pinned memory on the way to the GPU, in turn: a piece is filled by several uploads, and filled
@@ -28,10 +29,15 @@ typedef struct cuda_block {
     size_t bytes;
 } cuda_block;
 
+typedef struct cuda_key {
+    unsigned char *at; /* a copy */
+    size_t bytes;
+    uint64_t hash; /* not 0 */
+} cuda_key;
+
 typedef struct cuda_graph {
     cudaGraphExec_t exec;
-    unsigned char *key; /* NULL: free place */
-    size_t bytes;
+    cuda_key key;  /* at NULL: free place  */
     uint64_t used; /* the higher the later */
 } cuda_graph;
 
@@ -39,7 +45,7 @@ typedef struct cuda_host {
     cuda_block *block; /* [blocks] */
     int64_t blocks, cap_blocks;
     int64_t bytes, peak_bytes;
-    void **kept; /* [kepts]: freed when the device closes, since a graph may use them */
+    cuda_block *kept; /* [kepts]: not in use, but a graph may use them; part of `bytes` */
     int64_t kepts, cap_kepts;
 
     cudaStream_t copies; /* of uploads ahead */
@@ -55,11 +61,13 @@ typedef struct cuda_host {
     size_t later_bytes[CRM_LATER_SLOTS]; /* on their way; 0: ticket is not open */
 
     cuda_graph graph[CUDA_GRAPHS];
+    uint64_t seen[CUDA_GRAPHS_SEEN]; /* hashes of keys that came last, in turn; 0: none */
+    int next_seen;
     uint64_t graph_clock;
     enum { CUDA_GRAPHS_UNKNOWN, CUDA_GRAPHS_WORK, CUDA_GRAPHS_FAIL } graphs;
+    bool at_first_sight; /* keys are captured when they come for the first time */
     bool capturing;
-    unsigned char *key; /* of the capture that goes on */
-    size_t key_bytes;
+    cuda_key key; /* of the capture that goes on */
     int64_t captured, updates, replays;
 
     void *nvml;          /* NVML's name of the GPU, NULL: not known */
@@ -86,6 +94,10 @@ void cuda_buf_free(void *state, void *buf);
 CRM_CHECKED cuda_zero(void *state, void *buf, size_t bytes);
 CRM_CHECKED cuda_download(void *state, const void *src, void *host, size_t bytes);
 CRM_CHECKED cuda_sync(void *state);
+/* Locked host memory (cudaFreeHost), which copies beside the computation need. */
+CRM_CHECKED cuda_pinned(size_t bytes, unsigned char **out);
+/* Gives back what was kept for graphs, when there are none; waits for the queues. */
+void cuda_kept_free(cuda_state *s);
 
 /* cuda_stage.c */
 CRM_CHECKED cuda_upload(void *state, void *dst, const void *host, size_t bytes);
@@ -95,13 +107,15 @@ CRM_CHECKED cuda_ahead_end(void *state, int slot);
 CRM_CHECKED cuda_ahead_use(void *state, int slot);
 CRM_CHECKED cuda_ahead_done(void *state, int slot);
 CRM_CHECKED cuda_later_download(void *state, int ticket, const void *src, size_t bytes);
+CRM_CHECKED cuda_later_ready(void *state, int ticket, bool *ready);
 CRM_CHECKED cuda_later_get(void *state, int ticket, void *host, size_t bytes);
 
 /* cuda_graph.c */
-CRM_CHECKED cuda_graph_begin(void *state, const void *key, size_t bytes, bool *known);
-CRM_CHECKED cuda_graph_end(void *state);
-void cuda_graph_drop(void *state);
-void cuda_graphs_free(cuda_state *s);
+CRM_CHECKED cuda_graph_begin(void *state, const void *key, size_t bytes, bool *known,
+                             bool *capturing);
+CRM_CHECKED cuda_graph_end(void *state, bool made, bool *again);
+/* Also what is being captured. */
+void cuda_graph_forget(void *state);
 /* A graph that is kept may use memory of now. */
 bool cuda_graphs_held(const cuda_state *s);
 

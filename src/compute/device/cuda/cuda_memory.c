@@ -48,15 +48,25 @@ crm_status cuda_buf_new(void *state, size_t bytes, void **out)
     return CRM_OK;
 }
 
-/* Kept until the device closes. */
-static crm_status keep(cuda_host *h, void *p)
+/* Until graphs are forgotten. */
+static crm_status keep(cuda_host *h, cuda_block b)
 {
     void *items = h->kept;
 
     CRM_TRY(cuda_grow(&items, h->kepts, &h->cap_kepts, sizeof *h->kept));
     h->kept = items;
-    h->kept[h->kepts++] = p;
+    h->kept[h->kepts++] = b;
     return CRM_OK;
+}
+
+void cuda_kept_free(cuda_state *s)
+{
+    cuda_host *h = s->host;
+
+    for (; h->kepts > 0; h->kepts--) {
+        count(h, -(int64_t)h->kept[h->kepts - 1].bytes);
+        (void)cudaFree(h->kept[h->kepts - 1].at);
+    }
 }
 
 /* cudaFree waits for the queues, which a capture forbids. */
@@ -70,7 +80,7 @@ void cuda_buf_free(void *state, void *buf)
         i--;
     if (i == 0) return;
     if (cuda_capturing(s)) {
-        if (keep(h, buf))
+        if (keep(h, h->block[i - 1]))
             cuda_say(CRM_LOG_WARN, "a buffer freed during a capture is not given back");
     } else {
         count(h, -(int64_t)h->block[i - 1].bytes);
@@ -93,7 +103,8 @@ static size_t scratch_bytes(size_t old, size_t wanted)
 /* A graph of now or of earlier may use the old block. */
 static crm_status scratch_drop(cuda_state *s, void *old, size_t bytes)
 {
-    if (cuda_capturing(s) || cuda_graphs_held(s)) return keep(s->host, old);
+    if (cuda_capturing(s) || cuda_graphs_held(s))
+        return keep(s->host, (cuda_block){.at = old, .bytes = bytes});
     count(s->host, -(int64_t)bytes);
     return cuda_check(cudaFree(old), "cudaFree");
 }
@@ -149,6 +160,22 @@ crm_status cuda_sync(void *state)
     return CRM_OK;
 }
 
+/* ---- locked host memory ---- */
+
+crm_status cuda_pinned(size_t bytes, unsigned char **out)
+{
+    void *p = NULL;
+    cudaError_t e = cudaHostAlloc(&p, bytes, cudaHostAllocDefault);
+
+    *out = p;
+    if (e != cudaErrorMemoryAllocation) return cuda_check(e, "cudaHostAlloc");
+    (void)cudaGetLastError();
+    CRM_FAIL(CRM_ERR_NOMEM,
+             "out of locked host memory: %.1f MiB wanted for copies to the GPU; give the job more "
+             "memory, start fewer ranks on this node, or raise its limit of locked memory",
+             (double)bytes / 0x1p20);
+}
+
 /* ---- life ---- */
 
 static crm_status event_new(cudaEvent_t *e)
@@ -159,7 +186,6 @@ static crm_status event_new(cudaEvent_t *e)
 crm_status cuda_host_new(cuda_state *s)
 {
     cuda_host *h;
-    void *pinned;
 
     CRM_NEW(h, 1);
     s->host = h;
@@ -175,9 +201,7 @@ crm_status cuda_host_new(cuda_state *s)
     for (int q = 0; q < 2; q++)
         for (int i = 0; i < CUDA_STAGES; i++)
             CRM_TRY(event_new(&h->stage[q].done[i]));
-    CUDA_TRY(cudaHostAlloc(&pinned, CRM_LATER_SLOTS * CRM_LATER_MAX, cudaHostAllocDefault));
-    h->later = pinned;
-    return CRM_OK;
+    return cuda_pinned(CRM_LATER_SLOTS * CRM_LATER_MAX, &h->later);
 }
 
 static void free_events(cuda_host *h)
@@ -200,8 +224,6 @@ static void free_memory(cuda_state *s)
         if (s->scratch[use].at) (void)cudaFree(s->scratch[use].at);
     for (int64_t i = 0; i < h->blocks; i++)
         (void)cudaFree(h->block[i].at);
-    for (int64_t i = 0; i < h->kepts; i++)
-        (void)cudaFree(h->kept[i]);
     if (h->later) (void)cudaFreeHost(h->later);
     crm_mem_free(h->block);
     crm_mem_free(h->kept);
@@ -212,10 +234,9 @@ void cuda_host_free(cuda_state *s)
     cuda_host *h = s->host;
 
     if (!h) return;
-    cuda_graph_drop(s);
+    cuda_graph_forget(s);
     if (h->copies) (void)cudaStreamSynchronize(h->copies);
     if (s->stream) (void)cudaStreamSynchronize(s->stream);
-    cuda_graphs_free(s);
     free_events(h);
     free_memory(s);
     if (h->copies) (void)cudaStreamDestroy(h->copies);

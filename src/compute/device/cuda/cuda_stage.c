@@ -19,12 +19,7 @@ static crm_status next_piece(cuda_stage *g, cudaStream_t stream)
 
 static crm_status stage_memory(cuda_stage *g)
 {
-    void *p;
-
-    if (g->at) return CRM_OK;
-    CUDA_TRY(cudaHostAlloc(&p, (size_t)CUDA_STAGES * CUDA_STAGE_BYTES, cudaHostAllocDefault));
-    g->at = p;
-    return CRM_OK;
+    return g->at ? CRM_OK : cuda_pinned((size_t)CUDA_STAGES * CUDA_STAGE_BYTES, &g->at);
 }
 
 static crm_status stage_copy(cuda_stage *g, cudaStream_t stream, unsigned char *dst,
@@ -131,6 +126,17 @@ crm_status cuda_later_download(void *state, int ticket, const void *src, size_t 
                              cudaMemcpyDeviceToHost, s->stream));
     CUDA_TRY(cudaEventRecord(h->later_done[ticket], s->stream));
     h->later_bytes[ticket] = bytes;
+    return CRM_OK;
+}
+
+crm_status cuda_later_ready(void *state, int ticket, bool *ready)
+{
+    const cuda_state *s = state;
+    cudaError_t e = cudaEventQuery(s->host->later_done[ticket]);
+
+    *ready = e != cudaErrorNotReady;
+    if (*ready) return cuda_check(e, "cudaEventQuery");
+    (void)cudaGetLastError();
     return CRM_OK;
 }
 
