@@ -31,6 +31,12 @@ typedef struct crm_dsum_cfg {
  * (crm_device_set_shared).  d may be NULL, or without a GPU, on any rank.  Collective. */
 CRM_CHECKED crm_dsum_find_shared(crm_comm *comm, crm_device *d);
 
+/** How sums between the ranks of comm would travel with this value of gpu.transport, and why: "nccl:
+ * each of 4 ranks has a GPU of its own".  Collective. */
+enum { CRM_DSUM_WHY_MAX = 384 };
+CRM_CHECKED crm_dsum_explain(crm_comm *comm, crm_device *d, int transport,
+                             char out[CRM_DSUM_WHY_MAX]);
+
 /** comm and d are borrowed.  CRM_ERR_CONFIG when NCCL is asked for and cannot be had (two ranks on
  * one GPU, no library), with what to do.  Collective. */
 CRM_CHECKED crm_dsum_new(crm_comm *comm, crm_device *d, const crm_dsum_cfg *cfg, crm_dsum **out);

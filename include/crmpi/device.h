@@ -317,8 +317,11 @@ void crm_device_set_shared(crm_device *d, int ranks);
 int crm_device_sharers(const crm_device *d);
 /** More than one rank has the GPU of this device. */
 bool crm_device_shared(const crm_device *d);
+/** A GPU is to be expected: the module is there, or this node has an NVIDIA driver. */
+bool crm_device_expected(void);
 /** What was found of CUDA, a line each ("driver     580.159 (CUDA 13.0)"), also when it cannot be
- * used; out is the caller's (crm_mem_free). */
+ * used; but with device: cpu each GPU is opened, to say whether it works.  out is the caller's
+ * (crm_mem_free). */
 CRM_CHECKED crm_device_found(const crm_device_cfg *cfg, char **out);
 
 /** What a device has used so far; negative: not known. */

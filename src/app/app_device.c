@@ -12,9 +12,9 @@ enum { NAME_MAX = 64, HOST_MAX = 64, TEXT_MAX = 512 };
 /* What one rank has, for the others to see. */
 typedef struct owned {
     char name[NAME_MAX], host[HOST_MAX];
-    char arithmetic[TEXT_MAX]; /* crm_device_arithmetic                         */
-    char instead[TEXT_MAX];    /* why it has no GPU; empty: it has, or wants none */
-    int64_t rank, gpu, sharers;
+    char arithmetic[TEXT_MAX];            /* crm_device_arithmetic                         */
+    char instead[TEXT_MAX];               /* why it has no GPU; empty: it has, or wants none */
+    int64_t rank, gpu, sharers, expected; /* expected: crm_device_expected */
     crm_device_usage usage;
 } owned;
 
@@ -29,6 +29,7 @@ static owned mine(const app *a)
     o.sharers = crm_device_sharers(a->device);
     snprintf(o.arithmetic, sizeof o.arithmetic, "%s", crm_device_arithmetic(a->device));
     snprintf(o.instead, sizeof o.instead, "%s", crm_device_instead(a->device));
+    o.expected = o.instead[0] && crm_device_expected();
     if (crm_device_use(a->device, &o.usage)) {
         o.usage = (crm_device_usage){.energy = -1};
         crm_err_clear();
@@ -61,7 +62,8 @@ static void tell(const app *a, const owned *without, const owned *with, const ow
                      (long long)without->rank, without->host, without->instead,
                      (long long)with->rank, with->host);
     else if (without && without->instead[0])
-        crm_log_line(CRM_LOG_INFO, "device", "runs on the CPU: %s", without->instead);
+        crm_log_line(without->expected ? CRM_LOG_INFO : CRM_LOG_DEBUG, "device",
+                     "runs on the CPU: %s", without->instead);
     else if (other)
         crm_log_line(CRM_LOG_WARN, a->args.command,
                      "rank %lld on node %s computes with %s, rank %lld on node %s with %s: results "
@@ -127,6 +129,9 @@ static crm_status note_gpu(crm_record *run, int rank, const owned *o)
     CRM_TRY(crm_record_note_i64(run, path, o->sharers));
     snprintf(path, sizeof path, "devices.%d.peak_bytes", rank);
     CRM_TRY(crm_record_note_i64(run, path, o->usage.peak_bytes));
+    snprintf(path, sizeof path, "devices.%d.gpu_used_bytes", rank);
+    if (o->usage.total_bytes > 0)
+        CRM_TRY(crm_record_note_i64(run, path, o->usage.total_bytes - o->usage.free_bytes));
     snprintf(path, sizeof path, "devices.%d.graphs", rank);
     CRM_TRY(crm_record_note_i64(run, path, o->usage.graphs));
     snprintf(path, sizeof path, "devices.%d.graph_updates", rank);

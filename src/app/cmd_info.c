@@ -5,11 +5,12 @@
 #include "app_impl.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/comm_device.h"
 #include "crmpi/device.h"
 #include "crmpi/store.h"
 
 typedef struct place {
-    char host[64];
+    char host[64], device[64]; /* device: "" for the CPU */
     int64_t cores, memory, node_ranks;
 } place;
 
@@ -18,6 +19,7 @@ static place here(const app *a)
     place p = {.cores = sysconf(_SC_NPROCESSORS_ONLN), .node_ranks = crm_comm_node_size(a->world)};
 
     crm_comm_host(p.host, sizeof p.host);
+    if (a->device) snprintf(p.device, sizeof p.device, "%s", crm_device_name(a->device));
     p.memory = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
     return p;
 }
@@ -63,6 +65,15 @@ static void print_gpu(const app *a)
     }
 }
 
+/* What each rank has opened. */
+static void print_devices(const app *a, const place *all, const char *transport)
+{
+    for (int r = 0; r < crm_comm_size(a->world); r++)
+        if (all[r].device[0])
+            printf("rank %-5d computes on %s of node %s\n", r, all[r].device, all[r].host);
+    printf("transport  %s\n", transport);
+}
+
 static void print_ranks(const app *a, const place *all)
 {
     int size = crm_comm_size(a->world);
@@ -95,22 +106,49 @@ static void print_advice(void)
     crm_err_clear();
 }
 
-crm_status cmd_info(app *a)
+/* A GPU is opened when it is asked for, or may be there; device: auto goes on without. */
+static crm_status open_device(app *a)
 {
+    int64_t wanted =
+        a->gpu.kind == CRM_DEVICE_CUDA || (a->gpu.kind == CRM_DEVICE_AUTO && crm_device_expected());
+
+    CRM_TRY(crm_comm_max_i64(a->world, &wanted, 1));
+    return wanted ? app_device_open(a) : CRM_OK;
+}
+
+static void print_all(app *a, const place *all, const char *transport)
+{
+    print_build();
+    print_cpu();
+    print_gpu(a);
+    print_ranks(a, all);
+    print_devices(a, all, transport);
+    print_advice();
+}
+
+static crm_status print_info(app *a)
+{
+    char transport[CRM_DSUM_WHY_MAX];
     place mine = here(a);
     void *all;
     size_t total;
 
-    if (a->gpu.kind != CRM_DEVICE_AUTO) CRM_TRY(app_device_open(a)); /* is it to be had? */
+    CRM_TRY(crm_dsum_explain(a->world, a->device, a->gpu.transport, transport));
     CRM_TRY(crm_comm_gather(a->world, 0, &mine, sizeof mine, &all, &total, NULL));
-    if (app_is_root(a)) {
-        print_build();
-        print_cpu();
-        print_gpu(a);
-        if (a->device) printf("rank 0     computes on %s\n", crm_device_name(a->device));
-        print_ranks(a, all);
-        print_advice();
-    }
+    if (app_is_root(a)) print_all(a, all, transport);
     crm_mem_free(all);
+    return CRM_OK;
+}
+
+/* What there is, also when it is not what device: asks for; that is the error then. */
+crm_status cmd_info(app *a)
+{
+    crm_status st = open_device(a);
+    char why[CRM_ERR_TEXT_MAX];
+
+    snprintf(why, sizeof why, "%s", crm_err_text());
+    crm_err_clear();
+    CRM_TRY(print_info(a));
+    if (st) CRM_FAIL(st, "%s", why);
     return CRM_OK;
 }

@@ -226,6 +226,11 @@ static void is_told_who_shares(void)
     crm_device_free(&d);
 }
 
+static bool has_driver(void)
+{
+    return access("/dev/nvidiactl", F_OK) == 0 || system("ldconfig -p | grep -q libcuda.so.1") == 0;
+}
+
 static void what_was_found(void)
 {
     crm_device_cfg cfg = defaults();
@@ -235,8 +240,23 @@ static void what_was_found(void)
     T_OK(crm_device_found(&cfg, &text));
     T_CHECK(text && strstr(text, "CUDA       none: the module crmpi_cuda.so"));
     crm_mem_free(text);
+    if (crm_device_expected()) T_CHECK(has_driver());
     setenv("CRM_CUDA_PLUGIN", beside("fake_plugin.so"), 1);
+    T_CHECK(crm_device_expected());
+    setenv("FAKE_COUNT", "2", 1);
     T_OK(crm_device_found(&cfg, &text));
+    T_CHECK(text && strstr(text, "usable     GPU 0: ") && strstr(text, "usable     GPU 1: ") &&
+            !strstr(text, "GPU 2"));
+    crm_mem_free(text);
+    setenv("FAKE_COUNT", "0", 1);
+    T_OK(crm_device_found(&cfg, &text));
+    T_CHECK(text && strstr(text, "usable     none: no GPU was found"));
+    crm_mem_free(text);
+    unsetenv("FAKE_COUNT");
+    cfg.kind = CRM_DEVICE_CPU;
+    T_OK(crm_device_found(&cfg, &text));
+    T_CHECK(text && !strstr(text, "usable"));
+    T_CHECK(crm_err_text()[0] == '\0');
     T_CHECK(text && strstr(text, "CUDA       fake 1.0, /") && strstr(text, "this one is fake\n"));
     crm_mem_free(text);
 }

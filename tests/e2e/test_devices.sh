@@ -38,6 +38,7 @@ check "run.json has no device of theirs" holds classical '"devices" not in j and
 check "classical models need no GPU" classical no_gpu classical0
 check "their results are the same" cmp classical/summary.json classical0/summary.json
 on_gpu alone crossval base.yaml --set device=cuda --out gpu >/dev/null 2>err || not_ok "crossval on the GPU" "$(cat err)"
+check "its memory is told" holds gpu '{"peak_bytes", "gpu_used_bytes"} <= set(j["devices"]["0"])'
 check "a net opens it" holds gpu '"energy_joules" in j["devices"]["0"] and j["device"].startswith("cuda:0")'
 
 # ---- --profile ----
@@ -67,6 +68,48 @@ check "predict on the GPU" predict with 1
 check "a device that predict was given is meant" refused
 check "a classical model needs none" predict classical 0 --model logistic --set device=cuda
 check "predictions have all rows" test "$(wc -l <without.csv) $(wc -l <with.csv)" = "61 61"
+
+# ---- what is said without a GPU ----
+# quiet PROGRAM ARGS: not a word of the GPU that nobody expects; the reason at level debug
+quiet() {
+  rm -rf quiet
+  "$1" crossval base.yaml --set eval.models=hybrid --out quiet >/dev/null 2>err && ! grep -q 'runs on the CPU' err &&
+    rm -rf quiet && "$1" crossval base.yaml --set eval.models=hybrid --set log.level=debug --out quiet >/dev/null 2>err &&
+    grep -q 'runs on the CPU: the module crmpi_cuda.so is neither' err
+}
+mkdir lone
+cp "$CRMPI" lone/
+if [ -e /dev/nvidiactl ] || ldconfig -p 2>/dev/null | grep -q 'libcuda\.so\.1'; then
+  skip "a program without the module" "this machine has a driver"
+else
+  check "a program without the module" quiet lone/crmpi
+fi
+
+# ---- info ----
+# info DEVICES RANKS ARGS: exit code of info, its lines in out
+info() {
+  local devices=$1 n=$2
+  shift 2
+  CUSIM_DEVICES=$devices CRM_CUDA_PLUGIN=$shim exits "$n" info "$@" >out 2>err
+}
+says() { grep -Eq -- "$1" out; }
+check "info" info 2 2
+check "each GPU is usable" bash -c 'grep -q "^usable     GPU 0: yes" out && grep -q "^usable     GPU 1: yes" out'
+check "what each rank computes on" says '^rank 1     computes on cuda:1 .* of node '
+if [ -e "$(dirname "$shim")/libcusim_nccl.so" ]; then
+  check "transport" says '^transport  nccl: each of 2 ranks has a GPU of its own'
+else
+  check "transport" says '^transport  mpi: rank 0 .* has no NCCL: '
+fi
+check "info with the transport of the options" info 2 2 --set gpu.transport=mpi
+check "which is told" says '^transport  mpi: gpu.transport is mpi'
+CUSIM_CAPABILITY=70 info 2 1 --set device=cuda
+check "info of a GPU that does not do ends with code 5" test $? = 5
+check "and says why, with all the rest" bash -c 'grep -q "^usable     none: .*compute capability 7.0" out && grep -q "^transport  none: one rank" out'
+check "info on the CPU" info 1 2 --set device=cpu
+check "opens nothing" bash -c '! grep -Eq "^usable|computes on" out && grep -q "^transport  mpi: ranks compute on the CPU" out'
+check "info of 2 ranks on one GPU" info 1 2
+check "they take MPI" says '^transport  mpi: (2 ranks of node .* share one GPU|rank 0 .* has no NCCL)'
 
 # ---- units of several devices ----
 # goes_on RUN UNIT COMMAND...: as if ended before this unit and the summary, then run again

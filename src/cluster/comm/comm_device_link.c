@@ -63,25 +63,32 @@ crm_status crm_dsum_find_shared(crm_comm *comm, crm_device *d)
     return CRM_OK;
 }
 
+/* Why NCCL does not work between these ranks; "": it does. */
+static void find_hindrance(const gpu_name *all, int size, char why[CRM_DSUM_WHY_MAX])
+{
+    why[0] = '\0';
+    for (int q = 0; q < size && !why[0]; q++) {
+        int n = sharers(all, size, q);
+        if (all[q].missing[0])
+            snprintf(why, CRM_DSUM_WHY_MAX, "rank %d (%s on node %s) has no NCCL: %s", q,
+                     all[q].name, all[q].host, all[q].missing);
+        else if (n > 1)
+            snprintf(why, CRM_DSUM_WHY_MAX,
+                     "%d ranks of node %s share one GPU: NCCL needs a GPU for each", n,
+                     all[q].host);
+    }
+}
+
 /* *possible: NCCL would work.  Equal on all ranks, with the message when it is asked for. */
 static crm_status judge(const crm_dsum *t, const gpu_name *all, bool *possible)
 {
-    bool must = t->cfg.transport == CRM_TRANSPORT_NCCL;
+    char why[CRM_DSUM_WHY_MAX];
 
-    *possible = true;
-    for (int q = 0; q < t->comm->size && *possible; q++) {
-        int n = sharers(all, t->comm->size, q);
-        bool offered = all[q].missing[0] == '\0';
-        *possible = offered && n == 1;
-        CRM_CHECK(!must || offered, CRM_ERR_CONFIG,
-                  "gpu.transport=nccl, but rank %d (%s on node %s) has no NCCL: %s; set "
-                  "gpu.transport=mpi or auto",
-                  q, all[q].name, all[q].host, all[q].missing);
-        CRM_CHECK(!must || n == 1, CRM_ERR_CONFIG,
-                  "%d ranks of node %s share one GPU: NCCL needs a GPU for each; start one rank a "
-                  "GPU or set gpu.transport=mpi",
-                  n, all[q].host);
-    }
+    find_hindrance(all, t->comm->size, why);
+    *possible = why[0] == '\0';
+    CRM_CHECK(*possible || t->cfg.transport != CRM_TRANSPORT_NCCL, CRM_ERR_CONFIG,
+              "gpu.transport=nccl, but %s; start one rank a GPU, or set gpu.transport=mpi or auto",
+              why);
     return CRM_OK;
 }
 
@@ -94,6 +101,42 @@ static crm_status can_link(crm_dsum *t, bool *possible)
     st = judge(t, all, possible);
     crm_mem_free(all);
     return crm_comm_agree(t->comm, st);
+}
+
+static crm_status explain_link(crm_comm *c, crm_device *d, int transport,
+                               char out[CRM_DSUM_WHY_MAX])
+{
+    gpu_name *all = NULL;
+    char why[CRM_DSUM_WHY_MAX - 32];
+
+    CRM_TRY(gather_names(c, d, &all));
+    find_hindrance(all, c->size, out);
+    snprintf(why, sizeof why, "%.*s", (int)sizeof why - 1, out);
+    crm_mem_free(all);
+    if (!why[0])
+        snprintf(out, CRM_DSUM_WHY_MAX, "nccl: each of %d ranks has a GPU of its own", c->size);
+    else
+        snprintf(out, CRM_DSUM_WHY_MAX, "%s: %s",
+                 transport == CRM_TRANSPORT_NCCL ? "nccl cannot be had" : "mpi", why);
+    return CRM_OK;
+}
+
+crm_status crm_dsum_explain(crm_comm *comm, crm_device *d, int transport,
+                            char out[CRM_DSUM_WHY_MAX])
+{
+    int64_t cpus = !d || crm_device_is_host(d);
+    const char *why = NULL;
+
+    CRM_TRY(crm_comm_max_i64(comm, &cpus, 1));
+    if (comm->size == 1)
+        why = "none: one rank";
+    else if (cpus)
+        why = "mpi: ranks compute on the CPU";
+    else if (transport == CRM_TRANSPORT_MPI)
+        why = "mpi: gpu.transport is mpi";
+    if (!why) return explain_link(comm, d, transport, out);
+    snprintf(out, CRM_DSUM_WHY_MAX, "%s", why);
+    return CRM_OK;
 }
 
 /* ---- opening ---- */

@@ -182,6 +182,25 @@ static crm_status refuse(crm_status st)
     CRM_FAIL(st, "device: cuda, but %s (device: cpu and device: auto do without)", crm_err_text());
 }
 
+static bool has_driver(void)
+{
+    void *lib = NULL;
+
+    if (access("/dev/nvidiactl", F_OK) == 0) return true;
+    lib = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+    if (lib) dlclose(lib);
+    return lib != NULL;
+}
+
+bool crm_device_expected(void)
+{
+    char path[CRM_PATH_MAX];
+
+    if (module_path(path) == CRM_OK) return true;
+    crm_err_clear();
+    return named_module() || has_driver();
+}
+
 crm_status crm_device_open(const crm_device_cfg *cfg, int node_rank, int node_size,
                            crm_device **out)
 {
@@ -203,6 +222,34 @@ crm_status crm_device_open(const crm_device_cfg *cfg, int node_rank, int node_si
 
 /* ---- crmpi info ---- */
 
+/* One line for GPU i, which is opened and closed again. */
+static int say_usable(const crm_device_cfg *cfg, const crm_plugin *p, int i, char *out, size_t cap)
+{
+    opened gpu = {0};
+    crm_status st = p->open(cfg, i, &gpu.ops, &gpu.state, &gpu.words);
+    int n;
+
+    if (!st) gpu.ops->close(gpu.state);
+    n = st ? snprintf(out, cap, "usable     GPU %d: no, %s\n", i, crm_err_text())
+           : snprintf(out, cap, "usable     GPU %d: yes\n", i);
+    crm_err_clear();
+    return n;
+}
+
+static void say_all_usable(const crm_device_cfg *cfg, const crm_plugin *p, char *out, size_t cap)
+{
+    size_t at = strlen(out);
+    int n = 0;
+
+    if (count_devices(p, &n)) {
+        snprintf(out + at, cap - at, "usable     none: %s\n", crm_err_text());
+        crm_err_clear();
+        return;
+    }
+    for (int i = 0; i < n && at < cap; i++)
+        at += (size_t)say_usable(cfg, p, i, out + at, cap - at);
+}
+
 crm_status crm_device_found(const crm_device_cfg *cfg, char **out)
 {
     enum { CAP = 16384 };
@@ -219,5 +266,6 @@ crm_status crm_device_found(const crm_device_cfg *cfg, char **out)
     }
     n = (size_t)snprintf(*out, CAP, "CUDA       %s, %s\n", p->built, path);
     if (n < CAP) p->found(cfg, *out + n, CAP - n);
+    if (cfg->kind != CRM_DEVICE_CPU) say_all_usable(cfg, p, *out, CAP);
     return CRM_OK;
 }
