@@ -31,8 +31,8 @@ typedef struct crm_dsum_cfg {
  * (crm_device_set_shared).  d may be NULL, or without a GPU, on any rank.  Collective. */
 CRM_CHECKED crm_dsum_find_shared(crm_comm *comm, crm_device *d);
 
-/** How sums between the ranks of comm would travel with this value of gpu.transport, and why: "nccl:
- * each of 4 ranks has a GPU of its own".  Collective. */
+/** How sums between the ranks of comm would travel with this value of gpu.transport, and why:
+ * "nccl: each of 4 ranks has a GPU of its own".  Collective. */
 enum { CRM_DSUM_WHY_MAX = 384 };
 CRM_CHECKED crm_dsum_explain(crm_comm *comm, crm_device *d, int transport,
                              char out[CRM_DSUM_WHY_MAX]);
