@@ -5,7 +5,10 @@
     echo "1..0 # SKIP this build has no shim: the headers of a CUDA toolkit were not found"
     exit 0
 }
-for program in $OPS_PROGRAMS; do
+for program in ops step pool conv text text_embed queue; do
     ops_run "in order" "$CRM_BUILD_DIR" "$program"
+done
+for program in product rnn:module; do # all of their cases: test_ops_orders.sh
+    ops_run "in order, small" "$CRM_BUILD_DIR" "$program" CRM_TEST_SMALL=1
 done
 exit "$failed"
