@@ -1,5 +1,5 @@
 /* test_train.c - a small hybrid with every branch trained on the CUDA device, in the shim: near the
- * CPU's numbers, and the same bits from run to run, on 1, 2 and 3 ranks, with and without graphs,
+ * CPU's numbers, and the same bits from run to run, on 1 and 3 ranks, with and without graphs,
  * with rows that are sent and rows that stay.  Streams run as late as they may.
  * ranks: 1 3 timeout: 240 */
 #include "train_there.h"
