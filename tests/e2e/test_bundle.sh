@@ -23,7 +23,7 @@ check "two ranks generate customers" bare "$bundle/bin/mpirun" -n 2 crmpi synth 
   --set data.path="$TMP/s.h5" --set synth.customers=200
 check "two ranks train" bare "$bundle/bin/mpirun" -n 2 crmpi train "$bundle/configs/quickstart.yaml" \
   --set data.path="$TMP/s.h5" --set "eval.models=[hybrid]" --set train.epochs=1 --out "$TMP/r"
-foreign=$(bare LD_TRACE_LOADED_OBJECTS=1 "$bundle/bin/crmpi" | awk '$3 ~ /^\// {print $3}' | grep -v "^$bundle" |
+foreign=$(bare LD_TRACE_LOADED_OBJECTS=1 "$bundle/bin/crmpi" | sed -n 's/.* => \(\/.*\) (0x.*/\1/p' | grep -v "^$bundle" |
   grep -vE '/(ld-linux|libc|libm|libmvec|libpthread|libdl|librt|libresolv|libutil)[.-]')
 if [ -z "$foreign" ]; then ok "only glibc comes from this machine"; else not_ok "only glibc comes from this machine" "$foreign"; fi
 check "its tests of a GPU say what is here" bash -c '"$@" | tail -n 1 | grep -q " 0 failed"' _ \
