@@ -49,7 +49,7 @@ static fibre *current = &host;
 static std::vector<fibre *> &idle = *new std::vector<fibre *>;
 /* Only under ThreadSanitizer, see fibres_prepare. */
 enum { POOLS = 4 };
-static std::vector<fibre *> *pool = new std::vector<fibre *>[POOLS];
+static std::vector<fibre *> pool[POOLS];
 static int turn;
 
 fibre *host_fibre()
