@@ -104,7 +104,7 @@ static crm_hook_answer hear(void *ctx, const crm_epoch *e)
 
 static crm_status fit_on(crm_comm *comm, int threads, const char *const *sets, int n, outcome *o)
 {
-    crm_hybrid_cfg cfg;
+    crm_hybrid_cfg cfg = {.whole = false};
     crm_opt_set *set = NULL;
     crm_model_spec spec = {.name = "hybrid",
                            .estimator = &crm_hybrid_class,
