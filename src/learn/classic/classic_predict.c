@@ -1,4 +1,6 @@
 /* classic_predict.c - rows through a source in pieces, each predicted by itself. */
+#include <math.h>
+
 #include "classic_impl.h"
 
 enum { PIECE = 512 };
@@ -22,4 +24,17 @@ done:
     crm_mem_free(num);
     crm_mem_free(cat);
     return st;
+}
+
+crm_status classic_check_finite(const crm_source *in, const crm_rows_piece *p)
+{
+    const crm_schema *s = crm_source_schema(in);
+
+    for (int64_t i = 0; i < p->n * s->n_num; i++)
+        CRM_CHECK(isfinite(p->num[i]), CRM_ERR_NUMERIC,
+                  "column '%s' of row %lld is %s; this model needs numbers (feature.impute fills "
+                  "missing ones)",
+                  s->num_name[i % s->n_num], (long long)p->row[i / s->n_num],
+                  isnan(p->num[i]) ? "missing" : "infinite");
+    return CRM_OK;
 }

@@ -1,0 +1,34 @@
+/* classic_linear.h - logistic regression (room classic). */
+#ifndef CRM_CLASSIC_LINEAR_H
+#define CRM_CLASSIC_LINEAR_H
+
+#include "crmpi/estimator.h"
+#include "crmpi/opt.h"
+
+/* ---- logistic: L2-regularised logistic regression on the numeric columns ---- */
+typedef enum crm_logistic_weight {
+    CRM_LOGISTIC_NONE,
+    CRM_LOGISTIC_BALANCED, /* n / (k n_c), as in scikit-learn */
+    CRM_LOGISTIC_COUNT
+} crm_logistic_weight;
+typedef struct crm_logistic_cfg {
+    double c; /* inverse strength: 0.5 |w|^2 + c sum of losses; 0: chosen */
+    int64_t max_iter;
+    double tol;
+    int class_weight;    /* crm_logistic_weight */
+    int64_t cache_bytes; /* transformed rows are kept in memory up to this size */
+} crm_logistic_cfg;
+#define CRM_LOGISTIC_C_MIN 1e-12
+extern const crm_opt crm_logistic_opts[];
+/** Two classes: one vector of weights; more: softmax with a vector for each.  Intercepts are not
+ *  penalised.  Classes without training rows get probability 0 and take no part.  Missing numbers
+ *  must have been filled (CRM_ERR_NUMERIC otherwise); codes are not used.
+ *  c = 0: a fifth of the training rows, stratified and keyed by the seed of the fit, is held out.
+ *  Of 1e-5, 1e-4 ... 1 in this order the c with the least loss there (weighted by class as in the
+ *  fit; the smaller of equals; the search ends when the loss has risen twice running) is used for
+ *  a fit on all training rows.  c is 1 when the classes have too few rows for that.
+ *  CRM_ERR_CONFIG from make when c is neither 0 nor at least CRM_LOGISTIC_C_MIN.
+ *  Bag: "class" i32 [m] classes seen, "weight" f64 [vectors][n_num], "intercept" f64 [vectors];
+ *  "c" f64 [1] when it was chosen. */
+extern const crm_estimator_class crm_logistic_class;
+#endif
