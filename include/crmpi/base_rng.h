@@ -16,6 +16,8 @@ typedef enum crm_rng_stream {
     CRM_RNG_DROPOUT = 3, /* row = row id, element = layer << 20 | unit    */
     CRM_RNG_FOLDS = 4,   /* epoch = repeat                                */
     CRM_RNG_INNER = 5,   /* inner validation split                        */
+    CRM_RNG_EXPLAIN = 6, /* permutations of importance: epoch = which, row = feature */
+    CRM_RNG_NULL = 7,    /* labels without signal: epoch = replicate             */
     CRM_RNG_SYNTH = 16,  /* 16..63: the generator                         */
     CRM_RNG_TEST = 1000
 } crm_rng_stream;
