@@ -18,12 +18,11 @@ typedef enum crm_rng_stream {
     CRM_RNG_INNER = 5,      /* inner validation split                        */
     CRM_RNG_EXPLAIN = 6,    /* permutations of importance: epoch = which, row = feature */
     CRM_RNG_NULL = 7,       /* labels without signal: epoch = replicate             */
-    CRM_RNG_BINS = 8,       /* rows that cuts are found on: row = number in sample  */
-    CRM_RNG_NODE = 9,       /* columns tried at a node: epoch = tree, row = node    */
     CRM_RNG_COLUMNS = 8,    /* columns that a node of a tree looks at: epoch = tree, row = node */
     CRM_RNG_SAMPLE = 9,     /* rows of a tree of a forest: epoch = tree                         */
     CRM_RNG_CALIBRATE = 10, /* folds of a calibration: epoch = class */
     CRM_RNG_FEATURES = 11,  /* landmarks and frequencies of kernel features: row = number */
+    CRM_RNG_BINS = 12,      /* rows that cuts are found on: row = number in the sample */
     CRM_RNG_SYNTH = 16,     /* 16..63: the generator                         */
     CRM_RNG_TEST = 1000
 } crm_rng_stream;
