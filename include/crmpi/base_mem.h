@@ -20,6 +20,10 @@ void crm_mem_free(void *p);
 /** Bytes now held and the most ever held through crm_mem_new by this process. */
 size_t crm_mem_used(void);
 size_t crm_mem_peak(void);
+/** Begin a peak of its own (of one fit, say) beside that of the whole process, and what it came to.
+ */
+void crm_mem_mark(void);
+size_t crm_mem_marked_peak(void);
 /** Largest resident set of this process so far, bytes (0 when unknown). */
 size_t crm_mem_resident_peak(void);
 /** Memory of the machine, or of the control group of this process where that is less; bytes (0 when

@@ -111,6 +111,23 @@ const char *crm_data_row_id(const crm_data *d, int64_t row, char *out, size_t ca
 const float *crm_data_survey(const crm_data *d, const float **after, const int32_t **treated);
 void crm_data_close(crm_data **d);
 
+/** Rows put together from rows of a data set: customer i has the profile of row[i], and of other
+ * rows what is listed. */
+typedef struct crm_recombine {
+    int64_t n;
+    const int64_t *row;                          /* [n] of the base            */
+    const int64_t *monthly, *events, *documents; /* [n] rows that these blocks are taken from;
+                                                    NULL: row                   */
+    int column;           /* of the profile, numeric or categorical, that has other values: */
+    const float *num;     /* [n]; NULL: none */
+    const int32_t *cat;   /* [n] codes; NULL: none; not both */
+    int target;           /* with other labels:              */
+    const int32_t *label; /* [n], borrowed; NULL: the labels of row */
+} crm_recombine;
+/** A data set in memory of such rows, for learning and predicting as with any other; its digest and
+ *  path are the base's, it has no ids.  base must outlive it; crm_data_close frees it. */
+CRM_CHECKED crm_data_recombine(const crm_data *base, const crm_recombine *g, crm_data **out);
+
 /* ---- views and folds ---- */
 /** A list of rows; the same on every rank. */
 typedef struct crm_view {

@@ -171,6 +171,7 @@ typedef struct crm_estimator_class {
     int64_t (*embed_width)(const crm_estimator *e);
     crm_status (*embed)(crm_estimator *e, const crm_source *in, const int64_t *row, int64_t n,
                         float *out);
+    const char *reading; /* how its decisions can be read, a few words: "one weight per column" */
 } crm_estimator_class;
 struct crm_estimator {
     const crm_estimator_class *class;
@@ -203,6 +204,8 @@ CRM_CHECKED crm_pipeline_fit(crm_pipeline *p, const crm_fit *fit);
 /** proba[n][k] of rows of the view's data.  Not collective. */
 CRM_CHECKED crm_pipeline_predict(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,
                                  double *proba);
+/** Let go of the data last used: to be called before they are closed when the pipeline lives on. */
+void crm_pipeline_forget(crm_pipeline *p);
 /** As the estimator's functions of these names; CRM_ERR_CONFIG when it has none. */
 CRM_CHECKED crm_pipeline_weights(crm_pipeline *p, const crm_bag *b);
 CRM_CHECKED crm_pipeline_embed(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,

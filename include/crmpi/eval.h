@@ -11,6 +11,7 @@
 #include "crmpi/estimator.h"
 #include "crmpi/opt.h"
 #include "crmpi/record.h"
+#include "crmpi/record_null.h"
 #include "crmpi/record_summary.h"
 
 typedef enum crm_eval_split {
@@ -23,6 +24,16 @@ typedef enum crm_eval_split {
 } crm_eval_split;
 extern const char *const crm_eval_split_names[]; /* "stratified" .. "file", NULL */
 
+/** Rule that chooses the threshold of a two-class model on the training rows of a fold. */
+typedef enum crm_eval_threshold {
+    CRM_THRESHOLD_NONE,
+    CRM_THRESHOLD_F1,
+    CRM_THRESHOLD_YOUDEN,
+    CRM_THRESHOLD_COST,
+    CRM_THRESHOLD_COUNT
+} crm_eval_threshold;
+extern const char *const crm_eval_threshold_names[]; /* "none" .. "cost", NULL */
+
 typedef struct crm_eval_cfg {
     crm_opt_list models; /* the first is the reference of the comparisons */
     const char *target;  /* "": the first one */
@@ -32,6 +43,12 @@ typedef struct crm_eval_cfg {
     double test_fraction, alpha;
     int64_t group_ranks; /* ranks per unit; 0: chosen */
     bool final;          /* fit each model on all rows at the end */
+    int threshold;       /* crm_eval_threshold */
+    int64_t threshold_folds;
+    double cost_fn, cost_fp;
+    int64_t importance;               /* permutations of each feature; 0: off       */
+    int importance_metric;            /* crm_metric                                 */
+    int64_t dependence, explain_rows; /* points of a curve, 0: off; rows looked at  */
 } crm_eval_cfg;
 extern const crm_opt crm_eval_opts[];
 
@@ -57,7 +74,15 @@ typedef struct crm_eval {
     const char *init_file; /* what messages about them name; NULL: nothing */
     const char *note;      /* one more note of the summary, NULL: none */
     crm_record *record;
+    struct crm_eval_cost *cost; /* [n_models], filled on rank 0; NULL: not wanted */
 } crm_eval;
+/** What the fits of a model with a test part cost; wall times. */
+typedef struct crm_eval_cost {
+    int fits;
+    double fit_s, fit_s_min, fit_s_max; /* mean, least, most */
+    double predict_us;                  /* mean of a row     */
+    double bytes;                       /* counted memory of a rank, the most */
+} crm_eval_cost;
 
 /** Run all units that have no result yet, then aggregate.  Writes predictions.h5, models/,
  * metrics.jsonl and summary.json.  Collective over e->world; *out is on rank 0 only
@@ -77,6 +102,24 @@ typedef struct crm_eval_fit {
  *  @param[out] fit  [e->n_models], rank 0 only; the caller's
  *  @return what a fit or a file returned. */
 CRM_CHECKED crm_eval_train(const crm_eval *e, crm_eval_fit *fit);
+
+/** Null experiments: the cross-validation of the first two models on labels without signal, many
+ * times over. */
+typedef enum crm_null_labels {
+    CRM_NULL_PERMUTED, /* the labels there are, of other rows     */
+    CRM_NULL_BALANCED, /* the first two classes, as many of each  */
+    CRM_NULL_LABELS_COUNT
+} crm_null_labels;
+typedef struct crm_null_cfg {
+    int64_t replicates, rows; /* rows 0: all */
+    int labels;               /* crm_null_labels */
+    int metric;               /* crm_metric */
+} crm_null_cfg;
+extern const crm_opt crm_null_opts[]; /* calibrate.* */
+/** Run the experiments that have no result in RUN/null yet, then count on rank 0.  A rank does
+ * whole experiments by itself.  Collective over e->world.
+ *  @return CRM_ERR_CONFIG when eval.models has not two models; what a fit or a file returned. */
+CRM_CHECKED crm_eval_null(const crm_eval *e, const crm_null_cfg *cfg, crm_null *out);
 
 /** Kind of the bag in RUN/models/<name>.h5. */
 #define CRM_MODEL_KIND "crmpi-model"

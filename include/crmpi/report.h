@@ -6,6 +6,7 @@
 #define CRM_REPORT_H
 
 #include "crmpi/base_str.h"
+#include "crmpi/record_null.h"
 #include "crmpi/record_summary.h"
 
 /** Tables for a terminal, at most 100 columns wide, ASCII but for names of the data. */
@@ -16,4 +17,18 @@ void crm_report_markdown(const crm_summary *s, crm_str *out);
 /** Figure of the metrics as SVG (RUN/report.svg): a dot for each model's mean, a line for its 95 %
  *  interval. */
 void crm_report_svg(const crm_summary *s, crm_str *out);
+
+/** Null experiments (RUN/calibrate.md). */
+void crm_report_null_terminal(const crm_null *n, crm_str *out);
+void crm_report_null_markdown(const crm_null *n, crm_str *out);
+
+/** What a model costs and how it can be read (RUN/timing.md): wall times, so never reproducible. */
+typedef struct crm_report_cost {
+    const char *name, *reading;         /* reading: how its decisions can be read; NULL: not told */
+    int fits;                           /* with a test part */
+    double fit_s, fit_s_min, fit_s_max; /* mean, least, most of a fit                  */
+    double predict_us;                  /* mean, of a row                              */
+    double bytes;                       /* held by one rank at most; NaN: not known */
+} crm_report_cost;
+void crm_report_timing(const crm_report_cost *c, int n, crm_str *out);
 #endif

@@ -31,6 +31,7 @@ static crm_status bind(app *a)
     CRM_TRY(crm_opt_set_add(a->opts, crm_table_opts, &a->table));
     CRM_TRY(crm_opt_set_add(a->opts, crm_synth_opts, &a->synth));
     CRM_TRY(crm_opt_set_add(a->opts, crm_eval_opts, &a->eval));
+    CRM_TRY(crm_opt_set_add(a->opts, crm_null_opts, &a->null));
     CRM_TRY(crm_opt_set_add(a->opts, crm_record_opts, &a->record));
     CRM_TRY(crm_opt_set_add(a->opts, crm_device_opts, &a->gpu));
     return app_models_new(a);

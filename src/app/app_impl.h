@@ -41,6 +41,7 @@ typedef struct app {
     crm_table_cfg table;
     crm_synth_cfg synth;
     crm_eval_cfg eval;
+    crm_null_cfg null;
     crm_record_cfg record;
     crm_device_cfg gpu;
     crm_device *device; /* a GPU of this rank; NULL: models compute on the CPU */
@@ -146,6 +147,7 @@ crm_status cmd_import(app *a);
 crm_status cmd_describe(app *a);
 crm_status cmd_train(app *a);
 crm_status cmd_crossval(app *a);
+crm_status cmd_calibrate(app *a);
 crm_status cmd_predict(app *a);
 crm_status cmd_report(app *a);
 

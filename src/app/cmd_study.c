@@ -1,4 +1,4 @@
-/* cmd_study.c - crossval, train, report: a study in its run folder. */
+/* cmd_study.c - crossval, train, calibrate, report: a study in its run folder. */
 #include <math.h>
 #include <string.h>
 
@@ -9,6 +9,8 @@
 #include "crmpi/device.h"
 #include "crmpi/record_summary.h"
 #include "crmpi/report.h"
+
+typedef enum study_kind { CROSSVAL, TRAIN, CALIBRATE } study_kind;
 
 /* Digest of what a result depends on: command, options that matter, data. */
 static crm_status study_digest(app *a, crm_digest *out)
@@ -146,16 +148,81 @@ static crm_status write_report(app *a, crm_record *run)
     return st;
 }
 
-static crm_status crossval(app *a, const crm_eval *e)
+/* timing.md, beside the results because it is none. */
+static crm_status write_timing(app *a, const crm_eval *e)
+{
+    crm_report_cost *c = crm_mem_new((size_t)e->n_models, sizeof *c);
+    crm_str out = {0};
+    crm_status st = CRM_OK;
+
+    if (!c) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: timing.md");
+    for (int i = 0; c && i < e->n_models; i++)
+        c[i] = (crm_report_cost){.name = e->spec[i]->name,
+                                 .reading = e->spec[i]->estimator->reading,
+                                 .fits = e->cost[i].fits,
+                                 .fit_s = e->cost[i].fit_s,
+                                 .fit_s_min = e->cost[i].fit_s_min,
+                                 .fit_s_max = e->cost[i].fit_s_max,
+                                 .predict_us = e->cost[i].predict_us,
+                                 .bytes = e->cost[i].bytes};
+    if (c && app_is_root(a)) crm_report_timing(c, e->n_models, &out);
+    if (out.failed) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: timing.md");
+    st = crm_comm_agree(a->world, st);
+    if (!st) st = crm_record_write(e->record, "timing.md", out.text, out.len);
+    crm_str_free(&out);
+    crm_mem_free(c);
+    return st;
+}
+
+static crm_status crossval(app *a, crm_eval *e)
 {
     crm_summary *summary = NULL;
-    crm_status st = crm_eval_crossval(e, &summary);
+    crm_status st = CRM_OK;
 
+    e->cost = crm_mem_new((size_t)e->n_models, sizeof *e->cost);
+    if (!e->cost) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: crossval");
+    st = crm_comm_agree(a->world, st);
+    if (!st) st = crm_eval_crossval(e, &summary);
     if (!st) st = write_report(a, e->record);
+    if (!st) st = write_timing(a, e);
     if (!st)
         st = crm_comm_agree(a->world, app_is_root(a) ? note_summary(summary, e->record) : CRM_OK);
     crm_summary_free(&summary);
+    crm_mem_free(e->cost);
+    e->cost = NULL;
     return st;
+}
+
+static crm_status write_null(const app *a, const crm_eval *e, const crm_null *n)
+{
+    crm_str markdown = {0}, terminal = {0};
+    char *json = NULL;
+    size_t len = 0;
+    crm_status st = CRM_OK;
+
+    if (app_is_root(a)) {
+        st = crm_null_write(n, &json, &len);
+        crm_report_null_markdown(n, &markdown);
+        crm_report_null_terminal(n, &terminal);
+        if (!st && (markdown.failed || terminal.failed))
+            CRM_SET(st, CRM_ERR_NOMEM, "out of memory: calibrate.md");
+    }
+    st = crm_comm_agree(a->world, st);
+    if (!st) st = crm_record_write(e->record, "calibrate.json", json, len);
+    if (!st) st = crm_record_write(e->record, "calibrate.md", markdown.text, markdown.len);
+    if (!st && app_is_root(a)) fputs(terminal.text, stdout);
+    crm_str_free(&markdown);
+    crm_str_free(&terminal);
+    crm_mem_free(json);
+    return st;
+}
+
+static crm_status calibrate(app *a, const crm_eval *e)
+{
+    crm_null n;
+
+    CRM_TRY(crm_eval_null(e, &a->null, &n));
+    return write_null(a, e, &n);
 }
 
 /* "hybrid: runs/a/models/hybrid.h5, 40 epochs, train loss 0.2312, 1.4 s" */
@@ -254,7 +321,7 @@ static crm_status open_device(app *a, const models *m)
 }
 
 /* The study itself, in an open run folder. */
-static crm_status work(app *a, const crm_data *d, crm_record *run, const models *m, bool fit_only)
+static crm_status work(app *a, const crm_data *d, crm_record *run, const models *m, study_kind kind)
 {
     crm_eval e = {.world = a->world,
                   .pool = a->pool,
@@ -275,7 +342,7 @@ static crm_status work(app *a, const crm_data *d, crm_record *run, const models 
         e.note = "train.reduce is fast: results depend on the number of ranks and threads.";
         crm_log_line(CRM_LOG_WARN, a->args.command, "%s", e.note);
     }
-    st = fit_only ? train(a, &e) : crossval(a, &e);
+    st = kind == TRAIN ? train(a, &e) : kind == CALIBRATE ? calibrate(a, &e) : crossval(a, &e);
     if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? note_origin(a, d, run) : CRM_OK);
     if (!st) st = app_device_note(a, run);
     if (!st) st = crm_comm_agree(a->world, app_profile(a, run, crm_clock_now() - start));
@@ -313,8 +380,8 @@ static crm_status holds_models(const app *a, crm_record *run, const models *m, b
 static crm_status is_complete(const app *a, crm_record *run, crm_record_state state,
                               const models *m, bool *complete)
 {
-    static const char *const files[] = {"report.md", "report.svg", "run.json", "predictions.h5",
-                                        NULL};
+    static const char *const files[] = {"report.md", "report.svg",     "timing.md",
+                                        "run.json",  "predictions.h5", NULL};
 
     *complete = false;
     if (state != CRM_RECORD_FINISHED) return CRM_OK;
@@ -324,7 +391,7 @@ static crm_status is_complete(const app *a, crm_record *run, crm_record_state st
 
 /* The folder is locked before the data set beside it is made. */
 static crm_status in_run(app *a, crm_record *run, crm_record_state state, const models *m,
-                         bool fit_only)
+                         study_kind kind)
 {
     crm_data *d = NULL;
     bool complete;
@@ -333,12 +400,12 @@ static crm_status in_run(app *a, crm_record *run, crm_record_state state, const 
     CRM_TRY(is_complete(a, run, state, m, &complete));
     if (complete) return finished(a, run);
     st = app_open_data(a, &d);
-    if (!st) st = work(a, d, run, m, fit_only);
+    if (!st) st = work(a, d, run, m, kind);
     crm_data_close(&d);
     return st;
 }
 
-static crm_status study(app *a, bool fit_only)
+static crm_status study(app *a, study_kind kind)
 {
     crm_record_state state = CRM_RECORD_NEW;
     crm_record *run = NULL;
@@ -350,7 +417,7 @@ static crm_status study(app *a, bool fit_only)
     if (!st) st = read_init(a, &m);
     if (!st) st = open_device(a, &m);
     if (!st) st = open_run(a, &state, &run);
-    if (!st) st = in_run(a, run, state, &m, fit_only);
+    if (!st) st = in_run(a, run, state, &m, kind);
     if (!st && app_is_root(a)) printf("run folder: %s\n", crm_record_dir(run));
     crm_record_close(&run, st != CRM_OK);
     crm_mem_free(m.spec);
@@ -359,12 +426,17 @@ static crm_status study(app *a, bool fit_only)
 
 crm_status cmd_crossval(app *a)
 {
-    return study(a, false);
+    return study(a, CROSSVAL);
 }
 
 crm_status cmd_train(app *a)
 {
-    return study(a, true);
+    return study(a, TRAIN);
+}
+
+crm_status cmd_calibrate(app *a)
+{
+    return study(a, CALIBRATE);
 }
 
 static crm_status write_beside(const char *dir, const char *name, const crm_str *text)

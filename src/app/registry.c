@@ -12,6 +12,8 @@ const app_command app_commands[] = {
     {"train", "CONFIG.yaml", "fit each model of eval.models on all rows", true, cmd_train},
     {"crossval", "CONFIG.yaml", "compare models on the same folds with paired tests", true,
      cmd_crossval},
+    {"calibrate", "CONFIG.yaml", "how often each test rejects where there is nothing to find", true,
+     cmd_calibrate},
     {"predict", "RUN", "probabilities and classes of the rows of data.path, as CSV", false,
      cmd_predict},
     {"report", "RUN", "write report.md of a run again and print its tables", false, cmd_report},

@@ -287,6 +287,66 @@ static void columns_grow(void)
     crm_columns_free(&copy);
 }
 
+/* The flat view of rows put together is, block by block, that of the rows they were taken from. */
+static void same_as(const crm_data *base, const crm_data *d, const crm_recombine *g)
+{
+    enum { N = 4 };
+    const int64_t here[N] = {0, 1, 2, 3}, *from[4] = {g->row, g->monthly, g->events, g->documents};
+    static float num[N * N_COLUMNS], want[4][N * N_COLUMNS];
+    int32_t cat[N], cat_want[N];
+    crm_flat *f[2] = {NULL};
+
+    T_OK(crm_flat_new(base, CRM_FLAT_ALL, &f[0]));
+    T_OK(crm_flat_new(d, CRM_FLAT_ALL, &f[1]));
+    if (f[0] && f[1]) {
+        for (int b = 3; b >= 0; b--)
+            crm_flat_fill(f[0], &(crm_block){N, from[b] ? from[b] : g->row, want[b], cat_want});
+        crm_flat_fill(f[1], &(crm_block){N, here, num, cat});
+        for (int i = 0; i < N * N_COLUMNS; i++) {
+            int c = i % N_COLUMNS, b = c < 2 ? 0 : c < 9 ? 1 : c < 16 ? 2 : 3;
+            float w = b == 0 && g->num && c == g->column ? g->num[i / N_COLUMNS] : want[b][i];
+            if (memcmp(&num[i], &w, sizeof w) != 0) t_fail(__FILE__, __LINE__, COLUMNS[c].name);
+        }
+        for (int i = 0; i < N; i++)
+            T_EQ_I(cat[i], g->cat ? g->cat[i] : cat_want[i]);
+    }
+    crm_flat_free(&f[0]);
+    crm_flat_free(&f[1]);
+}
+
+static void gathered(void)
+{
+    const int64_t row[4] = {2, 0, 0, 1}, months[4] = {0, 0, 2, 1}, events[4] = {0, 2, 1, 0},
+                  documents[4] = {1, 2, 0, 0};
+    const int32_t label[4] = {1, 0, 1, -1}, codes[4] = {-1, 0, 1, 1};
+    const float other[4] = {7, NAN, -1, 0};
+    crm_recombine g[3] = {{.n = 4, .row = row},
+                          {.n = 4,
+                           .row = row,
+                           .monthly = months,
+                           .events = events,
+                           .documents = documents,
+                           .column = 1,
+                           .num = other,
+                           .label = label},
+                          {.n = 4, .row = row, .column = 0, .cat = codes, .events = events}};
+    crm_data *base = open_sample(), *d = NULL;
+
+    for (int i = 0; base && i < 3; i++) {
+        T_OK(crm_data_recombine(base, &g[i], &d));
+        if (!d) continue;
+        T_EQ_I(crm_data_rows(d), 4);
+        T_CHECK(crm_digest_equal(crm_data_digest(d), crm_data_digest(base)));
+        same_as(base, d, &g[i]);
+        for (int r = 0; r < 4; r++) {
+            T_EQ_I(crm_data_target(d, 0)->label[r], g[i].label ? label[r] : LABEL[row[r]]);
+            T_CHECK(crm_data_target(d, 0)->oracle[r * 2 + 1] == ORACLE[row[r]][1]);
+        }
+        crm_data_close(&d);
+    }
+    crm_data_close(&base);
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"blocks", blocks},
@@ -295,6 +355,7 @@ int main(int argc, char **argv)
                                    {"refused data sets", refused},
                                    {"a target of documents", document_target},
                                    {"columns grow", columns_grow},
+                                   {"rows put together", gathered},
                                    {NULL, NULL}};
     return sample_main(argc, argv, cases);
 }

@@ -8,14 +8,22 @@
 
 enum { HEAD = 64 };
 
-static atomic_size_t used, peak;
+static atomic_size_t used, peak, marked; /* marked: the peak since the last mark */
+
+static void raise_to(atomic_size_t *peak_at, size_t now)
+{
+    size_t top = atomic_load(peak_at);
+
+    while (now > top && !atomic_compare_exchange_weak(peak_at, &top, now)) {
+    }
+}
 
 static void count(size_t bytes)
 {
-    size_t now = atomic_fetch_add(&used, bytes) + bytes, top = atomic_load(&peak);
+    size_t now = atomic_fetch_add(&used, bytes) + bytes;
 
-    while (now > top && !atomic_compare_exchange_weak(&peak, &top, now)) {
-    }
+    raise_to(&peak, now);
+    raise_to(&marked, now);
 }
 
 void *crm_mem_new(size_t n, size_t size)
@@ -73,6 +81,16 @@ size_t crm_mem_used(void)
 size_t crm_mem_peak(void)
 {
     return atomic_load(&peak);
+}
+
+void crm_mem_mark(void)
+{
+    atomic_store(&marked, atomic_load(&used));
+}
+
+size_t crm_mem_marked_peak(void)
+{
+    return atomic_load(&marked);
 }
 
 size_t crm_mem_resident_peak(void)

@@ -219,11 +219,8 @@ fail:
     return st;
 }
 
-void crm_data_close(crm_data **dp)
+static void close_opened(crm_data *d)
 {
-    crm_data *d = *dp;
-
-    if (!d) return;
     crm_store_close(&d->store);
     crm_mem_free(d->levels);
     crm_mem_free(d->n_levels);
@@ -231,5 +228,15 @@ void crm_data_close(crm_data **dp)
         crm_mem_free((void *)d->target[i].name);
     crm_mem_free(d->target);
     crm_mem_free(d);
+}
+
+void crm_data_close(crm_data **dp)
+{
+    crm_data *d = *dp;
+
     *dp = NULL;
+    if (d && d->recombined)
+        crm_data_close_recombined(d);
+    else if (d)
+        close_opened(d);
 }

@@ -93,6 +93,11 @@ crm_status crm_pipeline_predict(crm_pipeline *p, const crm_data *d, const int64_
     return p->estimator->class->predict(p->estimator, p->source, row, n, proba);
 }
 
+void crm_pipeline_forget(crm_pipeline *p)
+{
+    crm_source_free(&p->source);
+}
+
 crm_status crm_pipeline_weights(crm_pipeline *p, const crm_bag *b)
 {
     CRM_CHECK(p->n_classes, CRM_ERR_ARG, "the pipeline is not fitted");

@@ -30,6 +30,25 @@ static void free_results(const study *s, result **r)
     *r = NULL;
 }
 
+static void add_cost(const result *r, crm_eval_cost *c)
+{
+    double us = r->n > 0 ? r->predict_s * 1e6 / (double)r->n : 0;
+
+    if (c->fits == 0) c->fit_s_min = c->fit_s_max = r->fit_s;
+    if (r->fit_s < c->fit_s_min) c->fit_s_min = r->fit_s;
+    if (r->fit_s > c->fit_s_max) c->fit_s_max = r->fit_s;
+    if (r->bytes > c->bytes) c->bytes = r->bytes;
+    c->fits++;
+    c->fit_s += (r->fit_s - c->fit_s) / c->fits;
+    c->predict_us += (us - c->predict_us) / c->fits;
+}
+
+static void tell_costs(const study *s, const result *r)
+{
+    for (int i = 0; s->e->cost && i < s->n_units; i++)
+        if (s->unit[i].repeat >= 0) add_cost(&r[i], &s->e->cost[s->unit[i].model]);
+}
+
 /* Rank 0: results to summary.json. */
 static crm_status aggregate(const study *s, result *r, crm_summary **out, char **text, size_t *len)
 {
@@ -37,6 +56,7 @@ static crm_status aggregate(const study *s, result *r, crm_summary **out, char *
     CRM_TRY(crm_study_summary(s, r, out));
     CRM_TRY(crm_study_metrics(s, r));
     CRM_TRY(crm_study_devices(s, r));
+    tell_costs(s, r);
     return crm_summary_write(*out, text, len);
 }
 

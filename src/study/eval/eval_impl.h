@@ -7,7 +7,7 @@
 enum { UNIT_NAME_MAX = 96 };
 /* A unit's result, a file of a run that was not finished; it is run again when the kind is older.
  */
-#define UNIT_KIND "crmpi-unit-3"
+#define UNIT_KIND "crmpi-unit-4"
 
 /* Numbers kept of each epoch; the phase is a place in crm_phase_names. */
 typedef enum history_field {
@@ -46,6 +46,33 @@ typedef struct study {
     bool told_unlabelled; /* that a head of the net has no labels: once a study */
 } study;
 
+/** What a unit's model listens to on its test rows (eval_explain.c). */
+typedef struct explanation {
+    int64_t features, permutations, grid;
+    double *importance; /* [features][permutations] fall of the score           */
+    double *x, *y;      /* [features][grid] NaN behind the last point of a curve */
+} explanation;
+/** Features of a data set: columns of the profile, then blocks. */
+int64_t crm_features_count(const crm_data *d);
+const char *crm_feature_name(const crm_data *d, int64_t i);
+/** Importance and dependence as the options ask; nothing without a test part.  Collective over the
+ * group; the same on all its ranks. */
+CRM_CHECKED crm_unit_explain(study *s, const unit *u, crm_pipeline *p, const crm_view *train,
+                             const crm_view *test, explanation *out);
+void crm_explanation_free(explanation *x);
+
+/** Threshold of the second class chosen on inner folds of train; NaN when none is asked for, or the
+ * classes have too few rows.  Collective over the group; right on its first rank. */
+CRM_CHECKED crm_unit_threshold(study *s, const unit *u, const crm_fit *outer, double *out);
+
+/** Codes of the column eval.group for the rows of v; missing ones are groups of their own. */
+CRM_CHECKED crm_study_groups(const study *s, const crm_view *v, int64_t *group);
+/** proba [v->n][k] on the group's first rank, the caller's; each rank predicts a part.  Collective
+ * over the group. */
+CRM_CHECKED crm_unit_predict(study *s, crm_pipeline *p, const crm_view *v, double **proba);
+
+/** Folds of s->view as the options ask. */
+CRM_CHECKED crm_study_folds(study *s);
 CRM_CHECKED crm_study_plan(study *s);
 /** Path of a unit's result, or of its model. */
 CRM_CHECKED crm_unit_path(const study *s, const unit *u, char *out, size_t cap);
@@ -72,6 +99,10 @@ typedef struct result {
     const double *history;   /* [epochs][HISTORY_FIELDS] */
     const double *losses;    /* [epochs][2][heads] of training, of validation */
     crm_digest weights;
+    double threshold;        /* NaN: none           */
+    double fit_s, predict_s; /* wall time           */
+    double bytes;            /* held at most, the largest of the group's ranks */
+    explanation explanation; /* arrays of the bag   */
     const char *device; /* that computed: model of GPU or "cpu"; "": not known, or never another */
     crm_bag *bag;       /* owns the arrays */
 } result;

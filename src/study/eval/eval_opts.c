@@ -1,9 +1,14 @@
 /* eval_opts.c - options eval.*. */
 #include "crmpi/eval.h"
+#include "crmpi/stats.h"
 
 const char *const crm_eval_split_names[] = {"stratified", "plain", "grouped",
                                             "holdout",    "file",  NULL};
 _Static_assert(sizeof crm_eval_split_names / sizeof *crm_eval_split_names == CRM_SPLIT_COUNT + 1,
+               "names");
+const char *const crm_eval_threshold_names[] = {"none", "f1", "youden", "cost", NULL};
+_Static_assert(sizeof crm_eval_threshold_names / sizeof *crm_eval_threshold_names ==
+                   CRM_THRESHOLD_COUNT + 1,
                "names");
 /* Names that a registry may offer; a variant adds "-suffix". */
 #define S crm_eval_cfg
@@ -34,5 +39,25 @@ const crm_opt crm_eval_opts[] = {
     CRM_OPT_B(S, final, "eval.final", 1, 0, "Fit each model on all rows at the end, for predict."),
     CRM_OPT_I(S, group_ranks, "eval.group_ranks", 0, 0, 1e6, "ranks", CRM_OPT_LAYOUT,
               "Ranks that share one fit; 0 spends ranks on units first."),
+    CRM_OPT_E(
+        S, threshold, "eval.threshold", "none", crm_eval_threshold_names, 0,
+        "Two classes: the threshold above which a row is taken for the second class is chosen "
+        "on inner folds of the training part, for the best F1, for the best Youden index, or "
+        "for the least cost; reported beside the scores at 0.5."),
+    CRM_OPT_I(S, threshold_folds, "eval.threshold_folds", 3, 2, 100, "folds", 0,
+              "Inner folds of eval.threshold; each is one more fit."),
+    CRM_OPT_R(S, cost_fn, "eval.cost_fn", 5, 0, 1e12, "1", 0,
+              "Cost of a row of the second class that is taken for the first (a churner missed)."),
+    CRM_OPT_R(S, cost_fp, "eval.cost_fp", 1, 0, 1e12, "1", 0,
+              "Cost of a row of the first class that is taken for the second."),
+    CRM_OPT_I(
+        S, importance, "eval.importance", 0, 0, 1000, "permutations", 0,
+        "Permutations of each feature of the test rows for permutation importance; 0 is off."),
+    CRM_OPT_E(S, importance_metric, "eval.importance_metric", "auc", crm_metric_names, 0,
+              "Score whose fall is the importance of a feature."),
+    CRM_OPT_I(S, dependence, "eval.dependence", 0, 0, 100, "points", 0,
+              "Points of the partial dependence curve of each profile column; 0 is off."),
+    CRM_OPT_I(S, explain_rows, "eval.explain_rows", 1000, 10, 1e9, "rows", 0,
+              "Most test rows of a fold that importance and dependence look at."),
     {.key = NULL},
 };

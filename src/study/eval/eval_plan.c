@@ -11,8 +11,7 @@
 #include "crmpi/base_path.h"
 #include "eval_impl.h"
 
-/* Codes of the grouping column, missing ones each a group of their own. */
-static crm_status group_codes(const study *s, int64_t *group)
+crm_status crm_study_groups(const study *s, const crm_view *v, int64_t *group)
 {
     const float *num;
     const int32_t *cat;
@@ -24,14 +23,14 @@ static crm_status group_codes(const study *s, int64_t *group)
     CRM_CHECK(at < c->n_cat, CRM_ERR_CONFIG,
               "eval.group: '%s' is not a categorical column of %s (eval.split is grouped)",
               s->e->cfg->group, crm_data_path(s->e->data));
-    for (int64_t i = 0; i < s->view->n; i++) {
-        int32_t code = cat[s->view->row[i] * c->n_cat + at];
+    for (int64_t i = 0; i < v->n; i++) {
+        int32_t code = cat[v->row[i] * c->n_cat + at];
         group[i] = code >= 0 ? code : c->n_levels[at] + i;
     }
     return CRM_OK;
 }
 
-static crm_status make_folds(study *s)
+crm_status crm_study_folds(study *s)
 {
     static const crm_fold_kind kinds[] = {CRM_FOLDS_STRATIFIED, CRM_FOLDS_PLAIN, CRM_FOLDS_GROUPED};
     const crm_eval_cfg *cfg = s->e->cfg;
@@ -45,7 +44,7 @@ static crm_status make_folds(study *s)
                                  &s->folds);
     if (cfg->split == CRM_SPLIT_GROUPED) {
         CRM_NEW(group, s->view->n);
-        st = group_codes(s, group);
+        st = crm_study_groups(s, s->view, group);
     }
     if (!st)
         st = crm_folds_make(s->view, s->target, kinds[cfg->split], (int)cfg->folds,
@@ -181,7 +180,7 @@ static crm_status plan_local(study *s)
               "%s has no target to learn; set data.label when importing",
               crm_data_path(s->e->data));
     CRM_TRY(crm_view_labelled(s->e->data, s->target, &s->view));
-    if (!s->fit_only) CRM_TRY(make_folds(s));
+    if (!s->fit_only) CRM_TRY(crm_study_folds(s));
     return make_units(s);
 }
 

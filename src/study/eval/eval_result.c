@@ -35,6 +35,36 @@ static const char *device_text(const crm_bag *b)
     return "";
 }
 
+static crm_status take_explanation(const study *s, const crm_bag *b, explanation *x)
+{
+    const crm_bag_array *a;
+
+    x->features = crm_features_count(s->e->data);
+    CRM_TRY(crm_bag_get(b, "importance", CRM_F64, -1, &a));
+    x->permutations = a->n / x->features;
+    x->importance = (double *)a->data;
+    CRM_TRY(crm_bag_get(b, "dependence.x", CRM_F64, -1, &a));
+    x->grid = a->n / x->features;
+    x->x = (double *)a->data;
+    CRM_TRY(crm_bag_get(b, "dependence.y", CRM_F64, x->features * x->grid, &a));
+    x->y = (double *)a->data;
+    return CRM_OK;
+}
+
+static crm_status take_cost(const crm_bag *b, result *r)
+{
+    const crm_bag_array *a;
+    const double *v;
+
+    CRM_TRY(crm_bag_get_f64(b, "threshold", &r->threshold));
+    CRM_TRY(crm_bag_get(b, "cost", CRM_F64, 3, &a));
+    v = a->data;
+    r->fit_s = v[0];
+    r->predict_s = v[1];
+    r->bytes = v[2];
+    return CRM_OK;
+}
+
 static crm_status take(const study *s, const unit *u, result *r)
 {
     int64_t k = crm_data_target(s->e->data, s->target)->n_classes;
@@ -58,6 +88,8 @@ static crm_status take(const study *s, const unit *u, result *r)
     for (int64_t i = 0; i < r->n; i++)
         CRM_CHECK(r->row[i] >= 0 && r->row[i] < crm_data_rows(s->e->data), CRM_ERR_FORMAT,
                   "%s: row %lld is not in the data set", u->name, (long long)r->row[i]);
+    CRM_TRY(take_cost(r->bag, r));
+    CRM_TRY(take_explanation(s, r->bag, &r->explanation));
     r->device = device_text(r->bag);
     CRM_TRY(crm_bag_get_text(r->bag, "weights", &hex));
     return parse_digest(hex, &r->weights);

@@ -114,19 +114,18 @@ static crm_hook_answer on_epoch(void *ctx, const crm_epoch *e)
     return CRM_HOOK_GO;
 }
 
-/* proba[n][k] of all test rows on the first rank: each rank predicts a part. */
-static crm_status predict_test(study *s, crm_pipeline *p, const crm_view *test, double **proba)
+crm_status crm_unit_predict(study *s, crm_pipeline *p, const crm_view *v, double **proba)
 {
     int rank = crm_comm_rank(s->group), size = crm_comm_size(s->group);
     int k = crm_data_target(s->e->data, s->target)->n_classes;
-    int64_t first = test->n * rank / size, n = test->n * (rank + 1) / size - first;
+    int64_t first = v->n * rank / size, n = v->n * (rank + 1) / size - first;
     double *mine = NULL;
     size_t total;
     crm_status st = CRM_OK;
 
     *proba = NULL;
     CRM_NEW_TO(st, agree, mine, n * k);
-    st = crm_pipeline_predict(p, s->e->data, test->row + first, n, mine);
+    st = crm_pipeline_predict(p, s->e->data, v->row + first, n, mine);
 agree:
     st = crm_comm_agree(s->group, st);
     if (!st)
@@ -164,10 +163,50 @@ static crm_status put_history(crm_bag *b, const history *h)
     return st;
 }
 
-static crm_status write_unit(const study *s, const unit *u, const crm_pipeline *p,
-                             const crm_view *test, const double *proba, const history *h)
+/* What a unit leaves besides its model. */
+typedef struct outcome {
+    const crm_view *test;
+    double *proba; /* [test->n][k] on the first rank */
+    double threshold;
+    double fit_s, predict_s;
+    int64_t bytes;
+    explanation explanation;
+    history history;
+} outcome;
+
+static void outcome_free(outcome *o)
 {
-    int64_t k = crm_data_target(s->e->data, s->target)->n_classes, n = test ? test->n : 0;
+    crm_mem_free(o->proba);
+    crm_explanation_free(&o->explanation);
+    history_free(&o->history);
+}
+
+static crm_status put_explanation(crm_bag *b, const explanation *x)
+{
+    const int64_t falls[] = {x->features, x->permutations}, curves[] = {x->features, x->grid};
+    const double none = 0;
+
+    CRM_TRY(crm_bag_put(b, "importance", CRM_F64, 2, falls, x->importance ? x->importance : &none));
+    CRM_TRY(crm_bag_put(b, "dependence.x", CRM_F64, 2, curves, x->x ? x->x : &none));
+    return crm_bag_put(b, "dependence.y", CRM_F64, 2, curves, x->y ? x->y : &none);
+}
+
+static crm_status put_outcome(crm_bag *b, const outcome *o, int64_t k)
+{
+    int64_t n = o->test ? o->test->n : 0;
+    const double cost[] = {o->fit_s, o->predict_s, (double)o->bytes};
+
+    CRM_TRY(crm_bag_put(b, "row", CRM_I64, 1, &n, o->test ? o->test->row : (int64_t[]){0}));
+    CRM_TRY(crm_bag_put(b, "proba", CRM_F64, 2, (int64_t[]){n, k},
+                        o->proba ? o->proba : (double[]){0}));
+    CRM_TRY(crm_bag_put_f64(b, "threshold", o->threshold));
+    CRM_TRY(crm_bag_put(b, "cost", CRM_F64, 1, (int64_t[]){3}, cost));
+    CRM_TRY(put_explanation(b, &o->explanation));
+    return put_history(b, &o->history);
+}
+
+static crm_status write_unit(const study *s, const unit *u, const crm_pipeline *p, const outcome *o)
+{
     char path[CRM_PATH_MAX];
     crm_bag *b;
     crm_status st;
@@ -176,10 +215,7 @@ static crm_status write_unit(const study *s, const unit *u, const crm_pipeline *
     CRM_TRY(crm_bag_new(&b));
     st = put_digest(b, p);
     if (!st) st = crm_bag_put_text(b, "device", crm_unit_device(s, u));
-    if (!st) st = crm_bag_put(b, "row", CRM_I64, 1, &n, test ? test->row : (int64_t[]){0});
-    if (!st)
-        st = crm_bag_put(b, "proba", CRM_F64, 2, (int64_t[]){n, k}, proba ? proba : (double[]){0});
-    if (!st) st = put_history(b, h);
+    if (!st) st = put_outcome(b, o, crm_data_target(s->e->data, s->target)->n_classes);
     if (!st) st = crm_bag_write(b, path, UNIT_KIND);
     crm_bag_free(&b);
     return st;
@@ -203,11 +239,11 @@ static crm_status write_model(const study *s, const unit *u, const crm_pipeline 
 }
 
 static crm_status write_results(const study *s, const unit *u, const crm_pipeline *p,
-                                const crm_view *test, const double *proba, const history *h)
+                                const outcome *o)
 {
     if (crm_comm_rank(s->group) > 0) return CRM_OK;
     if (u->repeat < 0) CRM_TRY(write_model(s, u, p));
-    return write_unit(s, u, p, test, proba, h);
+    return write_unit(s, u, p, o);
 }
 
 static crm_status unit_views(const study *s, const unit *u, crm_view **train, crm_view **test)
@@ -216,12 +252,30 @@ static crm_status unit_views(const study *s, const unit *u, crm_view **train, cr
     return crm_view_labelled(s->e->data, s->target, train);
 }
 
+/* Fit, predict, explain; collective over the group. */
+static crm_status compute(study *s, const unit *u, crm_pipeline *p, crm_fit *fit, outcome *o)
+{
+    double start = crm_clock_now();
+
+    crm_mem_mark();
+    CRM_TRY(crm_pipeline_fit(p, fit));
+    o->fit_s = crm_clock_now() - start;
+    o->bytes = (int64_t)crm_mem_marked_peak();
+    s->nanoseconds[u - s->unit] = (int64_t)(o->fit_s * 1e9);
+    CRM_TRY(crm_comm_max_i64(s->group, &o->bytes, 1));
+    if (!o->test) return CRM_OK;
+    start = crm_clock_now();
+    CRM_TRY(crm_unit_predict(s, p, o->test, &o->proba));
+    o->predict_s = crm_clock_now() - start;
+    CRM_TRY(crm_unit_explain(s, u, p, fit->train, o->test, &o->explanation));
+    return crm_unit_threshold(s, u, fit, &o->threshold);
+}
+
 static crm_status run_unit(study *s, const unit *u)
 {
     crm_view *train = NULL, *test = NULL;
     crm_pipeline *p = NULL;
-    history h = {.study = s};
-    double *proba = NULL;
+    outcome o = {.threshold = (double)NAN, .history = {.study = s}};
     crm_fit fit = {.comm = s->group,
                    .pool = s->e->pool,
                    .target = s->target,
@@ -229,24 +283,21 @@ static crm_status run_unit(study *s, const unit *u)
                    .init_file = s->e->init_file,
                    .seed = crm_rng_derive((uint64_t)s->e->cfg->seed, (uint64_t)(u->repeat + 1),
                                           (uint64_t)(u->fold + 1), 0),
-                   .hooks = {.ctx = &h, .on_epoch = on_epoch, .on_step = on_step}};
-    double start = crm_clock_now();
+                   .hooks = {.ctx = &o.history, .on_epoch = on_epoch, .on_step = on_step}};
     crm_status st = unit_views(s, u, &train, &test);
 
     if (!st) st = crm_pipeline_new(s->e->spec[u->model], &p);
     st = crm_comm_agree(s->group, st);
     fit.train = train;
+    o.test = test;
     crm_progress_begin(s, u);
-    if (!st) st = crm_pipeline_fit(p, &fit);
-    s->nanoseconds[u - s->unit] = (int64_t)((crm_clock_now() - start) * 1e9);
-    if (!st && test) st = predict_test(s, p, test, &proba);
-    if (!st) st = crm_comm_agree(s->group, write_results(s, u, p, test, proba, &h));
+    if (!st) st = compute(s, u, p, &fit, &o);
+    if (!st) st = crm_comm_agree(s->group, write_results(s, u, p, &o));
     if (!st) crm_progress_done(s);
     crm_pipeline_free(&p);
     crm_view_free(&train);
     crm_view_free(&test);
-    crm_mem_free(proba);
-    history_free(&h);
+    outcome_free(&o);
     return st;
 }
 
