@@ -5,4 +5,5 @@
 
 #include "crmpi/classic_linear.h"
 #include "crmpi/classic_rule.h"
+#include "crmpi/classic_tree.h"
 #endif
