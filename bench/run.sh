@@ -5,9 +5,10 @@
 #   bench/run.sh ops [LANES LANE_ROWS [ragged]]         time of each operation of a step beside the core's FMA peak
 #   bench/run.sh parity                                 logits, gradients and parameters beside PyTorch
 #   bench/run.sh tree [ARGUMENTS]                       the exact sum of gradients beside a plain one
+#   bench/run.sh baselines [--sizes N,..] [--models M,..] [--json FILE]   classical models beside scikit-learn
 #
-# Builds what is missing; reference and parity install Debian's python3-torch when it is absent and there is the right
-# to.  Everything else on the machine should be quiet: the figures are of whole cores.
+# Builds what is missing; reference and parity install Debian's python3-torch, baselines python3-sklearn, when it is
+# absent and there is the right to.  Everything else on the machine should be quiet: the figures are of whole cores.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -16,7 +17,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 python=${CRM_PYTHON:-/usr/bin/python3}
 
 usage() {
-    sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 }
 
 build() {
@@ -33,7 +34,20 @@ need_torch() {
     return 1
 }
 
+need_sklearn() {
+    "$python" -c 'import sklearn, h5py' 2>/dev/null && return 0
+    "$CRM_SOURCE_DIR/jobs/setup.sh" --sklearn >&2 </dev/null && "$python" -c 'import sklearn, h5py' 2>/dev/null && return 0
+    echo "bench: no scikit-learn here and it could not be installed" >&2
+    return 1
+}
+
 case "${1:-}" in
+baselines)
+    shift
+    build
+    need_sklearn
+    exec "$python" "$here/baselines.py" "$CRM_BUILD_DIR/bench" "$@"
+    ;;
 reference)
     shift
     build

@@ -4,6 +4,7 @@
 #   jobs/setup.sh            compiler, CMake, MPI, HDF5 and the other libraries
 #   jobs/setup.sh --tests    and what the tests use: clang, clang-format, shellcheck, Python with h5py, xarray, xxhash
 #   jobs/setup.sh --torch    and PyTorch with a BLAS of its speed, to compare with; about a minute
+#   jobs/setup.sh --sklearn  and scikit-learn, to compare with
 #
 # A run that finds everything installed needs no right and no network.
 set -euo pipefail
@@ -13,15 +14,17 @@ packages=(build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bi
 test_packages=(clang clang-format-14 libclang-rt-14-dev shellcheck python3 python3-h5py python3-xarray python3-h5netcdf
     python3-netcdf4 python3-xxhash patchelf xz-utils)
 torch_packages=(python3-torch python3-h5py python3-numpy libopenblas0-pthread)
+sklearn_packages=(python3-sklearn python3-h5py python3-numpy python3-scipy libopenblas0-pthread)
 
 usage() {
-    sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 }
 
 case "${1:-}" in
 '') ;;
 --tests) packages+=("${test_packages[@]}") ;;
 --torch) packages+=("${torch_packages[@]}") ;;
+--sklearn) packages+=("${sklearn_packages[@]}") ;;
 -h | --help)
     usage
     exit 0
