@@ -46,10 +46,13 @@ static crm_data *open_sample(int classes, int cols)
     return d;
 }
 
+static const char *const balanced_item[] = {"balanced"};
+static const crm_opt_list balanced = {1, balanced_item};
+
 typedef struct reference {
     int classes;
     double c;
-    int weight;
+    bool balanced;
     double coef[3][COLS], intercept[3], proba[2][3]; /* of the first two rows */
 } reference;
 static const reference references[] = {
@@ -61,7 +64,7 @@ static const reference references[] = {
                {0.5013239800672804, 0.49867601993271954}}},
     {.classes = 2,
      .c = 10,
-     .weight = CRM_LOGISTIC_BALANCED,
+     .balanced = true,
      .coef = {{3.8536191453286626, -1.6819559930785568, -0.6818755377776843}},
      .intercept = {0.04420822336623782},
      .proba = {{0.6955681538304253, 0.3044318461695747},
@@ -87,7 +90,7 @@ static void check_reference(const reference *r)
     fitted f;
 
     cfg.c = r->c;
-    cfg.class_weight = r->weight;
+    if (r->balanced) cfg.class_weight = balanced;
     T_OK(fit_rows(&crm_logistic_class, &cfg, d, ROWS, t_comm, NULL, false, &f));
     bag_of(f.e, &bag);
     T_OK(crm_bag_get(bag, "weight", CRM_F64, vectors * COLS, &w));
@@ -293,7 +296,8 @@ static void has_options(void)
 
     T_OK(crm_opt_set_new(&set));
     T_OK(crm_opt_set_add(set, crm_logistic_opts, &cfg));
-    T_CHECK(cfg.c == 1 && cfg.class_weight == CRM_LOGISTIC_NONE && cfg.tol == 1e-6);
+    T_CHECK(cfg.c == 1 && cfg.class_weight.n == 1 && cfg.penalty == CRM_LOGISTIC_L2 &&
+            cfg.tol == 1e-6);
     crm_opt_set_free(&set);
 }
 

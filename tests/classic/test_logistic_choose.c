@@ -165,6 +165,7 @@ static void stays_at_base_rate(void)
 
 static void chooses_alike_on_any_ranks(void)
 {
+    static const char *const balanced[] = {"balanced"};
     crm_logistic_cfg cfg = chosen_cfg;
     crm_data *d;
 
@@ -172,7 +173,7 @@ static void chooses_alike_on_any_ranks(void)
     check_ranks(&crm_logistic_class, &cfg, d, SD_ROWS, false); /* a class of one row */
     check_ranks(&crm_logistic_class, &cfg, d, 4097, false);
     cfg.cache_bytes = 0;
-    cfg.class_weight = CRM_LOGISTIC_BALANCED;
+    cfg.class_weight = (crm_opt_list){1, balanced};
     check_ranks(&crm_logistic_class, &cfg, d, 4097, false);
     check_ranks(&crm_logistic_class, &cfg, d, 1, false); /* no fit at all */
     crm_data_close(&d);

@@ -1,21 +1,22 @@
-/* logistic.c - logistic regression as an estimator: shape, predict, save and load. */
+/* logistic.c - logistic regression as an estimator: shape, fit, predict, save and load. */
 #include <string.h>
 
-#include "crmpi/base_math.h"
 #include "logistic_impl.h"
 
 static crm_status logistic_make(const void *cfg, crm_estimator **out)
 {
-    double c = ((const crm_logistic_cfg *)cfg)->c;
+    const crm_logistic_cfg *o = cfg;
     logistic *h;
 
     *out = NULL;
-    CRM_CHECK(c == 0 || c >= CRM_LOGISTIC_C_MIN, CRM_ERR_CONFIG,
-              "logistic.c = %g; give 0 to have it chosen, else at least %g", c, CRM_LOGISTIC_C_MIN);
+    CRM_CHECK(o->c == 0 || o->c >= CRM_LOGISTIC_C_MIN, CRM_ERR_CONFIG,
+              "logistic.c = %g; give 0 to have it chosen, else at least %g", o->c,
+              CRM_LOGISTIC_C_MIN);
+    CRM_TRY(classic_classes_check(&o->class_weight, "logistic.class_weight"));
     CRM_NEW(h, 1);
     h->base.class = &crm_logistic_class;
-    h->cfg = cfg;
-    h->c = c > 0 ? c : LOGISTIC_C_FALLBACK;
+    h->cfg = o;
+    h->c = o->c > 0 ? o->c : LOGISTIC_C_FALLBACK;
     *out = &h->base;
     return CRM_OK;
 }
@@ -24,161 +25,113 @@ static void logistic_free(crm_estimator *e)
 {
     logistic *h = (logistic *)e;
 
-    crm_mem_free(h->seen);
+    classic_classes_free(&h->classes);
     crm_mem_free(h->w);
     crm_mem_free(h);
 }
 
-static crm_status shape(logistic *h, const crm_source *in, int n_classes, int64_t m)
+linear_spec logistic_spec(const logistic *h)
 {
-    h->n_classes = n_classes;
+    static const double l1[] = {
+        [CRM_LOGISTIC_L2] = 0, [CRM_LOGISTIC_L1] = 1, [CRM_LOGISTIC_ELASTICNET] = -1};
+    const crm_logistic_cfg *o = h->cfg;
+
+    return (linear_spec){.loss = h->vectors > 1 ? LINEAR_SOFTMAX : LINEAR_LOGISTIC,
+                         .l1_ratio = l1[o->penalty] < 0 ? o->l1_ratio : l1[o->penalty],
+                         .max_iter = o->max_iter,
+                         .tol = o->tol,
+                         .cache_bytes = o->cache_bytes,
+                         .model = "logistic"};
+}
+
+/* The classes are known. */
+static crm_status shape(logistic *h, const crm_source *in)
+{
     h->d = crm_source_schema(in)->n_num;
-    h->m = (int)m;
-    h->vectors = logistic_vectors(h->m);
-    CRM_NEW(h->seen, m);
+    h->vectors = linear_vectors(h->classes.m);
     CRM_NEW(h->w, h->vectors * (h->d + 1));
     return CRM_OK;
 }
 
-int64_t logistic_count(const crm_view *v, const crm_target *t, int64_t *count)
+static crm_status begin_fit(logistic *h, const crm_fit *fit, const crm_source *in)
 {
-    int64_t m = 0;
-
-    for (int64_t i = 0; i < v->n; i++) {
-        int32_t y = t->label[v->row[i]];
-        if (y >= 0) m += count[y]++ == 0;
-    }
-    return m;
-}
-
-/* Training rows of each class; all ranks have all labels. */
-static crm_status count_classes(logistic *h, const crm_fit *fit, const crm_source *in,
-                                int64_t **count)
-{
-    const crm_target *t = crm_data_target(fit->train->data, fit->target);
-    int64_t m;
-
-    CRM_NEW(*count, t->n_classes);
-    m = logistic_count(fit->train, t, *count);
-    CRM_CHECK(m > 0, CRM_ERR_FORMAT, "no training row has a label of target '%s'", t->name);
-    CRM_TRY(shape(h, in, t->n_classes, m));
-    m = 0;
-    for (int c = 0; c < t->n_classes; c++)
-        if ((*count)[c]) h->seen[m++] = c;
-    return CRM_OK;
+    CRM_TRY(classic_classes_new(fit, &h->cfg->class_weight, "logistic.class_weight", &h->classes));
+    return shape(h, in);
 }
 
 /* On all training rows, from the weights that are there. */
-static crm_status minimise(logistic *h, const crm_fit *fit, const crm_source *in,
-                           const int64_t *count)
+static crm_status minimise(logistic *h, const crm_fit *fit, const crm_source *in)
 {
-    logistic_problem *p = NULL;
+    linear_spec spec = logistic_spec(h);
+    linear_problem *p = NULL;
     bool chosen = false;
     crm_status st = CRM_OK;
 
     if (h->cfg->c == 0) CRM_TRY(logistic_choose(h, fit, in, &chosen));
-    CRM_TRY_TO(st, done, logistic_problem_new(h, fit, in, count, h->cfg->cache_bytes, &p));
-    st = logistic_problem_solve(p, h->c, chosen ? CRM_PHASE_REFIT : CRM_PHASE_FIT, 1, h->w);
+    CRM_TRY_TO(st, done, linear_problem_new(&spec, fit, in, &h->classes, &p));
+    st = linear_problem_solve(p, h->c, chosen ? CRM_PHASE_REFIT : CRM_PHASE_FIT, 1, h->w);
 done:
-    logistic_problem_free(&p);
+    linear_problem_free(&p);
     return st;
 }
 
 static crm_status logistic_fit(crm_estimator *e, const crm_fit *fit, const crm_source *in)
 {
     logistic *h = (logistic *)e;
-    int64_t *count = NULL;
-    crm_status st = crm_comm_agree(fit->comm, count_classes(h, fit, in, &count));
 
-    if (!st && h->vectors) st = minimise(h, fit, in, count);
-    crm_mem_free(count);
-    return st;
+    CRM_TRY(crm_comm_agree(fit->comm, begin_fit(h, fit, in)));
+    return h->vectors ? minimise(h, fit, in) : CRM_OK;
 }
 
-/* The scores of at most m classes stand in the first places of the row until they are spread. */
-static void predict_row(const logistic *h, const float *x, double *proba)
+/* p[n][2] in pieces. */
+static void predict_two(const logistic *h, int64_t n, const float *x, double *p)
 {
-    logistic_scores(h->vectors, h->d, h->w, x, proba);
-    if (h->m == 1)
-        proba[0] = 1;
-    else if (h->m == 2) {
-        proba[1] = crm_sigmoid(proba[0]);
-        proba[0] = crm_sigmoid(-proba[0]);
-    } else
-        logistic_softmax(h->m, proba);
-    for (int c = h->m - 1; c >= 0; c--) {
-        double p = proba[c];
-        proba[c] = 0;
-        proba[h->seen[c]] = p;
+    enum { PIECE = 64 };
+    double z[PIECE];
+
+    for (int64_t i = 0; i < n; i += PIECE) {
+        int64_t part = n - i < PIECE ? n - i : PIECE;
+        linear_scores(1, h->d, h->w, part, x + i * h->d, z);
+        linear_sigmoid(part, z, p + 2 * i);
     }
 }
 
+/* proba[n][m] first, then its rows, from the last on, each spread to where they belong. */
 static void predict_piece(const crm_estimator *e, int64_t n, const float *num, const int32_t *cat,
                           double *proba)
 {
     const logistic *h = (const logistic *)e;
+    int m = h->classes.m, k = h->classes.n_classes;
 
     (void)cat;
-    memset(proba, 0, (size_t)(n * h->n_classes) * sizeof *proba);
-    for (int64_t i = 0; i < n; i++)
-        predict_row(h, num + i * h->d, proba + i * h->n_classes);
+    if (m == 1)
+        for (int64_t i = 0; i < n; i++)
+            proba[i] = 1;
+    else if (m == 2)
+        predict_two(h, n, num, proba);
+    else {
+        linear_scores(m, h->d, h->w, n, num, proba);
+        linear_softmax(n, m, proba);
+    }
+    for (int64_t i = n - 1; i >= 0 && m < k; i--) {
+        memmove(proba + i * k, proba + i * m, (size_t)m * sizeof *proba);
+        classic_spread(&h->classes, proba + i * k);
+    }
 }
 
 static crm_status logistic_predict(crm_estimator *e, const crm_source *in, const int64_t *row,
                                    int64_t n, double *proba)
 {
-    return classic_predict(e, in, row, n, ((logistic *)e)->n_classes, predict_piece, proba);
-}
-
-/* Weights and intercepts as arrays of their own; to_w copies back. */
-static void split(const logistic *h, double *weight, double *intercept)
-{
-    for (int v = 0; v < h->vectors; v++) {
-        const double *w = h->w + v * (h->d + 1);
-        if (h->d) memcpy(weight + v * h->d, w, (size_t)h->d * sizeof *w);
-        intercept[v] = w[h->d];
-    }
-}
-
-static void join(logistic *h, const double *weight, const double *intercept)
-{
-    for (int v = 0; v < h->vectors; v++) {
-        double *w = h->w + v * (h->d + 1);
-        if (h->d) memcpy(w, weight + v * h->d, (size_t)h->d * sizeof *w);
-        w[h->d] = intercept[v];
-    }
-}
-
-static crm_status put_weights(const logistic *h, crm_bag *b, const double *weight,
-                              const double *intercept)
-{
-    if (h->cfg->c == 0) CRM_TRY(crm_bag_put(b, "c", CRM_F64, 1, (int64_t[]){1}, &h->c));
-    CRM_TRY(crm_bag_put(b, "class", CRM_I32, 1, (int64_t[]){h->m}, h->seen));
-    CRM_TRY(crm_bag_put(b, "weight", CRM_F64, 2, (int64_t[]){h->vectors, h->d}, weight));
-    return crm_bag_put(b, "intercept", CRM_F64, 1, (int64_t[]){h->vectors}, intercept);
+    return classic_predict(e, in, row, n, ((logistic *)e)->classes.n_classes, predict_piece, proba);
 }
 
 static crm_status logistic_save(const crm_estimator *e, crm_bag *b)
 {
     const logistic *h = (const logistic *)e;
-    double *part;
-    crm_status st;
 
-    CRM_NEW(part, h->vectors * (h->d + 1));
-    split(h, part, part + h->vectors * h->d);
-    st = put_weights(h, b, part, part + h->vectors * h->d);
-    crm_mem_free(part);
-    return st;
-}
-
-static crm_status check_classes(const logistic *h)
-{
-    for (int c = 0; c < h->m; c++)
-        CRM_CHECK(h->seen[c] >= 0 && h->seen[c] < h->n_classes &&
-                      (c == 0 || h->seen[c] > h->seen[c - 1]),
-                  CRM_ERR_FORMAT, "model file: class %d is wrong; classes rise, below %d",
-                  h->seen[c], h->n_classes);
-    return CRM_OK;
+    if (h->cfg->c == 0) CRM_TRY(crm_bag_put(b, "c", CRM_F64, 1, (int64_t[]){1}, &h->c));
+    CRM_TRY(classic_classes_save(&h->classes, b));
+    return linear_save(h->vectors, h->d, h->w, b);
 }
 
 /* A C that was given stands in the config already. */
@@ -195,19 +148,10 @@ static crm_status load_c(logistic *h, crm_bag *b)
 static crm_status logistic_load(crm_estimator *e, const crm_source *in, int n_classes, crm_bag *b)
 {
     logistic *h = (logistic *)e;
-    const crm_bag_array *seen, *weight, *intercept;
 
-    CRM_TRY(crm_bag_get(b, "class", CRM_I32, -1, &seen));
-    CRM_CHECK(seen->n >= 1 && seen->n <= n_classes, CRM_ERR_FORMAT,
-              "model file: weights for %lld classes, the target has %d", (long long)seen->n,
-              n_classes);
-    CRM_TRY(shape(h, in, n_classes, seen->n));
-    CRM_TRY(crm_bag_get(b, "class", CRM_I32, h->m, &seen));
-    memcpy(h->seen, seen->data, (size_t)h->m * sizeof *h->seen);
-    CRM_TRY(check_classes(h));
-    CRM_TRY(crm_bag_get(b, "weight", CRM_F64, h->vectors * h->d, &weight));
-    CRM_TRY(crm_bag_get(b, "intercept", CRM_F64, h->vectors, &intercept));
-    join(h, weight->data, intercept->data);
+    CRM_TRY(classic_classes_load(&h->classes, n_classes, b));
+    CRM_TRY(shape(h, in));
+    CRM_TRY(linear_load(h->vectors, h->d, h->w, b));
     return load_c(h, b);
 }
 
@@ -217,7 +161,7 @@ const crm_estimator_class crm_logistic_class = {
     .name = "logistic",
     .parts = parts,
     .cfg_size = sizeof(crm_logistic_cfg),
-    .help = "L2-regularised logistic regression on the numeric columns.",
+    .help = "Logistic regression on the numeric columns, with L2, L1 or elastic-net penalty.",
     .make = logistic_make,
     .fit = logistic_fit,
     .predict = logistic_predict,

@@ -14,15 +14,14 @@ enum { GRID = sizeof grid / sizeof *grid, RISES = 2 };
 typedef struct search {
     logistic *h;
     const crm_source *in;
-    crm_fit fit, judge; /* on the inner training and the validation part */
-    crm_view *part[2];  /* their rows */
-    crm_view *labelled; /* both */
-    int64_t *count;     /* [n_classes] rows of the inner training part */
-    int64_t m;          /* classes there */
-    double *best;       /* [vectors][d + 1] weights of the best C so far */
-    double least, last; /* losses of the best and of the last */
-    int rises;          /* running */
-    logistic_problem *learn, *valid;
+    crm_fit fit, judge;      /* on the inner training and the validation part */
+    crm_view *part[2];       /* their rows */
+    crm_view *labelled;      /* both */
+    classic_classes classes; /* of the inner training part */
+    double *best;            /* [vectors][d + 1] weights of the best C so far */
+    double least, last;      /* losses of the best and of the last */
+    int rises;               /* running */
+    linear_problem *learn, *valid;
 } search;
 
 /* A split wants a label of each row. */
@@ -43,16 +42,16 @@ static crm_status split(search *s, const crm_fit *fit)
 {
     const crm_target *t = crm_data_target(fit->train->data, fit->target);
 
-    CRM_NEW(s->count, t->n_classes);
     CRM_NEW(s->best, s->h->vectors * (s->h->d + 1));
     CRM_TRY(take_labelled(fit, t, &s->labelled));
     CRM_TRY(
         crm_view_split(s->labelled, fit->target, HELD_OUT, fit->seed, &s->part[0], &s->part[1]));
-    s->m = logistic_count(s->part[0], t, s->count);
     s->fit = s->judge = *fit;
     s->fit.train = s->part[0];
     s->judge.train = s->part[1];
-    return CRM_OK;
+    return s->part[0]->n == 0 ? CRM_OK
+                              : classic_classes_new(&s->fit, &s->h->cfg->class_weight,
+                                                    "logistic.class_weight", &s->classes);
 }
 
 /* The first of equals stays: the smaller C. */
@@ -77,10 +76,10 @@ static crm_status walk(search *s)
 
     h->c = 0;
     for (int i = 0; i < GRID && s->rises < RISES; i++) {
-        CRM_TRY(logistic_problem_solve(s->learn, grid[i], CRM_PHASE_SEARCH, GRID, h->w));
-        CRM_TRY(logistic_problem_loss(s->valid, h->w, &loss));
+        CRM_TRY(linear_problem_solve(s->learn, grid[i], CRM_PHASE_SEARCH, GRID, h->w));
+        CRM_TRY(linear_problem_loss(s->valid, h->w, &loss));
         judge(s, grid[i], loss);
-        if (logistic_problem_stopped(s->learn)) break;
+        if (linear_problem_stopped(s->learn)) break;
     }
     memcpy(h->w, s->best, (size_t)(h->vectors * (h->d + 1)) * sizeof *h->w);
     crm_log_line(CRM_LOG_DEBUG, "logistic", "C = %g chosen", h->c);
@@ -90,10 +89,12 @@ static crm_status walk(search *s)
 /* Both parts together keep as many bytes as a fit on all rows. */
 static crm_status choose(search *s)
 {
-    int64_t bytes = s->h->cfg->cache_bytes, held_out = (int64_t)(HELD_OUT * (double)bytes);
+    linear_spec learn = logistic_spec(s->h), valid = learn;
 
-    CRM_TRY(logistic_problem_new(s->h, &s->fit, s->in, s->count, bytes - held_out, &s->learn));
-    CRM_TRY(logistic_problem_new(s->h, &s->judge, s->in, s->count, held_out, &s->valid));
+    valid.cache_bytes = (int64_t)(HELD_OUT * (double)learn.cache_bytes);
+    learn.cache_bytes -= valid.cache_bytes;
+    CRM_TRY(linear_problem_new(&learn, &s->fit, s->in, &s->classes, &s->learn));
+    CRM_TRY(linear_problem_new(&valid, &s->judge, s->in, &s->classes, &s->valid));
     return walk(s);
 }
 
@@ -102,17 +103,17 @@ crm_status logistic_choose(logistic *h, const crm_fit *fit, const crm_source *in
     search s = {.h = h, .in = in};
     crm_status st = crm_comm_agree(fit->comm, split(&s, fit));
 
-    *chosen = !st && s.m == h->m && s.part[1]->n > 0;
+    *chosen = !st && s.classes.m == h->classes.m && s.part[1]->n > 0;
     if (*chosen)
         st = choose(&s);
     else if (!st)
         crm_log_line(CRM_LOG_DEBUG, "logistic", "too few rows to choose C: %g", h->c);
-    logistic_problem_free(&s.learn);
-    logistic_problem_free(&s.valid);
+    linear_problem_free(&s.learn);
+    linear_problem_free(&s.valid);
     crm_view_free(&s.part[0]);
     crm_view_free(&s.part[1]);
     crm_view_free(&s.labelled);
-    crm_mem_free(s.count);
+    classic_classes_free(&s.classes);
     crm_mem_free(s.best);
     return st;
 }

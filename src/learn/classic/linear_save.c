@@ -1,0 +1,52 @@
+/* linear_save.c - weights of a linear model in a bag. */
+#include <math.h>
+#include <string.h>
+
+#include "linear_impl.h"
+
+/* Weights and intercepts as arrays of their own. */
+static void split(int vectors, int64_t d, const double *w, double *weight, double *intercept)
+{
+    for (int v = 0; v < vectors; v++, w += d + 1) {
+        if (d) memcpy(weight + v * d, w, (size_t)d * sizeof *w);
+        intercept[v] = w[d];
+    }
+}
+
+crm_status linear_save(int vectors, int64_t d, const double *w, crm_bag *b)
+{
+    double *part;
+    crm_status st;
+
+    CRM_NEW(part, vectors * (d + 1));
+    split(vectors, d, w, part, part + vectors * d);
+    st = crm_bag_put(b, "weight", CRM_F64, 2, (int64_t[]){vectors, d}, part);
+    if (!st) st = crm_bag_put(b, "intercept", CRM_F64, 1, (int64_t[]){vectors}, part + vectors * d);
+    crm_mem_free(part);
+    return st;
+}
+
+static crm_status check(const char *name, const crm_bag_array *a)
+{
+    const double *x = a->data;
+
+    for (int64_t i = 0; i < a->n; i++)
+        CRM_CHECK(isfinite(x[i]), CRM_ERR_FORMAT, "model file: number %lld of '%s' is not finite",
+                  (long long)i, name);
+    return CRM_OK;
+}
+
+crm_status linear_load(int vectors, int64_t d, double *w, crm_bag *b)
+{
+    const crm_bag_array *weight, *intercept;
+
+    CRM_TRY(crm_bag_get(b, "weight", CRM_F64, vectors * d, &weight));
+    CRM_TRY(crm_bag_get(b, "intercept", CRM_F64, vectors, &intercept));
+    CRM_TRY(check("weight", weight));
+    CRM_TRY(check("intercept", intercept));
+    for (int v = 0; v < vectors; v++, w += d + 1) {
+        if (d) memcpy(w, (const double *)weight->data + v * d, (size_t)d * sizeof *w);
+        w[d] = ((const double *)intercept->data)[v];
+    }
+    return CRM_OK;
+}
