@@ -3,6 +3,7 @@
 #ifndef CRM_CLASSIC_H
 #define CRM_CLASSIC_H
 
+#include "crmpi/classic_boost.h"
 #include "crmpi/classic_linear.h"
 #include "crmpi/classic_rule.h"
 #include "crmpi/classic_tree.h"
