@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "crmpi/base_status.h"
+#include "crmpi/stats_boot.h"
+#include "crmpi/stats_curve.h"
 #include "crmpi/stats_dist.h"
 #include "crmpi/stats_metric.h"
 #include "crmpi/stats_test.h"
@@ -30,6 +32,10 @@ typedef struct crm_lift {
     double t, df, p;   /* two-sided; t = 0, p = 1 unless state is OK        */
     double relative;   /* 100 diff / |mean_before| in %; 0 when not has_relative */
     bool has_relative; /* mean_before is not 0                              */
+    /* Of relative, by the delta method; both ends = relative unless has_relative_ci: state is OK
+     * and mean_before lies at least 10 of its standard errors from 0. */
+    crm_interval relative_ci95;
+    bool has_relative_ci;
 } crm_lift;
 /** Survey of the same customers before[n] and after[n]: paired t (customers are independent: no
  * correction). */

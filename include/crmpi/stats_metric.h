@@ -22,16 +22,22 @@ typedef enum crm_metric {
     CRM_METRIC_F1_MACRO,
     CRM_METRIC_AUC, /* k > 2: macro of one class against the rest; NaN when a class has no row */
     CRM_METRIC_LOG_LOSS,
-    CRM_METRIC_BRIER, /* k = 2: mean (p1 - y)^2; k > 2: mean sum_c (p_c - y_c)^2 */
-    CRM_METRIC_KAPPA, /* Cohen */
-    CRM_METRIC_MCC,   /* Matthews, k classes */
+    CRM_METRIC_BRIER,             /* k = 2: mean (p1 - y)^2; k > 2: mean sum_c (p_c - y_c)^2 */
+    CRM_METRIC_KAPPA,             /* Cohen */
+    CRM_METRIC_MCC,               /* Matthews, k classes */
+    CRM_METRIC_AVERAGE_PRECISION, /* of class 1; k > 2: macro of one class against the rest; NaN
+                                     when such a class has no row */
+    CRM_METRIC_ECE, /* expected calibration error, 10 bins of equal width: of p1 for k = 2, of the
+                       largest p otherwise */
     CRM_METRIC_COUNT
 } crm_metric;
 /** "accuracy", "precision", "recall", "f1", "precision_macro", "recall_macro", "f1_macro", "auc",
- * "log_loss", "brier", "kappa", "mcc"; NULL-terminated, so it can be an option table. */
+ * "log_loss", "brier", "kappa", "mcc", "average_precision", "ece"; NULL-terminated, so it can be an
+ * option table. */
 extern const char *const crm_metric_names[CRM_METRIC_COUNT + 1];
-/** +1 higher is better, -1 lower is better (log_loss, brier). */
+/** +1 higher is better, -1 lower is better (log_loss, brier, ece). */
 int crm_metric_direction(crm_metric m);
+enum { CRM_ECE_BINS = 10 };
 /** Metric of a name, or -1. */
 int crm_metric_find(const char *name);
 
@@ -45,7 +51,7 @@ typedef struct crm_metric_info {
 
 /** All metrics of proba[n][k] against label[n] into out[CRM_METRIC_COUNT]; info may be NULL.  A
  * metric with no meaning here is NaN (AUC with one class; all with no labelled row).  k >= 2.
- * CRM_ERR_ARG on a label outside -1 .. k - 1, CRM_ERR_NUMERIC on a probability that is not finite,
+ * CRM_ERR_ARG on a label outside -1 .. k - 1, CRM_ERR_NUMERIC on a probability outside 0 .. 1,
  * CRM_ERR_NOMEM; out then undefined. */
 CRM_CHECKED crm_stats_metrics(int64_t n, int k, const int32_t *label, const double *proba,
                               double *out, crm_metric_info *info);

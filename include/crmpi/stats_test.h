@@ -62,6 +62,20 @@ typedef struct crm_bayes {
 /** rho = 1/k, 0 <= rho < 1; rope >= 0.  With S = 0 all mass lies at the mean (state DEGENERATE
  * unless 0). */
 crm_bayes crm_stats_bayes_t(const double *d, int64_t n, double rho, double rope);
+/** The same on a[j] - b[j], with pairs and rounding as in crm_stats_ttest_pairs. */
+crm_bayes crm_stats_bayes_t_pairs(const double *a, const double *b, int64_t n, double rho,
+                                  double rope);
+
+/** Size of a difference over the splits, in two forms that say nothing of chance. */
+typedef struct crm_effect {
+    crm_stats_state state; /* of d: as in the t test */
+    int64_t n, dropped;
+    double d;                   /* mean / S of the differences (Cohen's d_z); 0 unless OK */
+    int64_t wins, ties, losses; /* splits on which a is better, as good, worse          */
+} crm_effect;
+/** Of a[j] - b[j]; direction is +1 when a higher score is better, -1 when a lower one is (for wins
+ * and losses; d has the sign of a - b). */
+crm_effect crm_stats_effect(const double *a, const double *b, int64_t n, int direction);
 
 /** A statistic with its p value; df2 = 0 where the distribution has one df or none. */
 typedef struct crm_stat {
@@ -100,6 +114,10 @@ typedef struct crm_wilcoxon {
 /** Wilcoxon signed rank, two-sided.  Zero differences are ranked and their ranks split between the
  * sums (an odd one is left out).  n = 0: UNDEFINED. */
 CRM_CHECKED crm_stats_wilcoxon(const double *d, int64_t n, crm_wilcoxon *out);
+/** The same on a[j] - b[j], on a grid of 2^-40 of the largest score: differences of scores that are
+ * equal but for rounding get equal ranks. */
+CRM_CHECKED crm_stats_wilcoxon_pairs(const double *a, const double *b, int64_t n,
+                                     crm_wilcoxon *out);
 
 typedef struct crm_friedman {
     crm_stats_state

@@ -40,6 +40,38 @@ static void groups(void)
     T_NEAR(l.ci95.hi, 2.1476676421006724, 1e-14);
 }
 
+/* numpy and mpmath: the gradient of (a - b)/b times the covariance, t quantile of n - 1, of
+ * Satterthwaite's df for groups. */
+static void relative_lift(void)
+{
+    static const double before[] = {5, 6, 4, 7, NAN, 5, 6, 4, 5},
+                        after[] = {6, 6, 5, 7, 2, 7, 6, 5, 7};
+    static const double control[] = {4.0, 5.0, 3.5, 6.0, 4.5, 5.5},
+                        treated[] = {5.0, 6.5, 5.5, 6.0, 7.0, 4.5, 6.0};
+    static const double near[] = {1, -1, 2, -1}, far[] = {3, 1, 4, 2};
+    double minus[9], less[9];
+    crm_lift l = crm_stats_lift_paired(before, after, 9);
+
+    T_CHECK(l.has_relative_ci);
+    T_NEAR(l.relative, 16.666666666666664, 1e-14);
+    T_NEAR(l.relative_ci95.lo, 1.5197235098662147, 1e-13);
+    T_NEAR(l.relative_ci95.hi, 31.813609823467117, 1e-13);
+    for (int i = 0; i < 9; i++) {
+        minus[i] = -before[i];
+        less[i] = -after[i];
+    }
+    l = crm_stats_lift_paired(minus, less, 9); /* by |before|: the mirror image */
+    T_NEAR(l.relative_ci95.lo, -31.813609823467117, 1e-13);
+    T_NEAR(l.relative_ci95.hi, -1.5197235098662147, 1e-13);
+    l = crm_stats_lift_groups(control, 6, treated, 7);
+    T_CHECK(l.has_relative_ci);
+    T_NEAR(l.relative, 21.804511278195491, 1e-14);
+    T_NEAR(l.relative_ci95.lo, -5.1080293971934087, 1e-13);
+    T_NEAR(l.relative_ci95.hi, 48.717051953584395, 1e-13);
+    l = crm_stats_lift_paired(near, far, 4); /* the mean before is 0.25 with an error of 0.75 */
+    T_CHECK(l.has_relative && !l.has_relative_ci && l.relative_ci95.lo == l.relative);
+}
+
 static void lift_edges(void)
 {
     static const double zero[] = {0, 0, 0}, one[] = {1, 1, 1};
@@ -47,6 +79,7 @@ static void lift_edges(void)
 
     T_EQ_I(l.state, CRM_STATS_DEGENERATE);
     T_CHECK(l.diff == 1 && l.p == 1 && l.t == 0 && !l.has_relative && l.relative == 0);
+    T_CHECK(!l.has_relative_ci && l.relative_ci95.hi == 0);
     T_EQ_I(crm_stats_lift_paired(one, one, 3).state, CRM_STATS_OK);
     T_EQ_I(crm_stats_lift_paired(zero, one, 1).state, CRM_STATS_UNDEFINED);
     T_EQ_I(crm_stats_lift_paired(zero, one, 0).state, CRM_STATS_UNDEFINED);
@@ -125,6 +158,7 @@ int main(int argc, char **argv)
                                    {"lift without spread or rows", lift_edges},
                                    {"top decile, expected over ties", top_decile},
                                    {"top decile, edges", top_decile_edges},
+                                   {"relative lift and its interval", relative_lift},
                                    {"population stability index", psi},
                                    {NULL, NULL}};
     return t_main(argc, argv, cases);

@@ -58,7 +58,9 @@ static void two_classes(void)
                                   0.5621554189217253,
                                   0.19687500000000002,
                                   0.16666666666666663,
-                                  0.1690308509457033};
+                                  0.1690308509457033,
+                                  0.7757936507936507,  /* average_precision_score */
+                                  0.2458333333333333}; /* numpy, bins of calibration_curve */
     double proba[26], out[CRM_METRIC_COUNT];
     crm_metric_info info;
 
@@ -93,7 +95,9 @@ static void three_classes(void)
                                   4.251641557208963 + (34.538776394910684 - 36.04365338911715) / 10,
                                   0.534375,
                                   0.25373134328358216,
-                                  0.25757575757575757};
+                                  0.25757575757575757,
+                                  0.6671296296296295,
+                                  0.13750000000000004};
     static const int32_t classes[] = {0, 1, 2, 2, 0, 1, 0, 1, 0, 2}; /* ties to the lower class */
     double out[CRM_METRIC_COUNT];
     int32_t pred[10];
@@ -135,8 +139,8 @@ static void one_class_or_none(void)
 
     T_OK(crm_stats_metrics(3, 2, label, proba, out, &info));
     T_CHECK(out[CRM_METRIC_ACCURACY] == 1); /* 0.5 is not above 0.5 */
-    T_CHECK(isnan(out[CRM_METRIC_AUC]));
-    T_EQ_I(info.undefined, 1);
+    T_CHECK(isnan(out[CRM_METRIC_AUC]) && isnan(out[CRM_METRIC_AVERAGE_PRECISION]));
+    T_EQ_I(info.undefined, 2);
     T_EQ_I(info.zero_divisions, 3);
     T_CHECK(out[CRM_METRIC_F1] == 0 && out[CRM_METRIC_KAPPA] == 0 && out[CRM_METRIC_MCC] == 0);
     T_NEAR(out[CRM_METRIC_BRIER], (0.0625 + 0.25) / 2, 1e-16);
@@ -219,7 +223,9 @@ static void names(void)
     T_EQ_I(crm_metric_find("F1"), -1);
     T_EQ_I(crm_metric_direction(CRM_METRIC_LOG_LOSS), -1);
     T_EQ_I(crm_metric_direction(CRM_METRIC_BRIER), -1);
+    T_EQ_I(crm_metric_direction(CRM_METRIC_ECE), -1);
     T_EQ_I(crm_metric_direction(CRM_METRIC_AUC), 1);
+    T_EQ_I(crm_metric_find("average_precision"), CRM_METRIC_AVERAGE_PRECISION);
 }
 
 int main(int argc, char **argv)

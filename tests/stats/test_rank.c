@@ -66,6 +66,22 @@ static void wilcoxon_edges(void)
     T_NEAR(w.p_exact / 0x1p-49, 1, 1e-15); /* two of 2^50 patterns */
 }
 
+/* .3 - .2, .4 - .3 and .5 - .4 are equal but for rounding: one tie group, not an order by the last
+ * bit.  Differences of ranks 2 2 2 and -4: R+ 6, R- 4; signs with a sum of at most 4: 0; one 2 (3
+ * ways); two 2 (3); 4 (1): 8 of 16, twice is 1. */
+static void wilcoxon_rounding(void)
+{
+    static const double a[] = {.3, .4, .5, .1}, b[] = {.2, .3, .4, .9};
+    crm_wilcoxon w;
+
+    T_CHECK(a[0] - b[0] != a[1] - b[1]);
+    T_OK(crm_stats_wilcoxon_pairs(a, b, 4, &w));
+    T_NEAR(w.r_plus, 6, 0);
+    T_NEAR(w.r_minus, 4, 0);
+    T_NEAR(w.p_exact, 1, 1e-15);
+    T_FAILS(crm_stats_wilcoxon_pairs(a, b, -1, &w), CRM_ERR_ARG, "-1 pairs");
+}
+
 /* Demsar 2006, section 3.2.2: chi2 9.28, F 3.69, CD 1.25 (q printed as 2.569, so three digits). */
 static void friedman_demsar(void)
 {
@@ -186,6 +202,7 @@ int main(int argc, char **argv)
     static const t_case cases[] = {{"Wilcoxon of Demsar", wilcoxon_demsar},
                                    {"Wilcoxon, exact p", wilcoxon_exact},
                                    {"Wilcoxon, edges", wilcoxon_edges},
+                                   {"Wilcoxon of pairs that differ by rounding", wilcoxon_rounding},
                                    {"Friedman and Nemenyi of Demsar", friedman_demsar},
                                    {"q of Nemenyi", nemenyi_table},
                                    {"Friedman from scores", friedman_scores},

@@ -232,6 +232,30 @@ static void five_by_two(void)
     T_EQ_I(crm_stats_5x2_f(d).state, CRM_STATS_UNDEFINED);
 }
 
+/* scores .81 .79 .84 .80 .78 and .80 .79 .80 .81 .75: differences .01 0 .04 -.01 .03, mean / sd by
+ * numpy; three of them are won, one tied. */
+static void effects(void)
+{
+    static const double a[] = {.81, .79, .84, .80, .78, NAN}, b[] = {.80, .79, .80, .81, .75, .5};
+    static const double same[] = {0.9, 0.8, 0.7}, less[] = {0.8, 0.7, 0.6};
+    crm_effect e = crm_stats_effect(a, b, 6, 1);
+
+    T_CHECK(e.state == CRM_STATS_OK && e.n == 5 && e.dropped == 1);
+    T_NEAR(e.d, 0.67513995103857694, 1e-13);
+    T_CHECK(e.wins == 3 && e.ties == 1 && e.losses == 1);
+    e = crm_stats_effect(a, b, 6, -1);
+    T_CHECK(e.wins == 1 && e.ties == 1 && e.losses == 3 && e.d > 0);
+    e = crm_stats_effect(same, less, 3, 1);
+    T_CHECK(e.state == CRM_STATS_DEGENERATE && e.d == 0 && e.wins == 3);
+    e = crm_stats_effect(same, same, 3, 1);
+    T_CHECK(e.state == CRM_STATS_OK && e.d == 0 && e.ties == 3);
+    e = crm_stats_effect(a, b, 1, 1);
+    T_CHECK(e.state == CRM_STATS_UNDEFINED && e.wins == 1);
+    e = crm_stats_effect(a, b, 0, 1);
+    T_CHECK(e.state == CRM_STATS_UNDEFINED && e.wins + e.ties + e.losses == 0);
+    T_CHECK(crm_stats_bayes_t_pairs(same, less, 3, 0.1, 0.01).state == CRM_STATS_DEGENERATE);
+}
+
 static void verdicts(void)
 {
     crm_ttest t = {.state = CRM_STATS_OK, .mean = 0.1};
@@ -278,6 +302,7 @@ int main(int argc, char **argv)
                                    {"no spread: p 1 or degenerate, never inf", no_spread},
                                    {"undefined folds are dropped", undefined_folds},
                                    {"5x2cv t and F", five_by_two},
+                                   {"size of a difference", effects},
                                    {"verdicts", verdicts},
                                    {"sums, mean, variance", sums},
                                    {NULL, NULL}};

@@ -7,6 +7,12 @@
 
 #include "crmpi/base_status.h"
 
+/** A probability but for rounding; NaN is none. */
+static inline bool crm_stats_is_probability(double p)
+{
+    return p >= -1e-6 && p <= 1 + 1e-6;
+}
+
 /** I_x(a, b) with y = 1 - x given apart, so that neither end loses digits. */
 double crm_stats_beta_inc_xy(double a, double b, double x, double y);
 
@@ -40,4 +46,12 @@ int64_t crm_stats_tie_end(const crm_ranking *r, int64_t i, int64_t *pos);
 /** Sum over positives of 2 wins + ties against negatives; when w is not NULL also each row's own
  * count against the other class, w[row]. */
 int64_t crm_stats_placements(const crm_ranking *r, int64_t *w);
+/** Average precision of a ranking; NaN without positives. */
+double crm_stats_ranking_precision(const crm_ranking *r);
+
+/** Largest |score| among the finite pairs of a and b (NULL: none). */
+double crm_stats_scale(const double *a, const double *b, int64_t n);
+/** a - b on a grid of 2^-40 of the scale, so that differences that are equal but for rounding are
+ * equal, and none that is rounding only has a sign. */
+double crm_stats_on_grid(double difference, double scale);
 #endif

@@ -1,7 +1,11 @@
 /* stats_lift.c - satisfaction lift, lift of a churn score, population stability index.
  *
- * Groups: Welch (1947), df of Satterthwaite (1946).  PSI without drift ~ (1/n + 1/m) chi2(bins -
- * 1): Yurdakul & Naranjo 2020, "Statistical properties of the population stability index". */
+ * Groups: Welch (1947), df of Satterthwaite (1946).  Relative lift R = (after - before) / |before|
+ * of means: by the delta method its error is that of the mean of e = (after - q before) / |before|,
+ * q the quotient of the means.  The interval of Fieller (1954) differs from it by a factor of about
+ * 1 + (t se / before)^2, 4 % where before is 10 standard errors from 0.  PSI without drift ~ (1/n +
+ * 1/m) chi2(bins - 1): Yurdakul & Naranjo 2020, "Statistical properties of the population stability
+ * index". */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -15,6 +19,7 @@ static void set_relative(crm_lift *r)
 {
     r->has_relative = r->mean_before != 0;
     r->relative = r->has_relative ? 100 * r->diff / fabs(r->mean_before) : 0;
+    r->relative_ci95 = (crm_interval){r->relative, r->relative};
 }
 
 /* Means of the two sides over the pairs that a paired test uses. */
@@ -33,6 +38,37 @@ static void pair_means(const double *before, const double *after, int64_t n, crm
     }
 }
 
+/* Whether a quotient by this mean can have an interval. */
+static bool far_from_0(double mean, double se)
+{
+    return mean != 0 && fabs(mean) >= 10 * se;
+}
+
+static void set_relative_ci(crm_lift *r, double se, double df)
+{
+    double half = 100 * crm_stats_t_quantile(0.975, df) * se;
+
+    r->has_relative_ci = true;
+    r->relative_ci95 = (crm_interval){r->relative - half, r->relative + half};
+}
+
+/* Paired: e_i of the customers asked twice, whose mean is 0. */
+static void relative_paired(const double *before, const double *after, int64_t n, crm_lift *r)
+{
+    double m = (double)r->n_before, quotient = r->mean_after / r->mean_before, ee = 0, bb = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        double e = (after[i] - quotient * before[i]) / r->mean_before,
+               b = before[i] - r->mean_before;
+
+        if (!isfinite(after[i] - before[i])) continue;
+        ee += e * e;
+        bb += b * b;
+    }
+    if (far_from_0(r->mean_before, sqrt(bb / (m - 1) / m)))
+        set_relative_ci(r, sqrt(ee / (m - 1) / m), m - 1);
+}
+
 crm_lift crm_stats_lift_paired(const double *before, const double *after, int64_t n)
 {
     crm_ttest t = crm_stats_ttest_pairs(after, before, n, 0);
@@ -45,7 +81,26 @@ crm_lift crm_stats_lift_paired(const double *before, const double *after, int64_
     r.df = t.df;
     r.p = t.p;
     set_relative(&r);
+    if (r.state == CRM_STATS_OK && r.has_relative) relative_paired(before, after, n, &r);
     return r;
+}
+
+/* Degrees of freedom of e1 + e2, squared standard errors of two means (Satterthwaite). */
+static double welch_df(double e1, double n1, double e2, double n2)
+{
+    return (e1 + e2) * (e1 + e2) / (e1 * e1 / (n1 - 1) + e2 * e2 / (n2 - 1));
+}
+
+/* Groups: the errors of the two means in units of the first, that of the first times their
+ * quotient.
+ */
+static void relative_groups(double e1, double n1, double e2, double n2, crm_lift *r)
+{
+    double b2 = r->mean_before * r->mean_before, q = r->mean_after / r->mean_before;
+    double c = q * q * e1 / b2, t = e2 / b2;
+
+    if (far_from_0(r->mean_before, sqrt(e1)) && c + t > 0)
+        set_relative_ci(r, sqrt(c + t), welch_df(c, n1, t, n2));
 }
 
 /* Welch's t, its df, p and interval of r->diff, from the squared standard errors of the two means.
@@ -54,7 +109,7 @@ static void welch(double e1, double n1, double e2, double n2, crm_lift *r)
 {
     double se2 = e1 + e2, half;
 
-    r->df = se2 * se2 / (e1 * e1 / (n1 - 1) + e2 * e2 / (n2 - 1));
+    r->df = welch_df(e1, n1, e2, n2);
     r->t = r->diff / sqrt(se2);
     r->p = crm_stats_t_p2(r->t, r->df);
     half = crm_stats_t_quantile(0.975, r->df) * sqrt(se2);
@@ -80,6 +135,7 @@ crm_lift crm_stats_lift_groups(const double *control, int64_t n_control, const d
         welch(c.sd * c.sd / nc, nc, t.sd * t.sd / nt, nt, &r);
     else
         r.state = r.diff == 0 ? CRM_STATS_OK : CRM_STATS_DEGENERATE;
+    if (r.df > 0 && r.has_relative) relative_groups(c.sd * c.sd / nc, nc, t.sd * t.sd / nt, nt, &r);
     return r;
 }
 

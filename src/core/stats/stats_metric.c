@@ -9,19 +9,20 @@
 
 #include "crmpi/base_math.h"
 #include "crmpi/base_mem.h"
+#include "crmpi/stats_curve.h"
 #include "crmpi/stats_metric.h"
 #include "stats_impl.h"
 
-const char *const crm_metric_names[] = {
-    "accuracy",     "precision", "recall", "f1",       "precision_macro",
-    "recall_macro", "f1_macro",  "auc",    "log_loss", "brier",
-    "kappa",        "mcc",       NULL};
+const char *const crm_metric_names[] = {"accuracy",          "precision",    "recall",   "f1",
+                                        "precision_macro",   "recall_macro", "f1_macro", "auc",
+                                        "log_loss",          "brier",        "kappa",    "mcc",
+                                        "average_precision", "ece",          NULL};
 _Static_assert(sizeof crm_metric_names / sizeof *crm_metric_names == CRM_METRIC_COUNT + 1,
                "a name for each metric");
 
 int crm_metric_direction(crm_metric m)
 {
-    return m == CRM_METRIC_LOG_LOSS || m == CRM_METRIC_BRIER ? -1 : 1;
+    return m == CRM_METRIC_LOG_LOSS || m == CRM_METRIC_BRIER || m == CRM_METRIC_ECE ? -1 : 1;
 }
 
 int crm_metric_find(const char *name)
@@ -43,36 +44,52 @@ void crm_stats_predict(int64_t n, int k, const double *proba, int32_t *pred)
     }
 }
 
+static crm_auc auc_of(const crm_ranking *r)
+{
+    crm_auc a = {.pos = r->pos, .neg = r->n - r->pos, .value = (double)NAN};
+
+    a.twice_wins = crm_stats_placements(r, NULL);
+    if (a.pos && a.neg) a.value = (double)a.twice_wins / (2 * (double)a.pos * (double)a.neg);
+    return a;
+}
+
 crm_status crm_stats_auc(int64_t n, const int32_t *label, int32_t positive, const double *score,
                          int64_t stride, crm_auc *out)
 {
     crm_ranking r = {0};
 
-    memset(out, 0, sizeof *out);
-    out->value = (double)NAN;
+    *out = (crm_auc){.value = (double)NAN};
     CRM_TRY(crm_stats_rank(n, label, positive, score, stride, &r));
-    out->pos = r.pos;
-    out->neg = r.n - r.pos;
-    out->twice_wins = crm_stats_placements(&r, NULL);
-    if (out->pos && out->neg)
-        out->value = (double)out->twice_wins / (2 * (double)out->pos * (double)out->neg);
+    *out = auc_of(&r);
     crm_mem_free(r.item);
     return CRM_OK;
 }
 
-/* Mean over classes of one against the rest; k = 2: class 1. */
-static crm_status macro_auc(int64_t n, int k, const int32_t *label, const double *proba,
-                            double *out)
+/* Means over classes of one against the rest; k = 2: class 1. */
+static crm_status from_ranks(int64_t n, int k, const int32_t *label, const double *proba,
+                             double *out)
 {
     int first = k == 2 ? 1 : 0;
-    crm_auc a;
+    double auc = 0, precision = 0;
 
-    *out = 0;
     for (int c = first; c < k; c++) {
-        CRM_TRY(crm_stats_auc(n, label, c, proba + c, k, &a));
-        *out += a.value;
+        crm_ranking r = {0};
+        CRM_TRY(crm_stats_rank(n, label, c, proba + c, k, &r));
+        auc += auc_of(&r).value;
+        precision += crm_stats_ranking_precision(&r);
+        crm_mem_free(r.item);
     }
-    *out /= k - first;
+    out[CRM_METRIC_AUC] = auc / (k - first);
+    out[CRM_METRIC_AVERAGE_PRECISION] = precision / (k - first);
+    return CRM_OK;
+}
+
+static crm_status ece(int64_t n, int k, const int32_t *label, const double *proba, double *out)
+{
+    crm_bin bin[CRM_ECE_BINS];
+
+    CRM_TRY(crm_stats_calibration(n, k, label, proba, CRM_BIN_WIDTH, CRM_ECE_BINS, bin));
+    *out = crm_stats_ece(bin, CRM_ECE_BINS);
     return CRM_OK;
 }
 
@@ -178,7 +195,8 @@ crm_status crm_stats_metrics(int64_t n, int k, const int32_t *label, const doubl
 
     CRM_TRY(check_proba(n, k, proba));
     CRM_TRY(confusion_metrics(n, k, label, proba, out, &own));
-    CRM_TRY(macro_auc(n, k, label, proba, &out[CRM_METRIC_AUC]));
+    CRM_TRY(from_ranks(n, k, label, proba, out));
+    CRM_TRY(ece(n, k, label, proba, &out[CRM_METRIC_ECE]));
     out[CRM_METRIC_LOG_LOSS] = crm_stats_log_loss(n, k, label, proba);
     out[CRM_METRIC_BRIER] = crm_stats_brier(n, k, label, proba);
     own.unlabelled = n - own.rows;

@@ -100,3 +100,20 @@ crm_moments crm_stats_moments(const double *a, const double *b, int64_t n)
     if (m.sd == 0 && fabs(m.mean) <= noise) m.mean = 0;
     return m;
 }
+
+double crm_stats_scale(const double *a, const double *b, int64_t n)
+{
+    double scale = 0;
+
+    for (int64_t j = 0; j < n; j++)
+        if (isfinite(a[j] - (b ? b[j] : 0)))
+            scale = fmax(scale, fmax(fabs(a[j]), b ? fabs(b[j]) : 0));
+    return scale;
+}
+
+double crm_stats_on_grid(double difference, double scale)
+{
+    double unit = scale * 0x1p-40;
+
+    return unit > 0 ? floor(difference / unit + 0.5) * unit : difference;
+}

@@ -46,9 +46,10 @@ crm_ttest crm_stats_ttest(const double *x, int64_t n, double ratio)
     return crm_stats_ttest_pairs(x, NULL, n, ratio);
 }
 
-crm_bayes crm_stats_bayes_t(const double *d, int64_t n, double rho, double rope)
+crm_bayes crm_stats_bayes_t_pairs(const double *a, const double *b, int64_t n, double rho,
+                                  double rope)
 {
-    crm_moments m = crm_stats_moments(d, NULL, n);
+    crm_moments m = crm_stats_moments(a, b, n);
     crm_bayes r = {.state = m.n < 2 ? CRM_STATS_UNDEFINED : ratio_state(m.mean, m.sd)};
     double df = (double)(m.n - 1), se = m.sd;
 
@@ -62,6 +63,30 @@ crm_bayes crm_stats_bayes_t(const double *d, int64_t n, double rho, double rope)
         r.better = m.mean > rope;
     }
     r.rope = fmax(0, 1 - r.worse - r.better);
+    return r;
+}
+
+crm_bayes crm_stats_bayes_t(const double *d, int64_t n, double rho, double rope)
+{
+    return crm_stats_bayes_t_pairs(d, NULL, n, rho, rope);
+}
+
+crm_effect crm_stats_effect(const double *a, const double *b, int64_t n, int direction)
+{
+    crm_moments m = crm_stats_moments(a, b, n);
+    double scale = crm_stats_scale(a, b, n);
+    crm_effect r = {.n = m.n, .dropped = m.dropped};
+
+    r.state = m.n < 2 ? CRM_STATS_UNDEFINED : ratio_state(m.mean, m.sd);
+    if (m.sd > 0) r.d = m.mean / m.sd;
+    for (int64_t j = 0; j < n; j++) {
+        double d = direction * crm_stats_on_grid(a[j] - b[j], scale);
+
+        if (!isfinite(d)) continue;
+        r.wins += d > 0;
+        r.ties += d == 0;
+        r.losses += d < 0;
+    }
     return r;
 }
 

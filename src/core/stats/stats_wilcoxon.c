@@ -123,3 +123,19 @@ done:
     crm_mem_free(kept);
     return st;
 }
+
+crm_status crm_stats_wilcoxon_pairs(const double *a, const double *b, int64_t n, crm_wilcoxon *out)
+{
+    double *d = NULL, scale;
+    crm_status st;
+
+    memset(out, 0, sizeof *out);
+    CRM_CHECK(n >= 0, CRM_ERR_ARG, "%lld pairs; must be 0 or more", (long long)n);
+    CRM_NEW(d, n);
+    scale = crm_stats_scale(a, b, n);
+    for (int64_t j = 0; j < n; j++)
+        d[j] = crm_stats_on_grid(a[j] - b[j], scale);
+    st = crm_stats_wilcoxon(d, n, out);
+    crm_mem_free(d);
+    return st;
+}
