@@ -8,6 +8,7 @@
 typedef struct remap {
     const crm_schema *want;
     int *num;       /* [want->n_num] column of the flat view */
+    int in_order;   /* num[i] is i for i below this: copied as they lie */
     int *cat;       /* [want->n_cat] */
     int32_t **code; /* [want->n_cat][levels of the flat view] -> code of want, -1 */
 } remap;

@@ -97,6 +97,8 @@ crm_status crm_remap_new(const crm_schema *have, const crm_schema *want, const c
     CRM_NEW(out->code, want->n_cat);
     CRM_TRY(map_names(want->num_name, want->n_num, have->num_name, have->n_num, path, "numeric",
                       out->num));
+    while (out->in_order < want->n_num && out->num[out->in_order] == out->in_order)
+        out->in_order++;
     CRM_TRY(map_names(want->cat_name, want->n_cat, have->cat_name, have->n_cat, path, "categorical",
                       out->cat));
     for (int i = 0; i < want->n_cat; i++)
@@ -107,7 +109,8 @@ crm_status crm_remap_new(const crm_schema *have, const crm_schema *want, const c
 void crm_remap_row(const remap *r, const float *num, const int32_t *cat, float *num_out,
                    int32_t *cat_out)
 {
-    for (int i = 0; i < r->want->n_num; i++)
+    if (r->in_order > 0) memcpy(num_out, num, (size_t)r->in_order * sizeof *num);
+    for (int i = r->in_order; i < r->want->n_num; i++)
         num_out[i] = num[r->num[i]];
     for (int i = 0; i < r->want->n_cat; i++) {
         int32_t code = cat[r->cat[i]];
