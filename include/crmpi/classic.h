@@ -6,5 +6,6 @@
 #include "crmpi/classic_boost.h"
 #include "crmpi/classic_linear.h"
 #include "crmpi/classic_rule.h"
+#include "crmpi/classic_svm.h"
 #include "crmpi/classic_tree.h"
 #endif
