@@ -47,8 +47,9 @@ static inline int32_t tree_leaf(const tree *t, const float *x)
     }
     return n->left;
 }
-/** Leaves of rows x [n][d]: as tree_leaf for each, but faster. */
-void tree_leaves(const tree *t, int64_t n, const float *x, int64_t d, int32_t *leaf);
+/** leaf[n] of rows pick[n] of x [..][d] (NULL: of the first n): as tree_leaf, but faster. */
+void tree_leaves(const tree *t, int64_t n, const float *x, int64_t d, const int32_t *pick,
+                 int32_t *leaf);
 /** n trees of one width in a bag: "node.column" i32, "node.left" i32, "node.cut" f64,
  *  "node.missing_left" u8, "leaf" f64 [leaves][width],
  *  "trees" i32 [n][2]: nodes and leaves of each. */

@@ -104,7 +104,7 @@ static inline bool step(const tree_node *node, const float *x, int32_t *at)
     return inner;
 }
 
-static void walk_abreast(const tree *t, const float *x, int64_t d, int32_t *leaf)
+static void walk_abreast(const tree *t, const float *const *x, int32_t *leaf)
 {
     int32_t at[ABREAST] = {0};
     bool go = true;
@@ -112,24 +112,29 @@ static void walk_abreast(const tree *t, const float *x, int64_t d, int32_t *leaf
     while (go) {
         go = false;
         for (int k = 0; k < ABREAST; k++)
-            go |= step(t->node, x + k * d, &at[k]);
+            go |= step(t->node, x[k], &at[k]);
     }
     for (int k = 0; k < ABREAST; k++)
         leaf[k] = t->node[at[k]].left;
 }
 
-void tree_leaves(const tree *t, int64_t n, const float *x, int64_t d, int32_t *leaf)
+void tree_leaves(const tree *t, int64_t n, const float *x, int64_t d, const int32_t *pick,
+                 int32_t *leaf)
 {
+    const float *row[ABREAST];
     int64_t i = 0;
 
     if (t->n_nodes == 1) {
         memset(leaf, 0, (size_t)n * sizeof *leaf);
         return;
     }
-    for (; i + ABREAST <= n; i += ABREAST)
-        walk_abreast(t, x + i * d, d, leaf + i);
+    for (; i + ABREAST <= n; i += ABREAST) {
+        for (int64_t k = 0; k < ABREAST; k++)
+            row[k] = x + (pick ? pick[i + k] : i + k) * d;
+        walk_abreast(t, row, leaf + i);
+    }
     for (; i < n; i++)
-        leaf[i] = tree_leaf(t, x + i * d);
+        leaf[i] = tree_leaf(t, x + (pick ? pick[i] : i) * d);
 }
 
 /* ---- in bags ---- */
