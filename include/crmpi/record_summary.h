@@ -3,9 +3,12 @@
  *     {"format": 1, "targets": [{"name", "level", "rows", "folds", "repeats", "split",
  *        "test_over_train", "alpha", "classes": [..],
  *        "models": [{"name", "metrics": {"accuracy": {"mean", "ci95": [lo, hi], "folds": [..]},
- * ..}, "confusion": [[..]]}], "comparisons": [{"a", "b", "metric", "mean_diff", "naive": {"t",
- * "df", "p"}, "corrected": {"t", "df", "p", "p_holm", "ci95"}, "verdict"}], "satisfaction": {..},
- * "notes": [..]}], "digests": {"data", "folds", "weights", "predictions", "summary"}}
+ *           ..}, "confusion": [[..]], "pooled": {..}}],
+ *        "comparisons": [{"a", "b", "metric", "mean_diff", "naive": {"t", "df", "p"}, "corrected":
+ *           {"t", "df", "p", "p_holm", "ci95"}, "verdict", "bayes": {..}, "effect": {..},
+ *           "wilcoxon": {..}, "cv5x2": {..}}],
+ *        "holdout": {..}, "segments": {..}, "satisfaction": {..}, "notes": [..]}],
+ *      "digests": {"data", "folds", "weights", "predictions", "summary"}}
  *
  * A number that is not defined is null.  digests.summary is the digest of the file without
  * "digests", keys sorted, numbers as hexadecimal floats. */
@@ -24,11 +27,39 @@ typedef struct crm_sum_metric {
     int n_folds;        /* repeats x folds */
     double *fold;       /* [n_folds]; NaN where undefined */
 } crm_sum_metric;
+/** One class against the rest: how many rows of each are taken at each threshold, from the highest
+ * down. */
+typedef struct crm_sum_curve {
+    char *class_name;
+    int64_t positives, negatives;
+    int n;             /* points */
+    double *threshold; /* [n]; NaN: above all scores (the first) */
+    int64_t *tp, *fp;  /* [n] */
+} crm_sum_curve;
+/** Reliability in bins of equal width. */
+typedef struct crm_sum_calibration {
+    int n;
+    int64_t *rows, *hits; /* [n] */
+    double *mean;         /* [n] probability; NaN without rows */
+    double ece;
+} crm_sum_calibration;
+/** Of the test predictions of the first repeat, all folds together. */
+typedef struct crm_sum_pooled {
+    bool present;
+    int64_t rows, right;
+    double accuracy, accuracy_ci[2]; /* Wilson */
+    double auc, auc_ci[2];
+    char *auc_ci_method; /* "bootstrap", "delong"; NULL: no interval */
+    int n_curves;
+    crm_sum_curve *curve; /* two classes: of the second; more: of each, up to 10 */
+    crm_sum_calibration calibration;
+} crm_sum_pooled;
 typedef struct crm_sum_model {
     char *name; /* "hybrid"; "oracle" for the true probabilities of synthetic data */
     int n_metrics;
     crm_sum_metric *metric;
     int64_t *confusion; /* [n_classes][n_classes], rows = true, summed over repeats; NULL: none */
+    crm_sum_pooled pooled;
 } crm_sum_model;
 typedef struct crm_sum_test {
     double t, df, p, p_holm, ci[2]; /* NaN: undefined; p_holm and ci of the corrected test only */
@@ -39,11 +70,56 @@ typedef struct crm_sum_comparison {
     int dropped;      /* folds in which the metric is undefined */
     crm_sum_test naive, corrected;
     char *verdict; /* in words, for a: "better", "no significant difference" ... */
+    /* Beside the tests; none of it decides.  NaN, -1: not known or not defined. */
+    double rope, worse, in_rope, better; /* Bayesian correlated t, of a */
+    double effect;                       /* mean / S of the differences */
+    int wins, ties, losses;              /* folds, of a */
+    double wilcoxon_p;
+    double t5x2, t5x2_p, f5x2, f5x2_p; /* 5 x 2 folds only */
 } crm_sum_comparison;
+
+/** Two models on the one test part. */
+typedef struct crm_sum_holdout_pair {
+    char *a, *b;
+    int64_t only_a, only_b; /* rows that only this one has right */
+    double chi2_corrected, p_corrected, p_exact, p_exact_holm; /* McNemar */
+    char *verdict;                                             /* from p_exact_holm, for a */
+    bool has_auc;                                              /* two classes */
+    double auc_a, auc_b, diff;                                 /* a - b */
+    double ci[2], z, p, p_holm;                                /* DeLong */
+    char *auc_verdict;
+} crm_sum_holdout_pair;
+typedef struct crm_sum_holdout {
+    bool present; /* one test part, two models or more */
+    int64_t rows;
+    double q, q_df, q_p; /* Cochran, all models */
+    int n;
+    crm_sum_holdout_pair *pair;
+} crm_sum_holdout;
+
+/** Ranks of the models over the levels of a column, by one metric. */
+typedef struct crm_sum_segment_test {
+    char *metric;
+    int used;                     /* segments in which the metric is defined for all models */
+    double *score;                /* [n_models][n_levels]; NaN: not used */
+    double *mean_rank;            /* [n_models]; 1 is best */
+    double chi2, chi2_df, chi2_p; /* Friedman */
+    double f, f_df1, f_df2, f_p;  /* Iman-Davenport */
+    double cd;                    /* Nemenyi, 0.05 */
+} crm_sum_segment_test;
+typedef struct crm_sum_segments {
+    char *column; /* NULL: none */
+    int n_models, n_levels, n_tests;
+    char **model, **level;
+    int64_t *rows; /* [n_levels] tested */
+    crm_sum_segment_test *test;
+} crm_sum_segments;
+
 typedef struct crm_sum_lift { /* satisfaction before and after a measure */
     bool present;
     int64_t treated, control;                            /* customers asked twice */
     double before, after, diff, ci[2], p;                /* treated, paired */
+    double relative, relative_ci[2];                     /* 100 diff / |before|, %; NaN: none */
     double control_diff, effect, effect_ci[2], effect_p; /* difference in differences, Welch */
 } crm_sum_lift;
 typedef struct crm_sum_target {
@@ -57,6 +133,8 @@ typedef struct crm_sum_target {
     int n_models, n_comparisons, n_notes;
     crm_sum_model *model;
     crm_sum_comparison *comparison;
+    crm_sum_holdout holdout;
+    crm_sum_segments segments;
     crm_sum_lift lift;
     char **note;
 } crm_sum_target;

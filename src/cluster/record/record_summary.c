@@ -11,6 +11,46 @@ static void free_texts(char **text, int n)
     crm_mem_free(text);
 }
 
+static void free_pooled(crm_sum_pooled *p)
+{
+    for (int i = 0; p->curve && i < p->n_curves; i++) {
+        crm_mem_free(p->curve[i].class_name);
+        crm_mem_free(p->curve[i].threshold);
+        crm_mem_free(p->curve[i].tp);
+        crm_mem_free(p->curve[i].fp);
+    }
+    crm_mem_free(p->curve);
+    crm_mem_free(p->auc_ci_method);
+    crm_mem_free(p->calibration.rows);
+    crm_mem_free(p->calibration.hits);
+    crm_mem_free(p->calibration.mean);
+}
+
+static void free_holdout(crm_sum_holdout *h)
+{
+    for (int i = 0; h->pair && i < h->n; i++) {
+        crm_mem_free(h->pair[i].a);
+        crm_mem_free(h->pair[i].b);
+        crm_mem_free(h->pair[i].verdict);
+        crm_mem_free(h->pair[i].auc_verdict);
+    }
+    crm_mem_free(h->pair);
+}
+
+static void free_segments(crm_sum_segments *s)
+{
+    for (int i = 0; s->test && i < s->n_tests; i++) {
+        crm_mem_free(s->test[i].metric);
+        crm_mem_free(s->test[i].score);
+        crm_mem_free(s->test[i].mean_rank);
+    }
+    crm_mem_free(s->test);
+    crm_mem_free(s->column);
+    crm_mem_free(s->rows);
+    free_texts(s->model, s->n_models);
+    free_texts(s->level, s->n_levels);
+}
+
 static void free_models(crm_sum_model *m, int n)
 {
     for (int i = 0; m && i < n; i++) {
@@ -20,6 +60,7 @@ static void free_models(crm_sum_model *m, int n)
         }
         crm_mem_free(m[i].metric);
         crm_mem_free(m[i].confusion);
+        free_pooled(&m[i].pooled);
         crm_mem_free(m[i].name);
     }
     crm_mem_free(m);
@@ -50,6 +91,8 @@ void crm_summary_free(crm_summary **sp)
         free_texts(t->note, t->n_notes);
         free_models(t->model, t->n_models);
         free_comparisons(t->comparison, t->n_comparisons);
+        free_holdout(&t->holdout);
+        free_segments(&t->segments);
     }
     crm_mem_free(s->target);
     crm_mem_free(s);

@@ -2,21 +2,29 @@
 #include <string.h>
 
 #include "crmpi/base_mem.h"
-#include "record_impl.h"
+#include "record_summary_impl.h"
 
-/* Setters take value over; a failure (memory, text that is no UTF-8) leaves a hole that
- * complete() finds, so that the tree is built without a check at each leaf. */
-static void set(json_t *o, const char *key, json_t *value)
+void crm_summary_set(json_t *o, const char *key, json_t *value)
 {
     json_object_set_new(o, key, value);
 }
 
-static void set_text(json_t *o, const char *key, const char *value)
+void crm_summary_set_text(json_t *o, const char *key, const char *value)
 {
-    set(o, key, value ? json_string(value) : NULL);
+    crm_summary_set(o, key, value ? json_string(value) : NULL);
 }
 
-static json_t *reals(const double *v, int n)
+void crm_summary_set_count(json_t *o, const char *key, int64_t value)
+{
+    crm_summary_set(o, key, json_integer(value));
+}
+
+void crm_summary_set_real(json_t *o, const char *key, double value)
+{
+    crm_summary_set(o, key, crm_record_json_real(value));
+}
+
+json_t *crm_summary_reals(const double *v, int n)
 {
     json_t *a = json_array();
 
@@ -25,7 +33,16 @@ static json_t *reals(const double *v, int n)
     return a;
 }
 
-static json_t *texts(char *const *v, int n)
+json_t *crm_summary_counts(const int64_t *v, int n)
+{
+    json_t *a = json_array();
+
+    for (int i = 0; i < n; i++)
+        json_array_append_new(a, json_integer(v[i]));
+    return a;
+}
+
+json_t *crm_summary_texts(char *const *v, int n)
 {
     json_t *a = json_array();
 
@@ -38,12 +55,8 @@ static json_t *confusion(const int64_t *cm, int k)
 {
     json_t *rows = cm ? json_array() : json_null();
 
-    for (int i = 0; cm && i < k; i++) {
-        json_t *row = json_array();
-        for (int j = 0; j < k; j++)
-            json_array_append_new(row, json_integer(cm[i * k + j]));
-        json_array_append_new(rows, row);
-    }
+    for (int i = 0; cm && i < k; i++)
+        json_array_append_new(rows, crm_summary_counts(cm + (int64_t)i * k, k));
     return rows;
 }
 
@@ -53,10 +66,10 @@ static json_t *metrics(const crm_sum_model *m)
 
     for (int i = 0; i < m->n_metrics; i++) {
         json_t *one = json_object();
-        set(one, "mean", crm_record_json_real(m->metric[i].mean));
-        set(one, "ci95", reals(m->metric[i].ci, 2));
-        set(one, "folds", reals(m->metric[i].fold, m->metric[i].n_folds));
-        set(all, m->metric[i].name, one);
+        crm_summary_set_real(one, "mean", m->metric[i].mean);
+        crm_summary_set(one, "ci95", crm_summary_reals(m->metric[i].ci, 2));
+        crm_summary_set(one, "folds", crm_summary_reals(m->metric[i].fold, m->metric[i].n_folds));
+        crm_summary_set(all, m->metric[i].name, one);
     }
     return all;
 }
@@ -67,9 +80,10 @@ static json_t *models(const crm_sum_target *t)
 
     for (int i = 0; i < t->n_models; i++) {
         json_t *one = json_object();
-        set_text(one, "name", t->model[i].name);
-        set(one, "metrics", metrics(&t->model[i]));
-        set(one, "confusion", confusion(t->model[i].confusion, t->n_classes));
+        crm_summary_set_text(one, "name", t->model[i].name);
+        crm_summary_set(one, "metrics", metrics(&t->model[i]));
+        crm_summary_set(one, "confusion", confusion(t->model[i].confusion, t->n_classes));
+        crm_summary_set(one, "pooled", crm_summary_pooled_json(&t->model[i].pooled));
         json_array_append_new(all, one);
     }
     return all;
@@ -79,12 +93,12 @@ static json_t *test(const crm_sum_test *t, bool corrected)
 {
     json_t *o = json_object();
 
-    set(o, "t", crm_record_json_real(t->t));
-    set(o, "df", crm_record_json_real(t->df));
-    set(o, "p", crm_record_json_real(t->p));
+    crm_summary_set_real(o, "t", t->t);
+    crm_summary_set_real(o, "df", t->df);
+    crm_summary_set_real(o, "p", t->p);
     if (!corrected) return o;
-    set(o, "p_holm", crm_record_json_real(t->p_holm));
-    set(o, "ci95", reals(t->ci, 2));
+    crm_summary_set_real(o, "p_holm", t->p_holm);
+    crm_summary_set(o, "ci95", crm_summary_reals(t->ci, 2));
     return o;
 }
 
@@ -95,14 +109,15 @@ static json_t *comparisons(const crm_sum_target *t)
     for (int i = 0; i < t->n_comparisons; i++) {
         const crm_sum_comparison *c = &t->comparison[i];
         json_t *one = json_object();
-        set_text(one, "a", c->a);
-        set_text(one, "b", c->b);
-        set_text(one, "metric", c->metric);
-        set(one, "mean_diff", crm_record_json_real(c->mean_diff));
-        set(one, "dropped", json_integer(c->dropped));
-        set(one, "naive", test(&c->naive, false));
-        set(one, "corrected", test(&c->corrected, true));
-        set_text(one, "verdict", c->verdict);
+        crm_summary_set_text(one, "a", c->a);
+        crm_summary_set_text(one, "b", c->b);
+        crm_summary_set_text(one, "metric", c->metric);
+        crm_summary_set_real(one, "mean_diff", c->mean_diff);
+        crm_summary_set_count(one, "dropped", c->dropped);
+        crm_summary_set(one, "naive", test(&c->naive, false));
+        crm_summary_set(one, "corrected", test(&c->corrected, true));
+        crm_summary_set_text(one, "verdict", c->verdict);
+        crm_summary_beside_json(c, one);
         json_array_append_new(all, one);
     }
     return all;
@@ -114,17 +129,19 @@ static json_t *satisfaction(const crm_sum_lift *l)
 
     if (!l->present) return json_null();
     o = json_object();
-    set(o, "treated", json_integer(l->treated));
-    set(o, "control", json_integer(l->control));
-    set(o, "before", crm_record_json_real(l->before));
-    set(o, "after", crm_record_json_real(l->after));
-    set(o, "diff", crm_record_json_real(l->diff));
-    set(o, "ci95", reals(l->ci, 2));
-    set(o, "p", crm_record_json_real(l->p));
-    set(o, "control_diff", crm_record_json_real(l->control_diff));
-    set(o, "effect", crm_record_json_real(l->effect));
-    set(o, "effect_ci95", reals(l->effect_ci, 2));
-    set(o, "effect_p", crm_record_json_real(l->effect_p));
+    crm_summary_set_count(o, "treated", l->treated);
+    crm_summary_set_count(o, "control", l->control);
+    crm_summary_set_real(o, "before", l->before);
+    crm_summary_set_real(o, "after", l->after);
+    crm_summary_set_real(o, "diff", l->diff);
+    crm_summary_set(o, "ci95", crm_summary_reals(l->ci, 2));
+    crm_summary_set_real(o, "p", l->p);
+    crm_summary_set_real(o, "relative", l->relative);
+    crm_summary_set(o, "relative_ci95", crm_summary_reals(l->relative_ci, 2));
+    crm_summary_set_real(o, "control_diff", l->control_diff);
+    crm_summary_set_real(o, "effect", l->effect);
+    crm_summary_set(o, "effect_ci95", crm_summary_reals(l->effect_ci, 2));
+    crm_summary_set_real(o, "effect_p", l->effect_p);
     return o;
 }
 
@@ -132,19 +149,21 @@ static json_t *target(const crm_sum_target *t)
 {
     json_t *o = json_object();
 
-    set_text(o, "name", t->name);
-    set_text(o, "level", t->level);
-    set(o, "rows", json_integer(t->rows));
-    set(o, "folds", json_integer(t->folds));
-    set(o, "repeats", json_integer(t->repeats));
-    set(o, "split", t->split ? json_string(t->split) : json_null());
-    set(o, "test_over_train", crm_record_json_real(t->test_over_train));
-    set(o, "alpha", crm_record_json_real(t->alpha));
-    set(o, "classes", texts(t->class_name, t->n_classes));
-    set(o, "models", models(t));
-    set(o, "comparisons", comparisons(t));
-    set(o, "satisfaction", satisfaction(&t->lift));
-    set(o, "notes", texts(t->note, t->n_notes));
+    crm_summary_set_text(o, "name", t->name);
+    crm_summary_set_text(o, "level", t->level);
+    crm_summary_set_count(o, "rows", t->rows);
+    crm_summary_set_count(o, "folds", t->folds);
+    crm_summary_set_count(o, "repeats", t->repeats);
+    crm_summary_set(o, "split", t->split ? json_string(t->split) : json_null());
+    crm_summary_set_real(o, "test_over_train", t->test_over_train);
+    crm_summary_set_real(o, "alpha", t->alpha);
+    crm_summary_set(o, "classes", crm_summary_texts(t->class_name, t->n_classes));
+    crm_summary_set(o, "models", models(t));
+    crm_summary_set(o, "comparisons", comparisons(t));
+    crm_summary_set(o, "holdout", crm_summary_holdout_json(&t->holdout));
+    crm_summary_set(o, "segments", crm_summary_segments_json(&t->segments));
+    crm_summary_set(o, "satisfaction", satisfaction(&t->lift));
+    crm_summary_set(o, "notes", crm_summary_texts(t->note, t->n_notes));
     return o;
 }
 
@@ -152,10 +171,10 @@ static json_t *tree_of(const crm_summary *s)
 {
     json_t *o = json_object(), *all = json_array();
 
-    set(o, "format", json_integer(RECORD_SUMMARY_FORMAT));
+    crm_summary_set_count(o, "format", RECORD_SUMMARY_FORMAT);
     for (int i = 0; i < s->n_targets; i++)
         json_array_append_new(all, target(&s->target[i]));
-    set(o, "targets", all);
+    crm_summary_set(o, "targets", all);
     return o;
 }
 
@@ -163,7 +182,7 @@ static void set_digest(json_t *o, const char *key, crm_digest d)
 {
     char hex[CRM_DIGEST_HEX];
 
-    set_text(o, key, crm_digest_hex(d, hex));
+    crm_summary_set_text(o, key, crm_digest_hex(d, hex));
 }
 
 static void add_digests(const crm_summary *s, json_t *tree)
@@ -175,7 +194,7 @@ static void add_digests(const crm_summary *s, json_t *tree)
     set_digest(o, "weights", s->weights);
     set_digest(o, "predictions", s->predictions);
     set_digest(o, "summary", s->summary);
-    set(tree, "digests", o);
+    crm_summary_set(tree, "digests", o);
 }
 
 crm_status crm_record_summary_digest(const json_t *tree, crm_digest *out)
@@ -192,21 +211,34 @@ crm_status crm_record_summary_digest(const json_t *tree, crm_digest *out)
     return st;
 }
 
-/* Every text of the summary is UTF-8 (jansson refuses others, and a hole would go unseen). */
+static crm_status check_text(int target, const char *text)
+{
+    json_t *v = text ? json_string(text) : NULL;
+
+    json_decref(v);
+    CRM_CHECK(v, CRM_ERR_FORMAT, "summary, target %d: '%.40s' is no UTF-8 text", target,
+              text ? text : "(none)");
+    return CRM_OK;
+}
+
+static crm_status check_texts(int target, char *const *text, int n)
+{
+    for (int i = 0; i < n; i++)
+        CRM_TRY(check_text(target, text[i]));
+    return CRM_OK;
+}
+
+/* Every text of the data is UTF-8 (jansson refuses others, and a hole would go unseen). */
 static crm_status complete(const crm_summary *s)
 {
     for (int i = 0; i < s->n_targets; i++) {
         const crm_sum_target *t = &s->target[i];
-        for (int c = -2; c < t->n_classes + t->n_notes; c++) {
-            const char *text = c == -2            ? t->name
-                               : c == -1          ? t->level
-                               : c < t->n_classes ? t->class_name[c]
-                                                  : t->note[c - t->n_classes];
-            json_t *v = text ? json_string(text) : NULL;
-            json_decref(v);
-            CRM_CHECK(v, CRM_ERR_FORMAT, "summary, target %d: '%.40s' is no UTF-8 text", i,
-                      text ? text : "(none)");
-        }
+        CRM_TRY(check_text(i, t->name));
+        CRM_TRY(check_text(i, t->level));
+        CRM_TRY(check_texts(i, t->class_name, t->n_classes));
+        CRM_TRY(check_texts(i, t->note, t->n_notes));
+        if (t->segments.column) CRM_TRY(check_text(i, t->segments.column));
+        CRM_TRY(check_texts(i, t->segments.level, t->segments.n_levels));
     }
     return CRM_OK;
 }
