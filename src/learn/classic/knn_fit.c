@@ -1,0 +1,194 @@
+/* knn_fit.c - training rows of all ranks on every rank, and how they will be searched. */
+#include <string.h>
+
+#include "knn_impl.h"
+
+crm_status knn_check_k(const knn *h, int64_t n)
+{
+    CRM_CHECK(h->cfg->k <= n, CRM_ERR_CONFIG,
+              "knn.k = %lld neighbours, but there are %lld training rows; give a knn.k of at most "
+              "%lld",
+              (long long)h->cfg->k, (long long)n, (long long)n);
+    return CRM_OK;
+}
+
+/* ---- gathering ---- */
+
+typedef struct reading {
+    const crm_source *in;
+    const crm_view *own;
+    int64_t d, n_cat;
+    float *to;
+} reading;
+
+static crm_status read_leaf(void *ctx, int64_t leaf, int worker)
+{
+    const reading *r = ctx;
+    crm_rows_piece p;
+    int32_t *cat = NULL;
+    crm_status st = CRM_OK;
+
+    (void)worker;
+    crm_leaf_rows(r->own->n, leaf, &p.at, &p.n);
+    p.row = r->own->row + p.at;
+    p.num = r->to + p.at * r->d;
+    CRM_NEW_TO(st, done, cat, p.n * r->n_cat);
+    CRM_TRY_TO(st, done, crm_source_read(r->in, p.row, p.n, r->to + p.at * r->d, cat));
+    st = classic_check_finite(r->in, &p);
+done:
+    crm_mem_free(cat);
+    return st;
+}
+
+/* This rank's share of the rows; the caller's. */
+static crm_status read_own(const crm_fit *fit, const crm_source *in, const crm_view *own, float **x)
+{
+    const crm_schema *s = crm_source_schema(in);
+    reading r = {.in = in, .own = own, .d = s->n_num, .n_cat = s->n_cat};
+
+    CRM_NEW(*x, own->n * r.d);
+    r.to = *x;
+    return crm_pool_run(fit->pool, crm_leaf_count(own->n), read_leaf, &r);
+}
+
+/* Training rows that have labels; row is the caller's. */
+static crm_status labelled(const knn *h, const crm_fit *fit, crm_view *out)
+{
+    const crm_target *t = crm_data_target(fit->train->data, fit->target);
+
+    *out = (crm_view){.data = fit->train->data};
+    CRM_NEW(out->row, fit->train->n);
+    for (int64_t i = 0; i < fit->train->n; i++)
+        if (classic_slot(&h->classes, t, fit->train->row[i]) >= 0)
+            out->row[out->n++] = fit->train->row[i];
+    return CRM_OK;
+}
+
+static crm_status check_bytes(const knn *h, int64_t n)
+{
+    double bytes = 4.0 * (double)n * (double)h->rows.d;
+
+    CRM_CHECK(bytes <= (double)h->cfg->max_bytes, CRM_ERR_CONFIG,
+              "knn keeps all training rows on every rank: %lld rows x %lld columns are %.4g bytes, "
+              "knn.max_bytes allows %lld; raise it where the memory is there, take fewer rows or "
+              "columns (text_bag.words), or another model",
+              (long long)n, (long long)h->rows.d, bytes, (long long)h->cfg->max_bytes);
+    return CRM_OK;
+}
+
+static crm_status begin(knn *h, const crm_fit *fit, const crm_source *in, crm_view *all)
+{
+    static const char *const none[] = {"none"};
+    const crm_opt_list weights = {.n = 1, .item = none};
+    const crm_target *t = crm_data_target(fit->train->data, fit->target);
+
+    CRM_TRY(classic_classes_new(fit, &weights, "", &h->classes));
+    h->rows.d = crm_source_schema(in)->n_num;
+    CRM_TRY(labelled(h, fit, all));
+    CRM_TRY(knn_check_k(h, all->n));
+    CRM_TRY(check_bytes(h, all->n));
+    h->rows.n = all->n;
+    CRM_NEW(h->label, all->n);
+    for (int64_t i = 0; i < all->n; i++)
+        h->label[i] = classic_slot(&h->classes, t, all->row[i]);
+    return CRM_OK;
+}
+
+crm_status knn_gather(knn *h, const crm_fit *fit, const crm_source *in)
+{
+    crm_view all = {0}, own;
+    crm_fit of_all = *fit;
+    float *mine = NULL;
+    size_t total;
+    crm_status st;
+
+    CRM_TRY_TO(st, done, crm_comm_agree(fit->comm, begin(h, fit, in, &all)));
+    of_all.train = &all;
+    own = crm_rows_own(&of_all);
+    CRM_TRY_TO(st, done, crm_comm_agree(fit->comm, read_own(fit, in, &own, &mine)));
+    if (crm_comm_size(fit->comm) == 1) {
+        h->x = mine;
+        mine = NULL;
+    } else {
+        CRM_TRY_TO(st, done,
+                   crm_comm_allgather(fit->comm, mine, (size_t)(own.n * h->rows.d) * sizeof *mine,
+                                      (void **)&h->x, &total, NULL));
+    }
+done:
+    crm_mem_free(mine);
+    crm_mem_free(all.row);
+    return st;
+}
+
+/* ---- how to search ---- */
+
+/* In units of one column of 16 rows at once. */
+static double tree_cost(const knn *h, int64_t nodes, int64_t blocks)
+{
+    double d = (double)h->rows.d;
+
+    return (double)nodes * (4 + d) + (double)blocks * (24 + 2 * d);
+}
+
+static double brute_cost(const knn *h)
+{
+    double d = (double)h->rows.d, blocks = (double)h->rows.n / KNN_LANES;
+
+    return h->screen ? blocks * (4 + 0.5 * d) : blocks * (16 + 2 * d);
+}
+
+/* Mean cost of a search from some of the training rows. */
+static crm_status try_tree(const knn *h, double *cost)
+{
+    enum { TRIALS = 32 };
+    int64_t nodes = 0, blocks = 0, d = h->rows.d, trials = h->rows.n < TRIALS ? h->rows.n : TRIALS;
+    knn_list l = {.k = h->cfg->k};
+    double *q = NULL;
+    crm_status st = CRM_OK;
+
+    CRM_NEW_TO(st, done, l.near, l.k);
+    CRM_NEW_TO(st, done, q, d);
+    for (int64_t i = 0; i < trials; i++) {
+        const float *x = h->x + i * h->rows.n / trials * d;
+        l.n = 0;
+        for (int64_t j = 0; j < d; j++)
+            q[j] = (double)x[j];
+        knn_tree_search(h->tree, q, &l, &nodes, &blocks);
+    }
+    *cost = tree_cost(h, nodes, blocks) / (double)trials;
+done:
+    crm_mem_free(l.near);
+    crm_mem_free(q);
+    return st;
+}
+
+/* More columns than this are not worth the building of a tree to find out. */
+enum { TREE_COLUMNS = 16, TREE_ROWS = 256 };
+
+static crm_status choose(knn *h)
+{
+    bool may = h->rows.d > 0 && h->rows.n <= KNN_TREE_MAX;
+    double cost = 0;
+
+    if (h->cfg->method == CRM_KNN_AUTO)
+        may = may && h->rows.d <= TREE_COLUMNS && h->rows.n >= TREE_ROWS;
+    if (!may) return CRM_OK;
+    CRM_TRY(knn_tree_new(&h->rows, &h->tree));
+    if (h->cfg->method == CRM_KNN_KD_TREE) return CRM_OK;
+    CRM_TRY(try_tree(h, &cost));
+    if (cost > brute_cost(h)) knn_tree_free(&h->tree);
+    return CRM_OK;
+}
+
+crm_status knn_prepare(knn *h)
+{
+    const crm_knn_cfg euclidean = {.metric = CRM_KNN_EUCLIDEAN};
+
+    h->rows.x = h->x;
+    h->rows.metric = knn_metric_of(h->cfg);
+    h->rows.p = h->cfg->p;
+    if (h->rows.metric == knn_metric_of(&euclidean)) CRM_TRY(knn_screen_new(&h->rows, &h->screen));
+    if (h->cfg->method != CRM_KNN_BRUTE) CRM_TRY(choose(h));
+    if (h->tree) knn_screen_free(&h->screen);
+    return CRM_OK;
+}
