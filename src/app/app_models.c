@@ -251,7 +251,7 @@ static const crm_model_spec *spec_of(const app *a, const char *name)
 /* Names that later versions give to their models. */
 static bool is_reserved(const char *name)
 {
-    static const char *const later[] = {"tree", "forest", "boosting", "mlp"};
+    static const char *const later[] = {"boosting", "mlp"};
 
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (strcmp(name, later[i]) == 0) return true;

@@ -24,13 +24,10 @@ const app_command app_commands[] = {
 const crm_transform_class *const app_transforms[] = {&crm_text_bag_class, &crm_impute_class,
                                                      &crm_scale_class,    &crm_ple_class,
                                                      &crm_onehot_class,   NULL};
-const crm_estimator_class *const app_estimators[] = {&crm_hybrid_class,
-                                                     &crm_logistic_class,
-                                                     &crm_rule_class,
-                                                     &crm_naive_bayes_class,
-                                                     &crm_knn_class,
-                                                     &crm_svm_class,
-                                                     NULL};
+const crm_estimator_class *const app_estimators[] = {
+    &crm_hybrid_class,      &crm_logistic_class, &crm_rule_class,
+    &crm_naive_bayes_class, &crm_knn_class,      &crm_svm_class,
+    &crm_tree_class,        &crm_forest_class,   NULL};
 _Static_assert(sizeof app_transforms / sizeof *app_transforms <= APP_CLASSES_MAX + 1 &&
                    sizeof app_estimators / sizeof *app_estimators <= APP_CLASSES_MAX + 1,
                "a config struct for each class");
@@ -57,6 +54,8 @@ const app_model app_model_table[] = {
      {&crm_text_bag_class, &crm_impute_class, &crm_scale_class, &crm_onehot_class},
      &crm_svm_class,
      20},
+    {"tree", {&crm_text_bag_class, &crm_onehot_class}, &crm_tree_class, 1},
+    {"forest", {&crm_text_bag_class, &crm_onehot_class}, &crm_forest_class, 10},
 };
 const int app_model_count = sizeof app_model_table / sizeof *app_model_table;
 _Static_assert(sizeof app_model_table / sizeof *app_model_table <= APP_MODELS_MAX, "models");
