@@ -1,4 +1,5 @@
-/* tree_hist.c - a classification tree from histograms of binned columns. */
+/* tree_hist.c - a classification tree from histograms of binned columns: the rows of its sample
+ * before growth (tree_hist_top.c, tree_hist_share.c), the numbers of its nodes afterwards. */
 #include "crmpi/base_math.h"
 #include "crmpi/classic_tree.h"
 #include "tree_hist_impl.h"
@@ -24,7 +25,7 @@ static bool takes_part(const tree_sample *s, int64_t i)
 }
 
 /* ---- rows of the sample ---- */
-enum { STRIP = 256 };
+enum { STRIP = 256, BRANCH_LEAST = 4096, BRANCH_MOST = 65536 };
 
 static void copy_strip(const hist_job *j, const int64_t *pos, int n, int64_t at, hist_rows *r)
 {
@@ -67,10 +68,12 @@ static crm_status rows_new(const hist_job *j, hist_rows *r)
     return CRM_OK;
 }
 
-static void rows_free(hist_rows *r)
+void hist_rows_free(hist_rows *r)
 {
     crm_mem_free(r->code);
     crm_mem_free(r->tag);
+    r->code = NULL;
+    r->tag = NULL;
 }
 
 static void count_classes(const hist_rows *r, int64_t *count)
@@ -181,48 +184,94 @@ done:
 }
 
 /* ---- growth ---- */
-static crm_status grow_here(hist_job *j, hist_rows *r, hist_tree *t)
+static crm_status team_new(hist_team *g)
 {
-    hist_bench b = {0};
-    crm_status st = hist_bench_new(j, &b);
+    g->n = g->pool ? crm_pool_size(g->pool) : 1;
+    CRM_NEW(g->bench, g->n);
+    for (int i = 0; i < g->n; i++)
+        CRM_TRY(hist_bench_new(g->j, &g->bench[i]));
+    return rows_new(g->j, g->rows);
+}
 
-    if (!st) st = hist_grow(j, &b, r, 0, 0, t);
-    hist_bench_free(&b);
+static void team_free(hist_team *g)
+{
+    for (int i = 0; g->bench && i < g->n; i++)
+        hist_bench_free(&g->bench[i]);
+    crm_mem_free(g->bench);
+    crm_mem_free(g->branch.item);
+    hist_rows_free(g->rows);
+}
+
+/* Counts of the classes in the root, on all ranks. */
+static crm_status count_root(const hist_team *g, hist_job *j, int64_t *sum, uint32_t *count)
+{
+    int64_t n = 0;
+
+    count_classes(g->rows, sum);
+    if (g->comm) CRM_TRY(crm_comm_sum_i64(g->comm, sum, j->m));
+    for (int c = 0; c < j->m; c++) {
+        n += sum[c];
+        count[c] = (uint32_t)sum[c];
+        j->total += j->sample->weight[c] * (double)sum[c];
+    }
+    CRM_CHECK(n <= UINT32_MAX, CRM_ERR_CONFIG,
+              "a tree of %lld rows; histograms count up to %lld: use fewer rows", (long long)n,
+              (long long)UINT32_MAX);
+    return CRM_OK;
+}
+
+static crm_status plant(hist_team *g, hist_job *j)
+{
+    int64_t *sum = crm_mem_new((size_t)j->m, sizeof *sum);
+    uint32_t *count = crm_mem_new((size_t)j->m, sizeof *count);
+    crm_status st = CRM_OK;
+
+    if (!sum || !count) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %d classes", j->m);
+    st = hist_agree(g, st);
+    if (!st) st = count_root(g, j, sum, count);
+    if (!st) st = hist_agree(g, hist_tree_new(j, count, g->t));
+    crm_mem_free(sum);
+    crm_mem_free(count);
     return st;
+}
+
+/* Rows above which a node is grown by all: some branches for each thread of each rank.  The tree is
+ * the same for any number. */
+static crm_status find_most(const hist_team *g, int64_t *most)
+{
+    int64_t v[2] = {g->n, g->rows->n}; /* threads, rows */
+
+    if (g->comm) CRM_TRY(crm_comm_sum_i64(g->comm, v, 2));
+    *most = v[1] / (8 * v[0]);
+    if (*most < BRANCH_LEAST) *most = BRANCH_LEAST;
+    if (*most > BRANCH_MOST) *most = BRANCH_MOST;
+    if (v[0] == 1) *most = INT64_MAX;
+    return CRM_OK;
 }
 
 crm_status tree_grow_hist(const tree_grow_cfg *cfg, crm_comm *comm, crm_pool *pool,
                           const tree_bins *bins, const tree_sample *s, tree *out,
                           double *importance)
 {
+    bool alone = !comm || crm_comm_size(comm) == 1;
+    hist_job j = {0};
     hist_rows r = {0};
     hist_tree t = {0};
-    hist_job j;
-    int64_t *sum = NULL;
-    uint32_t *count = NULL;
+    hist_team g = {.j = &j, .comm = alone ? NULL : comm, .pool = pool, .rows = &r, .t = &t};
+    int64_t most = INT64_MAX;
     crm_status st;
 
-    (void)pool;
-    CRM_CHECK(!comm || crm_comm_size(comm) == 1, CRM_ERR_INTERNAL, "rows are shared out");
-    CRM_TRY_TO(st, done, job_new(cfg, bins, s, &j));
-    CRM_TRY_TO(st, done, rows_new(&j, &r));
-    CRM_NEW_TO(st, done, sum, j.m);
-    CRM_NEW_TO(st, done, count, j.m);
-    count_classes(&r, sum);
-    for (int c = 0; c < j.m; c++) {
-        count[c] = (uint32_t)sum[c];
-        j.total += s->weight[c] * (double)count[c];
-    }
-    CRM_TRY_TO(st, done, hist_tree_new(&j, count, &t));
-    CRM_TRY_TO(st, done, grow_here(&j, &r, &t));
-    rows_free(&r);
-    r = (hist_rows){0};
-    st = finish(&j, &t, out, importance);
+    st = job_new(cfg, bins, s, &j);
+    if (!st) st = team_new(&g);
+    CRM_TRY_TO(st, done, hist_agree(&g, st));
+    CRM_TRY_TO(st, done, plant(&g, &j));
+    CRM_TRY_TO(st, done, find_most(&g, &most));
+    CRM_TRY_TO(st, done, hist_grow_top(&g, most));
+    CRM_TRY_TO(st, done, hist_grow_branches(&g));
+    st = hist_agree(&g, finish(&j, &t, out, importance));
 done:
-    rows_free(&r);
+    team_free(&g);
     hist_tree_free(&t);
-    crm_mem_free(sum);
-    crm_mem_free(count);
     crm_mem_free(j.xlogx);
     return st;
 }

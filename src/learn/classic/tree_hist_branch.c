@@ -61,13 +61,21 @@ static void fill_node(const hist_job *j, hist_tree *t, int32_t at, const hist_be
     n[n->left - at].column = n[n->left - at + 1].column = -1;
 }
 
+crm_status hist_tree_reserve(hist_tree *t, int64_t n)
+{
+    int64_t need = t->n + n, twice = 2 * (int64_t)t->cap;
+
+    CRM_CHECK(need < INT32_MAX, CRM_ERR_NOMEM, "a tree of %lld nodes", (long long)need);
+    if (need <= t->cap) return CRM_OK;
+    return reserve(t, (int32_t)(need > twice ? need : twice < INT32_MAX ? twice : INT32_MAX));
+}
+
 crm_status hist_tree_split(const hist_job *j, hist_tree *t, int32_t at, const hist_bench *b,
                            double decrease)
 {
     uint32_t *count, *left;
 
-    if (t->n + 2 > t->cap) CRM_TRY(reserve(t, t->cap < 1 << 29 ? 2 * t->cap + 2 : INT32_MAX));
-    CRM_CHECK(t->n < INT32_MAX - 2, CRM_ERR_NOMEM, "a tree of more than %d nodes", t->n);
+    CRM_TRY(hist_tree_reserve(t, 2));
     count = t->count + (int64_t)at * t->m;
     left = t->count + (int64_t)t->n * t->m;
     for (int c = 0; c < t->m; c++) {

@@ -119,4 +119,42 @@ static inline void hist_draw_begin(const hist_job *j, hist_bench *b, uint64_t ke
 /* Grow the branch below node 0 of t, whose rows are r; moves them.  Not collective. */
 CRM_CHECKED hist_grow(const hist_job *j, hist_bench *b, const hist_rows *r, int64_t depth,
                       uint64_t key, hist_tree *t);
+/* Room for n more nodes. */
+CRM_CHECKED hist_tree_reserve(hist_tree *t, int64_t n);
+
+/* ---- growing together ----
+ * Threads and ranks grow the nodes with the most rows level by level, each counting what it holds;
+ * the branches below are then grown by one thread of one rank each. */
+/* A node to be grown: its rows here, and on all ranks. */
+typedef struct hist_span {
+    int64_t first, n, rows, depth;
+    uint64_t key;
+    int32_t node;
+} hist_span;
+typedef struct hist_spans {
+    int64_t n, cap;
+    hist_span *item;
+} hist_spans;
+CRM_CHECKED hist_spans_add(hist_spans *s, hist_span x);
+typedef struct hist_team {
+    const hist_job *j;
+    crm_comm *comm; /* NULL: this rank has all rows */
+    crm_pool *pool;
+    int n; /* threads */
+    hist_bench *bench;
+    hist_rows *rows;
+    hist_tree *t;
+    hist_spans branch;
+} hist_team;
+static inline crm_status hist_agree(const hist_team *g, crm_status st)
+{
+    return g->comm ? crm_comm_agree(g->comm, st) : st;
+}
+/* Grow the nodes with more than most rows (tree_hist_top.c); what is left to grow becomes
+ * g->branch. Collective. */
+CRM_CHECKED hist_grow_top(hist_team *g, int64_t most);
+/* Grow the branches and put them into the tree (tree_hist_share.c).  Frees the rows.  Collective.
+ */
+CRM_CHECKED hist_grow_branches(hist_team *g);
+void hist_rows_free(hist_rows *r);
 #endif
