@@ -130,10 +130,14 @@ static inline bool tree_too_little(const tree_grow_cfg *c, double decrease)
     return decrease + 2.220446049250313e-16 < c->min_impurity_decrease;
 }
 
-/** The order in which a node looks at the columns: 0, 1, ... when it looks at all of them, else
+/** Missing values: each cut is tried with them on the right, then on the left, and a cut that has
+ *  all values on the left (+inf) with them on the right; in a node without any, those of other data
+ *  go to the side with more weight, the right one of equals.
+ *
+ *  The order in which a node looks at the columns: 0, 1, ... when it looks at all of them, else
  *  random by (seed, tree, node).  A node looks at max_features columns, and at further ones as long
  *  as all before had one value only; among equally good splits the first column of this order wins,
- *  then the lowest cut. */
+ *  then missing values on the right, then the lowest cut. */
 typedef struct tree_draw {
     int n, at;     /* columns, those drawn                           */
     bool all;      /* in their own order                             */
