@@ -18,7 +18,8 @@
 #include "crmpi/stats_metric.h"
 #include "crmpi/train.h"
 
-static const crm_estimator_class *const classes[] = {&crm_logistic_class, &crm_rule_class};
+static const crm_estimator_class *const classes[] = {&crm_logistic_class, &crm_rule_class,
+                                                     &crm_svm_class};
 
 typedef struct job {
     crm_comm *world;
