@@ -40,7 +40,8 @@ typedef struct crm_eval_cfg {
     int64_t folds, repeats, seed;
     int split; /* crm_eval_split */
     const char *folds_file, *group;
-    double test_fraction, alpha;
+    double test_fraction, alpha, rope;
+    const char *segment; /* categorical column whose levels are ranked over; "": none */
     int64_t group_ranks; /* ranks per unit; 0: chosen */
     bool final;          /* fit each model on all rows at the end */
     int threshold;       /* crm_eval_threshold */

@@ -7,9 +7,9 @@
 #include "crmpi/stats.h"
 #include "eval_impl.h"
 
-static const crm_metric COMPARED[] = {CRM_METRIC_ACCURACY, CRM_METRIC_F1, CRM_METRIC_F1_MACRO,
-                                      CRM_METRIC_AUC, CRM_METRIC_LOG_LOSS};
-enum { N_COMPARED = sizeof COMPARED / sizeof *COMPARED };
+const int crm_eval_compared[] = {CRM_METRIC_ACCURACY, CRM_METRIC_F1, CRM_METRIC_F1_MACRO,
+                                 CRM_METRIC_AUC, CRM_METRIC_LOG_LOSS};
+_Static_assert(sizeof crm_eval_compared / sizeof *crm_eval_compared == EVAL_COMPARED, "metrics");
 
 static void set_test(const crm_ttest *t, crm_sum_test *out)
 {
@@ -30,6 +30,64 @@ static crm_status text(const char *s, char **out)
     return CRM_OK;
 }
 
+static double known(crm_stats_state state, double v)
+{
+    return state == CRM_STATS_OK ? v : (double)NAN;
+}
+
+/* P of a difference outside and inside the rope, for model a; rho = n2/(n1 + n2), 1/k for k folds.
+ */
+static void bayes(const study *s, crm_metric metric, const crm_sum_metric *a,
+                  const crm_sum_metric *b, crm_sum_comparison *c)
+{
+    double ratio = crm_study_ratio(s);
+    crm_bayes p =
+        crm_stats_bayes_t_pairs(a->fold, b->fold, a->n_folds, ratio / (1 + ratio), s->e->cfg->rope);
+    bool up = crm_metric_direction(metric) > 0;
+
+    c->rope = s->e->cfg->rope;
+    c->worse = known(p.state, up ? p.worse : p.better);
+    c->in_rope = known(p.state, p.rope);
+    c->better = known(p.state, up ? p.better : p.worse);
+}
+
+static void five_by_two(const study *s, const crm_sum_metric *a, const crm_sum_metric *b,
+                        crm_sum_comparison *c)
+{
+    double d[10];
+    crm_stat t, f;
+
+    c->t5x2 = c->t5x2_p = c->f5x2 = c->f5x2_p = (double)NAN;
+    if (s->folds->folds != 2 || s->folds->repeats != 5 || s->e->cfg->split >= CRM_SPLIT_HOLDOUT)
+        return;
+    for (int j = 0; j < 10; j++) /* fold j % 2 of repeat j / 2 */
+        d[j] = a->fold[j] - b->fold[j];
+    t = crm_stats_5x2_t(d);
+    f = crm_stats_5x2_f(d);
+    c->t5x2 = known(t.state, t.value);
+    c->t5x2_p = t.state == CRM_STATS_UNDEFINED ? (double)NAN : t.p;
+    c->f5x2 = known(f.state, f.value);
+    c->f5x2_p = f.state == CRM_STATS_UNDEFINED ? (double)NAN : f.p;
+}
+
+/* What stands beside the tests and decides nothing. */
+static crm_status beside(const study *s, crm_metric metric, const crm_sum_metric *a,
+                         const crm_sum_metric *b, crm_sum_comparison *c)
+{
+    crm_effect e = crm_stats_effect(a->fold, b->fold, a->n_folds, crm_metric_direction(metric));
+    crm_wilcoxon w;
+
+    bayes(s, metric, a, b, c);
+    five_by_two(s, a, b, c);
+    c->effect = known(e.state, e.d);
+    c->wins = (int)e.wins;
+    c->ties = (int)e.ties;
+    c->losses = (int)e.losses;
+    CRM_TRY(crm_stats_wilcoxon_pairs(a->fold, b->fold, a->n_folds, &w));
+    c->wilcoxon_p = w.n > 1 ? w.p_exact : (double)NAN;
+    return CRM_OK;
+}
+
 /* Model 0 against models 1 .. n-1 on one metric: a family for Holm's adjustment. */
 static crm_status family(const study *s, crm_sum_target *t, crm_metric metric, int n,
                          crm_ttest *corrected, double *p, double *holm)
@@ -46,6 +104,7 @@ static crm_status family(const study *s, crm_sum_target *t, crm_metric metric, i
         set_test(&corrected[i - 1], &c[i - 1].corrected);
         c[i - 1].mean_diff = corrected[i - 1].n > 0 ? corrected[i - 1].mean : (double)NAN;
         c[i - 1].dropped = (int)corrected[i - 1].dropped;
+        CRM_TRY(beside(s, metric, a, b, &c[i - 1]));
     }
     crm_stats_holm(p, n - 1, holm);
     for (int i = 1; i < n; i++) {
@@ -69,12 +128,12 @@ crm_status crm_study_compare(const study *s, crm_sum_target *t)
     double *p = NULL, *holm = NULL;
     crm_status st = CRM_OK;
 
-    CRM_NEW_TO(st, done, t->comparison, N_COMPARED * (n - 1));
+    CRM_NEW_TO(st, done, t->comparison, EVAL_COMPARED * (n - 1));
     CRM_NEW_TO(st, done, corrected, n);
     CRM_NEW_TO(st, done, p, n);
     CRM_NEW_TO(st, done, holm, n);
-    for (int i = 0; i < N_COMPARED && !st && n > 1; i++)
-        st = family(s, t, COMPARED[i], n, corrected, p, holm);
+    for (int i = 0; i < EVAL_COMPARED && !st && n > 1; i++)
+        st = family(s, t, (crm_metric)crm_eval_compared[i], n, corrected, p, holm);
 done:
     crm_mem_free(corrected);
     crm_mem_free(p);
@@ -137,6 +196,9 @@ crm_status crm_study_lift(const crm_data *d, crm_sum_lift *out)
     out->ci[0] = paired.ci95.lo;
     out->ci[1] = paired.ci95.hi;
     out->p = paired.p;
+    out->relative = paired.has_relative ? paired.relative : (double)NAN;
+    out->relative_ci[0] = paired.has_relative_ci ? paired.relative_ci95.lo : (double)NAN;
+    out->relative_ci[1] = paired.has_relative_ci ? paired.relative_ci95.hi : (double)NAN;
     subtract(a, b, out->treated);
     subtract(ca, cb, out->control);
     effect = crm_stats_lift_groups(ca, out->control, a, out->treated);

@@ -117,6 +117,30 @@ CRM_CHECKED crm_study_summary(const study *s, const result *r, crm_summary **out
  * a hold-out or folds from a file, of the mean sizes. */
 double crm_study_ratio(const study *s);
 CRM_CHECKED crm_study_compare(const study *s, crm_sum_target *t);
+/** Metrics by which models are compared: crm_metric values. */
+enum { EVAL_COMPARED = 5 };
+extern const int crm_eval_compared[EVAL_COMPARED];
+
+/** Test predictions of the first repeat, all folds one behind the other. */
+typedef struct tested_rows {
+    int64_t n;
+    int k;          /* classes */
+    int64_t *row;   /* [n] of the data set */
+    int32_t *label; /* [n] */
+    double *proba;  /* [n][k] */
+} tested_rows;
+/** Of a model; -1: the oracle, on the rows of the first model. */
+CRM_CHECKED crm_study_tested(const study *s, const result *r, int model, tested_rows *out);
+void crm_tested_free(tested_rows *t);
+/** Of all models, [n_models], on the same rows in the same order. */
+CRM_CHECKED crm_study_all_tested(const study *s, const result *r, tested_rows **out);
+void crm_study_free_tested(const study *s, tested_rows **t);
+CRM_CHECKED crm_study_pooled(const study *s, const result *r, int model, crm_sum_pooled *out);
+/** Nothing unless there is one test part and two models. */
+CRM_CHECKED crm_study_holdout(const study *s, const result *r, crm_sum_holdout *out);
+/** Place of eval.segment among the categorical columns, -1 when it is not set; CRM_ERR_CONFIG. */
+CRM_CHECKED crm_study_segment_column(const study *s, int *at);
+CRM_CHECKED crm_study_segments(const study *s, const result *r, crm_sum_segments *out);
 CRM_CHECKED crm_study_lift(const crm_data *d, crm_sum_lift *out);
 /** What a unit's model computes on: model of GPU, or "cpu"; "" when it is always the CPU. */
 const char *crm_unit_device(const study *s, const unit *u);

@@ -36,6 +36,11 @@ const crm_opt crm_eval_opts[] = {
               "together; the column stays an input of the models."),
     CRM_OPT_R(S, alpha, "eval.alpha", 0.05, 1e-6, 0.5, "1", 0,
               "Significance level of the verdicts (Holm-adjusted corrected p)."),
+    CRM_OPT_R(S, rope, "eval.rope", 0.01, 0, 1e6, "1", 0,
+              "Region of practical equivalence: a difference of scores up to this is none, in the "
+              "Bayesian correlated t that stands beside the tests."),
+    CRM_OPT_S(S, segment, "eval.segment", "", 0,
+              "Categorical column: models are ranked over its levels too (Friedman, Nemenyi)."),
     CRM_OPT_B(S, final, "eval.final", 1, 0, "Fit each model on all rows at the end, for predict."),
     CRM_OPT_I(S, group_ranks, "eval.group_ranks", 0, 0, 1e6, "ranks", CRM_OPT_LAYOUT,
               "Ranks that share one fit; 0 spends ranks on units first."),

@@ -174,12 +174,15 @@ static int group_size(const study *s)
 
 static crm_status plan_local(study *s)
 {
+    int segment;
+
     if (s->e->cfg->target[0])
         CRM_TRY(crm_data_find_target(s->e->data, s->e->cfg->target, &s->target));
     CRM_CHECK(crm_data_n_targets(s->e->data) > 0, CRM_ERR_CONFIG,
               "%s has no target to learn; set data.label when importing",
               crm_data_path(s->e->data));
     CRM_TRY(crm_view_labelled(s->e->data, s->target, &s->view));
+    CRM_TRY(crm_study_segment_column(s, &segment));
     if (!s->fit_only) CRM_TRY(crm_study_folds(s));
     return make_units(s);
 }

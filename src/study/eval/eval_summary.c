@@ -111,7 +111,7 @@ static crm_status score_model(const study *s, const result *r, int model, crm_su
     }
     for (int i = 0; i < m->n_metrics; i++)
         finish_metric(s, &m->metric[i]);
-    return CRM_OK;
+    return crm_study_pooled(s, r, model, &m->pooled);
 }
 
 static crm_status add_note(crm_sum_target *t, const char *text)
@@ -170,6 +170,8 @@ static crm_status fill_target(const study *s, const result *r, crm_sum_target *t
         CRM_TRY(score_model(s, r, m < s->e->n_models ? m : -1, &t->model[m]));
     }
     CRM_TRY(crm_study_compare(s, t));
+    CRM_TRY(crm_study_holdout(s, r, &t->holdout));
+    CRM_TRY(crm_study_segments(s, r, &t->segments));
     CRM_TRY(crm_study_lift(s->e->data, &t->lift));
     return add_notes(s, t);
 }
