@@ -395,10 +395,11 @@ static void check_tree(const table *t, const tree_grow_cfg *cfg, bool copies, co
 static void grow_and_check(const table *t, const tree_grow_cfg *cfg, bool copies)
 {
     tree_sample s = whole_sample(t, copies);
+    tree_bins bins = t->bins;
     double part[D_MOST], sum = 0;
     tree grown = {0};
 
-    T_OK(tree_grow_hist(cfg, NULL, NULL, &t->bins, &s, &grown, part));
+    T_OK(tree_grow_hist(cfg, NULL, NULL, &bins, &s, &grown, part));
     check_tree(t, cfg, copies, &grown);
     for (int c = 0; c < t->d; c++)
         sum += part[c];
@@ -584,13 +585,14 @@ static void check_layouts(const table *t, const tree_grow_cfg *cfg, bool copies)
 {
     table shard = shard_of(t, crm_comm_rank(t_comm), crm_comm_size(t_comm));
     tree_sample all = whole_sample(t, copies), own = whole_sample(&shard, copies);
+    tree_bins bins = t->bins;
     double part[4][D_MOST] = {{0}};
     tree grown[4] = {{0}};
     crm_pool *pool;
 
     T_OK(crm_pool_new(3, &pool));
-    T_OK(tree_grow_hist(cfg, NULL, NULL, &t->bins, &all, &grown[0], part[0]));
-    T_OK(tree_grow_hist(cfg, NULL, pool, &t->bins, &all, &grown[1], part[1]));
+    T_OK(tree_grow_hist(cfg, NULL, NULL, &bins, &all, &grown[0], part[0]));
+    T_OK(tree_grow_hist(cfg, NULL, pool, &bins, &all, &grown[1], part[1]));
     T_OK(tree_grow_hist(cfg, t_comm, NULL, &shard.bins, &own, &grown[2], part[2]));
     T_OK(tree_grow_hist(cfg, t_comm, pool, &shard.bins, &own, &grown[3], part[3]));
     for (int k = 1; k < 4; k++) {
@@ -655,10 +657,11 @@ static void agrees_on_few_rows(void)
 static int32_t leaves_of(const table *t, const tree_grow_cfg *cfg, double *first)
 {
     tree_sample s = whole_sample(t, false);
+    tree_bins bins = t->bins;
     tree grown = {0};
     int32_t n;
 
-    T_OK(tree_grow_hist(cfg, NULL, NULL, &t->bins, &s, &grown, NULL));
+    T_OK(tree_grow_hist(cfg, NULL, NULL, &bins, &s, &grown, NULL));
     *first = grown.value[0];
     n = grown.n_leaves;
     tree_free(&grown);
@@ -696,9 +699,11 @@ static void takes_rows_as_they_are(void)
     tree a = {0}, b = {0};
 
     memset(twice.count, 2, 600);
+    u.last = true;
     T_OK(tree_grow_hist(&cfg, NULL, NULL, &t.bins, &s, &a, NULL));
     T_OK(tree_grow_hist(&cfg, NULL, NULL, &twice.bins, &u, &b, NULL));
     T_CHECK(equal_trees(&a, &b) && a.n_leaves > 50);
+    T_CHECK(t.bins.code && !twice.bins.code);
     tree_free(&a);
     tree_free(&b);
     for (int64_t i = 0; i < 600; i += 3)

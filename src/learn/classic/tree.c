@@ -22,6 +22,7 @@ static crm_status grow_hist(tree_model *h, const tree_task *t, const tree_sample
 
     CRM_TRY(tree_bins_new(t->fit, t->in, (int)h->cfg->max_bins, false, &bins));
     own.n = bins->n;
+    own.last = true;
     own.slot = s->slot + bins->first;
     st = tree_grow_hist(&t->grow, t->fit->comm, t->fit->pool, bins, &own, h->tree, h->importance);
     tree_bins_free(&bins);

@@ -249,9 +249,14 @@ static crm_status find_most(const hist_team *g, int64_t *most)
     return CRM_OK;
 }
 
-crm_status tree_grow_hist(const tree_grow_cfg *cfg, crm_comm *comm, crm_pool *pool,
-                          const tree_bins *bins, const tree_sample *s, tree *out,
-                          double *importance)
+static void drop_codes(tree_bins *b)
+{
+    crm_mem_free(b->code);
+    b->code = NULL;
+}
+
+crm_status tree_grow_hist(const tree_grow_cfg *cfg, crm_comm *comm, crm_pool *pool, tree_bins *bins,
+                          const tree_sample *s, tree *out, double *importance)
 {
     bool alone = !comm || crm_comm_size(comm) == 1;
     hist_job j = {0};
@@ -264,6 +269,7 @@ crm_status tree_grow_hist(const tree_grow_cfg *cfg, crm_comm *comm, crm_pool *po
     st = job_new(cfg, bins, s, &j);
     if (!st) st = team_new(&g);
     CRM_TRY_TO(st, done, hist_agree(&g, st));
+    if (s->last) drop_codes(bins);
     CRM_TRY_TO(st, done, plant(&g, &j));
     CRM_TRY_TO(st, done, find_most(&g, &most));
     CRM_TRY_TO(st, done, hist_grow_top(&g, most));

@@ -100,6 +100,7 @@ typedef struct tree_sample {
     const uint8_t *count; /* [n] how often a row is in the sample; NULL: once each             */
     const double *weight; /* [m] of a row of each slot; with copies: count times that          */
     int m;                /* slots                                                             */
+    bool last;            /* nothing more is grown on the bins: their codes may be freed       */
 } tree_sample;
 
 /** What growers note of each node, for pruning and importances; by node number. */
@@ -170,8 +171,7 @@ CRM_CHECKED tree_grow_exact(const tree_grow_cfg *cfg, crm_pool *pool, const tree
                             const tree_sample *s, tree *out, double *importance);
 /** Splits between bins (tree_hist.c).  comm NULL: bins holds all rows; thread-safe with pool NULL.
  *  Else its ranks hold parts of them, as slot and count do, and the call is collective.  Same bits
- *  either way. */
+ *  either way.  Of bins, the codes are freed when s says that it is the last sample. */
 CRM_CHECKED tree_grow_hist(const tree_grow_cfg *cfg, crm_comm *comm, crm_pool *pool,
-                           const tree_bins *bins, const tree_sample *s, tree *out,
-                           double *importance);
+                           tree_bins *bins, const tree_sample *s, tree *out, double *importance);
 #endif
