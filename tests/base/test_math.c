@@ -50,6 +50,29 @@ static long double sigmoid_wide(long double x)
     return 1 / (1 + expl(-x));
 }
 
+/* Same bits as one at a time, for every number of values that registers can leave over. */
+static void several(void)
+{
+    enum { N = 4001 };
+    static double x[N], out[N];
+
+    for (int i = 0; i < N; i++) {
+        crm_rng r = crm_rng_at(1, CRM_RNG_TEST, 0, (uint64_t)i);
+        x[i] = (crm_rng_uniform(&r) - 0.5) * (i % 2 ? 1600 : 4);
+    }
+    x[5] = (double)NAN;
+    x[77] = (double)INFINITY;
+    x[78] = -(double)INFINITY;
+    x[79] = -745.14;
+    for (int n = 0; n <= N; n += n < 40 ? 1 : 3961) {
+        crm_exp_each(n, x, out);
+        for (int i = 0; i < n; i++) {
+            double want = crm_exp(x[i]);
+            T_CHECK(memcmp(&out[i], &want, sizeof want) == 0);
+        }
+    }
+}
+
 static void dense(void)
 {
     static const struct {
@@ -120,12 +143,9 @@ static void odd_and_even(void)
 
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {{"60-digit values", table},
-                                   {"pow", power},
-                                   {"against long double", dense},
-                                   {"normal quantile", quantile},
-                                   {"edges", edges},
-                                   {"odd and even", odd_and_even},
-                                   {NULL, NULL}};
+    static const t_case cases[] = {{"60-digit values", table},     {"pow", power},
+                                   {"against long double", dense}, {"several exp", several},
+                                   {"normal quantile", quantile},  {"edges", edges},
+                                   {"odd and even", odd_and_even}, {NULL, NULL}};
     return t_main(argc, argv, cases);
 }

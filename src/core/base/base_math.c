@@ -6,41 +6,98 @@
 #include "crmpi/base_math.h"
 
 #include <math.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <string.h>
+
+#include "crmpi/base_simd.h"
 
 static const double LN2_HI = 6.93147180369123816490e-01, LN2_LO = 1.90821492927058770002e-10;
 
-static double scale2(double x, int k) /* x 2^k in two exact steps, also for denormal results */
+static inline double from_bits(uint64_t u)
 {
-    union {
-        uint64_t u;
-        double d;
-    } p, q;
-    int half = k / 2;
+    double x;
 
-    p.u = (uint64_t)(1023 + half) << 52;
-    q.u = (uint64_t)(1023 + k - half) << 52;
-    return x * p.d * q.d;
+    memcpy(&x, &u, sizeof x);
+    return x;
 }
 
-double crm_exp(double x)
+/* floor(x) for |x| < 2^51, for vector code. */
+static inline double floor_small(double x)
+{
+    double t = x + 6755399441055744.0 - 6755399441055744.0; /* the nearest whole number */
+
+    return t - (t > x);
+}
+
+/* x 2^k, k a whole number from -1100 to 1100, in two exact steps, also for denormal results.  The
+ * low bits of k + 1.5 2^52 + 2048 are k + 2048, which serves vector code better than a cast. */
+static inline double scale2(double x, double k)
+{
+    double t = k + (6755399441055744.0 + 2048);
+    uint64_t u, half;
+
+    memcpy(&u, &t, sizeof u);
+    u &= 0xFFF;
+    half = u >> 1;
+    return x * from_bits((half - 1) << 52) * from_bits((u - half - 1) << 52);
+}
+
+static const double EXP_HIGH = 709.782712893383973096, EXP_LOW = -745.13321910194110842;
+
+/* exp(x) for x from EXP_LOW to EXP_HIGH. */
+static inline double exp_core(double x)
 {
     static const double P1 = 1.66666666666666019037e-01, P2 = -2.77777777770155933842e-03,
                         P3 = 6.61375632143793436117e-05, P4 = -1.65339022054652515390e-06,
                         P5 = 4.13813679705723846039e-08;
     double k, hi, lo, r, t, c;
 
-    if (isnan(x)) return x;
-    if (x > 709.782712893383973096) return (double)INFINITY;
-    if (x < -745.13321910194110842) return 0;
-    k = floor(x * 1.44269504088896338700 + 0.5);
+    k = floor_small(x * 1.44269504088896338700 + 0.5);
     hi = x - k * LN2_HI;
     lo = k * LN2_LO;
     r = hi - lo;
     t = r * r;
     c = r - t * (P1 + t * (P2 + t * (P3 + t * (P4 + t * P5))));
-    return scale2(1 - ((lo - (r * c) / (2 - c)) - hi), (int)k);
+    return scale2(1 - ((lo - (r * c) / (2 - c)) - hi), k);
+}
+
+double crm_exp(double x)
+{
+    if (isnan(x)) return x;
+    if (x > EXP_HIGH) return (double)INFINITY;
+    if (x < EXP_LOW) return 0;
+    return exp_core(x);
+}
+
+enum { STRIP = 64 };
+
+/* Returns whether all of x[n] are in the range of the core. */
+CRM_SIMD static bool exp_strip(int64_t n, const double *x, double *y)
+{
+    int64_t odd = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] > EXP_LOW ? x[i] : EXP_LOW; /* of NaN too */
+    for (int64_t i = 0; i < n; i++)
+        y[i] = y[i] < EXP_HIGH ? y[i] : EXP_HIGH;
+    for (int64_t i = 0; i < n; i++)
+        odd += y[i] != x[i];
+    for (int64_t i = 0; i < n; i++)
+        y[i] = exp_core(y[i]);
+    return odd == 0;
+}
+
+void crm_exp_each(int64_t n, const double *x, double *out)
+{
+    double y[STRIP];
+
+    for (int64_t at = 0, m; at < n; at += m) {
+        m = n - at < STRIP ? n - at : STRIP;
+        if (!exp_strip(m, x + at, y))
+            for (int64_t i = 0; i < m; i++)
+                y[i] = crm_exp(x[at + i]);
+        memcpy(out + at, y, (size_t)m * sizeof *y);
+    }
 }
 
 /* log(1 + f) + k ln2 for 1 + f in [sqrt(1/2), sqrt(2)); c is a small correction of f. */
