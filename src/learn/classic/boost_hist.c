@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "boost_impl.h"
+#include "crmpi/base_simd.h"
 
-enum { STRIP = 512, GROUP = 8, LINE = 64 };
+enum { STRIP = 256, BLOCK = 16, GROUP = 8, LINE = 64 };
 
 typedef struct job {
     const boost_table *t;
@@ -18,55 +19,69 @@ typedef struct job {
     int parts;
 } job;
 
-/* k is a constant of the caller. */
-static inline void add_columns(const boost_table *t, const int32_t *row, const boost_sum *term,
-                               int64_t n, int first, int k, boost_sum *hist)
-{
-    const uint8_t *code = t->code + first;
-    int64_t stride = t->stride;
-    boost_sum *at[GROUP];
+/* Rows of a strip, and rows of the next one, whose codes and derivatives are asked for while these
+ * are added up: each BLOCK of rows asks for some. */
+typedef struct strip {
+    const job *j;
+    const int32_t *row;
+    const boost_sum *term; /* [n] what each adds */
+    int64_t n;
+    const int32_t *next, *next_end;
+    int ask, first, last; /* rows by block; columns */
+} strip;
 
-    for (int j = 0; j < k; j++)
-        at[j] = hist + t->first[first + j];
-    for (int64_t i = 0; i < n; i++) {
-        const uint8_t *c = code + row[i] * stride;
-        boost_sum v = term[i];
-        for (int j = 0; j < k; j++) {
-            boost_sum *p = at[j] + c[j];
-            p->g += v.g;
-            p->hc += v.hc;
+static inline void ask_ahead(strip *s)
+{
+    const boost_table *t = s->j->t;
+
+    for (int k = 0; k < s->ask && s->next < s->next_end; k++, s->next++) {
+        const uint8_t *code = t->code + *s->next * t->stride;
+        __builtin_prefetch(&s->j->pair[*s->next]);
+        for (int c = s->first; c < s->last; c += LINE)
+            __builtin_prefetch(code + c);
+    }
+}
+
+/* Add the rows to k columns from first on, whose places begin at at [k].  k is a constant. */
+static inline void add_columns(strip *s, int first, int k, boost_sum *const *at)
+{
+    const uint8_t *code = s->j->t->code + first;
+    int64_t stride = s->j->t->stride;
+
+    for (int64_t b = 0; b < s->n; b += BLOCK) {
+        int64_t end = b + BLOCK < s->n ? b + BLOCK : s->n;
+        ask_ahead(s);
+        for (int64_t i = b; i < end; i++) {
+            const uint8_t *c = code + s->row[i] * stride;
+            boost_sum v = s->term[i];
+            for (int l = 0; l < k; l++) {
+                boost_sum *p = at[l] + c[l];
+                p->g += v.g;
+                p->hc += v.hc;
+            }
         }
     }
 }
 
-static void add_strip(const boost_table *t, const int32_t *row, const boost_sum *term, int64_t n,
-                      int first, int end, boost_sum *hist)
+CRM_SIMD static void add_eight(strip *s, int first, boost_sum *const *at)
 {
-    int c = first;
-
-    for (; c + 8 <= end; c += 8)
-        add_columns(t, row, term, n, c, 8, hist);
-    if (c + 4 <= end) {
-        add_columns(t, row, term, n, c, 4, hist);
-        c += 4;
-    }
-    if (c + 2 <= end) {
-        add_columns(t, row, term, n, c, 2, hist);
-        c += 2;
-    }
-    if (c < end) add_columns(t, row, term, n, c, 1, hist);
+    add_columns(s, first, GROUP, at);
 }
 
-/* What each row adds; its codes are on their way meanwhile. */
-static void fetch(const job *j, const int32_t *row, int64_t n, int first, int end, boost_sum *term)
+static void add_strip(strip *s)
 {
-    const boost_table *t = j->t;
+    boost_sum *at[GROUP];
+    int c = s->first;
 
-    for (int64_t i = 0; i < n; i++) {
-        const uint8_t *code = t->code + row[i] * t->stride;
-        for (int c = first; c < end; c += LINE)
-            __builtin_prefetch(code + c);
-        term[i] = boost_term(j->scale, j->pair[row[i]]);
+    for (; c < s->last; c += GROUP) {
+        int k = s->last - c < GROUP ? s->last - c : GROUP;
+        for (int l = 0; l < k; l++)
+            at[l] = s->j->hist + s->j->t->first[c + l];
+        if (k == GROUP)
+            add_eight(s, c, at);
+        else
+            for (int l = 0; l < k; l++)
+                add_columns(s, c + l, 1, at + l);
     }
 }
 
@@ -81,9 +96,20 @@ static crm_status add_part(void *ctx, int64_t part, int worker)
     (void)worker;
     if (end > j->t->n_columns) end = j->t->n_columns;
     for (int64_t at = 0; at < j->n && first < end; at += STRIP) {
-        int64_t n = j->n - at < STRIP ? j->n - at : STRIP;
-        fetch(j, j->row + at, n, first, end, term);
-        add_strip(j->t, j->row + at, term, n, first, end, j->hist);
+        int64_t n = j->n - at < STRIP ? j->n - at : STRIP, next = at + n,
+                more = j->n - next < STRIP ? j->n - next : STRIP;
+        strip s = {.j = j,
+                   .row = j->row + at,
+                   .term = term,
+                   .n = n,
+                   .next = j->row + next,
+                   .next_end = j->row + next + more,
+                   .ask = BLOCK * GROUP / (end - first) + 1,
+                   .first = first,
+                   .last = end};
+        for (int64_t i = 0; i < n; i++)
+            term[i] = boost_term(j->scale, j->pair[j->row[at + i]]);
+        add_strip(&s);
     }
     return CRM_OK;
 }

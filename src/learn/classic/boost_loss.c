@@ -8,8 +8,9 @@
 
 #include "boost_impl.h"
 #include "crmpi/base_math.h"
+#include "crmpi/base_simd.h"
 
-enum { STRIP = 256, VALUE_BITS = 30, ROW_BITS_MAX = 28 };
+enum { STRIP = 256, LANES = 8, VALUE_BITS = 30, ROW_BITS_MAX = 28 };
 
 /* ---- units ---- */
 
@@ -36,7 +37,7 @@ static crm_status find_scale(const classic_classes *c, int64_t n, boost_scale *s
 
 static inline int32_t rounded(double x)
 {
-    return (int32_t)(x < 0 ? x - 0.5 : x + 0.5);
+    return (int32_t)(x + copysign(0.5, x));
 }
 
 static inline boost_pair pair_of(const boost_scale *s, double g, double h)
@@ -46,63 +47,85 @@ static inline boost_pair pair_of(const boost_scale *s, double g, double h)
 
 /* ---- two classes ---- */
 
-/* e = exp(-|f|) of a row becomes its derivatives, and 1 + e. */
-static void differ(const boost_loss *l, int64_t at, int64_t n, double *e)
+/* e [n] of a row: exp(-|f|).  Choices are products with 0 or 1, exact, for the sake of vector code.
+ */
+CRM_SIMD static void differ(const boost_scale *scale, const double *weight, const double *f,
+                            const int32_t *slot, int64_t n, const double *e, boost_pair *pair)
 {
-    const double *f = l->f + at, *weight = l->classes->weight;
-    const int32_t *slot = l->slot + at;
-    boost_pair *pair = l->pair + at;
+    double w0 = weight[0], w1 = weight[1];
+    boost_scale s = *scale;
 
     for (int64_t i = 0; i < n; i++) {
-        double inv = 1 / (1 + e[i]), q = e[i] * inv, p = f[i] >= 0 ? inv : q;
-        bool y = slot[i] > 0;
-        double w = y ? weight[1] : weight[0];
-        pair[i] = pair_of(&l->scale, w * (p - y), w * (inv * q));
-        e[i] += 1;
+        double inv = 1 / (1 + e[i]), q = e[i] * inv, up = f[i] >= 0, y = slot[i] > 0;
+        double p = up * inv + (1 - up) * q, w = y * w1 + (1 - y) * w0;
+        pair[i] = pair_of(&s, w * (p - y), w * (inv * q));
     }
 }
 
-/* What a strip adds to the sums: a row loses log(1 + exp(-|f|)) + max(-s f, 0) with s = +-1, and
- * the logarithm of a product is taken at once: 2^256 is no trouble. */
-typedef struct strip_sum {
-    double product[2][2], rest[2][2], rows[2][2]; /* by use and class */
-    int64_t right;
-} strip_sum;
+/* Rows of a strip of one use and class: a row loses log(1 + exp(-|f|)) + max(-s f, 0) with
+ * s = +-1; out has the product of 1 + exp(-|f|), in lanes: its logarithm is taken at once, 2^256
+ * being no trouble; the sum of the rest, in lanes; the number of rows. */
+typedef struct kind_sum {
+    double product[LANES], rest[LANES];
+    int64_t rows;
+} kind_sum;
 
-static void lose(const boost_loss *l, int64_t at, int64_t n, const double *e, strip_sum *s)
+CRM_SIMD static void lose(const double *f, const int32_t *kind, int32_t want, double sign,
+                          const double *e, kind_sum *out)
 {
-    const double *f = l->f + at;
+    double factor[STRIP], rest[STRIP];
+    int32_t rows = 0;
 
-    for (int64_t i = 0; i < n; i++) {
-        int use = l->use[at + i], y;
-        double z;
-        if (use == BOOST_NONE) continue;
-        y = l->slot[at + i];
-        z = y ? f[i] : -f[i];
-        s->product[use][y] *= e[i];
-        s->rest[use][y] += z < 0 ? -z : 0;
-        s->rows[use][y] += 1;
-        s->right += use == BOOST_VALID && (f[i] > 0) == y;
+    for (int i = 0; i < STRIP; i++) {
+        double z = -sign * f[i], in = kind[i] == want;
+        factor[i] = 1 + in * e[i];
+        rest[i] = in * (0.5 * (z + fabs(z)));
     }
+    for (int i = 0; i < STRIP; i++)
+        rows += kind[i] == want;
+    for (int half = STRIP / 2; half >= LANES; half /= 2)
+        for (int i = 0; i < half; i++) {
+            factor[i] *= factor[i + half];
+            rest[i] += rest[i + half];
+        }
+    memcpy(out->product, factor, sizeof out->product);
+    memcpy(out->rest, rest, sizeof out->rest);
+    out->rows = rows;
 }
 
+static void add_kind(const boost_loss *l, const double *f, const int32_t *kind, const double *e,
+                     int32_t want, double *out)
+{
+    double product = 1, rest = 0, w = l->classes->weight[want % 2];
+    kind_sum s;
+
+    lose(f, kind, want, want % 2 ? 1 : -1, e, &s);
+    for (int i = 0; i < LANES; i++) {
+        product *= s.product[i];
+        rest += s.rest[i];
+    }
+    if (s.rows == 0) return;
+    out[0] += w * (crm_log(product) + rest);
+    out[1] += w * (double)s.rows;
+}
+
+/* A strip of up to STRIP rows; those that it lacks are of no kind. */
 static void add_two(const boost_loss *l, int64_t at, int64_t n, double *out)
 {
-    double e[STRIP];
-    strip_sum s = {.product = {{1, 1}, {1, 1}}};
+    double e[STRIP] = {0}, f[STRIP] = {0};
+    int32_t kind[STRIP];
 
-    for (int64_t i = 0; i < n; i++)
-        e[i] = crm_exp(-fabs(l->f[at + i]));
-    differ(l, at, n, e);
-    lose(l, at, n, e, &s);
-    for (int use = 0; use < 2; use++)
-        for (int y = 0; y < 2; y++) {
-            double w = l->classes->weight[y];
-            if (s.rows[use][y] == 0) continue;
-            out[2 * use] += w * (crm_log(s.product[use][y]) + s.rest[use][y]);
-            out[2 * use + 1] += w * s.rows[use][y];
-        }
-    out[4] += (double)s.right;
+    memcpy(f, l->f + at, (size_t)n * sizeof *f);
+    for (int i = 0; i < STRIP; i++)
+        e[i] = -fabs(f[i]);
+    crm_exp_each(STRIP, e, e);
+    differ(&l->scale, l->classes->weight, f, l->slot + at, n, e, l->pair + at);
+    for (int i = 0; i < STRIP; i++)
+        kind[i] = i < n && l->slot[at + i] >= 0 ? 2 * l->use[at + i] + l->slot[at + i] : -1;
+    for (int32_t k = 0; k < (l->held ? 4 : 2); k++)
+        add_kind(l, f, kind, e, k, out + k / 2 * 2);
+    for (int64_t i = 0; i < n && l->held; i++)
+        if (kind[i] / 2 == BOOST_VALID) out[4] += (f[i] > 0) == kind[i] % 2;
 }
 
 /* ---- more ---- */

@@ -9,10 +9,11 @@
 #include "boost_impl.h"
 #include "crmpi/base_simd.h"
 
-enum { CODES = 256 };
-/* Sums of codes 0 .. i, and what a split behind code i is worth. */
+enum { CODES = 256, LANES = 8 };
+/* Sums of codes 0 .. i, and what a split behind code i is worth; whole lanes. */
 typedef struct scan {
-    double g[CODES], h[CODES], n[CODES], score[CODES];
+    int64_t g[CODES], hc[CODES];
+    double score[CODES];
 } scan;
 typedef struct side {
     double g, h, n;
@@ -60,65 +61,74 @@ static inline double shrink(double g, double l1)
     return t > 0 ? t : 0;
 }
 
-static void add_up(const boost_scale *s, const boost_sum *e, int n, boost_sum at, scan *o)
+/* From at on; a place behind the n codes has no rows. */
+static void add_up(const boost_sum *e, int n, boost_sum at, scan *o)
 {
     for (int i = 0; i < n; i++) {
-        side v;
-        at.g += e[i].g;
-        at.hc += e[i].hc;
-        v = side_of(s, at);
-        o->g[i] = v.g;
-        o->h[i] = v.h;
-        o->n[i] = v.n;
+        o->g[i] = at.g += e[i].g;
+        o->hc[i] = at.hc += e[i].hc;
     }
+    for (int i = n; i % LANES; i++)
+        o->g[i] = o->hc[i] = 0;
 }
 
-/* The two terms of the sides; -1 where a side is too small. */
-CRM_SIMD static void score_all(const boost_rule *r, int n, const side *total, scan *o)
+/* The two terms of the sides; -1 where a side is too small.  Returns the largest. */
+CRM_SIMD static double score_all(const boost_rule *r, int n, const side *total, scan *o)
 {
     double l1 = r->l1, l2 = r->l2, rows = r->min_rows, weight = r->min_weight;
-    double tg = total->g, th = total->h, tn = total->n;
+    double tg = total->g, th = total->h, tn = total->n, top[LANES], best = -1;
+    int64_t mask = ((int64_t)1 << r->scale.count_bits) - 1;
+    int bits = r->scale.count_bits;
 
-    for (int i = 0; i < n; i++) {
-        double gl = o->g[i], hl = o->h[i], nl = o->n[i];
-        double gr = tg - gl, hr = th - hl, nr = tn - nl;
-        double a = shrink(gl, l1), b = shrink(gr, l1), dl = hl + l2, dr = hr + l2;
-        double value = (a * a * dr + b * b * dl) / (dl * dr);
-        int fine = (nl >= rows) & (nr >= rows) & (hl >= weight) & (hr >= weight);
-        o->score[i] = fine ? value : -1;
-    }
+    for (int l = 0; l < LANES; l++)
+        top[l] = -1;
+    for (int i = 0; i < n; i += LANES)
+        for (int l = 0; l < LANES; l++) {
+            double gl = (double)o->g[i + l], hl = (double)(o->hc[i + l] >> bits),
+                   nl = (double)(o->hc[i + l] & mask);
+            double gr = tg - gl, hr = th - hl, nr = tn - nl;
+            double a = shrink(gl, l1), b = shrink(gr, l1), dl = hl + l2, dr = hr + l2;
+            double value = (a * a * dr + b * b * dl) / (dl * dr);
+            int fine = (nl >= rows) & (nr >= rows) & (hl >= weight) & (hr >= weight);
+            value = fine ? value : -1;
+            o->score[i + l] = value;
+            top[l] = value > top[l] ? value : top[l];
+        }
+    for (int l = 0; l < LANES; l++)
+        best = top[l] > best ? top[l] : best;
+    return best;
 }
 
-/* *score and *out when a split behind one of n codes is better. */
-static void take_best(const scan *o, int n, bool missing_left, double *score, boost_split *out)
+/* *score and *out when a split behind one of the first n codes, with sums from at on, is better. */
+static void take_best(const job *j, const boost_sum *e, int n, boost_sum at, const side *total,
+                      double *score, boost_split *out)
 {
-    for (int i = 0; i < n; i++) {
-        if (!(o->score[i] > *score)) continue;
-        *score = o->score[i];
-        out->code = i;
-        out->missing_left = missing_left;
-    }
+    scan o;
+    double best;
+    int i = 0;
+
+    add_up(e, n, at, &o);
+    best = score_all(j->rule, n, total, &o);
+    if (!(best > *score)) return;
+    while (o.score[i] < best)
+        i++;
+    *score = best;
+    out->code = i;
+    out->missing_left = at.hc > 0;
 }
 
 static void scan_column(const job *j, int c, boost_split *out)
 {
     const boost_table *t = j->t;
-    const boost_sum *e = j->hist + t->first[c];
+    const boost_sum *e = j->hist + t->first[c], none = {0, 0};
     const boost_scale *s = &j->rule->scale;
     side total = side_of(s, j->total);
     double g = shrink(total.g, j->rule->l1), parent = g * g / (total.h + j->rule->l2);
     double least = parent * (1 + 1e-12), best = least; /* more than what rounding does */
     int codes = t->codes[c], holes = t->missing[c] && boost_rows(s, e[codes].hc) > 0;
-    scan o;
 
-    add_up(s, e, codes, (boost_sum){0, 0}, &o);
-    score_all(j->rule, codes - !holes, &total, &o);
-    take_best(&o, codes - !holes, false, &best, out);
-    if (holes) {
-        add_up(s, e, codes - 1, e[codes], &o);
-        score_all(j->rule, codes - 1, &total, &o);
-        take_best(&o, codes - 1, true, &best, out);
-    }
+    take_best(j, e, codes - !holes, none, &total, &best, out);
+    if (holes) take_best(j, e, codes - 1, e[codes], &total, &best, out);
     out->column = c;
     out->gain = best > least ? (best - parent) * j->rule->to_loss : 0;
     if (!(out->gain > j->rule->min_gain)) out->gain = 0;
