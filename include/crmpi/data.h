@@ -109,6 +109,10 @@ const char *crm_data_row_id(const crm_data *d, int64_t row, char *out, size_t ca
 /** Surveyed satisfaction before and after a measure, [rows] each (NaN = not asked), and whether the
  * row was treated; NULL when absent. */
 const float *crm_data_survey(const crm_data *d, const float **after, const int32_t **treated);
+/** For who has read rows of the data set once and keeps them: its own pages no longer count as
+ * memory of this process (crm_store_release).  Nothing changes for readers.  Not collective,
+ * thread-safe. */
+void crm_data_release(const crm_data *d);
 void crm_data_close(crm_data **d);
 
 /** Rows put together from rows of a data set: customer i has the profile of row[i], and of other

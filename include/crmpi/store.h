@@ -96,6 +96,9 @@ crm_digest crm_store_digest(const crm_store *s);
  * are shared out by blocks. */
 CRM_CHECKED crm_store_verify(crm_comm *comm, const crm_store *s);
 const char *crm_store_path(const crm_store *s);
+/** What was read of the mapped file no longer counts as memory of this process; it is still there
+ *  and is found again when it is read.  Not collective, thread-safe. */
+void crm_store_release(const crm_store *s);
 void crm_store_close(crm_store **s);
 /** True when the file begins with the HDF5 signature (else it is taken for CSV). */
 bool crm_store_is_hdf5(const char *path);

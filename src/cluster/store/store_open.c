@@ -120,6 +120,11 @@ static crm_status open_file(crm_store *s, const char *path, const char *kind)
     return map_arrays(s);
 }
 
+void crm_store_release(const crm_store *s)
+{
+    if (s && s->map) (void)madvise(s->map, (size_t)s->size, MADV_DONTNEED);
+}
+
 crm_status crm_store_open(const char *path, const char *kind, crm_store **out)
 {
     crm_store *s;

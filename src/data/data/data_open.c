@@ -230,6 +230,11 @@ static void close_opened(crm_data *d)
     crm_mem_free(d);
 }
 
+void crm_data_release(const crm_data *d)
+{
+    crm_store_release(d->store);
+}
+
 void crm_data_close(crm_data **dp)
 {
     crm_data *d = *dp;
