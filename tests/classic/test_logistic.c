@@ -297,7 +297,7 @@ static void has_options(void)
     T_OK(crm_opt_set_new(&set));
     T_OK(crm_opt_set_add(set, crm_logistic_opts, &cfg));
     T_CHECK(cfg.c == 1 && cfg.class_weight.n == 1 && cfg.penalty == CRM_LOGISTIC_L2 &&
-            cfg.tol == 1e-6);
+            cfg.tol == 1e-5);
     crm_opt_set_free(&set);
 }
 

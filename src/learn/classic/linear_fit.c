@@ -18,7 +18,8 @@
 
 enum {
     MAX_VECTORS = 65536,
-    SAMPLE_ROWS = 4096,      /* least of a sample                */
+    READ_NUMBERS = 1 << 16,  /* that are read at once            */
+    SAMPLE_ROWS = 1024,      /* least of a sample                */
     SAMPLE_PER_UNKNOWN = 16, /* rows                             */
     SAMPLE_PER_CLASS = 32,   /* rows                             */
     SAMPLE_ITERATIONS = 8,   /* most with a sample               */
@@ -58,7 +59,7 @@ static void add_weight(const linear_problem *p, linear_worker *w, const int32_t 
         sum[l % LANES] += slot[l] < 0 ? 0 : p->classes->weight[slot[l]];
 }
 
-/* Losses, their gradient, the weight of the rows; leaves the second derivatives in p->curve. */
+/* Losses and their gradient; leaves the second derivatives in p->curve. */
 static void add_strip(const linear_problem *p, linear_worker *w, int64_t strip, const float *x)
 {
     const int32_t *slot = p->slot + strip * STRIP;
@@ -67,7 +68,13 @@ static void add_strip(const linear_problem *p, linear_worker *w, int64_t strip, 
     linear_strip_loss(p->spec.loss, p->vectors, slot, p->classes->weight, w->z,
                       w->lanes + p->vars * LANES, w->r, p->curve + strip * p->vectors * STRIP);
     add_gradient(p, w, x, w->r);
-    add_weight(p, w, slot);
+}
+
+/* The weight of the rows too, where it is not known. */
+static void add_sample(const linear_problem *p, linear_worker *w, int64_t strip, const float *x)
+{
+    add_strip(p, w, strip, x);
+    add_weight(p, w, p->slot + strip * STRIP);
 }
 
 static void add_product(const linear_problem *p, linear_worker *w, int64_t strip, const float *x)
@@ -132,7 +139,7 @@ static crm_status evaluate(linear_problem *p, const double *x)
     if (is_known(p, x)) return CRM_OK;
     p->known = false;
     to_weights(p, x, p->at);
-    CRM_TRY(linear_pass(p, add_strip));
+    CRM_TRY(linear_pass(p, p->stride > 1 ? add_sample : add_strip));
     p->scale = p->stride > 1 ? p->classes->total / p->sum[p->vars + 1] : 1;
     c = p->c * p->scale;
     for (int64_t i = 0; i < p->vars; i++) {
@@ -173,7 +180,7 @@ crm_status linear_problem_loss(linear_problem *p, const double *w, double *loss)
     memcpy(p->at, w, (size_t)p->vars * sizeof *w);
     p->known = false;
     p->stride = 1;
-    CRM_TRY(linear_pass(p, add_strip));
+    CRM_TRY(linear_pass(p, add_sample));
     *loss = p->sum[p->vars] / p->sum[p->vars + 1];
     return CRM_OK;
 }
@@ -346,19 +353,22 @@ bool linear_problem_stopped(const linear_problem *p)
 static crm_status worker_new(const linear_problem *p, linear_worker *w)
 {
     const crm_schema *s = crm_source_schema(p->in);
-    int64_t rows = BATCH * STRIP;
+    int64_t rows = p->read * STRIP;
 
     CRM_NEW(w->num, rows * s->n_num);
     CRM_NEW(w->cat, rows * s->n_cat);
     CRM_NEW(w->row, rows);
     CRM_NEW(w->mapped, p->spec.map ? STRIP * p->d : 0);
-    CRM_NEW(w->x, rows * p->d);
+    CRM_NEW(w->x, p->keep ? 0 : rows * p->d);
     CRM_NEW(w->z, (int64_t)STRIP * p->vectors);
     CRM_NEW(w->r, (int64_t)STRIP * p->vectors);
     CRM_NEW(w->lanes, (p->vars + 2 > TILE * TILE ? p->vars + 2 : TILE * TILE) * LANES);
     CRM_NEW(w->a, TILE * STRIP);
     CRM_NEW(w->b, TILE * STRIP);
     CRM_NEW(w->q, BATCH * STRIP);
+    CRM_NEW(w->one, STRIP);
+    for (int l = 0; l < STRIP; l++)
+        w->one[l] = 1;
     return CRM_OK;
 }
 
@@ -375,10 +385,23 @@ static void worker_free(linear_worker *w)
     crm_mem_free(w->a);
     crm_mem_free(w->b);
     crm_mem_free(w->q);
+    crm_mem_free(w->one);
+}
+
+/* Rows that are read once are read in larger pieces. */
+static void choose_pieces(linear_problem *p)
+{
+    const crm_schema *s = crm_source_schema(p->in);
+    int64_t rows = (p->own.n + STRIP - 1) / STRIP * STRIP, fit;
+
+    p->keep = (double)rows * (double)p->d * sizeof(float) <= (double)p->spec.cache_bytes;
+    fit = READ_NUMBERS / STRIP / (s->n_num + s->n_cat + 1);
+    p->read = !p->keep || fit < BATCH ? BATCH : fit < LEAF_STRIPS ? (int)fit : LEAF_STRIPS;
 }
 
 static crm_status problem_fill(linear_problem *p)
 {
+    choose_pieces(p);
     CRM_CHECK(p->vectors <= MAX_VECTORS, CRM_ERR_ARG, "%d classes, at most %d", p->vectors,
               MAX_VECTORS);
     CRM_NEW(p->sum, p->vars + 2);
@@ -434,6 +457,8 @@ void linear_problem_free(linear_problem **at)
         worker_free(&p->worker[i]);
     crm_mem_free(p->worker);
     crm_mem_free(p->slot);
+    for (int64_t i = 0; p->kept && i * CRM_LEAF_ROWS < p->own.n; i++)
+        crm_mem_free(p->kept[i]);
     crm_mem_free(p->kept);
     crm_mem_free(p->curve);
     crm_mem_free(p->sum);

@@ -6,9 +6,12 @@
  * branches, so that compilers turn loops over rows into vector code. */
 #include <math.h>
 #include <string.h>
+#include <xmmintrin.h>
 
 #include "crmpi/base_simd.h"
 #include "linear_parts.h"
+
+_Static_assert(STRIP == 64 && LANES == 8, "sums of a lane are written out");
 
 static inline double from_bits(uint64_t u)
 {
@@ -50,10 +53,10 @@ static inline double exp_of(double x)
     return p * from_bits((to_bits(t) + 1023) << 52);
 }
 
-/* log(1 + f) + k ln2, f in [sqrt(1/2) - 1, sqrt(2) - 1]. */
-static inline double log_of_part(double f, double k)
+/* log(1 + f) + k ln2 with s = f / (2 + f), f in [sqrt(1/2) - 1, sqrt(2) - 1]. */
+static inline double log_of_part(double f, double s, double k)
 {
-    double s = f / (2 + f), z = s * s, w = z * z, h = 0.5 * f * f;
+    double z = s * s, w = z * z, h = 0.5 * f * f;
     double r = z * (6.666666666666735130e-01 +
                     w * (2.857142874366239149e-01 +
                          w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01))) +
@@ -62,15 +65,6 @@ static inline double log_of_part(double f, double k)
 
     return k * 6.93147180369123816490e-01 -
            ((h - (s * (h + r) + k * 1.90821492927058770002e-10)) - f);
-}
-
-/* log(1 + e), 0 <= e <= 1. */
-static inline double log1p_of(double e)
-{
-    double big = e > 0.41421356237309504880 ? 1 : 0;
-    double f = e > 0.41421356237309504880 ? (e - 1) * 0.5 : e;
-
-    return log_of_part(f, big);
 }
 
 /* log(x), x >= 1 (up to 2^50). */
@@ -82,16 +76,35 @@ static inline double log_of(double x)
     double big = f > 1.41421356237309504880 ? 1 : 0;
 
     f = f > 1.41421356237309504880 ? f * 0.5 : f;
-    return log_of_part(f - 1, k + big);
+    f -= 1;
+    return log_of_part(f, f / (2 + f), k + big);
 }
 
-CRM_SIMD void linear_strip_turn(int64_t d, int64_t n, const float *num, float *x)
+/* 4 rows x 4 columns. */
+static inline void turn_square(int64_t d, const float *num, float *x)
 {
-    for (int64_t j = 0; j < d; j++, x += STRIP) {
+    __m128 a = _mm_loadu_ps(num), b = _mm_loadu_ps(num + d), c = _mm_loadu_ps(num + 2 * d),
+           e = _mm_loadu_ps(num + 3 * d);
+
+    _MM_TRANSPOSE4_PS(a, b, c, e);
+    _mm_storeu_ps(x, a);
+    _mm_storeu_ps(x + STRIP, b);
+    _mm_storeu_ps(x + 2 * STRIP, c);
+    _mm_storeu_ps(x + 3 * STRIP, e);
+}
+
+void linear_strip_turn(int64_t d, int64_t n, const float *num, float *x)
+{
+    int64_t j = 0;
+
+    for (; j + 4 <= d && n == STRIP; j += 4)
+        for (int64_t l = 0; l < STRIP; l += 4)
+            turn_square(d, num + l * d + j, x + j * STRIP + l);
+    for (; j < d; j++) {
         for (int64_t l = 0; l < n; l++)
-            x[l] = num[l * d + j];
+            x[j * STRIP + l] = num[l * d + j];
         for (int64_t l = n; l < STRIP; l++)
-            x[l] = 0;
+            x[j * STRIP + l] = 0;
     }
 }
 
@@ -120,37 +133,74 @@ CRM_SIMD void linear_strip_scores(int64_t d, const float *x, const double *w, do
         z[l] = s[l];
 }
 
-CRM_SIMD void linear_strip_add(int64_t d, const float *x, const double *r, double *lanes)
+/* Lane l of the sum of p q over a strip. */
+static inline double products(const double *restrict p, const double *restrict q, int l)
 {
-    for (int64_t j = 0; j < d; j++, x += STRIP, lanes += LANES)
-        for (int g = 0; g < STRIP; g += LANES)
-            for (int l = 0; l < LANES; l++)
-                lanes[l] += (double)x[g + l] * r[g + l];
-    for (int g = 0; g < STRIP; g += LANES)
-        for (int l = 0; l < LANES; l++)
-            lanes[l] += r[g + l];
+    return ((p[l] * q[l] + p[l + 8] * q[l + 8]) + (p[l + 16] * q[l + 16] + p[l + 24] * q[l + 24])) +
+           ((p[l + 32] * q[l + 32] + p[l + 40] * q[l + 40]) +
+            (p[l + 48] * q[l + 48] + p[l + 56] * q[l + 56]));
 }
 
-CRM_SIMD void linear_strip_squares(int64_t d, const float *x, const double *r, double *lanes)
+static inline double row_products(const float *restrict x, const double *restrict q, int l)
 {
-    for (int64_t j = 0; j < d; j++, x += STRIP, lanes += LANES)
-        for (int g = 0; g < STRIP; g += LANES)
-            for (int l = 0; l < LANES; l++)
-                lanes[l] += ((double)x[g + l] * (double)x[g + l]) * r[g + l];
-    for (int g = 0; g < STRIP; g += LANES)
-        for (int l = 0; l < LANES; l++)
-            lanes[l] += r[g + l];
+    return (((double)x[l] * q[l] + (double)x[l + 8] * q[l + 8]) +
+            ((double)x[l + 16] * q[l + 16] + (double)x[l + 24] * q[l + 24])) +
+           (((double)x[l + 32] * q[l + 32] + (double)x[l + 40] * q[l + 40]) +
+            ((double)x[l + 48] * q[l + 48] + (double)x[l + 56] * q[l + 56]));
 }
 
-CRM_SIMD void linear_strip_gram(int n_a, int n_b, const double *a, const double *b, double *lanes)
+static inline double sums(const double *restrict q, int l)
+{
+    return ((q[l] + q[l + 8]) + (q[l + 16] + q[l + 24])) +
+           ((q[l + 32] + q[l + 40]) + (q[l + 48] + q[l + 56]));
+}
+
+CRM_SIMD void linear_strip_add(int64_t d, const float *restrict x, const double *restrict r,
+                               double *restrict lanes)
+{
+    for (int64_t j = 0; j < d; j++, x += STRIP, lanes += LANES)
+        for (int l = 0; l < LANES; l++)
+            lanes[l] += row_products(x, r, l);
+    for (int l = 0; l < LANES; l++)
+        lanes[l] += sums(r, l);
+}
+
+CRM_SIMD void linear_strip_squares(int64_t d, const float *restrict x, const double *restrict r,
+                                   double *restrict lanes)
+{
+    double q[STRIP];
+
+    for (int64_t j = 0; j < d; j++, x += STRIP, lanes += LANES) {
+        for (int l = 0; l < STRIP; l++)
+            q[l] = (double)x[l] * r[l];
+        for (int l = 0; l < LANES; l++)
+            lanes[l] += row_products(x, q, l);
+    }
+    for (int l = 0; l < LANES; l++)
+        lanes[l] += sums(r, l);
+}
+
+CRM_SIMD void linear_strip_take(int64_t d, int64_t n, const int64_t *column, const float *x,
+                                const double *restrict q, double *restrict out)
+{
+    for (int64_t i = 0; i < n; i++, out += STRIP) {
+        const float *restrict from = x + column[i] * STRIP;
+        if (column[i] == d)
+            for (int l = 0; l < STRIP; l++)
+                out[l] = q[l];
+        else
+            for (int l = 0; l < STRIP; l++)
+                out[l] = (double)from[l] * q[l];
+    }
+}
+
+CRM_SIMD void linear_strip_gram(int n_a, int n_b, bool upper, const double *restrict a,
+                                const double *restrict b, double *restrict lanes)
 {
     for (int i = 0; i < n_a; i++)
-        for (int k = 0; k < n_b; k++, lanes += LANES) {
-            const double *p = a + i * STRIP, *q = b + k * STRIP;
-            for (int g = 0; g < STRIP; g += LANES)
-                for (int l = 0; l < LANES; l++)
-                    lanes[l] += p[g + l] * q[g + l];
-        }
+        for (int k = upper ? i : 0; k < n_b; k++)
+            for (int l = 0; l < LANES; l++)
+                lanes[(i * n_b + k) * LANES + l] += products(a + i * STRIP, b + k * STRIP, l);
 }
 
 /* ---- losses ---- */
@@ -162,14 +212,14 @@ static inline void weigh(const int32_t *slot, const double *weight, double *s)
         s[l] = slot[l] < 0 ? 0 : weight[slot[l]];
 }
 
-static inline void add_lanes(const double *v, double *sum)
+static inline void add_lanes(const double *restrict v, double *restrict sum)
 {
-    for (int g = 0; g < STRIP; g += LANES)
-        for (int l = 0; l < LANES; l++)
-            sum[l] += v[g + l];
+    for (int l = 0; l < LANES; l++)
+        sum[l] += sums(v, l);
 }
 
-/* With t the margin, e = exp(-|t|): log(1 + exp(-t)) = log1p(e) + max(0, -t). */
+/* With t the margin and e = exp(-|t|): log(1 + exp(-t)) = log(1 + e) + max(0, -t), where log(1 + e)
+ * = log(1 + f) + (0 or ln2).  One division gives 1 / (1 + e) and f / (2 + f). */
 CRM_SIMD static void logistic(const int32_t *slot, const double *weight, const double *z,
                               double *sum, double *r, float *curve)
 {
@@ -178,9 +228,11 @@ CRM_SIMD static void logistic(const int32_t *slot, const double *weight, const d
     weigh(slot, weight, s);
     for (int l = 0; l < STRIP; l++) {
         double sign = slot[l] > 0 ? 1 : -1, t = sign * z[l];
-        double e = exp_of(-fabs(t)), inverse = 1 / (1 + e), q = e * inverse;
+        double e = exp_of(-fabs(t));
+        double half = e > 0.41421356237309504880 ? 1 : 0, f = half > 0 ? (e - 1) * 0.5 : e;
+        double both = 1 / ((1 + e) * (2 + f)), inverse = both * (2 + f), q = e * inverse;
         double wrong = t < 0 ? inverse : q;
-        loss[l] = s[l] * (log1p_of(e) + (t < 0 ? -t : 0));
+        loss[l] = s[l] * (log_of_part(f, f * (both * (1 + e)), half) + (t < 0 ? -t : 0));
         r[l] = -sign * s[l] * wrong;
         curve[l] = (float)(s[l] * (q * inverse));
     }

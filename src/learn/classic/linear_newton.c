@@ -20,9 +20,10 @@ enum {
     SWEEPS = 1024,
     FACE_EACH = 16, /* sweeps between steps on a face */
     HALVINGS = 40,
-    FINER = 8
+    SAMPLE_MOST = 8,        /* H is of each so many-th strip of those of the objective, at most */
+    SAMPLE_PER_UNKNOWN = 64 /* rows, at least                                                  */
 };
-static const double good_fall = 0.125, inner_tol = 1e-3, armijo = 1e-4, rounding = 1e-12;
+static const double good_fall = 0.25, inner_tol = 1e-3, armijo = 1e-4, rounding = 1e-12;
 
 struct linear_newton {
     linear_problem *p;
@@ -37,6 +38,7 @@ struct linear_newton {
     int64_t stride;       /* of its sample                    */
     double *lambda;       /* [vars] of absolute values        */
     double *g, *step, *x; /* [vars] x: trial                  */
+    double *g_before;     /* [vars] at the start of a step    */
     double *u, *m, *d;    /* [n] of the model: place, slope, face step */
     int64_t *face;        /* [n] */
     double *score;        /* [d + 1] of columns               */
@@ -60,19 +62,6 @@ static int64_t block_count(const linear_problem *p)
     return p->spec.loss == LINEAR_SOFTMAX ? p->vectors * (p->vectors + 1) / 2 : p->vectors;
 }
 
-/* Columns [first, first + count) of H of a strip, times q. */
-static void take_columns(const linear_newton *n, int64_t first, int64_t count, const float *x,
-                         const double *q, double *out)
-{
-    for (int64_t i = 0; i < count; i++, out += STRIP) {
-        int64_t j = n->column[first + i];
-        for (int l = 0; l < STRIP; l++)
-            out[l] = j < n->p->d ? (double)x[j * STRIP + l] : 1;
-        for (int l = 0; q && l < STRIP; l++)
-            out[l] *= q[l];
-    }
-}
-
 /* A tile of a block: rows from a, columns from b on. */
 static void add_tile(const linear_newton *n, linear_worker *w, int64_t a, int64_t b, int strips,
                      const float *const *x, double *out)
@@ -80,14 +69,14 @@ static void add_tile(const linear_newton *n, linear_worker *w, int64_t a, int64_
     int64_t n_a = n->columns - a < TILE ? n->columns - a : TILE;
     int64_t n_b = n->columns - b < TILE ? n->columns - b : TILE;
 
-    memset(w->lanes, 0, TILE * TILE * LANES * sizeof *w->lanes);
+    memset(w->lanes, 0, (size_t)(n_a * n_b * LANES) * sizeof *w->lanes);
     for (int i = 0; i < strips; i++) {
-        take_columns(n, a, n_a, x[i], w->q + i * STRIP, w->a);
-        take_columns(n, b, n_b, x[i], NULL, w->b);
-        linear_strip_gram((int)n_a, (int)n_b, w->a, w->b, w->lanes);
+        linear_strip_take(n->p->d, n_a, n->column + a, x[i], w->q + i * STRIP, w->a);
+        linear_strip_take(n->p->d, n_b, n->column + b, x[i], w->one, w->b);
+        linear_strip_gram((int)n_a, (int)n_b, a == b, w->a, w->b, w->lanes);
     }
     for (int64_t i = 0; i < n_a; i++)
-        for (int64_t k = 0; k < n_b; k++)
+        for (int64_t k = a == b ? i : 0; k < n_b; k++)
             out[(a + i) * n->columns + b + k] += linear_fold(w->lanes + (i * n_b + k) * LANES);
 }
 
@@ -145,7 +134,7 @@ static void put_block(linear_newton *n, int a, int b, const double *block, doubl
     for (int64_t i = 0; i < size; i++)
         for (int64_t k = 0; k < size; k++) {
             int64_t r = a * size + i, c = b * size + k;
-            double s = i / TILE <= k / TILE ? block[i * size + k] : block[k * size + i];
+            double s = i <= k ? block[i * size + k] : block[k * size + i];
             s *= scale * n->p->unit[unknown(n, r)] * n->p->unit[unknown(n, c)];
             n->h[r * n->n + c] = n->h[c * n->n + r] = s;
         }
@@ -443,6 +432,27 @@ static void trial(linear_newton *n, const double *x, double part)
         n->x[i] = x[i] + part * n->step[i];
 }
 
+/* What a step tells of H (Broyden, Fletcher, Goldfarb, Shanno): with s the step and y the change of
+ * the gradient, H += y y' / y's - H s s'H / s'H s. */
+static void learn(linear_newton *n, double part)
+{
+    double ys = 0, shs = 0, *hs = n->d, *y = n->m;
+
+    for (int64_t i = 0; i < n->n; i++) {
+        const double *row = n->h + i * n->n;
+        hs[i] = 0;
+        for (int64_t k = 0; k < n->n; k++)
+            hs[i] += row[k] * part * n->step[unknown(n, k)];
+        y[i] = n->g[unknown(n, i)] - n->g_before[unknown(n, i)];
+        ys += y[i] * part * n->step[unknown(n, i)];
+        shs += hs[i] * part * n->step[unknown(n, i)];
+    }
+    if (!(ys > 1e-10 * shs && shs > 0)) return;
+    for (int64_t i = 0; i < n->n; i++)
+        for (int64_t k = 0; k < n->n; k++)
+            n->h[i * n->n + k] += y[i] * y[k] / ys - hs[i] * hs[k] / shs;
+}
+
 /* Go along the step as far as the objective falls; *taken: x has moved.  Where falls are rounding
  * only, the norm of the gradient decides. */
 static crm_status search(linear_newton *n, double *x, bool *taken)
@@ -452,10 +462,12 @@ static crm_status search(linear_newton *n, double *x, bool *taken)
     *taken = false;
     for (int64_t i = 0; i < n->p->vars; i++)
         slope -= n->g[i] * n->step[i];
+    memcpy(n->g_before, n->g, (size_t)n->p->vars * sizeof *n->g);
     trial(n, x, 1);
     slope -= absolutes(n, n->x);
     if (!(slope > 0)) return CRM_OK;
-    for (int i = 0; i < HALVINGS && !*taken; i++, part /= 2) {
+    for (int i = 0; i < HALVINGS && !*taken; i++) {
+        if (i > 0) part /= 2;
         trial(n, x, part);
         CRM_TRY(evaluate(n, n->x, &value, &norm));
         if (slope <= rounding * fabs(n->value)) {
@@ -467,7 +479,10 @@ static crm_status search(linear_newton *n, double *x, bool *taken)
     if (!*taken) return linear_objective(n->p, x, &value, n->g);
     memcpy(x, n->x, (size_t)n->p->vars * sizeof *x);
     n->fresh = false;
-    if (norm > good_fall * n->norm) n->there = false;
+    if (norm > good_fall * n->norm)
+        n->there = false;
+    else
+        learn(n, part);
     n->value = value;
     n->norm = norm;
     return CRM_OK;
@@ -492,12 +507,28 @@ static crm_status iterate(linear_newton *n, double *x, bool *end)
     fresh = n->fresh;
     CRM_TRY(search(n, x, &taken));
     if (fresh && n->stride > n->p->stride && !(taken && n->norm <= good_fall * before)) {
-        n->stride = n->stride / FINER > n->p->stride ? n->stride / FINER : n->p->stride;
+        n->stride = n->p->stride;
         n->there = false;
     } else if (!taken && fresh)
         *end = true;
     if (!taken) n->there = false;
     return CRM_OK;
+}
+
+/* Products of columns cost more than a gradient: H of a sample that is large enough, never of a
+ * coarser one than that. */
+static void choose_sample(linear_newton *n)
+{
+    const linear_problem *p = n->p;
+    int64_t stride = p->stride;
+
+    while (stride < p->stride * SAMPLE_MOST && stride < LEAF_STRIPS &&
+           p->fit->train->n / (2 * stride) >= SAMPLE_PER_UNKNOWN * p->vars)
+        stride *= 2;
+    n->fresh = false;
+    if (n->there && n->stride <= stride) return;
+    n->stride = stride;
+    n->there = false;
 }
 
 crm_status linear_newton_run(linear_newton *n, double limit, int64_t max_iter, double *x,
@@ -509,8 +540,7 @@ crm_status linear_newton_run(linear_newton *n, double limit, int64_t max_iter, d
 
     for (int64_t k = 0; k < p->vars; k++)
         n->lambda[k] = linear_absolute_penalty(p, k);
-    if (n->stride == 0) n->stride = p->stride;
-    n->fresh = false;
+    choose_sample(n);
     CRM_TRY(evaluate(n, x, &n->value, &n->norm));
     CRM_CHECK(isfinite(n->value) && isfinite(n->norm), CRM_ERR_NUMERIC,
               "%s: value %g and gradient norm %g at the start", p->spec.model, n->value, n->norm);
@@ -537,6 +567,7 @@ crm_status linear_newton_new(linear_problem *p, linear_newton **out)
     CRM_NEW(n->score, p->d + 1);
     CRM_NEW(n->lambda, p->vars);
     CRM_NEW(n->g, p->vars);
+    CRM_NEW(n->g_before, p->vars);
     CRM_NEW(n->step, p->vars);
     CRM_NEW(n->x, p->vars);
     return CRM_OK;
@@ -545,8 +576,8 @@ crm_status linear_newton_new(linear_problem *p, linear_newton **out)
 void linear_newton_free(linear_newton **at)
 {
     linear_newton *n = *at;
-    double **part[] = {&n->h, &n->low, &n->sum, &n->lambda, &n->g,    &n->step,
-                       &n->x, &n->u,   &n->m,   &n->d,      &n->score};
+    double **part[] = {&n->h, &n->low, &n->sum, &n->lambda, &n->g,     &n->step,
+                       &n->x, &n->u,   &n->m,   &n->d,      &n->score, &n->g_before};
 
     if (!n) return;
     for (size_t i = 0; i < sizeof part / sizeof *part; i++)

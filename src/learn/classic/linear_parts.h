@@ -38,8 +38,13 @@ void linear_strip_curve(linear_loss loss, int vectors, const int32_t *slot, cons
 /** q[STRIP] = second derivatives of the losses by scores a and b. */
 void linear_strip_cross(linear_loss loss, int vectors, int a, int b, const int32_t *slot,
                         const double *weight, const float *curve, double *q);
-/** lanes[n_a][n_b][LANES] += a[n_a][STRIP] b[n_b][STRIP]. */
-void linear_strip_gram(int n_a, int n_b, const double *a, const double *b, double *lanes);
+/** out[n][STRIP] = columns of (x, 1) times q[STRIP]. */
+void linear_strip_take(int64_t d, int64_t n, const int64_t *column, const float *x, const double *q,
+                       double *out);
+/** lanes[n_a][n_b][LANES] += a[n_a][STRIP] b[n_b][STRIP]; upper: where b's number is not below a's
+ *  only. */
+void linear_strip_gram(int n_a, int n_b, bool upper, const double *a, const double *b,
+                       double *lanes);
 /** Sum of LANES. */
 static inline double linear_fold(const double *s)
 {
@@ -49,13 +54,14 @@ static inline double linear_fold(const double *s)
 /* ---- the problem ---- */
 /* Working memory of a thread. */
 typedef struct linear_worker {
-    float *num, *mapped; /* [BATCH x STRIP][n_num], [STRIP][d]  */
+    float *num, *mapped; /* [read x STRIP][n_num], [STRIP][d]   */
     int32_t *cat;
-    int64_t *row;      /* [BATCH x STRIP]                       */
-    float *x;          /* [BATCH][d][STRIP]                     */
-    double *z, *r;     /* [vectors][STRIP]                      */
-    double *lanes;     /* [vectors x (d + 1) + 2][LANES]        */
-    double *a, *b, *q; /* of a Gram tile                        */
+    int64_t *row;    /* [read x STRIP]                        */
+    float *x;        /* [BATCH][d][STRIP]; none when kept     */
+    double *z, *r;   /* [vectors][STRIP]                      */
+    double *lanes;   /* [vectors x (d + 1) + 2][LANES]        */
+    double *a, *b;   /* [TILE][STRIP] of a matrix             */
+    double *q, *one; /* [BATCH][STRIP]; [STRIP] of 1          */
 } linear_worker;
 
 /* Adds strip number `strip` of this rank to the lanes of w. */
@@ -72,8 +78,10 @@ struct linear_problem {
     crm_view own;       /* rows of this rank                              */
     int64_t first_leaf; /* of them                                        */
     int32_t *slot;      /* [strips x STRIP] class of a row, -1: none      */
-    float *kept;        /* [strips][d][STRIP]; NULL: made at each pass    */
+    float **kept;       /* [leaves][strips][d][STRIP]; NULL: made at each pass */
     float *curve;       /* [strips][vectors][STRIP] at the point curve_at */
+    bool keep;          /* kept is there                                 */
+    int read;           /* strips that are read at once, at most         */
     linear_worker *worker;
     int n_workers;
     crm_tree *tree; /* of vars + 2                                        */

@@ -4,6 +4,8 @@
 
 #include "linear_parts.h"
 
+enum { RELEASE_EACH = 16 }; /* leaves of which the data set need not stay in memory */
+
 /* First strip of a leaf among those of this rank. */
 static int64_t first_strip(const linear_problem *p, int64_t leaf)
 {
@@ -29,13 +31,12 @@ int linear_rows_batch(const linear_problem *p, int64_t leaf, int *from, int64_t 
 }
 
 /* Which row of a strip has a value that is missing or infinite. */
-static crm_status tell_bad(const linear_problem *p, const linear_worker *w, int64_t strip,
-                           const float *num, const int32_t *cat)
+static crm_status tell_bad(const linear_problem *p, int64_t strip, const float *num,
+                           const int32_t *cat)
 {
     const crm_schema *s = crm_source_schema(p->in);
     const int32_t *slot = p->slot + strip * STRIP;
 
-    (void)w;
     for (int64_t l = 0; l < strip_rows(p, strip); l++) {
         crm_rows_piece one = {.at = strip * STRIP + l,
                               .n = 1,
@@ -47,13 +48,14 @@ static crm_status tell_bad(const linear_problem *p, const linear_worker *w, int6
     CRM_CHECK(false, CRM_ERR_NUMERIC, "%s: features of rows are not finite", p->spec.model);
 }
 
-/* Rows of a strip as read -> x. */
-static crm_status turn(const linear_problem *p, linear_worker *w, int64_t strip, const float *num,
-                       const int32_t *cat, float *x)
+/* Rows of the i-th strip that was read -> x. */
+static crm_status turn(const linear_problem *p, linear_worker *w, int64_t strip, int i, float *x)
 {
+    const crm_schema *s = crm_source_schema(p->in);
     const int32_t *slot = p->slot + strip * STRIP;
+    const float *num = w->num + (int64_t)i * STRIP * s->n_num, *rows = num;
+    const int32_t *cat = w->cat + (int64_t)i * STRIP * s->n_cat;
     int64_t n = strip_rows(p, strip);
-    const float *rows = num;
 
     if (p->spec.map) {
         p->spec.map(p->spec.map_ctx, n, num, cat, w->mapped);
@@ -63,13 +65,13 @@ static crm_status turn(const linear_problem *p, linear_worker *w, int64_t strip,
     for (int64_t l = 0; l < n; l++)
         for (int64_t j = 0; slot[l] < 0 && j < p->d; j++)
             x[j * STRIP + l] = 0;
-    return linear_strip_finite(p->d, x) ? CRM_OK : tell_bad(p, w, strip, num, cat);
+    return linear_strip_finite(p->d, x) ? CRM_OK : tell_bad(p, strip, num, cat);
 }
 
+/* Rows of n strips as the source gives them, into w. */
 static crm_status read_strips(const linear_problem *p, linear_worker *w, const int64_t *strip,
-                              int n, float *x)
+                              int n)
 {
-    const crm_schema *s = crm_source_schema(p->in);
     int64_t rows = 0;
 
     for (int i = 0; i < n; i++) {
@@ -77,19 +79,24 @@ static crm_status read_strips(const linear_problem *p, linear_worker *w, const i
                (size_t)strip_rows(p, strip[i]) * sizeof *w->row);
         rows += strip_rows(p, strip[i]);
     }
-    CRM_TRY(crm_source_read(p->in, w->row, rows, w->num, w->cat));
-    for (int i = 0; i < n; i++) /* only the last strip of all may be short */
-        CRM_TRY(turn(p, w, strip[i], w->num + (int64_t)i * STRIP * s->n_num,
-                     w->cat + (int64_t)i * STRIP * s->n_cat, x + (int64_t)i * p->d * STRIP));
-    return CRM_OK;
+    return crm_source_read(p->in, w->row, rows, w->num, w->cat);
+}
+
+static float *kept_strip(const linear_problem *p, int64_t strip)
+{
+    return p->kept[strip / LEAF_STRIPS] + strip % LEAF_STRIPS * p->d * STRIP;
 }
 
 crm_status linear_rows_get(const linear_problem *p, linear_worker *w, const int64_t *strip, int n,
                            const float **x)
 {
     for (int i = 0; i < n; i++)
-        x[i] = p->kept ? p->kept + strip[i] * p->d * STRIP : w->x + (int64_t)i * p->d * STRIP;
-    return p->kept ? CRM_OK : read_strips(p, w, strip, n, w->x);
+        x[i] = p->kept ? kept_strip(p, strip[i]) : w->x + (int64_t)i * p->d * STRIP;
+    if (p->kept) return CRM_OK;
+    CRM_TRY(read_strips(p, w, strip, n));
+    for (int i = 0; i < n; i++)
+        CRM_TRY(turn(p, w, strip[i], i, w->x + (int64_t)i * p->d * STRIP));
+    return CRM_OK;
 }
 
 /* ---- sums ---- */
@@ -136,20 +143,43 @@ static void add_squares(const linear_problem *p, linear_worker *w, int64_t strip
     linear_strip_squares(p->d, x, w->r, w->lanes);
 }
 
+/* Next strips to be read: as many at once as w has room for. */
+static int next_read(const linear_problem *p, int64_t leaf, int *from, int64_t *strip)
+{
+    int64_t first = first_strip(p, leaf);
+    int n = 0;
+
+    for (; n < p->read && *from < LEAF_STRIPS && (first + *from) * STRIP < p->own.n; ++*from)
+        strip[n++] = first + *from;
+    return n;
+}
+
+static crm_status load_strips(linear_problem *p, linear_worker *w, const int64_t *strip, int n)
+{
+    CRM_TRY(read_strips(p, w, strip, n));
+    for (int i = 0; i < n; i++) {
+        float *x = p->kept ? kept_strip(p, strip[i]) : w->x;
+        CRM_TRY(turn(p, w, strip[i], i, x));
+        add_squares(p, w, strip[i], x);
+    }
+    return CRM_OK;
+}
+
+/* The memory of a leaf is taken where it is filled: it is in the cache then. */
 static crm_status load_leaf(void *ctx, int64_t leaf, int worker, void *out)
 {
     linear_problem *p = ctx;
     linear_worker *w = &p->worker[worker];
-    int64_t strip[BATCH];
-    int from = 0, n;
+    int64_t strip[LEAF_STRIPS], at = leaf - p->first_leaf;
+    int from = 0, n, strips;
 
+    crm_leaf_rows(p->fit->train->n, leaf, &strip[0], &strip[1]);
+    strips = (int)((strip[1] + STRIP - 1) / STRIP);
+    if (p->kept) CRM_NEW(p->kept[at], strips * p->d * STRIP);
     memset(w->lanes, 0, (size_t)(p->vars + 2) * LANES * sizeof *w->lanes);
-    while ((n = linear_rows_batch(p, leaf, &from, strip)) > 0) {
-        float *x = p->kept ? p->kept + strip[0] * p->d * STRIP : w->x;
-        CRM_TRY(read_strips(p, w, strip, n, x));
-        for (int i = 0; i < n; i++)
-            add_squares(p, w, strip[i], x + (int64_t)i * p->d * STRIP);
-    }
+    while ((n = next_read(p, leaf, &from, strip)) > 0)
+        CRM_TRY(load_strips(p, w, strip, n));
+    if (p->kept && at % RELEASE_EACH == 0) crm_data_release(crm_source_data(p->in));
     fold(p, w, out);
     return CRM_OK;
 }
@@ -164,11 +194,10 @@ static crm_status make_rows(linear_problem *p)
 {
     const crm_target *t = crm_data_target(p->fit->train->data, p->fit->target);
     int64_t strips = (p->own.n + STRIP - 1) / STRIP;
-    size_t bytes = (size_t)strips * STRIP * (size_t)p->d * sizeof *p->kept;
 
     CRM_NEW(p->slot, strips * STRIP);
     CRM_NEW(p->curve, strips * STRIP * p->vectors);
-    if (bytes <= (size_t)p->spec.cache_bytes) CRM_NEW(p->kept, strips * STRIP * p->d);
+    if (p->keep) CRM_NEW(p->kept, (strips + LEAF_STRIPS - 1) / LEAF_STRIPS);
     find_slots(p, t, strips);
     return CRM_OK;
 }

@@ -17,7 +17,7 @@ const crm_opt crm_logistic_opts[] = {
               "Share of the absolute values in the penalty elasticnet."),
     CRM_OPT_I(L, max_iter, "logistic.max_iter", 100, 1, 1e9, "iterations", 0,
               "Most Newton iterations."),
-    CRM_OPT_R(L, tol, "logistic.tol", 1e-6, 0, 1, "1", 0,
+    CRM_OPT_R(L, tol, "logistic.tol", 1e-5, 0, 1, "1", 0,
               "Stop when the norm of the gradient, in units in which second derivatives are at "
               "most 1, falls below this part of sqrt(C n) or of 1."),
     CRM_OPT_L(L, class_weight, "logistic.class_weight", "none", NULL, 0,
