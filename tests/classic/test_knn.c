@@ -7,7 +7,7 @@
 
 enum { CLASSES = 61, MOST = 40 };
 static const char *class_name[CLASSES], *num_name[MOST];
-static char text[CLASSES + MOST][8];
+static char text[CLASSES + MOST][16];
 static const crm_knn_cfg plain_cfg = {.k = 5, .p = 2, .max_bytes = 1 << 30};
 static const char *const metric[] = {"euclidean", "manhattan", "chebyshev", "minkowski"};
 
