@@ -19,9 +19,10 @@
 
 enum {
     SAMPLE = 200000,
-    STRIP = 256,           /* rows of one column worked on at once */
-    SLOTS = 512,           /* of a set of up to TREE_BINS_MAX keys */
-    GATHER_BYTES = 1 << 22 /* codes sent in one message */
+    STRIP = 256,            /* rows of one column worked on at once */
+    SLOTS = 512,            /* of a set of up to TREE_BINS_MAX keys */
+    GATHER_BYTES = 1 << 22, /* codes sent in one message */
+    RELEASE_BYTES = 1 << 24
 };
 static const uint32_t NONE = UINT32_MAX; /* key of a missing value */
 
@@ -58,6 +59,7 @@ struct binner {
     int64_t width;    /* of a record */
     uint32_t *record; /* [d][width] */
     visit_fn visit;
+    int64_t release; /* leaves after which pages of the data set are given back */
     tree_bins *out;
     double *table;  /* [d][TREE_BINS_MAX] cuts, then infinity */
     uint8_t *code;  /* of the own rows: where column 0 begins */
@@ -93,6 +95,7 @@ static crm_status visit_leaf(void *ctx, int64_t leaf, int worker)
     crm_leaf_rows(b->own.n, leaf, &at, &n);
     CRM_TRY(crm_source_read(b->in, b->own.row + at, n, b->num[worker], b->cat[worker]));
     b->visit(b, worker, at, n, b->num[worker]);
+    if (leaf % b->release == b->release - 1) crm_data_release(crm_source_data(b->in));
     return CRM_OK;
 }
 
@@ -674,6 +677,7 @@ crm_status tree_bins_new(const crm_fit *fit, const crm_source *in, int max_bins,
               max_bins);
     b.d = crm_source_schema(in)->n_num;
     b.first = b.own.row - fit->train->row;
+    b.release = 1 + RELEASE_BYTES / (CRM_LEAF_ROWS * (int64_t)sizeof(float) * (b.d + 1));
     b.n_workers = fit->pool ? crm_pool_size(fit->pool) : 1;
     st = crm_comm_agree(fit->comm, bins_make(&b, out));
     if (!st) st = find_cuts(&b);
