@@ -6,7 +6,10 @@
 #include "crmpi/base_log.h"
 #include "tree_model_impl.h"
 
-enum { MANY_ROWS = 100000 }; /* from which a user may like to be told */
+enum {
+    MANY_ROWS = 100000, /* from which a user may like to be told */
+    RELEASE_EACH = 16   /* leaves of which the data set need not stay in memory */
+};
 
 void forest_draw(uint64_t seed, int64_t number, int64_t n, int64_t n_labelled,
                  const int32_t *labelled, uint8_t *count)
@@ -93,6 +96,7 @@ static void score_piece(void *ctx, const crm_rows_piece *p, double *out)
             for (int64_t c = 0; c < m; c++)
                 sum[pick[i] * m + c] += h->tree[t].value[leaf[i] * m + c];
     }
+    if (p->at / CRM_LEAF_ROWS % RELEASE_EACH == 0) crm_data_release(crm_source_data(s->task->in));
 }
 
 static crm_status reserve(scorer *s)
