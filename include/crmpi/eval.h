@@ -47,8 +47,10 @@ typedef struct crm_eval_cfg {
     int threshold;       /* crm_eval_threshold */
     int64_t threshold_folds;
     double cost_fn, cost_fp;
-    int64_t importance;               /* permutations of each feature; 0: off       */
-    int importance_metric;            /* crm_metric                                 */
+    int64_t importance;     /* permutations of each feature; 0: off       */
+    int importance_metric;  /* crm_metric                                 */
+    crm_opt_list published; /* "MODEL:METRIC:VALUE" */
+    const char *published_source;
     int64_t dependence, explain_rows; /* points of a curve, 0: off; rows looked at  */
 } crm_eval_cfg;
 extern const crm_opt crm_eval_opts[];

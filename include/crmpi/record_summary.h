@@ -3,12 +3,12 @@
  *     {"format": 1, "targets": [{"name", "level", "rows", "folds", "repeats", "split",
  *        "test_over_train", "alpha", "classes": [..],
  *        "models": [{"name", "metrics": {"accuracy": {"mean", "ci95": [lo, hi], "folds": [..]},
- *           ..}, "confusion": [[..]], "pooled": {..}}],
+ *           ..}, "confusion": [[..]], "pooled": {..}, "threshold": {..}, "explanation": {..}}],
  *        "comparisons": [{"a", "b", "metric", "mean_diff", "naive": {"t", "df", "p"}, "corrected":
  *           {"t", "df", "p", "p_holm", "ci95"}, "verdict", "bayes": {..}, "effect": {..},
  *           "wilcoxon": {..}, "cv5x2": {..}}],
- *        "holdout": {..}, "segments": {..}, "satisfaction": {..}, "notes": [..]}],
- *      "digests": {"data", "folds", "weights", "predictions", "summary"}}
+ *        "holdout": {..}, "segments": {..}, "published": {..}, "satisfaction": {..}, "notes":
+ * [..]}], "digests": {"data", "folds", "weights", "predictions", "summary"}}
  *
  * A number that is not defined is null.  digests.summary is the digest of the file without
  * "digests", keys sorted, numbers as hexadecimal floats. */
@@ -54,12 +54,42 @@ typedef struct crm_sum_pooled {
     crm_sum_curve *curve; /* two classes: of the second; more: of each, up to 10 */
     crm_sum_calibration calibration;
 } crm_sum_pooled;
+/** Scores at a threshold of the second class that was chosen on training rows. */
+typedef struct crm_sum_threshold {
+    bool present;
+    char *rule;              /* "f1", "youden", "cost" */
+    double cost_fn, cost_fp; /* of a row of the second class missed, of the first taken for it */
+    int n_folds;
+    double *fold; /* [n_folds] thresholds; NaN: none could be chosen, 0.5 was used */
+    int n_metrics;
+    crm_sum_metric *metric; /* accuracy, precision, recall, f1, cost (mean of a row) */
+} crm_sum_threshold;
+/** A column of the profile, or a block, as a model needs it. */
+typedef struct crm_sum_feature {
+    char *name;
+    int n_folds;        /* 0: no importance */
+    double *fold;       /* [n_folds] fall of the score, mean over the permutations */
+    double mean, ci[2]; /* over folds */
+    int n_points;       /* 0: no curve of dependence */
+    double *x, *y;      /* [n_points] value or number of the level; mean probability of the last
+                           class over rows and folds */
+    int n_levels;       /* 0: x are values */
+    char **level;       /* [n_levels] */
+} crm_sum_feature;
+typedef struct crm_sum_explanation {
+    char *metric; /* whose fall is the importance; NULL: no explanation */
+    int64_t permutations;
+    int n;
+    crm_sum_feature *feature;
+} crm_sum_explanation;
 typedef struct crm_sum_model {
     char *name; /* "hybrid"; "oracle" for the true probabilities of synthetic data */
     int n_metrics;
     crm_sum_metric *metric;
     int64_t *confusion; /* [n_classes][n_classes], rows = true, summed over repeats; NULL: none */
     crm_sum_pooled pooled;
+    crm_sum_threshold threshold;
+    crm_sum_explanation explanation;
 } crm_sum_model;
 typedef struct crm_sum_test {
     double t, df, p, p_holm, ci[2]; /* NaN: undefined; p_holm and ci of the corrected test only */
@@ -115,6 +145,14 @@ typedef struct crm_sum_segments {
     crm_sum_segment_test *test;
 } crm_sum_segments;
 
+/** Figures that somebody published for these models, to stand beside ours. */
+typedef struct crm_sum_published {
+    char *source; /* "": not told; NULL: no figures */
+    int n;
+    char **model, **metric; /* [n] */
+    double *value;          /* [n] */
+} crm_sum_published;
+
 typedef struct crm_sum_lift { /* satisfaction before and after a measure */
     bool present;
     int64_t treated, control;                            /* customers asked twice */
@@ -135,6 +173,7 @@ typedef struct crm_sum_target {
     crm_sum_comparison *comparison;
     crm_sum_holdout holdout;
     crm_sum_segments segments;
+    crm_sum_published published;
     crm_sum_lift lift;
     char **note;
 } crm_sum_target;

@@ -51,14 +51,49 @@ static void free_segments(crm_sum_segments *s)
     free_texts(s->level, s->n_levels);
 }
 
+static void free_metrics(crm_sum_metric *m, int n)
+{
+    for (int i = 0; m && i < n; i++) {
+        crm_mem_free(m[i].name);
+        crm_mem_free(m[i].fold);
+    }
+    crm_mem_free(m);
+}
+
+static void free_threshold(crm_sum_threshold *t)
+{
+    crm_mem_free(t->rule);
+    crm_mem_free(t->fold);
+    free_metrics(t->metric, t->n_metrics);
+}
+
+static void free_explanation(crm_sum_explanation *x)
+{
+    for (int i = 0; x->feature && i < x->n; i++) {
+        crm_mem_free(x->feature[i].name);
+        crm_mem_free(x->feature[i].fold);
+        crm_mem_free(x->feature[i].x);
+        crm_mem_free(x->feature[i].y);
+        free_texts(x->feature[i].level, x->feature[i].n_levels);
+    }
+    crm_mem_free(x->feature);
+    crm_mem_free(x->metric);
+}
+
+static void free_published(crm_sum_published *p)
+{
+    free_texts(p->model, p->n);
+    free_texts(p->metric, p->n);
+    crm_mem_free(p->value);
+    crm_mem_free(p->source);
+}
+
 static void free_models(crm_sum_model *m, int n)
 {
     for (int i = 0; m && i < n; i++) {
-        for (int j = 0; m[i].metric && j < m[i].n_metrics; j++) {
-            crm_mem_free(m[i].metric[j].name);
-            crm_mem_free(m[i].metric[j].fold);
-        }
-        crm_mem_free(m[i].metric);
+        free_metrics(m[i].metric, m[i].n_metrics);
+        free_threshold(&m[i].threshold);
+        free_explanation(&m[i].explanation);
         crm_mem_free(m[i].confusion);
         free_pooled(&m[i].pooled);
         crm_mem_free(m[i].name);
@@ -93,6 +128,7 @@ void crm_summary_free(crm_summary **sp)
         free_comparisons(t->comparison, t->n_comparisons);
         free_holdout(&t->holdout);
         free_segments(&t->segments);
+        free_published(&t->published);
     }
     crm_mem_free(s->target);
     crm_mem_free(s);

@@ -19,6 +19,11 @@ json_t *crm_summary_pooled_json(const crm_sum_pooled *p);
 void crm_summary_beside_json(const crm_sum_comparison *c, json_t *o);
 json_t *crm_summary_holdout_json(const crm_sum_holdout *h);
 json_t *crm_summary_segments_json(const crm_sum_segments *s);
+/* Thresholds, explanations, published figures (record_summary_explain.c). */
+json_t *crm_summary_metrics_json(const crm_sum_metric *m, int n);
+json_t *crm_summary_threshold_json(const crm_sum_threshold *t);
+json_t *crm_summary_explanation_json(const crm_sum_explanation *x);
+json_t *crm_summary_published_json(const crm_sum_published *p);
 
 /* ---- reading.  A value and the way to it from the root, whose key is the path of the file
  * (record_summary_node.c). */
@@ -58,4 +63,9 @@ CRM_CHECKED crm_summary_pooled_read(const node *model, crm_sum_pooled *out);
 CRM_CHECKED crm_summary_beside_read(const node *comparison, crm_sum_comparison *out);
 CRM_CHECKED crm_summary_holdout_read(const node *target, crm_sum_holdout *out);
 CRM_CHECKED crm_summary_segments_read(const node *target, crm_sum_segments *out);
+/* {name: {"mean", "ci95", "folds"}} under "metrics". */
+CRM_CHECKED crm_summary_metrics_read(const node *up, crm_sum_metric **metric, int *filled);
+CRM_CHECKED crm_summary_threshold_read(const node *model, crm_sum_threshold *out);
+CRM_CHECKED crm_summary_explanation_read(const node *model, crm_sum_explanation *out);
+CRM_CHECKED crm_summary_published_read(const node *target, crm_sum_published *out);
 #endif

@@ -32,18 +32,18 @@ static crm_status read_metric(const node *n, crm_sum_metric *m)
     return CRM_OK;
 }
 
-static crm_status read_metrics(const node *model, crm_sum_model *m)
+crm_status crm_summary_metrics_read(const node *up, crm_sum_metric **metric, int *filled)
 {
     node all;
     int i = 0;
 
-    CRM_TRY(crm_node_object(model, "metrics", &all));
-    CRM_NEW(m->metric, json_object_size(all.v));
-    m->n_metrics = (int)json_object_size(all.v);
+    CRM_TRY(crm_node_object(up, "metrics", &all));
+    CRM_NEW(*metric, json_object_size(all.v));
+    *filled = (int)json_object_size(all.v);
     for (void *it = json_object_iter((json_t *)all.v); it;
          it = json_object_iter_next((json_t *)all.v, it)) {
         const node one = crm_node_child(&all, json_object_iter_key(it));
-        CRM_TRY(read_metric(&one, &m->metric[i++]));
+        CRM_TRY(read_metric(&one, &(*metric)[i++]));
     }
     return CRM_OK;
 }
@@ -87,9 +87,11 @@ static crm_status read_models(const node *t, crm_sum_target *out)
         const node one = crm_node_item(&list, (size_t)i);
         if (!json_is_object(one.v)) return crm_node_wrong(&one, "an object");
         CRM_TRY(crm_node_text(&one, "name", &out->model[i].name));
-        CRM_TRY(read_metrics(&one, &out->model[i]));
+        CRM_TRY(crm_summary_metrics_read(&one, &out->model[i].metric, &out->model[i].n_metrics));
         CRM_TRY(read_confusion(&one, out->n_classes, &out->model[i].confusion));
         CRM_TRY(crm_summary_pooled_read(&one, &out->model[i].pooled));
+        CRM_TRY(crm_summary_threshold_read(&one, &out->model[i].threshold));
+        CRM_TRY(crm_summary_explanation_read(&one, &out->model[i].explanation));
     }
     return CRM_OK;
 }
@@ -181,6 +183,7 @@ static crm_status read_target(const node *n, crm_sum_target *t)
     CRM_TRY(read_comparisons(n, t));
     CRM_TRY(crm_summary_holdout_read(n, &t->holdout));
     CRM_TRY(crm_summary_segments_read(n, &t->segments));
+    CRM_TRY(crm_summary_published_read(n, &t->published));
     CRM_TRY(read_lift(n, &t->lift));
     return crm_node_texts(n, "notes", &t->note, &t->n_notes);
 }

@@ -60,16 +60,16 @@ static json_t *confusion(const int64_t *cm, int k)
     return rows;
 }
 
-static json_t *metrics(const crm_sum_model *m)
+json_t *crm_summary_metrics_json(const crm_sum_metric *m, int n)
 {
     json_t *all = json_object();
 
-    for (int i = 0; i < m->n_metrics; i++) {
+    for (int i = 0; i < n; i++) {
         json_t *one = json_object();
-        crm_summary_set_real(one, "mean", m->metric[i].mean);
-        crm_summary_set(one, "ci95", crm_summary_reals(m->metric[i].ci, 2));
-        crm_summary_set(one, "folds", crm_summary_reals(m->metric[i].fold, m->metric[i].n_folds));
-        crm_summary_set(all, m->metric[i].name, one);
+        crm_summary_set_real(one, "mean", m[i].mean);
+        crm_summary_set(one, "ci95", crm_summary_reals(m[i].ci, 2));
+        crm_summary_set(one, "folds", crm_summary_reals(m[i].fold, m[i].n_folds));
+        crm_summary_set(all, m[i].name, one);
     }
     return all;
 }
@@ -81,9 +81,12 @@ static json_t *models(const crm_sum_target *t)
     for (int i = 0; i < t->n_models; i++) {
         json_t *one = json_object();
         crm_summary_set_text(one, "name", t->model[i].name);
-        crm_summary_set(one, "metrics", metrics(&t->model[i]));
+        crm_summary_set(one, "metrics",
+                        crm_summary_metrics_json(t->model[i].metric, t->model[i].n_metrics));
         crm_summary_set(one, "confusion", confusion(t->model[i].confusion, t->n_classes));
         crm_summary_set(one, "pooled", crm_summary_pooled_json(&t->model[i].pooled));
+        crm_summary_set(one, "threshold", crm_summary_threshold_json(&t->model[i].threshold));
+        crm_summary_set(one, "explanation", crm_summary_explanation_json(&t->model[i].explanation));
         json_array_append_new(all, one);
     }
     return all;
@@ -162,6 +165,7 @@ static json_t *target(const crm_sum_target *t)
     crm_summary_set(o, "comparisons", comparisons(t));
     crm_summary_set(o, "holdout", crm_summary_holdout_json(&t->holdout));
     crm_summary_set(o, "segments", crm_summary_segments_json(&t->segments));
+    crm_summary_set(o, "published", crm_summary_published_json(&t->published));
     crm_summary_set(o, "satisfaction", satisfaction(&t->lift));
     crm_summary_set(o, "notes", crm_summary_texts(t->note, t->n_notes));
     return o;
@@ -237,6 +241,7 @@ static crm_status complete(const crm_summary *s)
         CRM_TRY(check_text(i, t->level));
         CRM_TRY(check_texts(i, t->class_name, t->n_classes));
         CRM_TRY(check_texts(i, t->note, t->n_notes));
+        if (t->published.source) CRM_TRY(check_text(i, t->published.source));
         if (t->segments.column) CRM_TRY(check_text(i, t->segments.column));
         CRM_TRY(check_texts(i, t->segments.level, t->segments.n_levels));
     }

@@ -11,6 +11,12 @@ const int crm_eval_compared[] = {CRM_METRIC_ACCURACY, CRM_METRIC_F1, CRM_METRIC_
                                  CRM_METRIC_AUC, CRM_METRIC_LOG_LOSS};
 _Static_assert(sizeof crm_eval_compared / sizeof *crm_eval_compared == EVAL_COMPARED, "metrics");
 
+/* Splits and levels of the tests. */
+typedef struct design {
+    const crm_sum_target *t;
+    double rope;
+} design;
+
 static void set_test(const crm_ttest *t, crm_sum_test *out)
 {
     bool ok = t->state == CRM_STATS_OK;
@@ -37,28 +43,29 @@ static double known(crm_stats_state state, double v)
 
 /* P of a difference outside and inside the rope, for model a; rho = n2/(n1 + n2), 1/k for k folds.
  */
-static void bayes(const study *s, crm_metric metric, const crm_sum_metric *a,
+static void bayes(const design *g, crm_metric metric, const crm_sum_metric *a,
                   const crm_sum_metric *b, crm_sum_comparison *c)
 {
-    double ratio = crm_study_ratio(s);
+    double ratio = g->t->test_over_train;
     crm_bayes p =
-        crm_stats_bayes_t_pairs(a->fold, b->fold, a->n_folds, ratio / (1 + ratio), s->e->cfg->rope);
+        crm_stats_bayes_t_pairs(a->fold, b->fold, a->n_folds, ratio / (1 + ratio), g->rope);
     bool up = crm_metric_direction(metric) > 0;
 
-    c->rope = s->e->cfg->rope;
+    c->rope = g->rope;
     c->worse = known(p.state, up ? p.worse : p.better);
     c->in_rope = known(p.state, p.rope);
     c->better = known(p.state, up ? p.better : p.worse);
 }
 
-static void five_by_two(const study *s, const crm_sum_metric *a, const crm_sum_metric *b,
+static void five_by_two(const design *g, const crm_sum_metric *a, const crm_sum_metric *b,
                         crm_sum_comparison *c)
 {
     double d[10];
     crm_stat t, f;
 
     c->t5x2 = c->t5x2_p = c->f5x2 = c->f5x2_p = (double)NAN;
-    if (s->folds->folds != 2 || s->folds->repeats != 5 || s->e->cfg->split >= CRM_SPLIT_HOLDOUT)
+    if (g->t->folds != 2 || g->t->repeats != 5 ||
+        strcmp(g->t->split, crm_eval_split_names[CRM_SPLIT_FILE]) == 0)
         return;
     for (int j = 0; j < 10; j++) /* fold j % 2 of repeat j / 2 */
         d[j] = a->fold[j] - b->fold[j];
@@ -71,14 +78,14 @@ static void five_by_two(const study *s, const crm_sum_metric *a, const crm_sum_m
 }
 
 /* What stands beside the tests and decides nothing. */
-static crm_status beside(const study *s, crm_metric metric, const crm_sum_metric *a,
+static crm_status beside(const design *g, crm_metric metric, const crm_sum_metric *a,
                          const crm_sum_metric *b, crm_sum_comparison *c)
 {
     crm_effect e = crm_stats_effect(a->fold, b->fold, a->n_folds, crm_metric_direction(metric));
     crm_wilcoxon w;
 
-    bayes(s, metric, a, b, c);
-    five_by_two(s, a, b, c);
+    bayes(g, metric, a, b, c);
+    five_by_two(g, a, b, c);
     c->effect = known(e.state, e.d);
     c->wins = (int)e.wins;
     c->ties = (int)e.ties;
@@ -89,7 +96,7 @@ static crm_status beside(const study *s, crm_metric metric, const crm_sum_metric
 }
 
 /* Model 0 against models 1 .. n-1 on one metric: a family for Holm's adjustment. */
-static crm_status family(const study *s, crm_sum_target *t, crm_metric metric, int n,
+static crm_status family(const design *g, crm_sum_target *t, crm_metric metric, int n,
                          crm_ttest *corrected, double *p, double *holm)
 {
     crm_sum_comparison *c = t->comparison + t->n_comparisons;
@@ -98,17 +105,17 @@ static crm_status family(const study *s, crm_sum_target *t, crm_metric metric, i
     for (int i = 1; i < n; i++) {
         const crm_sum_metric *b = &t->model[i].metric[metric];
         crm_ttest naive = crm_stats_ttest_pairs(a->fold, b->fold, a->n_folds, 0);
-        corrected[i - 1] = crm_stats_ttest_pairs(a->fold, b->fold, a->n_folds, crm_study_ratio(s));
+        corrected[i - 1] = crm_stats_ttest_pairs(a->fold, b->fold, a->n_folds, t->test_over_train);
         p[i - 1] = corrected[i - 1].p;
         set_test(&naive, &c[i - 1].naive);
         set_test(&corrected[i - 1], &c[i - 1].corrected);
         c[i - 1].mean_diff = corrected[i - 1].n > 0 ? corrected[i - 1].mean : (double)NAN;
         c[i - 1].dropped = (int)corrected[i - 1].dropped;
-        CRM_TRY(beside(s, metric, a, b, &c[i - 1]));
+        CRM_TRY(beside(g, metric, a, b, &c[i - 1]));
     }
     crm_stats_holm(p, n - 1, holm);
     for (int i = 1; i < n; i++) {
-        crm_verdict v = crm_stats_verdict(&corrected[i - 1], holm[i - 1], s->e->cfg->alpha,
+        crm_verdict v = crm_stats_verdict(&corrected[i - 1], holm[i - 1], t->alpha,
                                           crm_metric_direction(metric));
         t->n_comparisons++;
         c[i - 1].corrected.p_holm =
@@ -121,9 +128,9 @@ static crm_status family(const study *s, crm_sum_target *t, crm_metric metric, i
     return CRM_OK;
 }
 
-crm_status crm_study_compare(const study *s, crm_sum_target *t)
+crm_status crm_study_compare(crm_sum_target *t, int n, double rope)
 {
-    int n = s->e->n_models; /* the oracle, behind them, is no competitor */
+    const design g = {t, rope};
     crm_ttest *corrected = NULL;
     double *p = NULL, *holm = NULL;
     crm_status st = CRM_OK;
@@ -133,7 +140,7 @@ crm_status crm_study_compare(const study *s, crm_sum_target *t)
     CRM_NEW_TO(st, done, p, n);
     CRM_NEW_TO(st, done, holm, n);
     for (int i = 0; i < EVAL_COMPARED && !st && n > 1; i++)
-        st = family(s, t, (crm_metric)crm_eval_compared[i], n, corrected, p, holm);
+        st = family(&g, t, (crm_metric)crm_eval_compared[i], n, corrected, p, holm);
 done:
     crm_mem_free(corrected);
     crm_mem_free(p);

@@ -22,7 +22,6 @@ typedef struct explain {
     study *s;
     const unit *u;
     crm_pipeline *p;
-    const crm_view *train;
     int64_t n; /* rows that are looked at */
     int64_t *row;
     int32_t *label;
@@ -154,7 +153,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Distinct quantiles of a numeric column over the training rows, at most n; their number. */
+/* Distinct quantiles of a numeric column over all rows of the study, at most n; their number.  All
+ * folds have the same grid, so that their curves have a mean. */
 static crm_status numeric_grid(const explain *e, int64_t column, int64_t n, double *x, int64_t *m)
 {
     const float *num;
@@ -163,9 +163,9 @@ static crm_status numeric_grid(const explain *e, int64_t column, int64_t n, doub
     int64_t have = 0;
     float *v;
 
-    CRM_NEW(v, e->train->n);
-    for (int64_t i = 0; i < e->train->n; i++) {
-        float value = num[e->train->row[i] * s->n_num + column];
+    CRM_NEW(v, e->s->view->n);
+    for (int64_t i = 0; i < e->s->view->n; i++) {
+        float value = num[e->s->view->row[i] * s->n_num + column];
         if (isfinite(value)) v[have++] = value;
     }
     qsort(v, (size_t)have, sizeof *v, by_value);
@@ -316,10 +316,10 @@ agree:
     return st;
 }
 
-crm_status crm_unit_explain(study *s, const unit *u, crm_pipeline *p, const crm_view *train,
-                            const crm_view *test, explanation *out)
+crm_status crm_unit_explain(study *s, const unit *u, crm_pipeline *p, const crm_view *test,
+                            explanation *out)
 {
-    explain e = {.s = s, .u = u, .p = p, .train = train};
+    explain e = {.s = s, .u = u, .p = p};
     crm_status st;
 
     *out = (explanation){0};

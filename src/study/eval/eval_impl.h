@@ -57,8 +57,8 @@ int64_t crm_features_count(const crm_data *d);
 const char *crm_feature_name(const crm_data *d, int64_t i);
 /** Importance and dependence as the options ask; nothing without a test part.  Collective over the
  * group; the same on all its ranks. */
-CRM_CHECKED crm_unit_explain(study *s, const unit *u, crm_pipeline *p, const crm_view *train,
-                             const crm_view *test, explanation *out);
+CRM_CHECKED crm_unit_explain(study *s, const unit *u, crm_pipeline *p, const crm_view *test,
+                             explanation *out);
 void crm_explanation_free(explanation *x);
 
 /** Threshold of the second class chosen on inner folds of train; NaN when none is asked for, or the
@@ -116,7 +116,18 @@ CRM_CHECKED crm_study_summary(const study *s, const result *r, crm_summary **out
 /** n2/n1 of the corrected test, test rows over training rows of a split: 1/(k - 1) for k folds; for
  * a hold-out or folds from a file, of the mean sizes. */
 double crm_study_ratio(const study *s);
-CRM_CHECKED crm_study_compare(const study *s, crm_sum_target *t);
+/** Paired tests of the first of n models against the others by each metric of crm_eval_compared,
+ * from the folds' values, folds, repeats, split, test_over_train and alpha of t. */
+CRM_CHECKED crm_study_compare(crm_sum_target *t, int n, double rope);
+/** Mean and corrected interval of the folds' values. */
+void crm_study_mean(const study *s, crm_sum_metric *m);
+/** Beside the scores of a model, when the options ask for it (eval_explained.c). */
+CRM_CHECKED crm_study_threshold(const study *s, const result *r, int model, crm_sum_threshold *out);
+CRM_CHECKED crm_study_explanation(const study *s, const result *r, int model,
+                                  crm_sum_explanation *out);
+/** Figures of eval.published; CRM_ERR_CONFIG when one of them cannot be read. */
+CRM_CHECKED crm_study_published(const study *s, crm_sum_published *out);
+CRM_CHECKED crm_study_check_published(const study *s);
 /** Metrics by which models are compared: crm_metric values. */
 enum { EVAL_COMPARED = 5 };
 extern const int crm_eval_compared[EVAL_COMPARED];

@@ -183,6 +183,7 @@ static crm_status plan_local(study *s)
               crm_data_path(s->e->data));
     CRM_TRY(crm_view_labelled(s->e->data, s->target, &s->view));
     CRM_TRY(crm_study_segment_column(s, &segment));
+    CRM_TRY(crm_study_check_published(s));
     if (!s->fit_only) CRM_TRY(crm_study_folds(s));
     return make_units(s);
 }

@@ -267,7 +267,7 @@ static crm_status compute(study *s, const unit *u, crm_pipeline *p, crm_fit *fit
     start = crm_clock_now();
     CRM_TRY(crm_unit_predict(s, p, o->test, &o->proba));
     o->predict_s = crm_clock_now() - start;
-    CRM_TRY(crm_unit_explain(s, u, p, fit->train, o->test, &o->explanation));
+    CRM_TRY(crm_unit_explain(s, u, p, o->test, &o->explanation));
     return crm_unit_threshold(s, u, fit, &o->threshold);
 }
 

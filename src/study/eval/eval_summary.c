@@ -25,8 +25,7 @@ double crm_study_ratio(const study *s)
     return (double)tested / ((double)all * s->folds->folds - (double)tested);
 }
 
-/* Mean and interval of one metric; the folds' values are there. */
-static void finish_metric(const study *s, crm_sum_metric *m)
+void crm_study_mean(const study *s, crm_sum_metric *m)
 {
     crm_ttest t = crm_stats_ttest(m->fold, m->n_folds, crm_study_ratio(s));
 
@@ -110,7 +109,9 @@ static crm_status score_model(const study *s, const result *r, int model, crm_su
             CRM_TRY(score(s, r[i].n, r[i].row, r[i].proba, j, m));
     }
     for (int i = 0; i < m->n_metrics; i++)
-        finish_metric(s, &m->metric[i]);
+        crm_study_mean(s, &m->metric[i]);
+    CRM_TRY(crm_study_threshold(s, r, model, &m->threshold));
+    CRM_TRY(crm_study_explanation(s, r, model, &m->explanation));
     return crm_study_pooled(s, r, model, &m->pooled);
 }
 
@@ -169,7 +170,9 @@ static crm_status fill_target(const study *s, const result *r, crm_sum_target *t
         t->n_models++;
         CRM_TRY(score_model(s, r, m < s->e->n_models ? m : -1, &t->model[m]));
     }
-    CRM_TRY(crm_study_compare(s, t));
+    CRM_TRY(
+        crm_study_compare(t, s->e->n_models, s->e->cfg->rope)); /* the oracle is no competitor */
+    CRM_TRY(crm_study_published(s, &t->published));
     CRM_TRY(crm_study_holdout(s, r, &t->holdout));
     CRM_TRY(crm_study_segments(s, r, &t->segments));
     CRM_TRY(crm_study_lift(s->e->data, &t->lift));
