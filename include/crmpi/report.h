@@ -12,11 +12,17 @@
 /** Tables for a terminal, at most 100 columns wide, ASCII but for names of the data. */
 void crm_report_terminal(const crm_summary *s, crm_str *out);
 /** The whole report as Markdown (RUN/report.md): the same tables, confusion matrices, scores of
- *  each fold, methods, digests.  Its figure is report.svg beside it. */
+ *  each fold, methods, digests.  Its figures are the SVG files beside it. */
 void crm_report_markdown(const crm_summary *s, crm_str *out);
 /** Figure of the metrics as SVG (RUN/report.svg): a dot for each model's mean, a line for its 95 %
  *  interval. */
 void crm_report_svg(const crm_summary *s, crm_str *out);
+/** Figures of the first repeat's test predictions as SVG, a panel for each target and class, a line
+ *  for each model: ROC curves (RUN/roc.svg); precision-recall curves, drawn as steps (RUN/pr.svg);
+ *  share of hits over the mean probability of each bin (RUN/calibration.svg). */
+void crm_report_roc(const crm_summary *s, crm_str *out);
+void crm_report_pr(const crm_summary *s, crm_str *out);
+void crm_report_calibration(const crm_summary *s, crm_str *out);
 
 /** Null experiments (RUN/calibrate.md). */
 void crm_report_null_terminal(const crm_null *n, crm_str *out);

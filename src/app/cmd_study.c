@@ -105,35 +105,48 @@ static crm_status note_summary(const crm_summary *s, crm_record *run)
     return note_digest(run, "summary", s->summary);
 }
 
-/* Texts made from RUN/summary.json. */
+/* Files made from RUN/summary.json. */
+static const struct {
+    const char *name;
+    void (*make)(const crm_summary *s, crm_str *out);
+} report_files[] = {{"report.md", crm_report_markdown},
+                    {"report.svg", crm_report_svg},
+                    {"roc.svg", crm_report_roc},
+                    {"pr.svg", crm_report_pr},
+                    {"calibration.svg", crm_report_calibration}};
+enum { REPORT_FILES = sizeof report_files / sizeof *report_files };
+
 typedef struct rendering {
-    crm_str terminal, markdown, svg;
+    crm_str terminal, file[REPORT_FILES];
 } rendering;
 
 static void rendering_free(rendering *r)
 {
     crm_str_free(&r->terminal);
-    crm_str_free(&r->markdown);
-    crm_str_free(&r->svg);
+    for (int i = 0; i < REPORT_FILES; i++)
+        crm_str_free(&r->file[i]);
 }
 
 static crm_status render(const char *dir, rendering *r)
 {
     char path[CRM_PATH_MAX];
     crm_summary *s;
+    bool failed;
 
     CRM_TRY(crm_path_join(dir, "summary.json", path, sizeof path));
     CRM_TRY(crm_summary_read(path, &s));
     crm_report_terminal(s, &r->terminal);
-    crm_report_markdown(s, &r->markdown);
-    crm_report_svg(s, &r->svg);
+    failed = r->terminal.failed;
+    for (int i = 0; i < REPORT_FILES; i++) {
+        report_files[i].make(s, &r->file[i]);
+        failed = failed || r->file[i].failed;
+    }
     crm_summary_free(&s);
-    CRM_CHECK(!r->terminal.failed && !r->markdown.failed && !r->svg.failed, CRM_ERR_NOMEM,
-              "out of memory: report");
+    CRM_CHECK(!failed, CRM_ERR_NOMEM, "out of memory: report");
     return CRM_OK;
 }
 
-/* report.md and report.svg into the run folder, tables on the terminal. */
+/* The report's files into the run folder, tables on the terminal. */
 static crm_status write_report(app *a, crm_record *run)
 {
     rendering r = {0};
@@ -141,8 +154,8 @@ static crm_status write_report(app *a, crm_record *run)
 
     if (app_is_root(a)) st = render(crm_record_dir(run), &r);
     st = crm_comm_agree(a->world, st);
-    if (!st) st = crm_record_write(run, "report.md", r.markdown.text, r.markdown.len);
-    if (!st) st = crm_record_write(run, "report.svg", r.svg.text, r.svg.len);
+    for (int i = 0; i < REPORT_FILES && !st; i++)
+        st = crm_record_write(run, report_files[i].name, r.file[i].text, r.file[i].len);
     if (!st && app_is_root(a)) fputs(r.terminal.text, stdout);
     rendering_free(&r);
     return st;
@@ -380,8 +393,9 @@ static crm_status holds_models(const app *a, crm_record *run, const models *m, b
 static crm_status is_complete(const app *a, crm_record *run, crm_record_state state,
                               const models *m, bool *complete)
 {
-    static const char *const files[] = {"report.md", "report.svg",     "timing.md",
-                                        "run.json",  "predictions.h5", NULL};
+    static const char *const files[] = {"report.md", "report.svg",      "roc.svg",
+                                        "pr.svg",    "calibration.svg", "timing.md",
+                                        "run.json",  "predictions.h5",  NULL};
 
     *complete = false;
     if (state != CRM_RECORD_FINISHED) return CRM_OK;
@@ -469,8 +483,8 @@ static crm_status report(const char *dir)
     crm_status st = need_summary(dir);
 
     if (!st) st = render(dir, &r);
-    if (!st) st = write_beside(dir, "report.md", &r.markdown);
-    if (!st) st = write_beside(dir, "report.svg", &r.svg);
+    for (int i = 0; i < REPORT_FILES && !st; i++)
+        st = write_beside(dir, report_files[i].name, &r.file[i]);
     if (!st) fputs(r.terminal.text, stdout);
     rendering_free(&r);
     return st;

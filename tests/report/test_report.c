@@ -22,7 +22,8 @@ static const char *const golden =
     "oracle  0.3750              -       -        -        -       -  upper bound\n"
     "\n"
     "Satisfaction of 40 customers asked before and after the measure: 3.0000, then 3.5000; change\n"
-    "  +0.5000, 95 % interval [0.2500, 0.7500], p <0.0001.\n"
+    "  +0.5000, 95 % interval [0.2500, 0.7500] (+16.67 %, 95 % interval [8.25, 25.00]), p "
+    "<0.0001.\n"
     "Against 30 customers without the measure (change +0.1250): effect +0.3750, 95 % interval "
     "[-0.1250,\n"
     "  0.8750], p 0.0625.\n"
@@ -110,7 +111,18 @@ static void markdown(void)
               "| 1.1 | 0.7500 | 0.5000 | 0.8750 |\n| 1.2 | 0.8750 | 0.7500 | 1.0000 |\n");
     has(&out,
         "\n\nTarget churn: stratified folds, n2/n1 = 1.0000, significance level alpha = 0.01.\n\n");
-    T_CHECK(out.text && strstr(out.text, "0.05") == NULL);
+    T_CHECK(out.text && strstr(out.text, "alpha = 0.05") == NULL);
+    has(&out, "Beside the tests (rope 0.0625):\n\n"
+              "| model | size | won, tied, lost | P worse | P equal | P better | Wilcoxon p |\n"
+              "|---|---:|---:|---:|---:|---:|---:|\n"
+              "| rule | +1.5000 | 2, 0, 0 | 0.1250 | 0.2500 | 0.6250 | 0.5000 |\n");
+    has(&out, "### First repeat, all test parts together\n\n");
+    has(&out,
+        "| hybrid | 16 | 13 | 0.8125 | \\[0.5625, 0.9375\\] | 0.8750 | \\[0.6250, 0.9688\\] | "
+        "bootstrap | 0.1250 |\n");
+    has(&out, "![ROC curves](roc.svg)");
+    T_CHECK(out.text && !strstr(out.text, "5x2cv t p |") && !strstr(out.text, "### One hold-out"));
+    T_CHECK(out.text && !strstr(out.text, "### Segments"));
     has(&out, "the correction is a heuristic");
     has(&out, "| data | `0123456789abcdeffedcba9876543210` |\n");
     has(&out, "](report.svg)");
@@ -134,6 +146,41 @@ static void hold_out(void)
     T_CHECK(out.text && strstr(out.text, "heuristic") == NULL);
     has(&out, "Target churn: hold-out, n2/n1 = 0.2500, significance");
     crm_str_free(&out);
+    crm_summary_free(&s);
+}
+
+/* What decides on one hold-out, and ranks over segments, in both forms. */
+static void holdout_and_segments(void)
+{
+    crm_summary *s = sample_new();
+    crm_str out = {0}, markdown = {0};
+
+    add_holdout(&s->target->holdout);
+    add_segments(&s->target->segments);
+    s->target->comparison[0].t5x2_p = 0.0625;
+    crm_report_terminal(s, &out);
+    has(&out,
+        "\nOne hold-out of 16 rows; do the 2 models have equally many right? Cochran's Q 2.2500, 1 "
+        "df, "
+        "p\n  0.1250.\n"
+        "hybrid against rule: right alone 6 and 1, McNemar's exact p after Holm 0.2500: no "
+        "significant\n"
+        "  difference; AUC +0.2500, DeLong's p after Holm 0.0004: hybrid better\n"
+        "Do the models rank alike over segments of ci*ty (Iman-Davenport)? accuracy p 0.6250 (1 "
+        "segment)\n");
+    T_CHECK(out.text && widest(out.text) <= 100);
+    crm_report_markdown(s, &markdown);
+    has(&markdown, "| rule | 6 | 1 | 0.1094 | 0.1250 | 0.2500 | no significant difference |\n");
+    has(&markdown,
+        "| rule | 0.6250 | +0.2500 | \\[0.1250, 0.3750\\] | 0.0002 | 0.0004 | hybrid better "
+        "|\n");
+    has(&markdown, "### Segments of ci\\*ty\n");
+    has(&markdown, "| accuracy | 1 | 1.2500 | 1.7500 | 0.5000 | 0.6250 | 1.3750 |\n");
+    has(&markdown, "| Oslo | 10 | 0.7500 | 0.5000 |\n| Nar\\|vik | 6 | - | - |\n");
+    has(&markdown, "| 0.6250 | 0.5000 | 0.0625 | - |\n"); /* 5x2cv t p, F p */
+    T_CHECK(markdown.text && !strstr(markdown.text, "nan"));
+    crm_str_free(&out);
+    crm_str_free(&markdown);
     crm_summary_free(&s);
 }
 
@@ -206,6 +253,37 @@ static void figure(void)
     crm_summary_free(&s);
 }
 
+/* The square goes from 60 to 460 and from 44 to 444, so that tp 2 of 4 and fp 0 of 12 stand at 60,
+ * 244; precision is 1 up to recall 0.5, 0.5 up to 0.75, 0.25 up to 1; a bin with mean 0.25 and 1
+ * hit of 12 stands at 160, 444 - 400 / 12. */
+static void curves(void)
+{
+    crm_summary *s = sample_new();
+    crm_str roc = {0}, pr = {0}, calibration = {0};
+
+    crm_report_roc(s, &roc);
+    has(&roc, " points=\"60.0,444.0 60.0,244.0 160.0,144.0 460.0,44.0\"/>");
+    has(&roc, ">churn: ROC curves of a|b</text>");
+    has(&roc, "font-weight=\"bold\">hybrid  AUC 0.8750</text>");
+    has(&roc, "height=\"490\"");
+    crm_report_pr(s, &pr);
+    has(&pr, " points=\"60.0,44.0 260.0,44.0 260.0,244.0 360.0,244.0 360.0,344.0 460.0,344.0\"/>");
+    crm_report_calibration(s, &calibration);
+    has(&calibration, " points=\"160.0,410.7 360.0,144.0\"/>");
+    has(&calibration, "<circle cx=\"160.0\" cy=\"410.7\"");
+    has(&calibration, ">hybrid  ECE 0.1250</text>");
+    T_CHECK(!strstr(roc.text, "nan") && !strstr(pr.text, "nan") &&
+            !strstr(calibration.text, "nan"));
+    s->target->model[1].pooled.present = false;
+    crm_str_free(&roc);
+    crm_report_roc(s, &roc);
+    has(&roc, "The summary has no curves.");
+    crm_str_free(&roc);
+    crm_str_free(&pr);
+    crm_str_free(&calibration);
+    crm_summary_free(&s);
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"terminal", terminal},
@@ -214,7 +292,9 @@ int main(int argc, char **argv)
                                    {"hold-out", hold_out},
                                    {"verdicts and small numbers", degenerate_words},
                                    {"little to report", sparse},
+                                   {"one hold-out and segments", holdout_and_segments},
                                    {"figure", figure},
+                                   {"curves", curves},
                                    {NULL, NULL}};
 
     return t_main(argc, argv, cases);

@@ -57,8 +57,31 @@ void crm_report_metric_table(const crm_sum_target *t, const char *metric, bool w
                              report_table *out);
 /** Sentences on satisfaction before and after a measure; 0, 1 or 2 of them into line. */
 int crm_report_lift(const crm_sum_lift *l, crm_str line[2]);
+/** The comparison of a model with the reference, NULL: none. */
+const crm_sum_comparison *crm_report_comparison(const crm_sum_target *t, const char *model,
+                                                const char *metric);
 /** Models in printing order: the oracle last; i in 0 .. n_models - 1. */
 const crm_sum_model *crm_report_model(const crm_sum_target *t, int i);
+
+/* ---- what decides on one hold-out, ranks over segments: lines for a terminal (report_beside.c)
+ * ----
+ */
+void crm_report_beside_lines(const crm_sum_target *t, crm_str *out);
+/** Sizes, Bayesian t, Wilcoxon and 5x2cv beside the tests of a metric, as Markdown. */
+void crm_report_beside(const crm_sum_target *t, const char *metric, crm_str *out);
+/** Metrics that no table compares. */
+void crm_report_other_metrics(const crm_sum_target *t, crm_str *out);
+void crm_report_pooled(const crm_sum_target *t, crm_str *out);
+void crm_report_holdout(const crm_sum_target *t, crm_str *out);
+void crm_report_segments(const crm_sum_target *t, crm_str *out);
+/** Whether a summary has what stands beside the tests, and curves; older ones have neither. */
+bool crm_report_has_beside(const crm_summary *s);
+bool crm_report_has_curves(const crm_summary *s);
+
+/* ---- SVG (report_svg.c) ------------------------------------------------------------------------
+ */
+void crm_report_svg_open(int width, int height, crm_str *out);
+void crm_report_svg_text(double x, double y, const char *style, const char *text, crm_str *out);
 
 /* ---- Markdown of more than one metric (report_detail.c, report_methods.c) ----------------------
  */

@@ -21,6 +21,7 @@ static void add_metric(const crm_sum_target *t, const char *metric, crm_str *out
     crm_report_metric_table(t, metric, true, &table);
     crm_report_table_markdown(&table, out);
     crm_report_table_free(&table);
+    crm_report_beside(t, metric, out);
 }
 
 static void add_lift(const crm_sum_target *t, crm_str *out)
@@ -58,6 +59,10 @@ static void add_target(const crm_sum_target *t, crm_str *out)
     crm_str_addf(out, ".\n\n");
     for (int i = 0; i < REPORT_METRICS; i++)
         add_metric(t, crm_report_metrics[i], out);
+    crm_report_other_metrics(t, out);
+    crm_report_holdout(t, out);
+    crm_report_segments(t, out);
+    crm_report_pooled(t, out);
     add_lift(t, out);
     add_notes(t, out);
     crm_report_confusions(t, out);
@@ -77,6 +82,11 @@ void crm_report_markdown(const crm_summary *s, crm_str *out)
                       "![Means and 95 %% intervals of each metric](report.svg)\n\n");
     for (int i = 0; i < s->n_targets; i++)
         add_target(&s->target[i], out);
+    if (crm_report_has_curves(s))
+        crm_str_addf(out, "## Curves\n\n"
+                          "![ROC curves](roc.svg)\n\n"
+                          "![Precision-recall curves](pr.svg)\n\n"
+                          "![Calibration](calibration.svg)\n\n");
     crm_report_methods(s, out);
     crm_str_addf(out, "## Digests\n\nEqual data, configuration and seed give equal digests on any "
                       "number of ranks and threads.\n\n| of | digest |\n|---|---|\n");

@@ -14,7 +14,8 @@ static const char *const tests =
     "- **corrected p**: corrected resampled t test (Nadeau & Bengio 2003; repeated folds: "
     "Bouckaert & "
     "Frank 2004), t = d / sqrt((1/J + n2/n1) S^2), J - 1 degrees of freedom, n2/n1 = test rows / "
-    "training rows of a split.\n";
+    "training rows of a split. k folds that are repeated r times are J = r k splits with n2/n1 = "
+    "1/(k - 1).\n";
 
 static const char *const after =
     "- **p after Holm**: the corrected p values of one metric, over all models compared with the "
@@ -27,6 +28,38 @@ static const char *const after =
     "adjusted for the number of comparisons.\n"
     "- p values are two-sided. A fold in which a metric is undefined is left out for that "
     "metric.\n\n";
+
+static const char *const beside =
+    "Beside the tests; none of it decides:\n\n"
+    "- **size**: d / S (Cohen's d_z of the splits' differences; S counts splits that share rows, "
+    "so "
+    "it says how even the difference is over splits, not how many customers it is worth).\n"
+    "- **won, tied, lost**: splits on which the reference is better, as good, worse.\n"
+    "- **P worse, P equal, P better** of the reference: Bayesian correlated t test (Corani & "
+    "Benavoli "
+    "2015), the posterior of the mean difference below, within and above the rope, the region of "
+    "differences that make no difference in practice.\n"
+    "- **Wilcoxon p**: signed rank test on the splits' differences, exact up to 50; it takes the "
+    "splits for independent, as the naive test does, and rejects too often.\n"
+    "- **5x2cv t p, F p**: only for five repeats of two folds (Dietterich 1998; Alpaydin 1999).\n"
+    "- **One hold-out**: McNemar's test on the rows that one of two models has right (exact "
+    "binomial; chi2 with Edwards' continuity correction beside), Cochran's Q over all models, "
+    "DeLong's "
+    "test of two AUCs; p after Holm decides, over the models compared with the reference. They say "
+    "what holds for these fitted models, not for the way to fit them: one training part was seen.\n"
+    "- **Segments**: Friedman's test on the ranks of the models over the levels of a column, in "
+    "the "
+    "form of Iman & Davenport (1980); models whose mean ranks differ by more than the critical "
+    "difference (Nemenyi, 0.05) differ. Segments of one data set were predicted by the same fits, "
+    "so "
+    "they are less independent than data sets.\n"
+    "- **First repeat, all test parts together**: Wilson's interval of the accuracy; interval of "
+    "the "
+    "AUC by 2000 bootstrap resamples of the rows (BCa; DeLong's above 50,000 rows); curves; ten "
+    "bins "
+    "of equal width of the predicted probability, and the expected calibration error (ECE). The "
+    "probabilities of different folds come from different fits. The intervals hold for new rows, "
+    "not for new training parts, so they are narrower than those over folds.\n\n";
 
 static const char *const heuristic =
     "For k-fold cross-validation the correction is a heuristic: it was derived for random splits, "
@@ -49,7 +82,7 @@ static const char *const files =
     "## Files\n\n"
     "| file | holds |\n|---|---|\n"
     "| `summary.json` | these results for scripts |\n"
-    "| `report.svg` | the figure |\n"
+    "| `report.svg`, `roc.svg`, `pr.svg`, `calibration.svg` | the figures |\n"
     "| `config.yaml` | effective configuration, each value with its origin |\n"
     "| `predictions.h5` | row ids, folds and probabilities of each model |\n"
     "| `metrics.jsonl` | loss and score of each epoch |\n"
@@ -95,7 +128,7 @@ static bool has_folds(const crm_summary *s)
 
 void crm_report_methods(const crm_summary *s, crm_str *out)
 {
-    crm_str_addf(out, "## Methods\n\n%s%s", tests, after);
+    crm_str_addf(out, "## Methods\n\n%s%s%s", tests, after, crm_report_has_beside(s) ? beside : "");
     add_splits(s, out);
     crm_str_addf(out, "%s%s%s", has_folds(s) ? heuristic : "", verdicts, files);
 }

@@ -21,11 +21,20 @@ static void add_xml(const char *text, crm_str *out)
     }
 }
 
-static void add_text(double x, double y, const char *style, const char *text, crm_str *out)
+void crm_report_svg_text(double x, double y, const char *style, const char *text, crm_str *out)
 {
     crm_str_addf(out, "<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, style);
     add_xml(text, out);
     crm_str_addf(out, "</text>\n");
+}
+
+void crm_report_svg_open(int width, int height, crm_str *out)
+{
+    crm_str_addf(out,
+                 "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+                 "viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n"
+                 "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
+                 width, height, width, height);
 }
 
 static void widen(axis *a, double v)
@@ -74,8 +83,8 @@ static void add_axis(const axis *a, double top, double bottom, crm_str *out)
         crm_str_addf(out,
                      "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", x,
                      top, x, bottom);
-        add_text(x, bottom + 14, "text-anchor=\"middle\" fill=\"#555\" font-size=\"11\"",
-                 crm_report_score(v, label), out);
+        crm_report_svg_text(x, bottom + 14, "text-anchor=\"middle\" fill=\"#555\" font-size=\"11\"",
+                            crm_report_score(v, label), out);
     }
 }
 
@@ -85,11 +94,12 @@ static void add_model(const axis *a, const crm_sum_model *m, const char *metric,
     const crm_sum_metric *v = crm_summary_metric(m, metric);
     const char *colour = reference ? "#0b5394" : "#444";
 
-    add_text(LEFT - 12, y + 4,
-             reference ? "text-anchor=\"end\" font-weight=\"bold\"" : "text-anchor=\"end\"",
-             m->name, out);
+    crm_report_svg_text(LEFT - 12, y + 4,
+                        reference ? "text-anchor=\"end\" font-weight=\"bold\""
+                                  : "text-anchor=\"end\"",
+                        m->name, out);
     if (!v || !isfinite(v->mean)) {
-        add_text(LEFT + 4, y + 4, "fill=\"#888\"", "undefined", out);
+        crm_report_svg_text(LEFT + 4, y + 4, "fill=\"#888\"", "undefined", out);
         return;
     }
     if (isfinite(v->ci[0]) && isfinite(v->ci[1]))
@@ -113,7 +123,7 @@ static void add_panel(const crm_sum_target *t, const char *metric, double top, c
     axis a = make_axis(t, metric);
     double first = top + HEAD;
 
-    add_text(LEFT, top + 20, "font-weight=\"bold\"", metric, out);
+    crm_report_svg_text(LEFT, top + 20, "font-weight=\"bold\"", metric, out);
     add_axis(&a, first, first + ROW * t->n_models, out);
     for (int i = 0; i < t->n_models; i++) {
         const crm_sum_model *m = crm_report_model(t, i);
@@ -137,8 +147,8 @@ static void add_target(const crm_sum_target *t, double top, crm_str *out)
 
     crm_str_addf(&title, "%s: mean and 95 %% interval of each model", t->name);
     if (title.failed) out->failed = true;
-    add_text(16, top + 24, "font-size=\"15\" font-weight=\"bold\"", title.text ? title.text : "",
-             out);
+    crm_report_svg_text(16, top + 24, "font-size=\"15\" font-weight=\"bold\"",
+                        title.text ? title.text : "", out);
     crm_str_free(&title);
     top += TITLE;
     for (int i = 0; i < REPORT_METRICS; i++) {
@@ -154,11 +164,7 @@ void crm_report_svg(const crm_summary *s, crm_str *out)
 
     for (int i = 0; i < s->n_targets; i++)
         height += target_height(&s->target[i]);
-    crm_str_addf(out,
-                 "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
-                 "viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n"
-                 "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-                 WIDTH, height, WIDTH, height);
+    crm_report_svg_open(WIDTH, height, out);
     for (int i = 0; i < s->n_targets; i++) {
         add_target(&s->target[i], top, out);
         top += target_height(&s->target[i]);

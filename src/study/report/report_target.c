@@ -95,8 +95,8 @@ void crm_report_caption(const crm_sum_target *t, const char *metric, crm_str *ou
 /* ---- scores and comparisons -------------------------------------------------------------------
  */
 
-static const crm_sum_comparison *find_comparison(const crm_sum_target *t, const char *model,
-                                                 const char *metric)
+const crm_sum_comparison *crm_report_comparison(const crm_sum_target *t, const char *model,
+                                                const char *metric)
 {
     for (int i = 0; i < t->n_comparisons; i++)
         if (strcmp(t->comparison[i].b, model) == 0 && strcmp(t->comparison[i].metric, metric) == 0)
@@ -126,7 +126,7 @@ static void add_verdict(report_table *out, const crm_sum_target *t, const crm_su
 static void add_model(report_table *out, const crm_sum_target *t, const crm_sum_model *m,
                       const char *metric, bool wide)
 {
-    const crm_sum_comparison *c = find_comparison(t, m->name, metric);
+    const crm_sum_comparison *c = crm_report_comparison(t, m->name, metric);
     const crm_sum_metric *v = crm_summary_metric(m, metric);
     const double none = (double)NAN, no_ci[2] = {none, none};
     char text[REPORT_CELL];
@@ -161,6 +161,16 @@ void crm_report_metric_table(const crm_sum_target *t, const char *metric, bool w
 /* ---- satisfaction -------------------------------------------------------------------------------
  */
 
+/* " (+16.67 %, 95 % interval [8.33, 25.00])" */
+static void add_relative(const crm_sum_lift *l, crm_str *out)
+{
+    if (!isfinite(l->relative)) return;
+    crm_str_addf(out, " (%+.2f %%", l->relative);
+    if (isfinite(l->relative_ci[0]) && isfinite(l->relative_ci[1]))
+        crm_str_addf(out, ", 95 %% interval [%.2f, %.2f]", l->relative_ci[0], l->relative_ci[1]);
+    crm_str_addf(out, ")");
+}
+
 int crm_report_lift(const crm_sum_lift *l, crm_str line[2])
 {
     char a[REPORT_CELL], b[REPORT_CELL], c[REPORT_CELL], d[REPORT_CELL], e[REPORT_CELL];
@@ -168,10 +178,12 @@ int crm_report_lift(const crm_sum_lift *l, crm_str line[2])
     if (!l->present) return 0;
     crm_str_addf(&line[0],
                  "Satisfaction of %lld customers asked before and after the measure: %s, then %s; "
-                 "change %s, 95 %% interval %s, p %s.",
+                 "change %s, 95 %% interval %s",
                  (long long)l->treated, crm_report_score(l->before, a),
                  crm_report_score(l->after, b), crm_report_diff(l->diff, c),
-                 crm_report_interval(l->ci, d), crm_report_p(l->p, e));
+                 crm_report_interval(l->ci, d));
+    add_relative(l, &line[0]);
+    crm_str_addf(&line[0], ", p %s.", crm_report_p(l->p, e));
     if (l->control < 2) return 1;
     crm_str_addf(
         &line[1],

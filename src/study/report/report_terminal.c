@@ -37,6 +37,7 @@ static void add_target(const crm_sum_target *t, crm_str *out)
     for (int i = 0; i < REPORT_METRICS; i++)
         add_metric(t, crm_report_metrics[i], out);
     crm_str_addf(out, "\n");
+    crm_report_beside_lines(t, out);
     n = crm_report_lift(&t->lift, lift);
     for (int i = 0; i < n; i++)
         add_wrapped(&lift[i], 2, out);
