@@ -5,7 +5,7 @@
 
 #include "tree_exact_impl.h"
 
-enum { DIGIT = 11, DIGITS = 1 << DIGIT };
+enum { DIGIT = 11 }; /* most bits of a digit */
 #define MISSING UINT32_MAX
 
 /* Numbers as integers of the same order.  Zeros are one; so are numbers that the floating-point
@@ -39,30 +39,34 @@ static void take_piece(void *ctx, const crm_rows_piece *p, double *out)
             c->rank[j][p->at + i] = (int32_t)order_of(p->num[i * c->n_columns + j]);
 }
 
-/* One pass over a digit of the upper half; false when all rows have the same. */
-static bool sort_digit(int64_t n, const uint64_t *in, int shift, uint64_t *out)
+/* One pass over a digit; false, and nothing done, when all have the same. */
+static bool sort_digit(int64_t n, const uint64_t *in, int shift, int bits, uint64_t *out)
 {
-    int64_t at[DIGITS] = {0}, sum = 0;
+    int64_t at[1 << DIGIT], sum = 0;
+    uint64_t mask = (1u << bits) - 1;
 
+    memset(at, 0, sizeof *at << bits);
     for (int64_t i = 0; i < n; i++)
-        at[in[i] >> shift & (DIGITS - 1)]++;
-    if (at[in[0] >> shift & (DIGITS - 1)] == n) return false;
-    for (int k = 0; k < DIGITS; k++) {
+        at[in[i] >> shift & mask]++;
+    if (at[in[0] >> shift & mask] == n) return false;
+    for (uint64_t k = 0; k <= mask; k++) {
         int64_t here = at[k];
         at[k] = sum;
         sum += here;
     }
     for (int64_t i = 0; i < n; i++)
-        out[at[in[i] >> shift & (DIGITS - 1)]++] = in[i];
+        out[at[in[i] >> shift & mask]++] = in[i];
     return true;
 }
 
-/* The sorted one of the two. */
-static const uint64_t *sort_rows(int64_t n, uint64_t *a, uint64_t *b)
+uint64_t *exact_sort_pairs(int64_t n, uint64_t *a, uint64_t *b, uint32_t high)
 {
-    for (int shift = 32; shift < 64; shift += DIGIT) {
+    int width = n < 256 ? 6 : n < 4096 ? 9 : DIGIT;
+
+    for (int done = 0; done < 32 && high >> done > 0; done += width) {
+        int bits = width < 32 - done ? width : 32 - done;
         uint64_t *t = a;
-        if (!sort_digit(n, a, shift, b)) continue;
+        if (!sort_digit(n, a, 32 + done, bits, b)) continue;
         a = b;
         b = t;
     }
@@ -96,7 +100,8 @@ static crm_status rank_column(void *ctx, int64_t j, int worker)
     CRM_NEW_TO(st, done, value, c->n);
     for (int64_t i = 0; i < c->n; i++)
         pair[i] = (uint64_t)(uint32_t)c->rank[j][i] << 32 | (uint64_t)i;
-    c->n_values[j] = number(c->n, sort_rows(c->n, pair, pair + c->n), c->rank[j], value);
+    c->n_values[j] =
+        number(c->n, exact_sort_pairs(c->n, pair, pair + c->n, UINT32_MAX), c->rank[j], value);
     CRM_NEW_TO(st, done, c->value[j], c->n_values[j]);
     memcpy(c->value[j], value, (size_t)c->n_values[j] * sizeof *value);
 done:

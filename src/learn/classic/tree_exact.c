@@ -139,7 +139,8 @@ static crm_status begin(const tree_grow_cfg *cfg, crm_pool *pool, const tree_col
     g->n = count_sample(s, &copies, &most);
     CRM_CHECK(g->n > 0, CRM_ERR_ARG, "a tree of no rows");
     g->rules.packed = s->m == 2 && copies <= EXACT_MASK && most <= EXACT_COPIES_MAX;
-    if (cfg->criterion == CRM_TREE_ENTROPY && is_plain(s))
+    g->rules.plain = is_plain(s);
+    if (cfg->criterion == CRM_TREE_ENTROPY && g->rules.plain)
         CRM_TRY(make_table(copies, &g->rules.x_log_x));
     CRM_NEW(g->row, g->n);
     CRM_NEW(g->mark, g->n);

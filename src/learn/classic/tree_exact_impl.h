@@ -21,6 +21,10 @@ static inline bool exact_is_close(const struct tree_columns *c, int column, int3
     return c->value[column][b] <= c->value[column][a] + EXACT_CLOSE;
 }
 
+/* Sort n pairs by their upper half, which is at most high; the sorted one of a and b.  Pairs that
+ * are equal there stay in their order. */
+uint64_t *exact_sort_pairs(int64_t n, uint64_t *a, uint64_t *b, uint32_t high);
+
 /* ---- rows as one number each ----
  * Packed (two slots, fewer than 2^21 rows and copies): a row, its copies in slot 0, in slot 1, at
  * bits 0, 21 and 42, so that one addition counts all three.  Else: copies, and the slot at bit 32.
@@ -58,6 +62,7 @@ typedef struct exact_rules {
     int64_t number;       /* of the tree                                               */
     int m;                /* slots                                                     */
     const double *weight; /* [m]                                                       */
+    bool plain;           /* all weights are 1 */
     bool packed;          /* form of marks                                             */
     double *x_log_x;      /* [sum of copies + 1] for entropy and weights 1, else NULL  */
 } exact_rules;

@@ -4,7 +4,7 @@
 #include "tree_exact_impl.h"
 
 enum { PAD = 16 };          /* groups of rows are read beyond the end */
-#define TEAM_WORK (1 << 17) /* rows x columns from which threads help */
+#define TEAM_WORK (1 << 15) /* rows x columns from which threads help */
 
 /* ---- working memory ---- */
 

@@ -77,7 +77,7 @@ double exact_score(const exact_rules *r, const int64_t *count, const int64_t *le
 
 /* ---- order ---- */
 
-enum { FEW = 32, DIGIT = 8, DIGITS = 1 << DIGIT };
+enum { FEW = 32 };
 
 static void sort_few(int64_t n, uint64_t *a)
 {
@@ -88,38 +88,6 @@ static void sort_few(int64_t n, uint64_t *a)
             a[j] = a[j - 1];
         a[j] = x;
     }
-}
-
-static void sort_digit(int64_t n, const uint64_t *in, int shift, uint64_t *out)
-{
-    int64_t at[DIGITS] = {0}, sum = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        at[in[i] >> shift & (DIGITS - 1)]++;
-    for (int k = 0; k < DIGITS; k++) {
-        int64_t here = at[k];
-        at[k] = sum;
-        sum += here;
-    }
-    for (int64_t i = 0; i < n; i++)
-        out[at[in[i] >> shift & (DIGITS - 1)]++] = in[i];
-}
-
-/* By the upper half, which is at most high; the sorted one of a and b. */
-static uint64_t *sort_pairs(int64_t n, uint64_t *a, uint64_t *b, uint32_t high)
-{
-    if (n <= FEW) {
-        sort_few(n, a);
-        return a;
-    }
-    for (int shift = 32; high >> (shift - 32) > 0; shift += DIGIT) {
-        uint64_t *t = a;
-        sort_digit(n, a, shift, b);
-        a = b;
-        b = t;
-        if (shift - 32 + DIGIT >= 32) break;
-    }
-    return a;
 }
 
 /* ---- a column of a node ---- */
@@ -134,38 +102,94 @@ typedef struct walk {
     const uint64_t *order; /* [n] rank and row, rising */
 } walk;
 
-/* Row i of the order is the last one before a change of the value. */
-static bool ends_run(const walk *w, int64_t i)
+static int32_t rank_at(const walk *w, int64_t i)
 {
-    int32_t here = (int32_t)(w->order[i] >> 32);
-
-    if (i + 1 == w->n) return true;
-    return !exact_is_close(w->rules->columns, w->column, here, (int32_t)(w->order[i + 1] >> 32));
+    return (int32_t)(w->order[i] >> 32);
 }
 
-static void offer(const walk *w, int64_t i, bool missing_left)
+/* Rows up to number i of the order may stand on the left: enough rows on each side, and the value
+ * changes. */
+static bool may_cut(const walk *w, int64_t i, int64_t rows)
 {
-    exact_split s = {.score = exact_score(w->rules, w->node->count, w->bench->left),
+    int64_t least = w->rules->cfg->min_samples_leaf, others = w->node->n - rows;
+
+    if (rows < least || others < least || others < 1) return false;
+    return i + 1 == w->n || rank_at(w, i) != rank_at(w, i + 1);
+}
+
+static void offer(const walk *w, int64_t i, bool missing_left, double score)
+{
+    exact_split s = {.score = score,
                      .place = w->place,
                      .column = w->column,
-                     .cutoff = (int32_t)(w->order[i] >> 32),
+                     .cutoff = rank_at(w, i),
                      .missing_left = missing_left};
 
-    if (s.score > -INFINITY && exact_better(&s, w->best)) *w->best = s;
+    if (!(score >= w->best->score) || score == -INFINITY || !exact_better(&s, w->best)) return;
+    if (i + 1 < w->n && exact_is_close(w->rules->columns, w->column, s.cutoff, rank_at(w, i + 1)))
+        return;
+    *w->best = s;
 }
 
 static void walk_rows(const walk *w, bool missing_left)
 {
     const exact_rules *r = w->rules;
-    int64_t least = r->cfg->min_samples_leaf, missing = w->node->n - w->n;
-    int64_t rows = missing_left ? missing : 0;
+    int64_t rows = missing_left ? w->node->n - w->n : 0;
 
     for (int64_t i = 0; i < w->n; i++) {
         exact_add(r, w->node->mark[(uint32_t)w->order[i]], w->bench->left);
-        rows++;
-        if (rows >= least && rows < w->node->n && w->node->n - rows >= least && ends_run(w, i))
-            offer(w, i, missing_left);
+        if (may_cut(w, i, ++rows))
+            offer(w, i, missing_left, exact_score(r, w->node->count, w->bench->left));
     }
+}
+
+/* Sums of the two sides, for Gini without weights: gini_many, one row at a time. */
+typedef struct squares {
+    int64_t l, l2, g, g2; /* copies, sums of squares over the slots */
+} squares;
+
+static squares begin_squares(const walk *w)
+{
+    const int64_t *left = w->bench->left;
+    squares s = {0};
+
+    for (int c = 0; c < w->rules->m; c++) {
+        int64_t a = left[c], b = w->node->count[c] - a;
+        s.l += a;
+        s.l2 += a * a;
+        s.g += b;
+        s.g2 += b * b;
+    }
+    return s;
+}
+
+static void walk_squares(const walk *w, bool missing_left)
+{
+    const int64_t *count = w->node->count;
+    int64_t rows = missing_left ? w->node->n - w->n : 0, *left = w->bench->left;
+    squares s = begin_squares(w);
+
+    for (int64_t i = 0; i < w->n; i++) {
+        uint64_t mark = w->node->mark[(uint32_t)w->order[i]];
+        int64_t k = (int64_t)(mark & UINT32_MAX), a = left[mark >> 32], b = count[mark >> 32] - a;
+        s.l2 += k * (2 * a + k);
+        s.g2 -= k * (2 * b - k);
+        s.l += k;
+        s.g -= k;
+        left[mark >> 32] = a + k;
+        if (may_cut(w, i, ++rows))
+            offer(w, i, missing_left, (double)s.l2 / (double)s.l + (double)s.g2 / (double)s.g);
+    }
+}
+
+static void walk_column(const walk *w, bool missing_left)
+{
+    const exact_rules *r = w->rules;
+
+    if (r->plain && !r->packed && r->m > 2 && r->cfg->criterion == CRM_TREE_GINI)
+        walk_squares(w, missing_left);
+    else
+        walk_rows(w, missing_left);
 }
 
 /* Pairs of rank and row for rows with a value; left = counts of the others. */
@@ -199,14 +223,18 @@ bool exact_sort(const exact_rules *r, const exact_node *x, int column, int place
     memset(b->left, 0, bytes);
     w.n = take_present(r, x, column, b, &high);
     if (w.n == 0) return false;
-    w.order = sort_pairs(w.n, b->pair, b->pair + x->n, high);
+    w.order = b->pair;
+    if (w.n <= FEW)
+        sort_few(w.n, b->pair);
+    else
+        w.order = exact_sort_pairs(w.n, b->pair, b->pair + x->n, high);
     if (w.n < x->n) {
-        walk_rows(&w, true);
+        walk_column(&w, true);
     } else if (exact_is_close(r->columns, column, (int32_t)(w.order[0] >> 32),
                               (int32_t)(w.order[w.n - 1] >> 32))) {
         return false;
     }
     memset(b->left, 0, bytes);
-    walk_rows(&w, false);
+    walk_column(&w, false);
     return true;
 }
