@@ -14,6 +14,8 @@
 #include "crmpi/record_null.h"
 #include "crmpi/record_summary.h"
 
+#define CRM_EVAL_ROPE_DEFAULT 0.01
+
 typedef enum crm_eval_split {
     CRM_SPLIT_STRATIFIED,
     CRM_SPLIT_PLAIN,
@@ -123,6 +125,12 @@ extern const crm_opt crm_null_opts[]; /* calibrate.* */
  * whole experiments by itself.  Collective over e->world.
  *  @return CRM_ERR_CONFIG when eval.models has not two models; what a fit or a file returned. */
 CRM_CHECKED crm_eval_null(const crm_eval *e, const crm_null_cfg *cfg, crm_null *out);
+
+/** Models of n runs against the first of the first, with the tests of a study; run[i] is put before
+ * the names of its models, which are taken out of s[i].  rope: as eval.rope.
+ *  @return CRM_ERR_CONFIG when data, target or fold tables differ, or there is one model only. */
+CRM_CHECKED crm_eval_compare_runs(int n, const char *const *run, crm_summary *const *s, double rope,
+                                  crm_summary **out);
 
 /** Kind of the bag in RUN/models/<name>.h5. */
 #define CRM_MODEL_KIND "crmpi-model"

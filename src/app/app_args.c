@@ -69,6 +69,7 @@ static crm_status take_option(int argc, char **argv, int *i, app_args *args)
 crm_status app_parse(int argc, char **argv, app_args *args)
 {
     CRM_NEW(args->set, argc);
+    CRM_NEW(args->more, argc);
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1])
             CRM_TRY(take_option(argc, argv, &i, args));
@@ -76,6 +77,8 @@ crm_status app_parse(int argc, char **argv, app_args *args)
             args->command = argv[i];
         else if (!args->operand)
             args->operand = argv[i];
+        else if (strcmp(args->command, "compare") == 0)
+            args->more[args->n_more++] = argv[i];
         else
             CRM_FAIL(CRM_ERR_CONFIG,
                      "'%s' is one argument too many (after '%s'); option values are given as --set "
@@ -111,7 +114,7 @@ crm_status app_check_args(const app_args *args)
 static void print_commands(void)
 {
     printf("crmpi %s: train and compare models of customer data on MPI ranks\n\n", CRM_VERSION);
-    printf("  crmpi <command> [CONFIG.yaml | RUN | DATASET] [--set key=value]... [--out DIR]\n");
+    printf("  crmpi <command> [CONFIG.yaml | RUN... | DATASET] [--set key=value]... [--out DIR]\n");
     printf("  mpirun -n 4 crmpi <command> ...      srun --mpi=pmix crmpi <command> ...\n\n");
     for (const app_command *c = app_commands; c->name; c++)
         printf("  %-9s %-14s %s\n", c->name, c->operand, c->help);

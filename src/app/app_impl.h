@@ -27,8 +27,9 @@ extern const crm_opt app_opts[];
 typedef struct app_args {
     const char *command, *operand; /* CONFIG.yaml | RUN | DATASET */
     const char *out, *model, *init, *weights;
-    const char **set; /* [n_set] */
-    int n_set;
+    const char **set;  /* [n_set] */
+    const char **more; /* [n_more] further operands, of compare */
+    int n_set, n_more;
     bool help, markdown, version, embedding, profile;
 } app_args;
 
@@ -148,6 +149,7 @@ crm_status cmd_describe(app *a);
 crm_status cmd_train(app *a);
 crm_status cmd_crossval(app *a);
 crm_status cmd_calibrate(app *a);
+crm_status cmd_compare(app *a);
 crm_status cmd_predict(app *a);
 crm_status cmd_report(app *a);
 

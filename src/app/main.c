@@ -142,6 +142,7 @@ int main(int argc, char **argv)
     crm_opt_set_free(&a.opts);
     crm_pool_free(&a.pool);
     crm_mem_free(a.args.set);
+    crm_mem_free(a.args.more);
     crm_comm_stop(&a.world);
     return crm_status_exit_code(st);
 }

@@ -12,6 +12,8 @@ const app_command app_commands[] = {
     {"train", "CONFIG.yaml", "fit each model of eval.models on all rows", true, cmd_train},
     {"crossval", "CONFIG.yaml", "compare models on the same folds with paired tests", true,
      cmd_crossval},
+    {"compare", "RUN RUN...", "models of several runs against each other, on the same folds", false,
+     cmd_compare},
     {"calibrate", "CONFIG.yaml", "how often each test rejects where there is nothing to find", true,
      cmd_calibrate},
     {"predict", "RUN", "probabilities and classes of the rows of data.path, as CSV", false,
@@ -24,10 +26,11 @@ const app_command app_commands[] = {
 const crm_transform_class *const app_transforms[] = {&crm_text_bag_class, &crm_impute_class,
                                                      &crm_scale_class,    &crm_ple_class,
                                                      &crm_onehot_class,   NULL};
-const crm_estimator_class *const app_estimators[] = {
-    &crm_hybrid_class,      &crm_logistic_class, &crm_rule_class,
-    &crm_naive_bayes_class, &crm_knn_class,      &crm_svm_class,
-    &crm_tree_class,        &crm_forest_class,   NULL};
+const crm_estimator_class *const app_estimators[] = {&crm_hybrid_class,   &crm_logistic_class,
+                                                     &crm_rule_class,     &crm_naive_bayes_class,
+                                                     &crm_knn_class,      &crm_svm_class,
+                                                     &crm_tree_class,     &crm_forest_class,
+                                                     &crm_boosting_class, NULL};
 _Static_assert(sizeof app_transforms / sizeof *app_transforms <= APP_CLASSES_MAX + 1 &&
                    sizeof app_estimators / sizeof *app_estimators <= APP_CLASSES_MAX + 1,
                "a config struct for each class");
@@ -56,6 +59,7 @@ const app_model app_model_table[] = {
      20},
     {"tree", {&crm_text_bag_class, &crm_onehot_class}, &crm_tree_class, 1},
     {"forest", {&crm_text_bag_class, &crm_onehot_class}, &crm_forest_class, 10},
+    {"boosting", {&crm_text_bag_class, &crm_onehot_class}, &crm_boosting_class, 10},
 };
 const int app_model_count = sizeof app_model_table / sizeof *app_model_table;
 _Static_assert(sizeof app_model_table / sizeof *app_model_table <= APP_MODELS_MAX, "models");

@@ -36,7 +36,7 @@ const crm_opt crm_eval_opts[] = {
               "together; the column stays an input of the models."),
     CRM_OPT_R(S, alpha, "eval.alpha", 0.05, 1e-6, 0.5, "1", 0,
               "Significance level of the verdicts (Holm-adjusted corrected p)."),
-    CRM_OPT_R(S, rope, "eval.rope", 0.01, 0, 1e6, "1", 0,
+    CRM_OPT_R(S, rope, "eval.rope", CRM_EVAL_ROPE_DEFAULT, 0, 1e6, "1", 0,
               "Region of practical equivalence: a difference of scores up to this is none, in the "
               "Bayesian correlated t that stands beside the tests."),
     CRM_OPT_S(S, segment, "eval.segment", "", 0,
@@ -62,6 +62,10 @@ const crm_opt crm_eval_opts[] = {
               "Score whose fall is the importance of a feature."),
     CRM_OPT_I(S, dependence, "eval.dependence", 0, 0, 100, "points", 0,
               "Points of the partial dependence curve of each profile column; 0 is off."),
+    CRM_OPT_L(S, published, "eval.published", "", NULL, 0,
+              "Published figures to print beside ours, each MODEL:METRIC:VALUE, such as "
+              "forest:accuracy:0.925."),
+    CRM_OPT_S(S, published_source, "eval.published_source", "", 0, "Where they are from."),
     CRM_OPT_I(S, explain_rows, "eval.explain_rows", 1000, 10, 1e9, "rows", 0,
               "Most test rows of a fold that importance and dependence look at."),
     {.key = NULL},

@@ -1,0 +1,118 @@
+/* cmd_compare.c - models of several runs against each other. */
+#include <string.h>
+
+#include "app_impl.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
+#include "crmpi/record_summary.h"
+#include "crmpi/report.h"
+
+typedef struct runs {
+    int n;
+    const char **dir; /* [n] */
+    char **name;      /* [n] without a slash at the end */
+    crm_summary **summary;
+} runs;
+
+static void runs_free(runs *r)
+{
+    for (int i = 0; i < r->n; i++) {
+        if (r->name) crm_mem_free(r->name[i]);
+        if (r->summary) crm_summary_free(&r->summary[i]);
+    }
+    crm_mem_free(r->dir);
+    crm_mem_free(r->name);
+    crm_mem_free(r->summary);
+}
+
+static crm_status read_run(const char *dir, char **name, crm_summary **out)
+{
+    char path[CRM_PATH_MAX];
+    size_t len;
+
+    CRM_TRY(crm_path_join(dir, "summary.json", path, sizeof path));
+    CRM_CHECK(crm_path_exists(path), CRM_ERR_IO,
+              "%s: No such file: compare takes run folders of crossval that are finished", path);
+    *name = crm_mem_strdup(dir);
+    CRM_CHECK(*name, CRM_ERR_NOMEM, "out of memory: names of runs");
+    for (len = strlen(*name); len > 1 && (*name)[len - 1] == '/'; len--)
+        (*name)[len - 1] = '\0';
+    return crm_summary_read(path, out);
+}
+
+static crm_status read_runs(const app_args *args, runs *r)
+{
+    int n = !!args->operand + args->n_more;
+
+    CRM_CHECK(n > 0, CRM_ERR_CONFIG, "compare needs run folders: crmpi compare RUN RUN...");
+    CRM_NEW(r->dir, n);
+    CRM_NEW(r->name, n);
+    CRM_NEW(r->summary, n);
+    r->n = n;
+    for (int i = 0; i < n; i++) {
+        r->dir[i] = i == 0 ? args->operand : args->more[i - 1];
+        for (int k = 0; k < i; k++)
+            CRM_CHECK(strcmp(r->dir[k], r->dir[i]) != 0, CRM_ERR_CONFIG, "'%s' stands twice",
+                      r->dir[i]);
+        CRM_TRY(read_run(r->dir[i], &r->name[i], &r->summary[i]));
+    }
+    return CRM_OK;
+}
+
+static crm_status write_beside(const char *dir, const char *name, const char *text, size_t len)
+{
+    char path[CRM_PATH_MAX];
+
+    CRM_TRY(crm_path_join(dir, name, path, sizeof path));
+    return crm_path_write_atomic(path, text, len);
+}
+
+/* summary.json and report.md into --out, a folder of its own. */
+static crm_status write_out(const char *dir, crm_summary *s, const crm_str *markdown)
+{
+    char *json = NULL;
+    size_t len;
+    crm_status st;
+
+    CRM_TRY(crm_path_mkdirs(dir));
+    CRM_TRY(crm_summary_write(s, &json, &len));
+    st = write_beside(dir, "summary.json", json, len);
+    if (!st) st = write_beside(dir, "report.md", markdown->text, markdown->len);
+    crm_mem_free(json);
+    return st;
+}
+
+static crm_status tell(const app *a, crm_summary *s)
+{
+    crm_str terminal = {0}, markdown = {0};
+    crm_status st = CRM_OK;
+
+    crm_report_terminal(s, &terminal);
+    crm_report_markdown(s, &markdown);
+    if (terminal.failed || markdown.failed) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: report");
+    if (!st && a->args.out) st = write_out(a->args.out, s, &markdown);
+    if (!st) fputs(terminal.text, stdout);
+    crm_str_free(&terminal);
+    crm_str_free(&markdown);
+    return st;
+}
+
+static crm_status compare(const app *a)
+{
+    runs r = {0};
+    crm_summary *s = NULL;
+    crm_status st = read_runs(&a->args, &r);
+
+    if (!st)
+        st = crm_eval_compare_runs(r.n, (const char *const *)r.name, r.summary,
+                                   CRM_EVAL_ROPE_DEFAULT, &s);
+    if (!st) st = tell(a, s);
+    crm_summary_free(&s);
+    runs_free(&r);
+    return st;
+}
+
+crm_status cmd_compare(app *a)
+{
+    return crm_comm_agree(a->world, app_is_root(a) ? compare(a) : CRM_OK);
+}
