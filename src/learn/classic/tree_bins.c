@@ -3,19 +3,16 @@
  * A column with at most max_bins distinct values among all training rows gets a code for each of
  * them.  Other columns are cut on a sample: all rows up to SAMPLE, else one row out of each of
  * SAMPLE equal stretches of the view, picked by a number of the stretch alone, and the extremes of
- * all rows.  A value that alone makes a share of 1 / max_bins has a code of its own; the others
- * share what is left about equally (the rule of LightGBM, Ke et al., NIPS 2017).  Cuts are
- * midpoints of neighbours.
+ * all rows (tree_bins_cut.c).
  *
  * Each rank reads its own rows twice, for values and for codes.  Column c is cut by one rank, which
  * gets the records of all ranks for it: distinct values, extremes, sampled values.  Values travel
  * as keys, uint32 in the order of floats. */
-#include <float.h>
 #include <string.h>
 
 #include "crmpi/base_rng.h"
 #include "crmpi/base_simd.h"
-#include "tree_impl.h"
+#include "tree_bins_impl.h"
 
 enum {
     SAMPLE = 200000,
@@ -23,17 +20,6 @@ enum {
     SLOTS = 512,            /* of a set of up to TREE_BINS_MAX keys */
     GATHER_BYTES = 1 << 22, /* codes sent in one message */
     RELEASE_BYTES = 1 << 24
-};
-static const uint32_t NONE = UINT32_MAX; /* key of a missing value */
-
-/* What a record of a column begins with; TREE_BINS_MAX distinct keys and the sample follow. */
-enum {
-    HEAD_MISSING,
-    HEAD_DISTINCT,
-    HEAD_LOW,
-    HEAD_HIGH,
-    HEAD_KEYS,
-    HEAD = HEAD_KEYS + TREE_BINS_MAX
 };
 
 /* Distinct keys of a column, up to max_bins of them. */
@@ -74,16 +60,7 @@ static inline uint32_t key_of_value(float v)
 
     memcpy(&bits, &plain, sizeof bits);
     key = bits ^ ((uint32_t)((int32_t)bits >> 31) | 0x80000000U);
-    return v != v ? NONE : key;
-}
-
-static double value_of_key(uint32_t key)
-{
-    uint32_t bits = key & 0x80000000U ? key ^ 0x80000000U : ~key;
-    float v;
-
-    memcpy(&v, &bits, sizeof v);
-    return (double)v;
+    return v != v ? BINS_NONE : key;
 }
 
 /* ---- reading the own rows ---- */
@@ -114,17 +91,17 @@ static void take_strip(const float *num, int64_t n, int d, float *x)
 /* ---- distinct values, extremes, sample ---- */
 static void set_clear(seen *s)
 {
-    *s = (seen){.low = NONE, .last = NONE};
-    memset(s->slot, 0xff, sizeof s->slot); /* NONE */
+    *s = (seen){.low = BINS_NONE, .last = BINS_NONE};
+    memset(s->slot, 0xff, sizeof s->slot); /* BINS_NONE */
 }
 
 static void set_add(seen *s, uint32_t key)
 {
     uint32_t at = (key * 0x9E3779B1U) >> 23;
 
-    while (s->slot[at] != NONE && s->slot[at] != key)
+    while (s->slot[at] != BINS_NONE && s->slot[at] != key)
         at = (at + 1) % SLOTS;
-    s->n += s->slot[at] == NONE;
+    s->n += s->slot[at] == BINS_NONE;
     s->slot[at] = key;
     s->last = key;
 }
@@ -136,11 +113,11 @@ CRM_SIMD static bool find_keys(const float *x, int n, uint32_t *key, uint32_t *l
     uint32_t missing = 0;
 
     for (int i = 0; i < n; i++) {
-        uint32_t k = key_of_value(x[i]), there = k == NONE ? 0 : k;
+        uint32_t k = key_of_value(x[i]), there = k == BINS_NONE ? 0 : k;
         key[i] = k;
         lo = k < lo ? k : lo;
         hi = there > hi ? there : hi;
-        missing |= k == NONE;
+        missing |= k == BINS_NONE;
     }
     *low = lo;
     *high = hi;
@@ -153,7 +130,7 @@ static void see_strip(seen *s, const float *x, int n, int max_bins)
 
     s->missing |= find_keys(x, n, key, &s->low, &s->high);
     for (int i = 0; i < n && s->n <= max_bins; i++)
-        if (key[i] != s->last && key[i] != NONE) set_add(s, key[i]);
+        if (key[i] != s->last && key[i] != BINS_NONE) set_add(s, key[i]);
 }
 
 /* First own sampled row at or behind position at. */
@@ -200,14 +177,14 @@ static void write_head(const binner *b, int c, uint32_t *head)
         s->high = t->high > s->high ? t->high : s->high;
         if (t->n > b->max_bins) s->n = t->n;
         for (int i = 0; i < SLOTS && s->n <= b->max_bins; i++)
-            if (t->slot[i] != NONE) set_add(s, t->slot[i]);
+            if (t->slot[i] != BINS_NONE) set_add(s, t->slot[i]);
     }
     head[HEAD_MISSING] = s->missing;
     head[HEAD_DISTINCT] = (uint32_t)s->n;
     head[HEAD_LOW] = s->low;
     head[HEAD_HIGH] = s->high;
     for (int i = 0; i < SLOTS && s->n <= b->max_bins; i++)
-        if (s->slot[i] != NONE) head[HEAD_KEYS + n++] = s->slot[i];
+        if (s->slot[i] != BINS_NONE) head[HEAD_KEYS + n++] = s->slot[i];
 }
 
 /* Position of the k-th of m sampled rows out of n. */
@@ -265,200 +242,22 @@ static crm_status see_rows(binner *b)
     return CRM_OK;
 }
 
-/* ---- cuts of a column ---- */
-/* A cut c with a <= c < b, halfway where that is a number. */
-static double halfway(uint32_t low, uint32_t high)
-{
-    double a = value_of_key(low), b = value_of_key(high);
-
-    return isinf(b) ? (double)FLT_MAX : 0.5 * (a + b);
-}
-
-/* Sort by bytes from the lowest on; spare has n places. */
-static void sort_keys(uint32_t *key, uint32_t *spare, int64_t n)
-{
-    for (int shift = 0; shift < 32; shift += 8) {
-        int64_t start[257] = {0};
-        uint32_t *swap = key;
-        for (int64_t i = 0; i < n; i++)
-            start[(key[i] >> shift & 255) + 1]++;
-        for (int v = 0; v < 256; v++)
-            start[v + 1] += start[v];
-        for (int64_t i = 0; i < n; i++)
-            spare[start[key[i] >> shift & 255]++] = key[i];
-        key = spare;
-        spare = swap;
-    }
-}
-
-/* Sorted keys -> distinct ones with their counts; missing ones are left out. */
-static int64_t count_runs(uint32_t *key, int64_t n, int32_t *count)
-{
-    int64_t k = 0;
-
-    for (int64_t i = 0; i < n && key[i] != NONE; i++) {
-        if (k == 0 || key[k - 1] != key[i]) {
-            key[k] = key[i];
-            count[k++] = 0;
-        }
-        count[k - 1]++;
-    }
-    return k;
-}
-
-typedef struct shares {
-    const int32_t *count;
-    int64_t n, rest_n; /* rows in all; without a code of their own, not yet given out */
-    int max_bins, rest_bins;
-} shares;
-
-static bool is_big(const shares *s, int64_t i)
-{
-    return (int64_t)s->count[i] * s->max_bins >= s->n;
-}
-
-static shares share_out(const int32_t *count, int64_t k, int max_bins)
-{
-    shares s = {.count = count, .max_bins = max_bins, .rest_bins = max_bins};
-
-    for (int64_t i = 0; i < k; i++)
-        s.n += count[i];
-    s.rest_n = s.n;
-    for (int64_t i = 0; i < k; i++)
-        if (is_big(&s, i)) {
-            s.rest_n -= count[i];
-            s.rest_bins--;
-        }
-    return s;
-}
-
-/* Cuts between k distinct values; returns their number. */
-static int cut_shares(const uint32_t *key, const int32_t *count, int64_t k, int max_bins,
-                      double *cut)
-{
-    shares s = share_out(count, k, max_bins);
-    int64_t held = 0;
-    int n = 0;
-
-    for (int64_t i = 0; i + 1 < k && n + 1 < max_bins; i++) {
-        bool big = is_big(&s, i);
-        double mean = s.rest_bins > 0 ? (double)s.rest_n / s.rest_bins : DBL_MAX;
-        held += count[i];
-        if (k > max_bins && !big && (double)held < mean &&
-            !(is_big(&s, i + 1) && (double)held >= 0.5 * mean))
-            continue;
-        cut[n++] = halfway(key[i], key[i + 1]);
-        if (!big) {
-            s.rest_n -= held;
-            s.rest_bins--;
-        }
-        held = 0;
-    }
-    return n;
-}
-
-/* Records of one column from all ranks. */
-typedef struct cutter {
-    int size, d;
-    const uint32_t *record; /* of this rank's columns: [size] of [d][width] */
-    const int64_t *width;   /* [size] */
-    int max_bins;
-    double *cut; /* [d][TREE_BINS_MAX]: number of bins, whether values miss (0 or 1), cuts */
-} cutter;
-enum { CUT_BINS, CUT_MISSING, CUT_FIRST, CUT_WIDTH = CUT_FIRST + TREE_BINS_MAX - 1 };
-
-static const uint32_t *record_of(const cutter *t, int rank, int64_t c)
-{
-    const uint32_t *at = t->record;
-
-    for (int r = 0; r < rank; r++)
-        at += t->d * t->width[r];
-    return at + c * t->width[rank];
-}
-
-/* Distinct keys of all ranks into key [size * TREE_BINS_MAX]; -1 when a rank has too many. */
-static int64_t take_distinct(const cutter *t, int64_t c, uint32_t *key)
-{
-    int64_t n = 0;
-
-    for (int r = 0; r < t->size; r++) {
-        const uint32_t *head = record_of(t, r, c);
-        if (head[HEAD_DISTINCT] > (uint32_t)t->max_bins) return -1;
-        memcpy(key + n, head + HEAD_KEYS, head[HEAD_DISTINCT] * sizeof *key);
-        n += head[HEAD_DISTINCT];
-    }
-    return n;
-}
-
-/* Sampled keys of all ranks, the lowest and the highest of all rows. */
-static int64_t take_sample(const cutter *t, int64_t c, uint32_t *key)
-{
-    uint32_t low = NONE, high = 0;
-    int64_t n = 0;
-
-    for (int r = 0; r < t->size; r++) {
-        const uint32_t *head = record_of(t, r, c);
-        memcpy(key + n, head + HEAD, (size_t)(t->width[r] - HEAD) * sizeof *key);
-        n += t->width[r] - HEAD;
-        low = head[HEAD_LOW] < low ? head[HEAD_LOW] : low;
-        high = head[HEAD_HIGH] > high ? head[HEAD_HIGH] : high;
-    }
-    key[n++] = low;
-    key[n++] = high;
-    return n;
-}
-
-static void cut_keys(const cutter *t, int64_t c, uint32_t *key, uint32_t *spare, int32_t *count)
-{
-    double *out = t->cut + c * CUT_WIDTH;
-    int64_t n = take_distinct(t, c, key), k = -1;
-
-    if (n >= 0) {
-        sort_keys(key, spare, n);
-        k = count_runs(key, n, count);
-    }
-    if (k < 0 || k > t->max_bins) {
-        n = take_sample(t, c, key);
-        sort_keys(key, spare, n);
-        k = count_runs(key, n, count);
-    }
-    out[CUT_BINS] = 1 + cut_shares(key, count, k, t->max_bins, out + CUT_FIRST);
-    for (int r = 0; r < t->size; r++)
-        if (record_of(t, r, c)[HEAD_MISSING]) out[CUT_MISSING] = 1;
-}
-
-static crm_status cut_column(void *ctx, int64_t c, int worker)
-{
-    const cutter *t = ctx;
-    int64_t n = (int64_t)t->size * TREE_BINS_MAX, m = 2;
-    uint32_t *key;
-
-    (void)worker;
-    for (int r = 0; r < t->size; r++)
-        m += t->width[r] - HEAD;
-    n = m > n ? m : n;
-    CRM_NEW(key, 3 * n);
-    cut_keys(t, c, key, key + n, (int32_t *)(key + 2 * n));
-    crm_mem_free(key);
-    return CRM_OK;
-}
-
 /* ---- cuts of all columns ---- */
 static int64_t column_of_rank(const binner *b, int64_t rank)
 {
     return rank * b->d / crm_comm_size(b->fit->comm);
 }
 
-static crm_status cut_own(const binner *b, cutter *t, const size_t *bytes, int64_t *width)
+static crm_status cut_own(const binner *b, bins_cutter *t, const size_t *bytes, int64_t *width)
 {
     for (int r = 0; r < t->size; r++)
         width[r] = t->d ? (int64_t)(bytes[r] / sizeof *t->record) / t->d : HEAD;
     t->width = width;
     CRM_NEW(t->cut, t->d * CUT_WIDTH);
-    return crm_pool_run(b->fit->pool, t->d, cut_column, t);
+    return crm_pool_run(b->fit->pool, t->d, bins_cut_column, t);
 }
 
-static crm_status exchange_records(binner *b, cutter *t, size_t *bytes, int64_t *width)
+static crm_status exchange_records(binner *b, bins_cutter *t, size_t *bytes, int64_t *width)
 {
     size_t *send = bytes + t->size;
     void *got = NULL;
@@ -514,7 +313,7 @@ static crm_status make_sizes(int size, size_t **bytes, int64_t **width)
 static crm_status find_cuts(binner *b)
 {
     int size = crm_comm_size(b->fit->comm), rank = crm_comm_rank(b->fit->comm);
-    cutter t = {.size = size, .max_bins = b->max_bins};
+    bins_cutter t = {.size = size, .max_bins = b->max_bins};
     size_t *bytes = NULL;
     int64_t *width = NULL;
     void *cut = NULL;
