@@ -145,6 +145,12 @@ CRM_CHECKED crm_schema_save(const crm_schema *s, crm_bag *b);
 CRM_CHECKED crm_schema_load(crm_bag *b, crm_columns *out);
 
 /* ---- estimator ---- */
+/** What a study has to know of an estimator before it is made. */
+typedef struct crm_estimator_traits {
+    int64_t max_ranks; /* most ranks that can share a fit; 0: any number     */
+    bool by_layout;    /* results depend on the number of ranks and threads  */
+    unsigned parts;    /* CRM_FLAT_... of the flat view that it reads as columns */
+} crm_estimator_traits;
 typedef struct crm_estimator crm_estimator;
 typedef struct crm_estimator_class {
     const char *name;
@@ -171,6 +177,13 @@ typedef struct crm_estimator_class {
     int64_t (*embed_width)(const crm_estimator *e);
     crm_status (*embed)(crm_estimator *e, const crm_source *in, const int64_t *row, int64_t n,
                         float *out);
+    /** What was learnt, in lines for people to read; "" before the fit. */
+    const char *(*text)(const crm_estimator *e);
+    /** CRM_ERR_CONFIG when its options do not fit data with these columns (as they are before any
+     *  transform) and this target: to be found before a study begins. */
+    crm_status (*check)(const void *cfg, const crm_schema *s, const crm_target *t);
+    /** NULL: any number of ranks, the same bits on all of them, all columns. */
+    crm_estimator_traits (*traits)(const void *cfg);
     const char *reading; /* how its decisions can be read, a few words: "one weight per column" */
 } crm_estimator_class;
 struct crm_estimator {
@@ -204,6 +217,11 @@ CRM_CHECKED crm_pipeline_fit(crm_pipeline *p, const crm_fit *fit);
 /** proba[n][k] of rows of the view's data.  Not collective. */
 CRM_CHECKED crm_pipeline_predict(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,
                                  double *proba);
+/** What the estimator has learnt, for people to read; "" when its class has no such thing. */
+const char *crm_pipeline_text(const crm_pipeline *p);
+/** CRM_ERR_CONFIG when options of the estimator do not fit these data, as its class's check says.
+ *  Not collective. */
+CRM_CHECKED crm_model_check(const crm_model_spec *spec, const crm_data *d, int target);
 /** Let go of the data last used: to be called before they are closed when the pipeline lives on. */
 void crm_pipeline_forget(crm_pipeline *p);
 /** As the estimator's functions of these names; CRM_ERR_CONFIG when it has none. */

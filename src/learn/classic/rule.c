@@ -1,17 +1,30 @@
-/* rule.c - the rule-based model as an estimator: groups of rows, class frequencies in each, save
- * and load. */
+/* rule.c - the rule-based model as an estimator: groups of rows, class frequencies in each. */
 #include <string.h>
 
+#include "crmpi/base_log.h"
 #include "rule_impl.h"
+
+/* What can be said of the options without data. */
+static crm_status check(const crm_rule_cfg *c)
+{
+    rule_list none;
+
+    CRM_CHECK(c->kind != CRM_RULE_RULES || c->rules.n > 0, CRM_ERR_CONFIG,
+              "rule.kind: takes the rules of rule.rules, which is empty");
+    if (c->kind != CRM_RULE_RULES && c->kind != CRM_RULE_AUTO) return CRM_OK;
+    return rule_parse(&c->rules, NULL, NULL, &none);
+}
 
 static crm_status rule_make(const void *cfg, crm_estimator **out)
 {
+    const crm_rule_cfg *c = cfg;
     rule_model *m;
 
     *out = NULL;
+    CRM_TRY(check(c));
     CRM_NEW(m, 1);
     m->base.class = &crm_rule_class;
-    m->cfg = cfg;
+    m->cfg = c;
     *out = &m->base;
     return CRM_OK;
 }
@@ -20,7 +33,7 @@ static void rule_free(crm_estimator *e)
 {
     rule_model *m = (rule_model *)e;
 
-    crm_mem_free(m->cond);
+    rule_list_free(&m->list);
     crm_mem_free(m->count);
     crm_mem_free(m->text);
     crm_mem_free(m);
@@ -35,14 +48,14 @@ static void shape(rule_model *m, const crm_source *in, int n_classes)
 
 crm_status rule_make_groups(rule_model *m)
 {
-    m->n_groups = m->kind == CRM_RULE_RFM ? RFM_GROUPS : m->n_rules + 1;
+    m->n_groups = m->kind == CRM_RULE_RFM ? RFM_GROUPS : m->list.n + 1;
     CRM_NEW(m->count, (int64_t)m->n_groups * m->n_classes);
     return CRM_OK;
 }
 
 int rule_group(const rule_model *m, const float *num, const int32_t *cat)
 {
-    return m->kind == CRM_RULE_RFM ? rule_rfm_group(m, num) : rule_list_group(m, num, cat);
+    return m->kind == CRM_RULE_RFM ? rule_rfm_group(m, num) : rule_list_group(&m->list, num, cat);
 }
 
 /* Adds a group's counts to n[k]. */
@@ -58,6 +71,16 @@ static int64_t add_group(const rule_model *m, int group, double *n)
     return rows;
 }
 
+/* The class that a rule gives a probability has it, the others share what is left by theirs. */
+static void put_given(const rule_model *m, const rule_line *line, double *proba)
+{
+    double part = (1 - line->given) / (1 - proba[line->says]);
+
+    for (int c = 0; c < m->n_classes; c++)
+        proba[c] *= part;
+    proba[line->says] = line->given;
+}
+
 void rule_proba(const rule_model *m, int group, double *proba)
 {
     int64_t rows;
@@ -68,6 +91,8 @@ void rule_proba(const rule_model *m, int group, double *proba)
         rows += add_group(m, g, proba);
     for (int c = 0; c < m->n_classes; c++)
         proba[c] = (proba[c] + 1) / (double)(rows + m->n_classes);
+    if (m->kind != CRM_RULE_RFM && m->list.line[group].given >= 0)
+        put_given(m, &m->list.line[group], proba);
 }
 
 /* ---- fit ---- */
@@ -77,10 +102,9 @@ static crm_status choose_kind(rule_model *m, const crm_source *in)
     bool rfm = rule_rfm_find(in, m->column, &lacks);
 
     m->kind = m->cfg->kind;
-    if (m->kind == CRM_RULE_AUTO) m->kind = rfm ? CRM_RULE_RFM : CRM_RULE_LIST;
+    if (m->kind == CRM_RULE_AUTO) m->kind = m->cfg->rules.n > 0 ? CRM_RULE_RULES : CRM_RULE_LIST;
     CRM_CHECK(m->kind != CRM_RULE_RFM || rfm, CRM_ERR_CONFIG,
-              "rule.kind: 'rfm' needs %s, which the data lack; set rule.kind to list or auto",
-              lacks);
+              "rule.kind: 'rfm' needs %s, which the data lack; set rule.kind to list", lacks);
     return CRM_OK;
 }
 
@@ -125,6 +149,24 @@ static crm_status write_text(rule_model *m, const crm_schema *s, const crm_targe
     return st;
 }
 
+static crm_status learn(rule_model *m, const crm_fit *fit, const crm_source *in,
+                        const crm_target *t)
+{
+    if (m->kind == CRM_RULE_RFM) return rule_rfm_learn(m, fit, in);
+    if (m->kind == CRM_RULE_LIST) return rule_list_learn(m, fit, in);
+    return crm_comm_agree(fit->comm,
+                          rule_parse(&m->cfg->rules, crm_source_schema(in), t, &m->list));
+}
+
+/* A line of the log for each line of the text. */
+static void tell(const crm_fit *fit, const char *text)
+{
+    for (const char *end; *text && crm_comm_rank(fit->comm) == 0; text = end + (*end == '\n')) {
+        end = text + strcspn(text, "\n");
+        crm_log_line(CRM_LOG_DEBUG, "rule", "%.*s", (int)(end - text), text);
+    }
+}
+
 static crm_status rule_fit(crm_estimator *e, const crm_fit *fit, const crm_source *in)
 {
     rule_model *m = (rule_model *)e;
@@ -132,13 +174,12 @@ static crm_status rule_fit(crm_estimator *e, const crm_fit *fit, const crm_sourc
 
     shape(m, in, t->n_classes);
     CRM_TRY(choose_kind(m, in)); /* the same on all ranks */
-    if (m->kind == CRM_RULE_RFM)
-        CRM_TRY(rule_rfm_learn(m, fit, in));
-    else
-        CRM_TRY(rule_list_learn(m, fit, in));
+    CRM_TRY(learn(m, fit, in, t));
     CRM_TRY(crm_comm_agree(fit->comm, count_own(m, fit, in, t)));
     CRM_TRY(crm_comm_sum_i64(fit->comm, m->count, (int64_t)m->n_groups * m->n_classes));
-    return crm_comm_agree(fit->comm, write_text(m, crm_source_schema(in), t));
+    CRM_TRY(crm_comm_agree(fit->comm, write_text(m, crm_source_schema(in), t)));
+    tell(fit, m->text);
+    return CRM_OK;
 }
 
 /* ---- predict ---- */
@@ -166,118 +207,24 @@ const char *crm_rule_text(const crm_estimator *e)
 }
 
 /* ---- bags ---- */
-enum { FIELDS = 3 }; /* op, column, level */
-
-static crm_status save_list(const rule_model *m, crm_bag *b)
-{
-    int32_t *field = NULL;
-    float *cut = NULL;
-    crm_status st = CRM_OK;
-
-    CRM_NEW_TO(st, done, field, m->n_rules * FIELDS);
-    CRM_NEW_TO(st, done, cut, m->n_rules);
-    for (int r = 0; r < m->n_rules; r++) {
-        int32_t *f = field + r * FIELDS;
-        f[0] = m->cond[r].op;
-        f[1] = m->cond[r].column;
-        f[2] = m->cond[r].level;
-        cut[r] = m->cond[r].cut;
-    }
-    CRM_TRY_TO(st, done,
-               crm_bag_put(b, "rule", CRM_I32, 2, (int64_t[]){m->n_rules, FIELDS}, field));
-    st = crm_bag_put(b, "cut", CRM_F32, 1, (int64_t[]){m->n_rules}, cut);
-done:
-    crm_mem_free(field);
-    crm_mem_free(cut);
-    return st;
-}
-
-static crm_status save_rfm(const rule_model *m, crm_bag *b)
-{
-    CRM_TRY(crm_bag_put(b, "column", CRM_I32, 1, (int64_t[]){RFM_PARTS}, m->column));
-    return crm_bag_put(b, "cut", CRM_F32, 2, (int64_t[]){RFM_PARTS, RFM_CUTS}, m->cut);
-}
-
-static crm_status rule_save(const crm_estimator *e, crm_bag *b)
-{
-    const rule_model *m = (const rule_model *)e;
-    bool rfm = m->kind == CRM_RULE_RFM;
-
-    CRM_TRY(crm_bag_put_text(b, "kind", rfm ? "rfm" : "list"));
-    CRM_TRY(rfm ? save_rfm(m, b) : save_list(m, b));
-    CRM_TRY(crm_bag_put_text(b, "text", crm_rule_text(e)));
-    return crm_bag_put(b, "count", CRM_I64, 2, (int64_t[]){m->n_groups, m->n_classes}, m->count);
-}
-
-static crm_status check_cond(const rule_model *m, const rule_cond *r)
-{
-    int limit = r->op == RULE_LEVEL ? m->n_cat : m->n_num;
-
-    CRM_CHECK(r->op >= 0 && r->op < RULE_OP_COUNT && r->column >= 0 && r->column < limit,
-              CRM_ERR_FORMAT, "model file: rule of kind %d on column %d of %d", r->op, r->column,
-              limit);
-    return CRM_OK;
-}
-
-static crm_status load_list(rule_model *m, const crm_bag *b)
-{
-    const crm_bag_array *cut, *rule;
-
-    CRM_TRY(crm_bag_get(b, "cut", CRM_F32, -1, &cut));
-    CRM_CHECK(cut->n <= 1000, CRM_ERR_FORMAT, "model file: %lld rules, at most 1000",
-              (long long)cut->n);
-    m->n_rules = (int)cut->n;
-    CRM_TRY(crm_bag_get(b, "rule", CRM_I32, (int64_t)m->n_rules * FIELDS, &rule));
-    CRM_NEW(m->cond, m->n_rules);
-    for (int r = 0; r < m->n_rules; r++) {
-        const int32_t *f = (const int32_t *)rule->data + r * FIELDS;
-        m->cond[r] = (rule_cond){
-            .op = f[0], .column = f[1], .level = f[2], .cut = ((const float *)cut->data)[r]};
-        CRM_TRY(check_cond(m, &m->cond[r]));
-    }
-    return CRM_OK;
-}
-
-static crm_status load_rfm(rule_model *m, const crm_bag *b)
-{
-    const crm_bag_array *a;
-
-    CRM_TRY(crm_bag_get(b, "column", CRM_I32, RFM_PARTS, &a));
-    memcpy(m->column, a->data, sizeof m->column);
-    for (int i = 0; i < RFM_PARTS; i++)
-        CRM_CHECK(m->column[i] >= 0 && m->column[i] < m->n_num, CRM_ERR_FORMAT,
-                  "model file: score on column %d of %d", m->column[i], m->n_num);
-    CRM_TRY(crm_bag_get(b, "cut", CRM_F32, RFM_PARTS * RFM_CUTS, &a));
-    memcpy(m->cut, a->data, sizeof m->cut);
-    return CRM_OK;
-}
-
-static crm_status load_counts(rule_model *m, const crm_bag *b)
-{
-    const crm_bag_array *a;
-
-    CRM_TRY(rule_make_groups(m));
-    CRM_TRY(crm_bag_get(b, "count", CRM_I64, (int64_t)m->n_groups * m->n_classes, &a));
-    memcpy(m->count, a->data, (size_t)a->n * sizeof *m->count);
-    for (int64_t i = 0; i < a->n; i++)
-        CRM_CHECK(m->count[i] >= 0 && m->count[i] < (int64_t)1 << 40, CRM_ERR_FORMAT,
-                  "model file: a rule with %lld rows", (long long)m->count[i]);
-    return CRM_OK;
-}
-
 static crm_status rule_load(crm_estimator *e, const crm_source *in, int n_classes, crm_bag *b)
 {
     rule_model *m = (rule_model *)e;
-    const char *text;
 
     shape(m, in, n_classes);
-    CRM_TRY(crm_bag_get_text(b, "kind", &text));
-    m->kind = strcmp(text, "rfm") == 0 ? CRM_RULE_RFM : CRM_RULE_LIST;
-    CRM_TRY(m->kind == CRM_RULE_RFM ? load_rfm(m, b) : load_list(m, b));
-    CRM_TRY(crm_bag_get_text(b, "text", &text));
-    m->text = crm_mem_strdup(text);
-    CRM_CHECK(m->text, CRM_ERR_NOMEM, "out of memory: text of the rules");
-    return load_counts(m, b);
+    return rule_load_into(m, b);
+}
+
+/* Whether there are the columns, levels and classes that the user's rules name. */
+static crm_status rule_check(const void *cfg, const crm_schema *s, const crm_target *t)
+{
+    const crm_rule_cfg *c = cfg;
+    rule_list list;
+
+    if (c->kind != CRM_RULE_RULES && c->kind != CRM_RULE_AUTO) return CRM_OK;
+    CRM_TRY(rule_parse(&c->rules, s, t, &list));
+    rule_list_free(&list);
+    return CRM_OK;
 }
 
 static const crm_cfg_part parts[] = {{crm_rule_opts, 0}, {NULL, 0}};
@@ -293,4 +240,7 @@ const crm_estimator_class crm_rule_class = {
     .save = rule_save,
     .load = rule_load,
     .free = rule_free,
+    .text = crm_rule_text,
+    .check = rule_check,
+    .reading = "a list of rules",
 };

@@ -1,6 +1,33 @@
 /* rule_text.c - rules as lines for people. */
 #include "rule_impl.h"
 
+/* ---- classes of a group ---- */
+
+static int likeliest(const double *p, int k)
+{
+    int best = 0;
+
+    for (int c = 1; c < k; c++)
+        if (p[c] > p[best]) best = c;
+    return best;
+}
+
+/* Of a user's rule: what the rows say beside a probability that is given, or against the class. */
+static void write_claim(const rule_model *m, int group, const crm_target *t, const double *proba,
+                        crm_str *out)
+{
+    const rule_line *line = &m->list.line[group];
+    const int64_t *count = m->count + (int64_t)group * m->n_classes;
+
+    if (m->kind != CRM_RULE_RULES || line->says < 0) return;
+    if (line->given >= 0)
+        crm_str_addf(out, ", %lld of them %s", (long long)count[line->says],
+                     t->class_name[line->says]);
+    else if (likeliest(proba, m->n_classes) != line->says)
+        crm_str_addf(out, "; %s is not the likeliest: a probability behind it would make it so",
+                     t->class_name[line->says]);
+}
+
 static void write_classes(const rule_model *m, int group, const crm_target *t, crm_str *out)
 {
     double p[2] = {0};
@@ -16,45 +43,78 @@ static void write_classes(const rule_model *m, int group, const crm_target *t, c
         crm_str_addf(out, "%s %s %.3f", c ? "," : "", t->class_name[c], proba[c]);
         rows += m->count[(int64_t)group * m->n_classes + c];
     }
-    crm_str_addf(out, " (%lld rows)\n", (long long)rows);
+    crm_str_addf(out, " (%lld rows", (long long)rows);
+    write_claim(m, group, t, proba, out);
+    crm_str_addf(out, ")\n");
     if (proba != p) crm_mem_free(proba);
 }
 
-static void write_level(const rule_cond *r, const crm_schema *s, crm_str *out)
-{
-    const char *const *level = s->level ? s->level[r->column] : NULL;
+/* ---- learned lists ---- */
 
-    crm_str_addf(out, "%s is ", s->cat_name[r->column]);
-    if (r->level < 0)
+static void write_level(const rule_step *s, const crm_schema *c, crm_str *out)
+{
+    const char *const *level = c->level ? c->level[s->column] : NULL;
+
+    crm_str_addf(out, "%s is ", c->cat_name[s->column]);
+    if (s->level < 0)
         crm_str_addf(out, "missing");
     else if (level)
-        crm_str_addf(out, "%s", level[r->level]);
+        crm_str_addf(out, "%s", level[s->level]);
     else
-        crm_str_addf(out, "level %d", r->level);
+        crm_str_addf(out, "level %d", s->level);
 }
 
-static void write_cond(const rule_cond *r, const crm_schema *s, crm_str *out)
+static void write_step(const rule_step *s, const crm_schema *c, crm_str *out)
 {
-    if (r->op == RULE_LEVEL)
-        write_level(r, s, out);
-    else if (r->op == RULE_MISSING)
-        crm_str_addf(out, "%s is missing", s->num_name[r->column]);
+    if (s->op == RULE_LEVEL)
+        write_level(s, c, out);
+    else if (s->op == RULE_MISSING)
+        crm_str_addf(out, "%s is missing", c->num_name[s->column]);
     else
-        crm_str_addf(out, "%s %s %.6g", s->num_name[r->column], r->op == RULE_BELOW ? "<=" : ">",
-                     (double)r->cut);
+        crm_str_addf(out, "%s %s %.6g", c->num_name[s->column], s->op == RULE_LE ? "<=" : ">",
+                     (double)s->cut);
+}
+
+/* Steps of the list, which joins all of a rule by "and". */
+static void write_condition(const rule_list *l, int rule, const crm_schema *c, crm_str *out)
+{
+    int32_t first = rule > 0 ? l->line[rule - 1].end : 0;
+
+    for (int32_t i = first; i < l->line[rule].end; i++) {
+        if (l->step[i].op == RULE_AND) continue;
+        crm_str_addf(out, i == first ? "if " : " and ");
+        write_step(&l->step[i], c, out);
+    }
 }
 
 static void write_list(const rule_model *m, const crm_schema *s, const crm_target *t, crm_str *out)
 {
-    for (int r = 0; r < m->n_rules; r++) {
-        crm_str_addf(out, "%d. if ", r + 1);
-        write_cond(&m->cond[r], s, out);
+    const rule_list *l = &m->list;
+
+    for (int r = 0; r < l->n; r++) {
+        crm_str_addf(out, "%d. ", r + 1);
+        write_condition(l, r, s, out);
         crm_str_addf(out, ":");
         write_classes(m, r, t, out);
     }
-    crm_str_addf(out, m->n_rules ? "%d. else:" : "%d. always:", m->n_rules + 1);
-    write_classes(m, m->n_rules, t, out);
+    crm_str_addf(out, l->n ? "%d. else:" : "%d. always:", l->n + 1);
+    write_classes(m, l->n, t, out);
 }
+
+/* ---- rules of the user ---- */
+
+/* As they were written; the default may be one of them. */
+static void write_rules(const rule_model *m, const crm_target *t, crm_str *out)
+{
+    const crm_opt_list *rules = &m->cfg->rules;
+
+    for (int r = 0; r <= m->list.n; r++) {
+        crm_str_addf(out, "%d. %s:", r + 1, r < rules->n ? rules->item[r] : "else");
+        write_classes(m, r, t, out);
+    }
+}
+
+/* ---- scores ---- */
 
 static void write_rfm(const rule_model *m, const crm_schema *s, const crm_target *t, crm_str *out)
 {
@@ -76,6 +136,8 @@ void rule_write(const rule_model *m, const crm_schema *s, const crm_target *t, c
 {
     if (m->kind == CRM_RULE_RFM)
         write_rfm(m, s, t, out);
-    else
+    else if (m->kind == CRM_RULE_LIST)
         write_list(m, s, t, out);
+    else
+        write_rules(m, t, out);
 }

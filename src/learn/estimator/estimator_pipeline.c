@@ -93,6 +93,26 @@ crm_status crm_pipeline_predict(crm_pipeline *p, const crm_data *d, const int64_
     return p->estimator->class->predict(p->estimator, p->source, row, n, proba);
 }
 
+const char *crm_pipeline_text(const crm_pipeline *p)
+{
+    const crm_estimator_class *c = p->estimator->class;
+
+    return c->text ? c->text(p->estimator) : "";
+}
+
+crm_status crm_model_check(const crm_model_spec *spec, const crm_data *d, int target)
+{
+    crm_flat *flat;
+    crm_status st;
+
+    if (!spec->estimator->check) return CRM_OK;
+    CRM_TRY(crm_flat_new(d, spec->parts, &flat));
+    st = spec->estimator->check(spec->estimator_cfg, crm_flat_schema(flat),
+                                crm_data_target(d, target));
+    crm_flat_free(&flat);
+    return st;
+}
+
 void crm_pipeline_forget(crm_pipeline *p)
 {
     crm_source_free(&p->source);

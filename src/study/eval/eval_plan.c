@@ -181,6 +181,8 @@ static crm_status plan_local(study *s)
     CRM_CHECK(crm_data_n_targets(s->e->data) > 0, CRM_ERR_CONFIG,
               "%s has no target to learn; set data.label when importing",
               crm_data_path(s->e->data));
+    for (int i = 0; i < s->e->n_models; i++)
+        CRM_TRY(crm_model_check(s->e->spec[i], s->e->data, s->target));
     CRM_TRY(crm_view_labelled(s->e->data, s->target, &s->view));
     CRM_TRY(crm_study_segment_column(s, &segment));
     CRM_TRY(crm_study_check_published(s));

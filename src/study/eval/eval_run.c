@@ -238,10 +238,23 @@ static crm_status write_model(const study *s, const unit *u, const crm_pipeline 
     return st;
 }
 
+/* What people can read of a model, beside its file. */
+static crm_status write_text(const study *s, const unit *u, const crm_pipeline *p)
+{
+    const char *text = crm_pipeline_text(p);
+    char name[UNIT_NAME_MAX + 16], path[CRM_PATH_MAX];
+
+    if (!text[0]) return CRM_OK;
+    snprintf(name, sizeof name, "models/%.64s.txt", s->e->spec[u->model]->name);
+    CRM_TRY(crm_record_path(s->e->record, name, path, sizeof path));
+    return crm_path_write_atomic(path, text, strlen(text));
+}
+
 static crm_status write_results(const study *s, const unit *u, const crm_pipeline *p,
                                 const outcome *o)
 {
     if (crm_comm_rank(s->group) > 0) return CRM_OK;
+    if (u->repeat < 0) CRM_TRY(write_text(s, u, p));
     if (u->repeat < 0) CRM_TRY(write_model(s, u, p));
     return write_unit(s, u, p, o);
 }
