@@ -145,7 +145,8 @@ static void rbf_is_exp(void)
         svc_kernel_rows(&k, &p, 1, &zero, out);
         for (int l = 0; l < 8; l++) {
             double square = (double)x[l] * (double)x[l], want = exp(-square);
-            T_CHECK(square > 708 ? out[l] == 0 : fabs(out[l] / want - 1) < 4e-16);
+            T_CHECK(square > 708 ? out[l] >= 0 && out[l] < 1e-307
+                                 : fabs(out[l] / want - 1) < 4e-16);
         }
         svc_pack_free(&p);
     }

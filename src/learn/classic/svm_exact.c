@@ -182,6 +182,7 @@ static struct svm_parameter parameters(const exact *e, const task *t, int *label
 {
     static const int kind[] = {LINEAR, RBF, POLY, SIGMOID};
     const svc *s = e->s;
+    int threads = e->fit->pool ? crm_pool_size(e->fit->pool) : 1;
 
     label[0] = 1;
     label[1] = -1;
@@ -192,7 +193,7 @@ static struct svm_parameter parameters(const exact *e, const task *t, int *label
                                   .degree = s->kernel.degree,
                                   .gamma = s->kernel.gamma,
                                   .coef0 = s->kernel.coef0,
-                                  .cache_size = (double)s->cfg->cache_mb,
+                                  .cache_size = (double)s->cfg->cache_mb / threads,
                                   .eps = s->cfg->tol,
                                   .C = s->cfg->c,
                                   .nr_weight = 2,

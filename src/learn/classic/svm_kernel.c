@@ -9,7 +9,6 @@
 #include "svm_impl.h"
 
 typedef double lanes __attribute__((vector_size(SVC_LANES * 8), may_alias));
-typedef int64_t ints __attribute__((vector_size(SVC_LANES * 8), may_alias));
 enum { CHUNK = 64 }; /* columns that are converted at once */
 
 crm_status svc_pack_new(int64_t n, int64_t d, const float *x, const int64_t *row, svc_pack *out)
@@ -64,33 +63,6 @@ static inline void take_columns(const float *const row[SVC_ROWS], int64_t first,
             x[q][j] = (double)row[q][first + j];
 }
 
-/* exp of v <= 0, 0 below -708: v = k ln 2 + r, |r| <= ln 2 / 2, Taylor's series of exp(r) up to
- * r^13 (its rest is below 1e-17), times 2^k. */
-static inline void exp_lanes(lanes *v)
-{
-    const double shift = 0x1.8p52; /* k stands in the low bits of a sum with it */
-    const lanes zero = {0};
-    ints small = *v < zero - 708.0;
-    lanes x = (lanes)(((ints)*v & ~small)), t = x * 1.44269504088896338700 + shift, k = t - shift;
-    lanes r = (x - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10;
-    lanes p = zero + 1.0 / 6227020800;
-
-    p = p * r + 1.0 / 479001600;
-    p = p * r + 1.0 / 39916800;
-    p = p * r + 1.0 / 3628800;
-    p = p * r + 1.0 / 362880;
-    p = p * r + 1.0 / 40320;
-    p = p * r + 1.0 / 5040;
-    p = p * r + 1.0 / 720;
-    p = p * r + 1.0 / 120;
-    p = p * r + 1.0 / 24;
-    p = p * r + 1.0 / 6;
-    p = p * r + 0.5;
-    p = p * r + 1.0;
-    p = p * r + 1.0;
-    *v = (lanes)(((ints)p + ((ints)t << 52)) & ~small);
-}
-
 static inline void power_lanes(int degree, lanes *v)
 {
     lanes base = *v, one = {1, 1, 1, 1, 1, 1, 1, 1};
@@ -102,24 +74,27 @@ static inline void power_lanes(int degree, lanes *v)
     }
 }
 
-static inline void finish(const svc_kernel *k, lanes *v)
+/* Sums -> kernel, but for what is left to transcend. */
+static inline void combine(const svc_kernel *k, lanes *v)
 {
     if (k->kind == CRM_SVM_LINEAR) return;
     if (k->kind == CRM_SVM_RBF) {
         *v *= -k->gamma;
-        exp_lanes(v);
         return;
     }
     *v = *v * k->gamma + k->coef0;
-    if (k->kind == CRM_SVM_POLYNOMIAL)
-        power_lanes(k->degree, v);
-    else
-        for (int l = 0; l < SVC_LANES; l++)
-            (*v)[l] = crm_tanh((*v)[l]);
+    if (k->kind == CRM_SVM_POLYNOMIAL) power_lanes(k->degree, v);
 }
 
-CRM_SIMD void svc_kernel_rows(const svc_kernel *k, const svc_pack *p, int64_t n, const float *x,
-                              double *out)
+static void transcend(const svc_kernel *k, int64_t n, double *v)
+{
+    if (k->kind == CRM_SVM_RBF) crm_exp_each(n, v, v);
+    for (int64_t i = 0; i < n && k->kind == CRM_SVM_SIGMOID; i++)
+        v[i] = crm_tanh(v[i]);
+}
+
+CRM_SIMD static void sums(const svc_kernel *k, const svc_pack *p, int64_t n, const float *x,
+                          double *out)
 {
     const float *row[SVC_ROWS];
     double part[SVC_ROWS][CHUNK] = {{0}};
@@ -136,10 +111,16 @@ CRM_SIMD void svc_kernel_rows(const svc_kernel *k, const svc_pack *p, int64_t n,
             add_columns(squares, m, at + j, (const double(*)[CHUNK])part, acc);
         }
         for (int q = 0; q < n; q++) {
-            finish(k, &acc[q]);
+            combine(k, &acc[q]);
             memcpy(out + (q * p->blocks + b) * SVC_LANES, &acc[q], sizeof acc[q]);
         }
     }
+}
+
+void svc_kernel_rows(const svc_kernel *k, const svc_pack *p, int64_t n, const float *x, double *out)
+{
+    sums(k, p, n, x, out);
+    transcend(k, n * p->blocks * SVC_LANES, out);
 }
 
 static double power(double x, int degree)

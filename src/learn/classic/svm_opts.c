@@ -41,8 +41,8 @@ const crm_opt crm_svm_opts[] = {
               "Landmarks of nystroem, frequencies of fourier."),
     CRM_OPT_I(S, max_iter, "svm.max_iter", 1000, 1, 1e9, "iterations", 0,
               "Most Newton iterations of the linear machine; exact has no such limit."),
-    CRM_OPT_I(S, cache_mb, "svm.cache_mb", 512, 1, 1e9, "MiB", CRM_OPT_LAYOUT,
-              "Memory for values of the kernel (exact; of each thread) and for rows with their "
-              "features (else; of each rank)."),
+    CRM_OPT_I(S, cache_mb, "svm.cache_mb", 1024, 1, 1e9, "MiB", CRM_OPT_LAYOUT,
+              "Memory of each rank for values of the kernel (exact; its threads share it), or for "
+              "rows with their features, which otherwise are made again in each pass."),
     {.key = NULL},
 };

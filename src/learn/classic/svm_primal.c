@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "crmpi/base_log.h"
 #include "svm_impl.h"
 
 typedef struct primal {
@@ -137,6 +138,19 @@ static crm_status begin(svc *s, primal *p)
     return CRM_OK;
 }
 
+/* Features are dear: of all passes the first should be the only one that makes them. */
+static void warn_of_memory(const primal *p, const crm_fit *fit)
+{
+    crm_view own = crm_rows_own(fit);
+    double mib = (double)own.n * (double)p->s->width * 4 / 1048576;
+
+    if (mib > (double)p->s->cfg->cache_mb && crm_comm_rank(fit->comm) == 0)
+        crm_log_line(CRM_LOG_WARN, "svm",
+                     "features of %.0f MiB are made again in each pass; svm.cache_mb = %lld would "
+                     "have to hold them",
+                     mib, (long long)p->s->cfg->cache_mb);
+}
+
 crm_status svc_primal_fit(svc *s, const crm_fit *fit, const crm_source *in)
 {
     primal p = {.s = s, .in = in};
@@ -144,6 +158,7 @@ crm_status svc_primal_fit(svc *s, const crm_fit *fit, const crm_source *in)
     if (s->method != CRM_SVM_PRIMAL)
         CRM_TRY(svc_map_new(s->method, &s->kernel, s->cfg->components, fit, in, &s->map));
     CRM_TRY(crm_comm_agree(fit->comm, begin(s, &p)));
+    if (s->method != CRM_SVM_PRIMAL) warn_of_memory(&p, fit);
     CRM_TRY(solve(&p, fit, &s->classes, CRM_PHASE_FIT, s->w));
     return s->cal.kind == CALIBRATE_NONE ? CRM_OK : fit_maps(&p, fit);
 }
