@@ -1,6 +1,5 @@
 /* knn_fit.c - training rows of all ranks on every rank, and how they will be searched. */
-#include <string.h>
-
+#include "crmpi/base_math.h"
 #include "knn_impl.h"
 
 crm_status knn_check_k(const knn *h, int64_t n)
@@ -122,19 +121,26 @@ done:
 
 /* ---- how to search ---- */
 
-/* In units of one column of 16 rows at once. */
-static double tree_cost(const knn *h, int64_t nodes, int64_t blocks)
+/* Nanoseconds for a block of rows, for a node and its box, for a block by products, and for a row
+ * that has come through these: measured on one machine.  Only their proportions matter. */
+static double block_cost(const knn *h)
 {
-    double d = (double)h->rows.d;
+    const knn_metric *minkowski = knn_metric_of(&(crm_knn_cfg){.metric = CRM_KNN_MINKOWSKI});
 
-    return (double)nodes * (4 + d) + (double)blocks * (24 + 2 * d);
+    return (20 + 2.2 * (double)h->rows.d) * (h->rows.metric == minkowski ? 30 : 1);
+}
+
+static double node_cost(const knn *h)
+{
+    return 14 + 1.2 * (double)h->rows.d;
 }
 
 static double brute_cost(const knn *h)
 {
-    double d = (double)h->rows.d, blocks = (double)h->rows.n / KNN_LANES;
+    double k = (double)h->cfg->k, n = (double)h->rows.n, blocks = n / KNN_LANES;
 
-    return h->screen ? blocks * (4 + 0.5 * d) : blocks * (16 + 2 * d);
+    if (!h->screen) return blocks * block_cost(h);
+    return blocks * (3.6 + 0.17 * (double)h->rows.d) + 40 * k * (1 + crm_log(n / k));
 }
 
 /* Mean cost of a search from some of the training rows. */
@@ -155,7 +161,7 @@ static crm_status try_tree(const knn *h, double *cost)
             q[j] = (double)x[j];
         knn_tree_search(h->tree, q, &l, &nodes, &blocks);
     }
-    *cost = tree_cost(h, nodes, blocks) / (double)trials;
+    *cost = ((double)nodes * node_cost(h) + (double)blocks * block_cost(h)) / (double)trials;
 done:
     crm_mem_free(l.near);
     crm_mem_free(q);
