@@ -217,7 +217,7 @@ static void add_name(const kind *k, const crm_sum_target *t, const crm_sum_model
 
     add_line(LEGEND, y, LEGEND + 24, y, style, out);
     crm_str_addf(&text, "%s", m->name);
-    if (told) crm_str_addf(&text, "  %s %s", k->number_name, crm_report_score(v, number));
+    if (told) crm_str_addf(&text, ", %s %s", k->number_name, crm_report_score(v, number));
     if (text.failed) out->failed = true;
     crm_report_svg_text(LEGEND + 30, y + 4,
                         strcmp(m->name, crm_report_reference(t)) == 0 ? "font-weight=\"bold\"" : "",
@@ -239,7 +239,7 @@ static void add_panel(const kind *k, const crm_sum_target *t, int curve, double 
     char style[96];
 
     crm_str_addf(&title, "%s: %s", t->name, k->title);
-    if (k != &CALIBRATION) crm_str_addf(&title, " of %s", class_of(t, curve));
+    if (k != &CALIBRATION) crm_str_addf(&title, " of class %s", class_of(t, curve));
     if (title.failed) out->failed = true;
     crm_report_svg_text(16, y + 24, "font-size=\"15\" font-weight=\"bold\"",
                         title.text ? title.text : "", out);

@@ -86,6 +86,12 @@ void crm_report_svg_text(double x, double y, const char *style, const char *text
 /* ---- Markdown of more than one metric (report_detail.c, report_methods.c) ----------------------
  */
 void crm_report_confusions(const crm_sum_target *t, crm_str *out);
+/** Thresholds, importance, dependence, published figures, where there are any (report_explain.c).
+ */
+void crm_report_published(const crm_sum_target *t, crm_str *out);
+void crm_report_published_terminal(const crm_sum_target *t, crm_str *out);
+void crm_report_thresholds(const crm_sum_target *t, crm_str *out);
+void crm_report_explanations(const crm_sum_target *t, crm_str *out);
 void crm_report_folds(const crm_sum_target *t, crm_str *out);
 void crm_report_methods(const crm_summary *s, crm_str *out);
 #endif

@@ -57,9 +57,12 @@ static void add_target(const crm_sum_target *t, crm_str *out)
     crm_report_facts(t, &text);
     add_escaped(&text, out);
     crm_str_addf(out, ".\n\n");
+    crm_report_published(t, out);
     for (int i = 0; i < REPORT_METRICS; i++)
         add_metric(t, crm_report_metrics[i], out);
     crm_report_other_metrics(t, out);
+    crm_report_thresholds(t, out);
+    crm_report_explanations(t, out);
     crm_report_holdout(t, out);
     crm_report_segments(t, out);
     crm_report_pooled(t, out);

@@ -36,6 +36,7 @@ static void add_target(const crm_sum_target *t, crm_str *out)
     add_wrapped(&line, 2, out);
     for (int i = 0; i < REPORT_METRICS; i++)
         add_metric(t, crm_report_metrics[i], out);
+    crm_report_published_terminal(t, out);
     crm_str_addf(out, "\n");
     crm_report_beside_lines(t, out);
     n = crm_report_lift(&t->lift, lift);
