@@ -229,6 +229,27 @@ static void offer_edges(const judge *g, const range *r, int shift, int buckets)
         }
 }
 
+/* Two values at most, as in columns of 0 and 1: no buckets in memory. */
+CRM_SIMD static void add_two(int64_t n, const int32_t *key, const uint64_t *mark, int32_t low,
+                             uint64_t *sum)
+{
+    uint64_t below = 0, all = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        below += key[i] == low ? mark[i] : 0;
+        all += mark[i];
+    }
+    sum[0] += below;
+    sum[1] += all;
+}
+
+static void scan_two(const judge *g, const range *r)
+{
+    g->bench->sum[0] = g->bench->sum[1] = r->base;
+    add_two(r->n, r->key, r->mark, r->low, g->bench->sum);
+    offer_edges(g, r, 0, r->high - r->low + 1);
+}
+
 /* A bucket to be looked into. */
 typedef struct look {
     int bucket;
@@ -371,33 +392,34 @@ static int64_t take_present(const exact_node *x, int32_t none, exact_bench *b, u
     return n;
 }
 
-static void scan_all(const judge *g, const range *r)
+/* small: narrow marks of the rows, when there are few. */
+static void scan_all(const judge *g, const range *r, const uint32_t *small)
 {
-    uint32_t mark[EXACT_SMALL];
-
-    if (r->n > EXACT_SMALL) {
+    if (r->high - r->low <= 1)
+        scan_two(g, r);
+    else if (r->n > EXACT_SMALL)
         scan_buckets(g, r);
-        return;
-    }
-    for (int i = 0; i < r->n; i++)
-        mark[i] = exact_narrow(r->mark[i]);
-    scan_few(g, (int)r->n, r->key, mark, r->base);
+    else
+        scan_few(g, (int)r->n, r->key, small, r->base);
 }
 
 /* With missing values: those on the right, then on the left. */
 static bool scan_missing(judge *g, const exact_node *x, int32_t none)
 {
     exact_bench *b = g->bench;
+    uint32_t small[EXACT_SMALL];
     uint64_t missing;
     range r = {.key = b->key, .mark = b->present};
 
     r.n = take_present(x, none, b, &missing);
     if (r.n == 0) return false;
     span(r.n, b->key, &r.low, &r.high);
-    scan_all(g, &r);
+    for (int i = 0; r.n <= EXACT_SMALL && i < r.n; i++)
+        small[i] = exact_narrow(b->present[i]);
+    scan_all(g, &r, small);
     g->missing_left = true;
     r.base = missing;
-    scan_all(g, &r);
+    scan_all(g, &r, small);
     return true;
 }
 
@@ -424,9 +446,6 @@ bool exact_scan(const exact_rules *r, const exact_node *x, int column, int place
     gather(x->n, x->row, c->rank[column], b->key, &all.low, &all.high);
     if (all.high == c->n_values[column]) return scan_missing(&g, x, all.high);
     if (all.low == all.high || exact_is_close(c, column, all.low, all.high)) return false;
-    if (x->n > EXACT_SMALL)
-        scan_buckets(&g, &all);
-    else
-        scan_few(&g, (int)x->n, b->key, b->small, 0);
+    scan_all(&g, &all, b->small);
     return true;
 }
