@@ -263,15 +263,15 @@ static void curves(void)
 
     crm_report_roc(s, &roc);
     has(&roc, " points=\"60.0,444.0 60.0,244.0 160.0,144.0 460.0,44.0\"/>");
-    has(&roc, ">churn: ROC curves of a|b</text>");
-    has(&roc, "font-weight=\"bold\">hybrid  AUC 0.8750</text>");
+    has(&roc, ">churn: ROC curves of class a|b</text>");
+    has(&roc, "font-weight=\"bold\">hybrid, AUC 0.8750</text>");
     has(&roc, "height=\"490\"");
     crm_report_pr(s, &pr);
     has(&pr, " points=\"60.0,44.0 260.0,44.0 260.0,244.0 360.0,244.0 360.0,344.0 460.0,344.0\"/>");
     crm_report_calibration(s, &calibration);
     has(&calibration, " points=\"160.0,410.7 360.0,144.0\"/>");
     has(&calibration, "<circle cx=\"160.0\" cy=\"410.7\"");
-    has(&calibration, ">hybrid  ECE 0.1250</text>");
+    has(&calibration, ">hybrid, ECE 0.1250</text>");
     T_CHECK(!strstr(roc.text, "nan") && !strstr(pr.text, "nan") &&
             !strstr(calibration.text, "nan"));
     s->target->model[1].pooled.present = false;

@@ -10,7 +10,7 @@
 #include "eval_impl.h"
 
 /* Draws of a bootstrap (rows x AUCs) up to which one is made; above, DeLong's interval is as good:
- * the two differ by less than a hundredth of their width there. */
+ * the two differ by a few hundredths of their width there. */
 enum { BOOT_MOST = 50000, CURVE_POINTS = 200, CURVE_CLASSES = 10 };
 
 static crm_status text(const char *s, char **out)
