@@ -47,4 +47,4 @@ refused "one model" 2 "compares two models" --set eval.models=rule
 refused "folds from a file" 2 "eval.split" --set eval.split=file --set eval.folds_file=x
 refused "too few rows" 3 "folds" --set calibrate.rows=8
 refused "no replicates" 2 "calibrate.replicates" --set calibrate.replicates=0
-exit $failed
+exit "$failed"

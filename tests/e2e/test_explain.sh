@@ -64,6 +64,24 @@ sys.exit(bad > 0)
 P
 "$python" look.py || failed=1
 
+# The report shows them, and makes the same of what it reads back.
+check "importance in the report" grep -q "^### Importance of features" r1/report.md
+check "dependence in the report" grep -q "^| gold |" r1/report.md
+check "thresholds in the report" grep -q "^### Thresholds chosen on training rows" r1/report.md
+cp r1/report.md before.md
+alone report r1 >/dev/null 2>err || not_ok "report" "$(cat err)"
+check "the same report from summary.json" cmp -s r1/report.md before.md
+
+# Published figures beside ours; wrong ones are refused before anything is fitted.
+ranks 2 crossval study.yaml --set eval.models=rule --set eval.published=rule:accuracy:0.8,hybrid:auc:0.9 \
+  --set eval.published_source="A paper" --out p >p.txt 2>err || not_ok "published" "$(cat err)"
+check "published figures on the terminal" grep -q "^rule  *accuracy  *0.8000 " p.txt
+check "a model that is not here" grep -q "^hybrid  *auc  *0.9000  *-" p.txt
+check "and in the report" grep -q "^| rule | accuracy | 0.8000 |" p/report.md
+exits 2 crossval study.yaml --set eval.published=rule:acuracy:1 --out q >/dev/null 2>err
+check "a metric that there is not: exit 2" [ $? = 2 ]
+check "names the nearest" grep -q "nearest: 'accuracy'" err
+
 # All blocks: monthly values, events and documents are three more features, of the net and of the flat view.
 cat >blocks.yaml <<Y
 data: {path: blocks.h5}
@@ -91,4 +109,4 @@ moved = all(np.any(a["importance"][()][columns + i] != 0) for i in range(3))
 print(("ok" if moved else "not ok") + " - the net listens to each block")
 sys.exit(not (fine and moved))
 P
-exit $failed
+exit "$failed"
