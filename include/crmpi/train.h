@@ -1,4 +1,5 @@
-/* train.h - the step loop, and the hybrid net as an estimator (room train).
+/* train.h - the step loop, and the hybrid net and the multilayer perceptron as estimators (room
+ * train).
  *
  * A step takes train.lanes x train.lane_rows rows of the training view in an order that depends on
  * (seed, epoch) only; each lane's gradient is one leaf of an exact tree sum; every rank updates its
@@ -42,7 +43,30 @@ typedef struct crm_hybrid_cfg {
     crm_text_cfg text;
     bool whole; /* no option, for tests: compute as on a GPU (all lanes of a rank in one call), on
                    the CPU too */
+    const char *lr_key; /* no option: how messages name the learning rate; NULL: optim.lr */
 } crm_hybrid_cfg;
 extern const crm_estimator_class crm_hybrid_class;
+
+/** Config of the multilayer perceptron. */
+typedef struct crm_mlp_cfg {
+    crm_opt_list hidden; /* widths of the hidden layers                            */
+    int activation;      /* crm_act                                                */
+    double alpha;        /* weight decay, decoupled                                */
+    double dropout;      /* after each hidden layer                                */
+    double learning_rate;
+    int schedule; /* crm_schedule                                           */
+    int64_t batch_rows, lanes, epochs;
+    double validation; /* part of the training rows kept for early stopping; 0: none */
+    int64_t patience;  /* epochs without a lower validation loss; 0: never stop early */
+    bool refit;        /* on all rows, for the number of epochs found              */
+    int class_weight;  /* crm_class_weight                                         */
+    int64_t cache_bytes;
+} crm_mlp_cfg;
+extern const crm_opt crm_mlp_opts[];
+/** Dense layers on the numeric columns (codes, where the pipeline leaves some, have embeddings),
+ *  softmax or one logit, cross-entropy, Adam: the net of crm_hybrid_class with its profile branch
+ *  alone, so that parameters have that branch's names and all that holds for the hybrid holds here.
+ *  Missing numbers must have been filled. */
+extern const crm_estimator_class crm_mlp_class;
 
 #endif

@@ -9,7 +9,6 @@
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/feature.h"
-#include "crmpi/train.h"
 
 /* A variant and its copies. */
 typedef struct variant {
@@ -138,18 +137,18 @@ static void drop_transform(crm_model_spec *s, const crm_transform_class *c)
     s->n_transforms = n;
 }
 
-/* Parts of the flat view that a net reads as columns; its other branches read the blocks. */
+static crm_estimator_traits traits_of(const crm_model_spec *s)
+{
+    if (s->estimator->traits) return s->estimator->traits(s->estimator_cfg);
+    return (crm_estimator_traits){.parts = CRM_FLAT_ALL};
+}
+
+/* Columns that the estimator reads, and transforms that have something to do with them. */
 static void choose_columns(crm_model_spec *s)
 {
-    const crm_hybrid_cfg *cfg = s->estimator_cfg;
-
-    s->parts = CRM_FLAT_ALL;
-    if (s->estimator != &crm_hybrid_class || cfg->model.columns == CRM_COLUMNS_FLAT) return;
-    s->parts = cfg->model.columns == CRM_COLUMNS_OWN ? CRM_FLAT_PROFILE : 0;
-    if (cfg->model.columns == CRM_COLUMNS_OWN)
-        drop_transform(s, &crm_text_bag_class);
-    else
-        s->n_transforms = 0;
+    s->parts = traits_of(s).parts;
+    if (!(s->parts & CRM_FLAT_DOCUMENTS)) drop_transform(s, &crm_text_bag_class);
+    if (!s->parts) s->n_transforms = 0;
 }
 
 static void make_spec(const struct app_models *m, int row, crm_model_spec *s)
@@ -248,16 +247,6 @@ static const crm_model_spec *spec_of(const app *a, const char *name)
     return NULL;
 }
 
-/* Names that later versions give to their models. */
-static bool is_reserved(const char *name)
-{
-    static const char *const later[] = {"boosting", "mlp"};
-
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (strcmp(name, later[i]) == 0) return true;
-    return false;
-}
-
 /* The name of a model or variant that was meant, or NULL. */
 static const char *nearest(const app *a, const char *name)
 {
@@ -285,9 +274,7 @@ static crm_status no_such_model(const app *a, const char *name)
     crm_status st;
 
     add_names(&all);
-    if (is_reserved(name))
-        CRM_SET(st, CRM_ERR_CONFIG, "'%s' is not in this version; there are: %s", name, all.text);
-    else if (base >= 0)
+    if (base >= 0)
         CRM_SET(st, CRM_ERR_CONFIG,
                 "'%s' is a variant of %s without an entry in variants%s%s%s; write how it differs: "
                 "variants: {%s: {KEY: VALUE}}, KEY an option of %s",
@@ -363,32 +350,30 @@ void app_models_key(const app *a, const char *name, const char *key, char *out, 
     if (!crm_opt_set_given(a->opts, out)) snprintf(out, cap, "%s", key);
 }
 
-/* Config of the i-th of eval.models when it is a net, else NULL. */
-static const crm_hybrid_cfg *net_of(const app *a, int i)
+/* Of the i-th of eval.models; of one that there is not, nothing in particular. */
+static crm_estimator_traits traits_at(const app *a, int i)
 {
     const crm_model_spec *s = spec_of(a, a->eval.models.item[i]);
 
-    return s && s->estimator == &crm_hybrid_class ? s->estimator_cfg : NULL;
+    return s ? traits_of(s) : (crm_estimator_traits){.parts = CRM_FLAT_ALL};
 }
 
+/* Where no model has a limit, that of the first of the registry, a net. */
 int64_t app_models_max_group(const app *a)
 {
-    const crm_hybrid_cfg *cfg = a->models->estimator_cfg[estimator_index(&crm_hybrid_class)];
     int64_t most = 0;
 
     for (int i = 0; i < a->eval.models.n; i++) {
-        const crm_hybrid_cfg *net = net_of(a, i);
-        if (net && net->train.lanes > most) most = net->train.lanes;
+        int64_t ranks = traits_at(a, i).max_ranks;
+        if (ranks > most) most = ranks;
     }
-    return most > 0 ? most : cfg->train.lanes;
+    return most > 0 ? most : traits_of(&a->models->spec[0]).max_ranks;
 }
 
 bool app_models_fast(const app *a)
 {
-    for (int i = 0; i < a->eval.models.n; i++) {
-        const crm_hybrid_cfg *net = net_of(a, i);
-        if (net && net->train.reduce == CRM_REDUCE_FAST) return true;
-    }
+    for (int i = 0; i < a->eval.models.n; i++)
+        if (traits_at(a, i).by_layout) return true;
     return false;
 }
 

@@ -26,11 +26,17 @@ const app_command app_commands[] = {
 const crm_transform_class *const app_transforms[] = {&crm_text_bag_class, &crm_impute_class,
                                                      &crm_scale_class,    &crm_ple_class,
                                                      &crm_onehot_class,   NULL};
-const crm_estimator_class *const app_estimators[] = {&crm_hybrid_class,   &crm_logistic_class,
-                                                     &crm_rule_class,     &crm_naive_bayes_class,
-                                                     &crm_knn_class,      &crm_svm_class,
-                                                     &crm_tree_class,     &crm_forest_class,
-                                                     &crm_boosting_class, NULL};
+const crm_estimator_class *const app_estimators[] = {&crm_hybrid_class,
+                                                     &crm_logistic_class,
+                                                     &crm_rule_class,
+                                                     &crm_naive_bayes_class,
+                                                     &crm_knn_class,
+                                                     &crm_svm_class,
+                                                     &crm_tree_class,
+                                                     &crm_forest_class,
+                                                     &crm_mlp_class,
+                                                     &crm_boosting_class,
+                                                     NULL};
 _Static_assert(sizeof app_transforms / sizeof *app_transforms <= APP_CLASSES_MAX + 1 &&
                    sizeof app_estimators / sizeof *app_estimators <= APP_CLASSES_MAX + 1,
                "a config struct for each class");
@@ -44,6 +50,10 @@ const app_model app_model_table[] = {
      {&crm_text_bag_class, &crm_impute_class, &crm_scale_class, &crm_onehot_class},
      &crm_logistic_class,
      5},
+    {"mlp",
+     {&crm_text_bag_class, &crm_impute_class, &crm_scale_class, &crm_onehot_class},
+     &crm_mlp_class,
+     20},
     {"rule", {NULL}, &crm_rule_class, 1},
     {"naive_bayes",
      {&crm_text_bag_class, &crm_scale_class, &crm_onehot_class},

@@ -97,7 +97,6 @@ fails "unknown command" 2 "crossvall.*crossval" crossvall base.yaml
 fails "unknown option" 2 "eval.fold.*eval.folds" crossval base.yaml --out out --set eval.fold=3
 fails "value out of range" 2 "train.lanes.*7.*power of two|train.lanes=7" crossval base.yaml --out out --set train.lanes=7
 fails "unknown model" 2 "logistik.*logistic" crossval base.yaml --out out --set data.path=whole.h5 --set eval.models=logistik
-fails "a model of later versions" 2 "'mlp' is not in this version" crossval base.yaml --out out --set data.path=good.csv --set eval.models=rule,mlp
 check "refused before the import" test ! -e out.h5
 fails "a width that is no number" 2 "model.hidden=abc.*allowed: integers" crossval base.yaml --out out --set data.path=good.csv --set eval.models=hybrid --set model.hidden=abc
 check "refused before the import, too" test ! -e out.h5

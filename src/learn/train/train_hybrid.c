@@ -479,6 +479,19 @@ static crm_status hybrid_weights(crm_estimator *e, const crm_bag *b)
     return st;
 }
 
+/* The profile branch reads columns; the other branches read the blocks. */
+static crm_estimator_traits hybrid_traits(const void *config)
+{
+    static const unsigned parts_of[] = {[CRM_COLUMNS_FLAT] = CRM_FLAT_ALL,
+                                        [CRM_COLUMNS_OWN] = CRM_FLAT_PROFILE,
+                                        [CRM_COLUMNS_NONE] = 0};
+    const crm_hybrid_cfg *cfg = config;
+
+    return (crm_estimator_traits){.max_ranks = cfg->train.lanes,
+                                  .by_layout = cfg->train.reduce == CRM_REDUCE_FAST,
+                                  .parts = parts_of[cfg->model.columns]};
+}
+
 static const crm_cfg_part parts[] = {
     {crm_model_opts, offsetof(crm_hybrid_cfg, model)},
     {crm_train_opts, offsetof(crm_hybrid_cfg, train)},
@@ -502,4 +515,5 @@ const crm_estimator_class crm_hybrid_class = {
     .weights = hybrid_weights,
     .embed_width = hybrid_embed_width,
     .embed = hybrid_embed,
+    .traits = hybrid_traits,
 };

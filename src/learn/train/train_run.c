@@ -30,11 +30,16 @@ void crm_run_batch(const run *r, const batch *b, crm_model_batch *out)
     out->epoch = r->epoch;
 }
 
+static const char *lr_key(const run *r)
+{
+    return r->t->cfg->lr_key ? r->t->cfg->lr_key : "optim.lr";
+}
+
 crm_status crm_run_nonfinite(const run *r, const char *name)
 {
-    CRM_CHECK(!name[0], CRM_ERR_NUMERIC,
-              "epoch %u, step %lld: %s is not finite; lower optim.lr or set optim.clip_norm",
-              r->epoch, (long long)r->failed, name);
+    CRM_CHECK(!name[0], CRM_ERR_NUMERIC, "epoch %u, step %lld: %s is not finite; lower %s%s",
+              r->epoch, (long long)r->failed, name, lr_key(r),
+              r->t->cfg->lr_key ? "" : " or set optim.clip_norm");
     return CRM_OK;
 }
 
@@ -62,9 +67,8 @@ static crm_status lane_loss(void *ctx, int64_t lane, int id, void *out)
 static crm_status stop_nonfinite(run *r)
 {
     CRM_TRY(crm_comm_agree(r->t->fit->comm, r->engine->class->name_nonfinite(r->engine)));
-    CRM_FAIL(CRM_ERR_NUMERIC,
-             "epoch %u, step %lld: the sum of the gradients overflows; lower optim.lr", r->epoch,
-             (long long)r->failed);
+    CRM_FAIL(CRM_ERR_NUMERIC, "epoch %u, step %lld: the sum of the gradients overflows; lower %s",
+             r->epoch, (long long)r->failed, lr_key(r));
 }
 
 /* Loss of the first head so far, from the lanes of this rank; for display. */
@@ -251,7 +255,7 @@ static crm_status validate(run *r, const kept_view *valid, double *score)
     CRM_CHECK(isfinite(r->valid_loss[0]) || r->epoch > 0, CRM_ERR_NUMERIC,
               "the validation loss of the first weights is not finite");
     CRM_CHECK(isfinite(r->valid_loss[0]), CRM_ERR_NUMERIC,
-              "epoch %u: the validation loss is not finite; lower optim.lr", r->epoch);
+              "epoch %u: the validation loss is not finite; lower %s", r->epoch, lr_key(r));
     return CRM_OK;
 }
 
