@@ -22,16 +22,17 @@ study b --set eval.models=rule
 study seed --set eval.models=rule --set eval.seed=1
 study other --set eval.models=rule --set data.path=others.csv
 
-check "two runs" alone compare a b/ --out ab >ab.txt
+alone compare a b/ --out ab >ab.txt 2>err || not_ok "two runs" "$(cat err)"
 # The same numbers, but for the names of the models: terminal tables of the joint study.
 figures() { sed -n '/^accuracy/,/^$/p;/^auc/,/^$/p' "$1" | sed 's/[ab]\///g; s/  */ /g'; }
 "$CRMPI" report both >both.txt 2>err || not_ok "report" "$(cat err)"
 check "the tests of one study with both" diff <(figures both.txt) <(figures ab.txt)
 check "a report in --out" grep -q "^| a/logistic |" ab/report.md
 check "and a summary that reads back" grep -q '"name": "b/rule"' ab/summary.json
-check "compare takes its own result" alone compare ab >again.txt
-check "on three ranks too" ranks 3 compare a b >ab3.txt
-check "the same words" cmp -s ab.txt ab3.txt
+alone compare ab >again.txt 2>err || not_ok "compare takes its own result" "$(cat err)"
+check "which has the models" grep -q "^ab/a/logistic" again.txt
+ranks 3 compare a b >ab3.txt 2>err || not_ok "three ranks" "$(cat err)"
+check "the same words on three ranks" cmp -s ab.txt ab3.txt
 
 refused() { # NAME CODE TEXT ARGS...
   local name=$1 code=$2 text=$3 got
