@@ -28,8 +28,9 @@ typedef struct crm_boosting_cfg {
     int64_t max_bins;
     crm_opt_list class_weight; /* none, balanced, or CLASS:WEIGHT                     */
     int early_stopping;        /* crm_boosting_stop                                   */
-    double validation;         /* part of the training rows held out for it           */
+    double validation;         /* part of the training rows held out for it; 0: none  */
     int64_t patience;          /* iterations without a lower validation loss          */
+    int64_t hist_bytes;        /* of histograms kept on a rank; no part of the result */
 } crm_boosting_cfg;
 extern const crm_opt crm_boosting_opts[];
 /** Trees of steps of Newton's method on the log loss (Friedman 2001, Annals of Statistics 29(5);
@@ -41,9 +42,10 @@ extern const crm_opt crm_boosting_opts[];
  *  ranks; docs/boosting.md states the error.
  *  Early stopping: a stratified part of the training rows, keyed by the seed of the fit, is held
  *  out; the model keeps the iterations up to the least loss there.
- *  At most 2^28 - 1 training rows (CRM_ERR_ARG).
- *  Bag: "class" i32 [m]; "start" f64 [vectors] (none for one class, one for two, else m): scores
- *  without trees; nodes and leaves of the trees, tree t being of score t mod vectors; "importance"
- *  f64 [n_num]: sum of the gains of each column's splits. */
+ *  At most 2^28 - 1 training rows (CRM_ERR_ARG).  CRM_ERR_CONFIG from make when early stopping is
+ * on without rows held out. Bag: "class" i32 [m]; "start" f64 [vectors] (none for one class, one
+ * for two, else m): scores without trees; "iterations" i64; unless they are 0, nodes and leaves of
+ * the trees, tree t being of score t mod vectors; "importance" f64 [n_num]: sum of the gains of
+ * each column's splits. */
 extern const crm_estimator_class crm_boosting_class;
 #endif

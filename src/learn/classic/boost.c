@@ -6,11 +6,15 @@
 
 static crm_status boosting_make(const void *cfg, crm_estimator **out)
 {
+    const crm_boosting_cfg *c = cfg;
     boost *h;
 
     *out = NULL;
-    CRM_TRY(classic_classes_check(&((const crm_boosting_cfg *)cfg)->class_weight,
-                                  "boosting.class_weight"));
+    CRM_TRY(classic_classes_check(&c->class_weight, "boosting.class_weight"));
+    CRM_CHECK(c->early_stopping != CRM_BOOSTING_ON || c->validation > 0, CRM_ERR_CONFIG,
+              "boosting.early_stopping = on needs rows held out: boosting.validation = %g; give a "
+              "part above 0",
+              c->validation);
     CRM_NEW(h, 1);
     h->base.class = &crm_boosting_class;
     h->cfg = cfg;
@@ -102,7 +106,8 @@ static crm_status boosting_save(const crm_estimator *e, crm_bag *b)
     CRM_TRY(classic_classes_save(&h->classes, b));
     CRM_TRY(crm_bag_put(b, "start", CRM_F64, 1, (int64_t[]){h->vectors}, h->start));
     CRM_TRY(crm_bag_put(b, "importance", CRM_F64, 1, (int64_t[]){h->d}, h->importance));
-    return trees_save(h->n_trees, h->tree, b);
+    CRM_TRY(crm_bag_put_i64(b, "iterations", h->n_trees / (h->vectors ? h->vectors : 1)));
+    return h->n_trees ? trees_save(h->n_trees, h->tree, b) : CRM_OK;
 }
 
 static crm_status load_scores(boost *h, crm_bag *b)
@@ -116,6 +121,43 @@ static crm_status load_scores(boost *h, crm_bag *b)
     return CRM_OK;
 }
 
+/* Trees laid out for prediction rely on it that each node but the root has one parent. */
+static crm_status check_parents(const tree *t)
+{
+    int32_t odd = 0;
+    uint8_t *parents;
+
+    CRM_NEW(parents, t->n_nodes);
+    for (int32_t i = 0; i < t->n_nodes; i++) {
+        const tree_node *n = &t->node[i];
+        if (n->column < 0) continue;
+        odd += parents[n->left]++ > 0;
+        odd += parents[n->left + 1]++ > 0;
+    }
+    for (int32_t i = 1; i < t->n_nodes; i++)
+        odd += parents[i] == 0;
+    crm_mem_free(parents);
+    CRM_CHECK(odd == 0, CRM_ERR_FORMAT, "model file: %d nodes have not one parent", odd);
+    return CRM_OK;
+}
+
+static crm_status load_trees(boost *h, crm_bag *b)
+{
+    int64_t iterations, n;
+
+    CRM_TRY(crm_bag_get_i64(b, "iterations", &iterations));
+    if (iterations == 0) return CRM_OK;
+    CRM_TRY(trees_load(b, 1, (int)h->d, &n, &h->tree));
+    h->n_trees = h->tree_cap = n;
+    for (int64_t i = 0; i < n; i++)
+        CRM_TRY(check_parents(&h->tree[i]));
+    CRM_CHECK(h->vectors && iterations > 0 && h->n_trees % h->vectors == 0 &&
+                  h->n_trees / h->vectors == iterations,
+              CRM_ERR_FORMAT, "model file: %lld trees for %lld iterations of %d scores",
+              (long long)h->n_trees, (long long)iterations, h->vectors);
+    return CRM_OK;
+}
+
 static crm_status boosting_load(crm_estimator *e, const crm_source *in, int n_classes, crm_bag *b)
 {
     boost *h = (boost *)e;
@@ -124,10 +166,7 @@ static crm_status boosting_load(crm_estimator *e, const crm_source *in, int n_cl
     CRM_TRY(classic_classes_load(&h->classes, n_classes, b));
     CRM_TRY(boost_shape(h, in));
     CRM_TRY(load_scores(h, b));
-    CRM_TRY(trees_load(b, 1, (int)h->d, &h->n_trees, &h->tree));
-    h->tree_cap = h->n_trees;
-    CRM_CHECK(h->vectors ? h->n_trees % h->vectors == 0 : h->n_trees == 0, CRM_ERR_FORMAT,
-              "model file: %lld trees for %d scores", (long long)h->n_trees, h->vectors);
+    CRM_TRY(load_trees(h, b));
     return flatten(h);
 }
 

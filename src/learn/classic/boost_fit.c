@@ -25,6 +25,7 @@ static bool stops_early(const boost *h, int64_t rows)
 {
     int stop = h->cfg->early_stopping;
 
+    if (h->cfg->validation == 0) return false;
     return stop == CRM_BOOSTING_ON || (stop == CRM_BOOSTING_AUTO && rows > CRM_BOOSTING_AUTO_ROWS);
 }
 

@@ -7,9 +7,8 @@
 
 #include "boost_impl.h"
 
-/* Histograms take at most this memory; leaves without one are counted when they are split. */
-#define HIST_BYTES ((int64_t)1 << 28)
-enum { MIN_SLOTS = 4, POOL_WORK = 1 << 17, POOL_PLACES = 1 << 12 };
+/* Histograms at least; work that is worth waking threads: additions, rows, places. */
+enum { MIN_SLOTS = 4, POOL_WORK = 1 << 17, POOL_ROWS = 1 << 15, POOL_PLACES = 1 << 12 };
 
 typedef struct grown {
     int64_t begin, end; /* own rows                                    */
@@ -75,9 +74,9 @@ static void grower_size(boost_grower *w)
     w->places = w->t->first[w->t->n_columns];
     bytes = w->places * (int64_t)sizeof(boost_sum);
     w->max_leaves = (int)(w->cfg->max_leaves < most ? w->cfg->max_leaves : most > 1 ? most : 1);
-    w->slots = w->max_leaves > MIN_SLOTS ? w->max_leaves : MIN_SLOTS;
-    if (w->slots * bytes > HIST_BYTES)
-        w->slots = HIST_BYTES / bytes > MIN_SLOTS ? (int)(HIST_BYTES / bytes) : MIN_SLOTS;
+    w->slots = w->max_leaves;
+    if (w->slots * bytes > w->cfg->hist_bytes) w->slots = (int)(w->cfg->hist_bytes / bytes);
+    if (w->slots < MIN_SLOTS) w->slots = MIN_SLOTS;
 }
 
 crm_status boost_grower_new(const crm_fit *fit, const crm_boosting_cfg *cfg, const boost_table *t,
@@ -282,7 +281,7 @@ static crm_status part(boost_grower *w, const grown *x, int64_t *lefts)
                   .code = w->t->bins->code + column * w->t->n,
                   .n = x->end - x->begin,
                   .lefts = left_of};
-    crm_pool *pool = pool_for(w, j.n, POOL_WORK);
+    crm_pool *pool = pool_for(w, j.n, POOL_ROWS);
     int chunks = pool ? crm_pool_size(pool) : 1;
 
     if (chunks > CHUNKS) chunks = CHUNKS;
@@ -432,7 +431,7 @@ static crm_status value_leaves(boost_grower *w, const boost_pair *pair)
 
     for (int32_t i = 0; i < w->n_nodes; i++)
         if (w->node[i].left < 0) w->leaf[n++] = i;
-    CRM_TRY(crm_pool_run(pool_for(w, w->rows, POOL_WORK), n, sum_leaf, &j));
+    CRM_TRY(crm_pool_run(pool_for(w, w->rows, POOL_ROWS), n, sum_leaf, &j));
     CRM_TRY(crm_comm_sum_i64(w->fit->comm, w->sum, 2 * n));
     for (int i = 0; i < n; i++)
         w->value[i] =
@@ -461,7 +460,7 @@ static crm_status raise_scores(const boost_grower *w, const tree *t, double *f)
 
     for (int64_t i = 0; i < w->l->n; i++)
         if (w->in[i] == ROW_ASIDE) f[i] += t->value[t->node[node_of(w, i)].left];
-    return crm_pool_run(pool_for(w, w->rows, POOL_WORK), w->n_leaves, raise_leaf, &j);
+    return crm_pool_run(pool_for(w, w->rows, POOL_ROWS), w->n_leaves, raise_leaf, &j);
 }
 
 /* ---- the tree ---- */

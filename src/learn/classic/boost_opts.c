@@ -36,9 +36,12 @@ const crm_opt crm_boosting_opts[] = {
     CRM_OPT_E(B, early_stopping, "boosting.early_stopping", "auto", stop_names, 0,
               "Stop when the loss on rows held out no longer falls; auto: with more than 10000 "
               "training rows."),
-    CRM_OPT_R(B, validation, "boosting.validation", 0.1, 1e-6, 0.5, "1", 0,
-              "Part of the training rows held out for early stopping."),
+    CRM_OPT_R(B, validation, "boosting.validation", 0.1, 0, 0.5, "1", 0,
+              "Part of the training rows held out for early stopping; 0: none, no early stopping."),
     CRM_OPT_I(B, patience, "boosting.patience", 10, 1, 1e6, "iterations", 0,
               "Iterations without a lower loss on the rows held out before stopping."),
+    CRM_OPT_I(B, hist_bytes, "boosting.hist_bytes", 268435456, 0, 1e15, "bytes", CRM_OPT_LAYOUT,
+              "Histograms of leaves are kept up to this size per rank, four at least; a leaf whose "
+              "histogram is gone has its rows counted again when it is split."),
     {.key = NULL},
 };
