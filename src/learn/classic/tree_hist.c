@@ -161,6 +161,23 @@ static void weigh_nodes(const hist_job *j, const hist_tree *t, const tree *out,
             counts[i * j->m + c] = j->sample->weight[c] * t->count[(int64_t)origin[i] * j->m + c];
 }
 
+/* Give back memory that the tree could still grow into; a forest holds many. */
+static void trim(tree *t)
+{
+    size_t n = (size_t)t->n_nodes, v = (size_t)t->n_leaves * (size_t)t->width;
+    tree_node *node = crm_mem_grow(t->node, n, n, sizeof *node);
+    double *value = crm_mem_grow(t->value, v, v, sizeof *value);
+
+    if (node) {
+        t->node = node;
+        t->node_cap = t->n_nodes;
+    }
+    if (value) {
+        t->value = value;
+        t->leaf_cap = t->n_leaves;
+    }
+}
+
 static crm_status finish(const hist_job *j, hist_tree *t, tree *out, double *importance)
 {
     frontier f = {.best_first = j->cfg->max_leaf_nodes > 0};
@@ -175,7 +192,8 @@ static crm_status finish(const hist_job *j, hist_tree *t, tree *out, double *imp
     CRM_NEW_TO(st, done, counts, (int64_t)out->n_nodes * j->m);
     weigh_nodes(j, t, out, origin, counts);
     hist_tree_free(t);
-    st = tree_finish(j->cfg, out, counts, j->d, importance);
+    CRM_TRY_TO(st, done, tree_finish(j->cfg, out, counts, j->d, importance));
+    trim(out);
 done:
     crm_mem_free(f.item);
     crm_mem_free(origin);

@@ -332,6 +332,8 @@ crm_status trees_load(crm_bag *b, int width, int n_columns, int64_t *n, tree **t
 
 /* ---- exchange ---- */
 
+enum { MESSAGE_BYTES = 1 << 24 };
+
 /* A tree as bytes: head, nodes, values. */
 typedef struct head {
     int32_t width, n_nodes, n_leaves, spare;
@@ -382,40 +384,65 @@ static crm_status unpack_one(const char **p, tree *t)
     return CRM_OK;
 }
 
-/* Bytes of all ranks in their order; own trees are there already. */
-static crm_status unpack(crm_comm *comm, const char *all, const size_t *sizes, int64_t n, tree *t)
+/* A message of all ranks; next[r] is the tree of rank r that comes next. */
+static crm_status unpack(crm_comm *comm, const char *all, const size_t *sizes, int64_t *next,
+                         tree *t)
 {
-    for (int r = 0; r < crm_comm_size(comm); all += sizes[r++]) {
-        const char *p = all;
-        int64_t first, end;
-
-        if (r == crm_comm_rank(comm)) continue;
-        crm_tree_range(n, r, crm_comm_size(comm), &first, &end);
-        for (int64_t i = first; i < end; i++)
-            CRM_TRY(unpack_one(&p, t + i));
-    }
+    for (int r = 0; r < crm_comm_size(comm); all += sizes[r++])
+        for (const char *p = all; r != crm_comm_rank(comm) && p < all + sizes[r];)
+            CRM_TRY(unpack_one(&p, t + next[r]++));
     return CRM_OK;
 }
 
-crm_status trees_gather(crm_comm *comm, int64_t n, tree *t)
+/* Own trees from *at on, as many as make up a message: *at goes behind them. */
+static crm_status pack_some(const tree *t, int64_t end, int64_t *at, char **out, size_t *bytes)
 {
-    int64_t first, end;
+    int64_t first = *at;
+    size_t sum = 0;
+
+    while (*at < end && sum < MESSAGE_BYTES) {
+        sum += node_bytes(t + *at) + value_bytes(t + *at);
+        ++*at;
+    }
+    return pack(t, first, *at, out, bytes);
+}
+
+/* *total: bytes of all ranks, 0 when there is nothing more. */
+static crm_status gather_some(crm_comm *comm, int64_t end, int64_t *next, size_t *sizes, tree *t,
+                              size_t *total)
+{
+    size_t bytes = 0;
     char *mine = NULL;
     void *all = NULL;
-    size_t *sizes = NULL, bytes = 0, total;
     crm_status st;
 
-    if (crm_comm_size(comm) == 1) return CRM_OK;
-    crm_tree_range(n, crm_comm_rank(comm), crm_comm_size(comm), &first, &end);
-    st = pack(t, first, end, &mine, &bytes);
-    sizes = st ? NULL : crm_mem_new((size_t)crm_comm_size(comm), sizeof *sizes);
-    if (!st && !sizes) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: sizes of trees");
-    CRM_TRY_TO(st, done, crm_comm_agree(comm, st));
-    CRM_TRY_TO(st, done, crm_comm_allgather(comm, mine, bytes, &all, &total, sizes));
-    st = crm_comm_agree(comm, unpack(comm, all, sizes, n, t));
+    CRM_TRY_TO(st, done,
+               crm_comm_agree(comm, pack_some(t, end, &next[crm_comm_rank(comm)], &mine, &bytes)));
+    CRM_TRY_TO(st, done, crm_comm_allgather(comm, mine, bytes, &all, total, sizes));
+    st = crm_comm_agree(comm, unpack(comm, all, sizes, next, t));
 done:
     crm_mem_free(mine);
     crm_mem_free(all);
+    return st;
+}
+
+/* In messages of some trees, so that no rank holds all of them twice. */
+crm_status trees_gather(crm_comm *comm, int64_t n, tree *t)
+{
+    int size = crm_comm_size(comm), rank = crm_comm_rank(comm);
+    int64_t end = 0, mine = 0, *next = crm_mem_new((size_t)size, sizeof *next);
+    size_t *sizes = crm_mem_new((size_t)size, sizeof *sizes), total = 1;
+    crm_status st = CRM_OK;
+
+    if (!next || !sizes) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: sizes of trees");
+    st = crm_comm_agree(comm, st);
+    for (int r = 0; !st && r < size; r++) {
+        crm_tree_range(n, r, size, &next[r], &end);
+        if (r == rank) mine = end;
+    }
+    while (!st && size > 1 && total > 0)
+        st = gather_some(comm, mine, next, sizes, t, &total);
+    crm_mem_free(next);
     crm_mem_free(sizes);
     return st;
 }
