@@ -305,6 +305,7 @@ const crm_estimator_class crm_naive_bayes_class = {
     .parts = parts,
     .cfg_size = sizeof(crm_naive_bayes_cfg),
     .help = "Gaussian naive Bayes on the numeric columns.",
+    .reading = "mean and spread of each column by class",
     .make = bayes_make,
     .fit = bayes_fit,
     .predict = bayes_predict,

@@ -177,6 +177,7 @@ const crm_estimator_class crm_boosting_class = {
     .parts = parts,
     .cfg_size = sizeof(crm_boosting_cfg),
     .help = "Gradient boosting of trees on binned columns.",
+    .reading = "gains of columns; importance, dependence",
     .make = boosting_make,
     .fit = boosting_fit,
     .predict = boosting_predict,

@@ -203,6 +203,7 @@ const crm_estimator_class crm_forest_class = {
     .parts = parts,
     .cfg_size = sizeof(crm_forest_cfg),
     .help = "Random forest on the numeric columns; missing values are taken as they are.",
+    .reading = "importances of columns; dependence",
     .make = forest_make,
     .fit = forest_fit,
     .predict = tree_model_predict,

@@ -217,6 +217,7 @@ const crm_estimator_class crm_knn_class = {
     .parts = parts,
     .cfg_size = sizeof(crm_knn_cfg),
     .help = "k nearest neighbours in the numeric columns.",
+    .reading = "the neighbours of a row",
     .make = knn_make,
     .fit = knn_fit,
     .predict = knn_predict,

@@ -162,6 +162,7 @@ const crm_estimator_class crm_logistic_class = {
     .parts = parts,
     .cfg_size = sizeof(crm_logistic_cfg),
     .help = "Logistic regression on the numeric columns, with L2, L1 or elastic-net penalty.",
+    .reading = "one weight for each column",
     .make = logistic_make,
     .fit = logistic_fit,
     .predict = logistic_predict,

@@ -307,6 +307,7 @@ const crm_estimator_class crm_svm_class = {
     .cfg_size = sizeof(crm_svm_cfg),
     .help = "Support vector machine on the numeric columns: exact by libsvm, by kernel features, "
             "or linear.",
+    .reading = "importance, dependence; linear kernel: one weight for each column",
     .make = svc_make,
     .fit = svc_fit,
     .predict = svc_predict,

@@ -56,6 +56,7 @@ const crm_estimator_class crm_tree_class = {
     .parts = parts,
     .cfg_size = sizeof(crm_tree_cfg),
     .help = "Decision tree (CART) on the numeric columns; missing values are taken as they are.",
+    .reading = "its splits, from the root to a leaf",
     .make = tree_make,
     .fit = tree_fit,
     .predict = tree_model_predict,

@@ -166,5 +166,5 @@ const crm_estimator_class crm_mlp_class = {
     .embed_width = mlp_embed_width,
     .embed = mlp_embed,
     .traits = mlp_traits,
-    .reading = "weights of hidden units",
+    .reading = "importance, dependence",
 };

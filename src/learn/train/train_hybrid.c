@@ -506,6 +506,7 @@ const crm_estimator_class crm_hybrid_class = {
     .cfg_size = sizeof(crm_hybrid_cfg),
     .help = "Neural net over all blocks of the data set, trained data-parallel.",
     .uses_device = true,
+    .reading = "importance, dependence",
     .make = hybrid_make,
     .fit = hybrid_fit,
     .predict = hybrid_predict,
