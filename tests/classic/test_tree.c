@@ -86,22 +86,25 @@ typedef struct variant {
     double w[REF_CLASSES];
     int64_t depth, leaf, split;
     double alpha;
+    int leaves;
 } variant;
 static const variant variants[] = {
-    {600, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 1, 2, 0},
-    {600, 2, CRM_TREE_ENTROPY, "none", {1, 1}, -1, 1, 2, 0},
-    {600, 3, CRM_TREE_GINI, "none", {1, 1, 1}, 7, 3, 2, 0},
-    {600, 4, CRM_TREE_ENTROPY, "none", {1, 1, 1, 1}, 6, 5, 2, 0},
-    {600, 2, CRM_TREE_GINI, "a:1,b:4.5", {1, 4.5}, 8, 4, 2, 0},
-    {600, 2, CRM_TREE_ENTROPY, "b:0.3", {1, 0.3}, 5, 7, 30, 0},
-    {600, 3, CRM_TREE_GINI, "c:2.5", {1, 1, 2.5}, 5, 10, 40, 0},
-    {600, 2, CRM_TREE_GINI, "none", {1, 1}, 1, 1, 2, 0},
-    {600, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 150, 2, 0},
-    {600, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 2, 100, 0},
-    {600, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 3, 2, 0.002},
-    {600, 3, CRM_TREE_ENTROPY, "none", {1, 1, 1}, -1, 3, 2, 0.01},
-    {63, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 1, 2, 0},
-    {2, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 1, 2, 0},
+    {600, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 1, 2, 0, 0},
+    {600, 2, CRM_TREE_ENTROPY, "none", {1, 1}, -1, 1, 2, 0, 0},
+    {600, 3, CRM_TREE_GINI, "none", {1, 1, 1}, 7, 3, 2, 0, 0},
+    {600, 4, CRM_TREE_ENTROPY, "none", {1, 1, 1, 1}, 6, 5, 2, 0, 0},
+    {600, 2, CRM_TREE_GINI, "a:1,b:4.5", {1, 4.5}, 8, 4, 2, 0, 0},
+    {600, 2, CRM_TREE_ENTROPY, "b:0.3", {1, 0.3}, 5, 7, 30, 0, 0},
+    {600, 3, CRM_TREE_GINI, "c:2.5", {1, 1, 2.5}, 5, 10, 40, 0, 0},
+    {600, 2, CRM_TREE_GINI, "none", {1, 1}, 1, 1, 2, 0, 0},
+    {600, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 150, 2, 0, 0},
+    {600, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 2, 100, 0, 0},
+    {600, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 3, 2, 0.002, 0},
+    {600, 3, CRM_TREE_ENTROPY, "none", {1, 1, 1}, -1, 3, 2, 0.01, 0},
+    {600, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 1, 2, 0, 11},
+    {600, 3, CRM_TREE_ENTROPY, "b:2", {1, 2, 1}, -1, 2, 2, 0, 8},
+    {63, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 1, 2, 0, 0},
+    {2, 2, CRM_TREE_GINI, "none", {1, 1}, -1, 1, 2, 0, 0},
 };
 
 /* The list of a text "a,b". */
@@ -151,9 +154,11 @@ static void check_variant(const variant *v)
     cfg.min_samples_leaf = v->leaf;
     cfg.min_samples_split = v->split;
     cfg.ccp_alpha = v->alpha;
+    cfg.max_leaf_nodes = v->leaves;
     cfg.class_weight = list_of(v->weights, room, item);
     ref_fit(&ref);
     if (v->alpha > 0) ref_prune(&ref, v->alpha);
+    if (v->leaves > 0) ref_limit(&ref, v->leaves);
     T_OK(fit_rows(&crm_tree_class, &cfg, t.data, v->n, t_comm, NULL, true, &f));
     T_EQ_I(nodes_of(f.e), ref_count(&ref, 0));
     p = predict_all(f.e, &f);
@@ -460,6 +465,64 @@ static void leaves_rows_without_label_out(void)
     crm_data_close(&d);
 }
 
+/* A node that draws constant columns only draws on until one varies. */
+static void looks_beyond_constants(void)
+{
+    enum { N = 40 };
+    float x[N * COLS];
+    int32_t y[N];
+    sd_spec s = {.n = N,
+                 .n_num = COLS,
+                 .num_name = num_name,
+                 .num = x,
+                 .n_classes = 2,
+                 .class_name = class_name,
+                 .label = y};
+    crm_tree_cfg cfg = plain_cfg;
+    crm_data *d;
+    fitted f;
+
+    for (int i = 0; i < N; i++) {
+        for (int j = 0; j < COLS; j++)
+            x[i * COLS + j] = j == 4 ? (float)i : 1;
+        y[i] = i % 2;
+    }
+    cfg.max_features = "1";
+    T_OK(sd_open("constants", &s, &d));
+    T_OK(fit_rows(&crm_tree_class, &cfg, d, N, t_comm, NULL, true, &f));
+    T_EQ_I(nodes_of(f.e), 2 * N - 1);
+    drop(&f);
+    crm_data_close(&d);
+}
+
+/* Missing values where the training rows had none: to the side with more rows, else to the right.
+ */
+static void sends_the_unknown_to_more_rows(void)
+{
+    float x[] = {0, 1, 0, 1, 0, 1, NAN};
+    int32_t y[] = {0, 1, 0, 1, 0, 1, 0};
+    sd_spec s = {.n = 7,
+                 .n_num = 1,
+                 .num_name = num_name,
+                 .num = x,
+                 .n_classes = 2,
+                 .class_name = class_name,
+                 .label = y};
+    crm_data *d;
+    fitted f;
+
+    T_OK(sd_open("unknown", &s, &d));
+    for (int n = 5; n <= 6; n++) {
+        double *p;
+        T_OK(fit_rows(&crm_tree_class, &plain_cfg, d, n, t_comm, NULL, true, &f));
+        p = predict_all(f.e, &f);
+        T_EQ_I(p[2 * 6], n == 5);
+        crm_mem_free(p);
+        drop(&f);
+    }
+    crm_data_close(&d);
+}
+
 /* ---- importances ---- */
 static void weighs_columns(void)
 {
@@ -572,20 +635,23 @@ static void checks_options(void)
 
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {{"starts", sd_begin},
-                                   {"matches plain loops", matches_plain_loops},
-                                   {"keeps close values together", keeps_close_values_together},
-                                   {"counts copies", counts_copies},
-                                   {"walks rows abreast", walks_rows_abreast},
-                                   {"keeps limits", keeps_limits},
-                                   {"takes best splits first", takes_best_splits_first},
-                                   {"takes odd data", takes_odd_data},
-                                   {"leaves rows without label out", leaves_rows_without_label_out},
-                                   {"weighs columns", weighs_columns},
-                                   {"agrees on any ranks", agrees_on_any_ranks},
-                                   {"refuses damage", refuses_damage},
-                                   {"checks options", checks_options},
-                                   {"ends", sd_end},
-                                   {NULL, NULL}};
+    static const t_case cases[] = {
+        {"starts", sd_begin},
+        {"matches plain loops", matches_plain_loops},
+        {"keeps close values together", keeps_close_values_together},
+        {"counts copies", counts_copies},
+        {"walks rows abreast", walks_rows_abreast},
+        {"keeps limits", keeps_limits},
+        {"takes best splits first", takes_best_splits_first},
+        {"takes odd data", takes_odd_data},
+        {"leaves rows without label out", leaves_rows_without_label_out},
+        {"sends the unknown to more rows", sends_the_unknown_to_more_rows},
+        {"looks beyond constants", looks_beyond_constants},
+        {"weighs columns", weighs_columns},
+        {"agrees on any ranks", agrees_on_any_ranks},
+        {"refuses damage", refuses_damage},
+        {"checks options", checks_options},
+        {"ends", sd_end},
+        {NULL, NULL}};
     return t_main_mpi(argc, argv, cases);
 }

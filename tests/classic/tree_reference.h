@@ -249,6 +249,34 @@ static inline void ref_prune(ref_tree *t, double alpha)
     }
 }
 
+/* ---- few leaves: the split with the largest decrease first ---- */
+static inline long double ref_gain(const ref_tree *t, int at)
+{
+    const ref_node *n = &t->node[at];
+
+    return n->total * n->impurity - t->node[n->left].total * t->node[n->left].impurity -
+           t->node[n->right].total * t->node[n->right].impurity;
+}
+
+static inline void ref_limit(ref_tree *t, int leaves)
+{
+    int *edge = calloc((size_t)leaves, sizeof *edge), n = 1;
+
+    for (int best = 0; n < leaves && best >= 0;) {
+        best = -1;
+        for (int i = 0; i < n; i++)
+            if (t->node[edge[i]].column >= 0 &&
+                (best < 0 || ref_gain(t, edge[i]) > ref_gain(t, edge[best])))
+                best = i;
+        if (best < 0) break;
+        edge[n++] = t->node[edge[best]].right;
+        edge[best] = t->node[edge[best]].left;
+    }
+    for (int i = 0; i < n; i++)
+        t->node[edge[i]].column = -1;
+    free(edge);
+}
+
 static inline int ref_count(const ref_tree *t, int at)
 {
     const ref_node *n = &t->node[at];
