@@ -96,8 +96,8 @@ fails "a variant without an entry" "'hybrid-tiny' is a variant of hybrid without
   crossval study.yaml --out bad --set eval.models=hybrid,hybrid-tiny
 fails "a slip of the pen in eval.models" "did you mean 'hybrid-small'?" crossval study.yaml --out bad --set eval.models=hybrid-smal
 on=(alone)
-fails "a variant of no model" "--set variants.forest-x.model.hidden=2: value '2' is given to a variant of no model" \
-  crossval study.yaml --out bad --set variants.forest-x.model.hidden=2
+fails "a variant of no model" "--set variants.oracle-x.model.hidden=2: value '2' is given to a variant of no model" \
+  crossval study.yaml --out bad --set variants.oracle-x.model.hidden=2
 fails "an option of another model" "is given to an option that this model does not have; allowed: " \
   crossval study.yaml --out bad --set variants.logistic-weak.train.epochs=2
 fails "an option of no model" "is given to an option that this model does not have" crossval study.yaml --out bad --set variants.hybrid-small.eval.folds=2
