@@ -273,6 +273,21 @@ again holdout --set eval.split=holdout --set eval.test_fraction=.4
 check "the check finds another number" bash -c 'mkdir wrong && cp folds/predictions.h5 wrong &&
   sed "0,/\"wins\": [0-9]*/s//\"wins\": 99/" folds/summary.json >wrong/summary.json && ! "$0" again.py wrong >/dev/null' "$python"
 
+# a test part of one class: no AUC, no curve, null and not NaN, and McNemar all the same
+awk -F, 'NR > 1 { print ($NF == "no" && n++ < 40 ? 0 : -1) }' customers.csv >folds.txt
+ranks 2 crossval study.yaml --set eval.split=file --set eval.folds_file=folds.txt --out one >one.txt 2>err || not_ok "one class" "$(cat err)"
+"$python" - <<'P' || failed=1
+import json, sys
+t = json.load(open("one/summary.json"), parse_constant=lambda word: sys.exit(word))["targets"][0]
+p, c = t["models"][0]["pooled"], t["holdout"]["comparisons"][0]
+fine = p["rows"] == 40 and p["auc"] is None and p["auc_ci95"] == [None, None] and p["curves"] == []
+fine &= c["delong"]["p"] is None and c["delong"]["verdict"] == "undefined" and 0 <= c["mcnemar"]["p_exact_holm"] <= 1
+fine &= all(s["iman_davenport"]["p"] is None for s in t["segments"]["tests"] if s["used"] < 2)
+print(("ok" if fine else "not ok") + " - a test part of one class")
+sys.exit(not fine)
+P
+check "no NaN in its report" bash -c '! grep -riq "\bnan\b" one/report.md one/*.svg one.txt'
+
 # three classes: curves of each against the rest
 awk -F, 'NR == 1 { print; next } { OFS = ","; $NF = $NF == "yes" ? (NR % 3 ? "yes" : "maybe") : "no"; print }' customers.csv >three.csv
 mv three.csv customers.csv
