@@ -232,6 +232,15 @@ static crm_status check_texts(int target, char *const *text, int n)
     return CRM_OK;
 }
 
+static crm_status check_explanation(int target, const crm_sum_explanation *x)
+{
+    for (int f = 0; f < x->n; f++) {
+        CRM_TRY(check_text(target, x->feature[f].name));
+        CRM_TRY(check_texts(target, x->feature[f].level, x->feature[f].n_levels));
+    }
+    return CRM_OK;
+}
+
 /* Every text of the data is UTF-8 (jansson refuses others, and a hole would go unseen). */
 static crm_status complete(const crm_summary *s)
 {
@@ -242,6 +251,8 @@ static crm_status complete(const crm_summary *s)
         CRM_TRY(check_texts(i, t->class_name, t->n_classes));
         CRM_TRY(check_texts(i, t->note, t->n_notes));
         if (t->published.source) CRM_TRY(check_text(i, t->published.source));
+        for (int m = 0; m < t->n_models; m++)
+            CRM_TRY(check_explanation(i, &t->model[m].explanation));
         if (t->segments.column) CRM_TRY(check_text(i, t->segments.column));
         CRM_TRY(check_texts(i, t->segments.level, t->segments.n_levels));
     }
