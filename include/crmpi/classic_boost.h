@@ -37,15 +37,14 @@ extern const crm_opt crm_boosting_opts[];
  *  gain of a split and value of a leaf as in Chen & Guestrin 2016, "XGBoost", eqs. 5 and 7),
  *  grown leaf by leaf on histograms (Ke et al. 2017, "LightGBM").  Scores start from the weighted
  *  frequencies of the classes.  Numeric columns only; missing numbers go to the side of a split
- *  that gains more; where training rows of a node had none, to the side with more rows.
- *  Derivatives are integers of a fixed unit, so that histograms are the same on any number of
- *  ranks; docs/boosting.md states the error.
- *  Early stopping: a stratified part of the training rows, keyed by the seed of the fit, is held
- *  out; the model keeps the iterations up to the least loss there.
- *  At most 2^28 - 1 training rows (CRM_ERR_ARG).  CRM_ERR_CONFIG from make when early stopping is
- * on without rows held out. Bag: "class" i32 [m]; "start" f64 [vectors] (none for one class, one
- * for two, else m): scores without trees; "iterations" i64; unless they are 0, nodes and leaves of
- * the trees, tree t being of score t mod vectors; "importance" f64 [n_num]: sum of the gains of
- * each column's splits. */
+ *  that gains more; where training rows of a node had none, to the side with more rows, of equals
+ * to the right. Derivatives are integers of a fixed unit, so that histograms are the same on any
+ * number of ranks; docs/boosting.md states the error. Early stopping: a stratified part of the
+ * training rows, keyed by the seed of the fit, is held out; the model keeps the iterations up to
+ * the least loss there. At most 2^28 - 1 training rows (CRM_ERR_ARG).  CRM_ERR_CONFIG from make
+ * when early stopping is on without rows held out. Bag: "class" i32 [m]; "start" f64 [vectors]
+ * (none for one class, one for two, else m): scores without trees; "iterations" i64; unless they
+ * are 0, nodes and leaves of the trees, tree t being of score t mod vectors; "importance" f64
+ * [n_num]: sum of the gains of each column's splits. */
 extern const crm_estimator_class crm_boosting_class;
 #endif

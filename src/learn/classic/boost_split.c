@@ -144,7 +144,8 @@ static crm_status scan_task(void *ctx, int64_t c, int worker)
     return CRM_OK;
 }
 
-/* The left child's sum; missing values go to the larger child where the node has none. */
+/* The left child's sum; missing values go to the larger child, of equals to the right, where the
+ * node has none. */
 static void finish(const job *j, boost_split *b)
 {
     const boost_scale *s = &j->rule->scale;
@@ -160,7 +161,7 @@ static void finish(const job *j, boost_split *b)
         b->left.g += e[codes].g;
         b->left.hc += e[codes].hc;
     }
-    if (!holes) b->missing_left = 2 * boost_rows(s, b->left.hc) >= boost_rows(s, j->total.hc);
+    if (!holes) b->missing_left = 2 * boost_rows(s, b->left.hc) > boost_rows(s, j->total.hc);
 }
 
 crm_status boost_split_find(const boost_table *t, const boost_rule *r, const uint8_t *take,
