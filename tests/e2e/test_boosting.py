@@ -109,7 +109,7 @@ def compare_probabilities():
         # rows, and for those only, it matters that scikit-learn takes the highest one where missing values go left.
         off = np.abs(p - q).max(axis=1)
         check("as scikit-learn: %d classes, missing %s, %s" % (classes, missing, peer),
-              off[:n].max() < 1e-4 and (off[n:] < 1e-4).mean() > 0.97,
+              off[:n].max() < 1e-4 and (off[n:] < 1e-4).mean() > 0.95,
               "largest difference %g, %d new rows differ" % (off[:n].max(), (off[n:] >= 1e-4).sum()))
 
 
