@@ -203,6 +203,23 @@ CRM_SIMD void linear_strip_gram(int n_a, int n_b, bool upper, const double *rest
                 lanes[(i * n_b + k) * LANES + l] += products(a + i * STRIP, b + k * STRIP, l);
 }
 
+CRM_SIMD double linear_dot(int64_t n, const double *restrict a, const double *restrict b)
+{
+    enum { WIDE = 32 };
+    double s[WIDE] = {0};
+    int64_t i = 0;
+
+    for (; i + WIDE <= n; i += WIDE)
+        for (int l = 0; l < WIDE; l++)
+            s[l] += a[i + l] * b[i + l];
+    for (int l = 0; i < n; i++, l++)
+        s[l] += a[i] * b[i];
+    for (int half = WIDE / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            s[l] += s[l + half];
+    return s[0];
+}
+
 /* ---- losses ---- */
 
 /* s[STRIP] weights of rows; 0 without a class. */

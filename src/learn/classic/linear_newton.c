@@ -18,7 +18,7 @@ enum {
     SMOOTH_MAX = 192, /* unknowns without absolute values: more go to conjugate gradients */
     MODEL_MAX = 768,  /* of H, with absolute values                                       */
     SWEEPS = 1024,
-    FACE_EACH = 16, /* sweeps between steps on a face */
+    FACE_FIRST = 16, /* sweeps before the first step on a face; then twice as many */
     HALVINGS = 40,
     SAMPLE_MOST = 8,        /* H is of each so many-th strip of those of the objective, at most */
     SAMPLE_PER_UNKNOWN = 64 /* rows, at least                                                  */
@@ -287,16 +287,13 @@ static crm_status choose_columns(linear_newton *n)
 static void factor(linear_newton *n, int64_t k)
 {
     for (int64_t i = 0; i < k; i++) {
-        double *row = n->low + i * n->n, whole = n->h[n->face[i] * n->n + n->face[i]];
-        double left = whole;
+        double *row = n->low + i * n->n, whole = n->h[n->face[i] * n->n + n->face[i]], left;
         for (int64_t j = 0; j < i; j++) {
             const double *other = n->low + j * n->n;
-            double s = n->h[n->face[i] * n->n + n->face[j]];
-            for (int64_t t = 0; t < j; t++)
-                s -= row[t] * other[t];
+            double s = n->h[n->face[i] * n->n + n->face[j]] - linear_dot(j, row, other);
             row[j] = other[j] > 0 ? s / other[j] : 0;
-            left -= row[j] * row[j];
         }
+        left = whole - linear_dot(i, row, row);
         row[i] = left > 1e-13 * whole ? sqrt(left) : 0;
     }
 }
@@ -384,9 +381,13 @@ static double model_norm(const linear_newton *n)
 
 static void descend(linear_newton *n)
 {
+    int face = FACE_FIRST;
+
     for (int i = 1; i <= SWEEPS && model_norm(n) > inner_tol * n->norm; i++) {
         sweep(n);
-        if (i % FACE_EACH == 0) face_step(n);
+        if (i < face) continue;
+        face_step(n);
+        face *= 2;
     }
 }
 

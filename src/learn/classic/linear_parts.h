@@ -45,6 +45,7 @@ void linear_strip_take(int64_t d, int64_t n, const int64_t *column, const float 
  *  only. */
 void linear_strip_gram(int n_a, int n_b, bool upper, const double *a, const double *b,
                        double *lanes);
+double linear_dot(int64_t n, const double *a, const double *b);
 /** Sum of LANES. */
 static inline double linear_fold(const double *s)
 {
