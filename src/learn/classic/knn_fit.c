@@ -70,7 +70,7 @@ static crm_status check_bytes(const knn *h, int64_t n)
     CRM_CHECK(bytes <= (double)h->cfg->max_bytes, CRM_ERR_CONFIG,
               "knn keeps all training rows on every rank: %lld rows x %lld columns are %.4g bytes, "
               "knn.max_bytes allows %lld; raise it where the memory is there, take fewer rows or "
-              "columns (text_bag.words), or another model",
+              "columns (feature.text_words), or another model",
               (long long)n, (long long)h->rows.d, bytes, (long long)h->cfg->max_bytes);
     return CRM_OK;
 }
