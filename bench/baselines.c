@@ -19,7 +19,8 @@
 #include "crmpi/train.h"
 
 static const crm_estimator_class *const classes[] = {&crm_logistic_class, &crm_rule_class,
-                                                     &crm_boosting_class, &crm_svm_class};
+                                                     &crm_boosting_class, &crm_svm_class,
+                                                     &crm_mlp_class};
 
 typedef struct job {
     crm_comm *world;
