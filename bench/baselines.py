@@ -39,7 +39,7 @@ MODELS = {
         "peer": ["boosting", "max_iter=100"],
     },
     "mlp": {
-        "ours": ["mlp", "mlp.epochs=5", "mlp.patience=0"],
+        "ours": ["mlp", "mlp.epochs=5", "mlp.validation=0"],
         "peer": ["mlp", "max_iter=5"],
         "most": 100000,
     },

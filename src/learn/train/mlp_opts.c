@@ -10,7 +10,7 @@ const crm_opt crm_mlp_opts[] = {
               "Widths of the hidden layers, 1..65536, at most 16 of them; empty: none."),
     CRM_OPT_E(S, activation, "mlp.activation", "relu", crm_act_names, 0,
               "Activation of the hidden layers."),
-    CRM_OPT_R(S, alpha, "mlp.alpha", 1e-4, 0, 1e3, "1", 0,
+    CRM_OPT_R(S, alpha, "mlp.alpha", 0.2, 0, 1e3, "1", 0,
               "Weight decay: each step takes learning rate times alpha of the weights (decoupled, "
               "as in AdamW); biases have none."),
     CRM_OPT_R(S, dropout, "mlp.dropout", 0, 0, 0.95, "1", 0,
@@ -23,12 +23,12 @@ const crm_opt crm_mlp_opts[] = {
               "Rows of a step, rounded up to a multiple of the lanes."),
     CRM_OPT_I(S, lanes, "mlp.lanes", 4, 1, 64, "1", CRM_OPT_POW2,
               "Lanes per step, a power of two: the most ranks that can share one fit."),
-    CRM_OPT_I(S, epochs, "mlp.epochs", 200, 1, 1e6, "epochs", 0,
+    CRM_OPT_I(S, epochs, "mlp.epochs", 300, 1, 1e6, "epochs", 0,
               "Most passes over the training rows."),
-    CRM_OPT_R(S, validation, "mlp.validation", 0.2, 0, 0.9, "1", 0,
+    CRM_OPT_R(S, validation, "mlp.validation", 0.15, 0, 0.9, "1", 0,
               "Part of the training rows kept aside to stop early; 0 trains all epochs on all "
               "rows."),
-    CRM_OPT_I(S, patience, "mlp.patience", 20, 0, 1e6, "epochs", 0,
+    CRM_OPT_I(S, patience, "mlp.patience", 30, 0, 1e6, "epochs", 0,
               "Epochs without a lower validation loss before stopping; 0 never stops early."),
     CRM_OPT_B(S, refit, "mlp.refit", 1, 0,
               "After an early stop train again on all training rows for the number of epochs "
