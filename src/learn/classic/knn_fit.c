@@ -13,6 +13,9 @@ crm_status knn_check_k(const knn *h, int64_t n)
 
 /* ---- gathering ---- */
 
+/* Leaves after which the pages of the data set that were read are given back. */
+enum { RELEASE_EACH = 16 };
+
 typedef struct reading {
     const crm_source *in;
     const crm_view *own;
@@ -34,6 +37,7 @@ static crm_status read_leaf(void *ctx, int64_t leaf, int worker)
     CRM_NEW_TO(st, done, cat, p.n * r->n_cat);
     CRM_TRY_TO(st, done, crm_source_read(r->in, p.row, p.n, r->to + p.at * r->d, cat));
     st = classic_check_finite(r->in, &p);
+    if (leaf % RELEASE_EACH == RELEASE_EACH - 1) crm_data_release(crm_source_data(r->in));
 done:
     crm_mem_free(cat);
     return st;
