@@ -18,9 +18,9 @@
 #include "crmpi/stats_metric.h"
 #include "crmpi/train.h"
 
-static const crm_estimator_class *const classes[] = {&crm_logistic_class, &crm_rule_class,
-                                                     &crm_boosting_class, &crm_svm_class,
-                                                     &crm_mlp_class};
+static const crm_estimator_class *const classes[] = {
+    &crm_logistic_class, &crm_rule_class,   &crm_naive_bayes_class, &crm_knn_class, &crm_svm_class,
+    &crm_tree_class,     &crm_forest_class, &crm_boosting_class,    &crm_mlp_class};
 
 typedef struct job {
     crm_comm *world;
