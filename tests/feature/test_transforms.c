@@ -121,6 +121,20 @@ static void imputes_without_indicator(void)
 }
 
 /* ---- scale ---- */
+static void scales_huge_values(void)
+{
+    static const float x[] = {1e-3F, 2e-3F, 3e-3F, 4e-3F, 3e38F, -3e38F, NAN};
+    fitted f;
+
+    for (int kind = 0; kind < CRM_SCALE_COUNT; kind++) {
+        fit_column(&crm_scale_class, &(crm_scale_cfg){.kind = kind}, x, 7, 4, &f);
+        T_CHECK(isfinite(f.num[4]) && f.num[4] > 1e38F);
+        T_CHECK(isfinite(f.num[5]) && f.num[5] < -1e38F);
+        T_CHECK(isnan(f.num[6]));
+        drop(&f);
+    }
+}
+
 static void scales(void)
 {
     /* of 1, 2, 3, 4: mean 2.5, deviation sqrt(1.25); median 2.5, quartiles 1.75 and 3.25 */
@@ -595,6 +609,7 @@ int main(int argc, char **argv)
                                    {"imputes without indicator", imputes_without_indicator},
                                    {"scales", scales},
                                    {"scales constants", scales_constants},
+                                   {"scales huge values", scales_huge_values},
                                    {"encodes pieces", encodes_pieces},
                                    {"encodes equal edges", encodes_equal_edges},
                                    {"encodes levels", encodes_levels},

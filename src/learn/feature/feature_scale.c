@@ -1,4 +1,5 @@
 /* feature_scale.c - numbers are centred and divided by their spread in the training rows. */
+#include <float.h>
 #include <math.h>
 
 #include "feature_impl.h"
@@ -91,13 +92,14 @@ static crm_status scale_fit(crm_transform *t, const crm_fit *fit, const crm_sour
     return st;
 }
 
-/* A missing value fails both comparisons and stays. */
+/* A missing value fails both comparisons and stays; a finite one stays finite, however far out. */
 static float scaled(const scale *m, int i, float x)
 {
     double v = m->spread[i] > 0 ? ((double)x - m->centre[i]) / m->spread[i] : 0;
+    double most = m->clip > 0 ? m->clip : isfinite(x) ? (double)FLT_MAX : (double)INFINITY;
 
-    if (m->clip > 0 && v > m->clip) v = m->clip;
-    if (m->clip > 0 && v < -m->clip) v = -m->clip;
+    if (v > most) v = most;
+    if (v < -most) v = -most;
     return (float)v;
 }
 
