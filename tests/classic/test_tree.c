@@ -616,6 +616,8 @@ static void checks_options(void)
 {
     static const char *const bad[] = {"0",   "1.5", "0.0", "many", "-1", "2.0",
                                       "nan", "",    "1e9", "0x",   "inf"};
+    static const char *const bad_weight[] = {"a:0",     "a:-1",   "a:nan",  "a:inf",
+                                             "a:1e308", "a:1e13", "a:1e-13"};
     crm_tree_cfg cfg, other = plain_cfg;
     crm_estimator *e;
     crm_opt_set *set;
@@ -629,8 +631,10 @@ static void checks_options(void)
         T_FAILS(crm_tree_class.make(&cfg, &e), CRM_ERR_CONFIG, "tree.max_features");
     }
     crm_opt_set_free(&set);
-    other.class_weight = (crm_opt_list){1, (const char *const[]){"a:0"}};
-    T_FAILS(crm_tree_class.make(&other, &e), CRM_ERR_CONFIG, "tree.class_weight");
+    for (size_t i = 0; i < sizeof bad_weight / sizeof *bad_weight; i++) {
+        other.class_weight = (crm_opt_list){1, &bad_weight[i]};
+        T_FAILS(crm_tree_class.make(&other, &e), CRM_ERR_CONFIG, "tree.class_weight");
+    }
 }
 
 int main(int argc, char **argv)

@@ -1,10 +1,13 @@
 /* classic_classes.c - the classes that occur in a fit, and the weights of their rows. */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "classic_impl.h"
+
+/* Of a class: sums of them over all rows, times C, stay far from what a number can hold. */
+#define WEIGHT_MIN 1e-12
+#define WEIGHT_MAX 1e12
 
 static bool is_word(const crm_opt_list *w, const char *word)
 {
@@ -20,11 +23,10 @@ static crm_status read_item(const char *item, const char *key, size_t *name, dou
     CRM_CHECK(colon && colon > item, CRM_ERR_CONFIG,
               "%s: '%s' is no weight of a class; give none, balanced, or a list of CLASS:WEIGHT",
               key, item);
-    errno = 0;
     *weight = strtod(colon + 1, &end);
-    CRM_CHECK(end > colon + 1 && !*end && !errno && isfinite(*weight) && *weight > 0,
-              CRM_ERR_CONFIG, "%s: '%s' has the weight '%s'; it must be a number above 0", key,
-              item, colon + 1);
+    CRM_CHECK(end > colon + 1 && !*end && *weight >= WEIGHT_MIN && *weight <= WEIGHT_MAX,
+              CRM_ERR_CONFIG, "%s: '%s' has the weight '%s'; it must be a number from %g to %g",
+              key, item, colon + 1, WEIGHT_MIN, WEIGHT_MAX);
     *name = (size_t)(colon - item);
     return CRM_OK;
 }
