@@ -492,7 +492,7 @@ static crm_status search(linear_newton *n, double *x, bool *taken)
 static crm_status prepare(linear_newton *n, const double *x)
 {
     score_columns(n, x);
-    if (!n->h || !has_columns(n)) CRM_TRY(choose_columns(n));
+    if (!n->h || !has_columns(n)) CRM_TRY(crm_comm_agree(n->p->fit->comm, choose_columns(n)));
     if (!n->there) CRM_TRY(make_matrix(n));
     find_step(n, x);
     return CRM_OK;
