@@ -31,6 +31,7 @@ typedef struct crm_boosting_cfg {
     double validation;         /* part of the training rows held out for it; 0: none  */
     int64_t patience;          /* iterations without a lower validation loss          */
     int64_t hist_bytes;        /* of histograms kept on a rank; no part of the result */
+    int64_t shared_values;     /* rows x columns from which on ranks share the rows   */
 } crm_boosting_cfg;
 extern const crm_opt crm_boosting_opts[];
 /** Trees of steps of Newton's method on the log loss (Friedman 2001, Annals of Statistics 29(5);

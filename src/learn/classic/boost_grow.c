@@ -21,7 +21,8 @@ typedef struct grown {
 
 enum { ROW_IN, ROW_ASIDE, ROW_NONE }; /* grown on; only scored; without a label */
 struct boost_grower {
-    const crm_fit *fit;
+    const crm_fit *fit; /* its ranks share the rows */
+    crm_comm *all;
     const crm_boosting_cfg *cfg;
     const boost_table *t;
     const boost_loss *l;
@@ -79,14 +80,15 @@ static void grower_size(boost_grower *w)
     if (w->slots < MIN_SLOTS) w->slots = MIN_SLOTS;
 }
 
-crm_status boost_grower_new(const crm_fit *fit, const crm_boosting_cfg *cfg, const boost_table *t,
-                            const boost_loss *l, boost_grower **out)
+crm_status boost_grower_new(const crm_fit *fit, crm_comm *all, const crm_boosting_cfg *cfg,
+                            const boost_table *t, const boost_loss *l, boost_grower **out)
 {
     boost_grower *w;
 
     CRM_NEW(w, 1);
     *out = w;
     w->fit = fit;
+    w->all = all;
     w->cfg = cfg;
     w->t = t;
     w->l = l;
@@ -493,7 +495,7 @@ crm_status boost_grow(boost_grower *w, boost_loss *l, int v, double *importance,
     while (w->n_open > 0 && w->n_leaves < w->max_leaves)
         CRM_TRY(split(w, pair, take_open(w)));
     CRM_TRY(value_leaves(w, pair));
-    CRM_TRY(crm_comm_agree(w->fit->comm, copy_splits(w, out)));
+    CRM_TRY(crm_comm_agree(w->all, copy_splits(w, out)));
     for (int i = 0; i < w->n_leaves - 1; i++) {
         const boost_split *b = &w->node[w->split[i]].best;
         importance[w->t->column[b->column]] += b->gain;

@@ -115,9 +115,10 @@ double boost_value(const crm_boosting_cfg *cfg, double g, double h);
 
 /* ---- one tree (boost_grow.c) ---- */
 typedef struct boost_grower boost_grower;
-/** Working memory for trees on the rows of t and l (borrowed).  Not collective. */
-CRM_CHECKED boost_grower_new(const crm_fit *fit, const crm_boosting_cfg *cfg, const boost_table *t,
-                             const boost_loss *l, boost_grower **out);
+/** Working memory for trees on the rows of t and l (borrowed).  all: the ranks that agree on
+ * failures; those of fit share the rows.  Not collective. */
+CRM_CHECKED boost_grower_new(const crm_fit *fit, crm_comm *all, const crm_boosting_cfg *cfg,
+                             const boost_table *t, const boost_loss *l, boost_grower **out);
 /** Choose rows and columns of an iteration.  Not collective; equal on all ranks. */
 void boost_grower_draw(boost_grower *w, int64_t iteration);
 /** Grow a tree on the derivatives of score v and add it to f of that score; importance[source

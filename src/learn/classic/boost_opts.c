@@ -43,5 +43,9 @@ const crm_opt crm_boosting_opts[] = {
     CRM_OPT_I(B, hist_bytes, "boosting.hist_bytes", 268435456, 0, 1e15, "bytes", CRM_OPT_LAYOUT,
               "Histograms of leaves are kept up to this size per rank, four at least; a leaf whose "
               "histogram is gone has its rows counted again when it is split."),
+    CRM_OPT_I(
+        B, shared_values, "boosting.shared_values", 1048576, 0, 1e15, "values", CRM_OPT_LAYOUT,
+        "With fewer training rows times columns each rank of a fit grows the trees by itself; "
+        "else the ranks share the rows."),
     {.key = NULL},
 };
