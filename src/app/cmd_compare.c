@@ -51,10 +51,10 @@ static crm_status read_runs(const app_args *args, runs *r)
     r->n = n;
     for (int i = 0; i < n; i++) {
         r->dir[i] = i == 0 ? args->operand : args->more[i - 1];
-        for (int k = 0; k < i; k++)
-            CRM_CHECK(strcmp(r->dir[k], r->dir[i]) != 0, CRM_ERR_CONFIG, "'%s' stands twice",
-                      r->dir[i]);
         CRM_TRY(read_run(r->dir[i], &r->name[i], &r->summary[i]));
+        for (int k = 0; k < i; k++)
+            CRM_CHECK(strcmp(r->name[k], r->name[i]) != 0, CRM_ERR_CONFIG, "'%s' stands twice",
+                      r->name[i]);
     }
     return CRM_OK;
 }
@@ -65,6 +65,18 @@ static crm_status write_beside(const char *dir, const char *name, const char *te
 
     CRM_TRY(crm_path_join(dir, name, path, sizeof path));
     return crm_path_write_atomic(path, text, len);
+}
+
+/* Its summary.json and report.md would be lost. */
+static crm_status check_out(const char *dir)
+{
+    char path[CRM_PATH_MAX];
+
+    if (!dir) return CRM_OK;
+    CRM_TRY(crm_path_join(dir, "config.yaml", path, sizeof path));
+    CRM_CHECK(!crm_path_exists(path), CRM_ERR_CONFIG,
+              "--out %s is the folder of a run; compare writes into a folder of its own", dir);
+    return CRM_OK;
 }
 
 /* summary.json and report.md into --out, a folder of its own. */
@@ -101,8 +113,9 @@ static crm_status compare(const app *a)
 {
     runs r = {0};
     crm_summary *s = NULL;
-    crm_status st = read_runs(&a->args, &r);
+    crm_status st = check_out(a->args.out);
 
+    if (!st) st = read_runs(&a->args, &r);
     if (!st)
         st = crm_eval_compare_runs(r.n, (const char *const *)r.name, r.summary,
                                    CRM_EVAL_ROPE_DEFAULT, &s);

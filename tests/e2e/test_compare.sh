@@ -40,13 +40,17 @@ refused() { # NAME CODE TEXT ARGS...
   exits 2 compare "$@" >out 2>err
   got=$?
   check "$name: exit $code" [ $got = "$code" ]
-  check "$name: says so" grep -q "$text" err
+  check "$name: says so" grep -q -- "$text" err
 }
 refused "other folds" 2 "a and seed have other folds" a seed
 refused "other data" 2 "a and other have other data" a other
 refused "one model" 2 "one model only" a
 refused "no run" 2 "needs run folders"
 refused "the same run twice" 2 "stands twice" a a
+refused "the same run twice, one with a slash" 2 "stands twice" a a/
+cp a/summary.json before.json
+refused "--out of a run" 2 "--out a is the folder of a run" a b --out a
+check "its summary stays" cmp -s a/summary.json before.json
 refused "a folder that is no run" 3 "nothere/summary.json" a nothere
 sed 's/0\.[0-9]*/0.5/' a/summary.json >changed.json && mkdir changed && mv changed.json changed/summary.json
 refused "a summary that was changed" 3 "changed or damaged" a changed
