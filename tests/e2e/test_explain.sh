@@ -82,6 +82,18 @@ exits 2 crossval study.yaml --set eval.published=rule:acuracy:1 --out q >/dev/nu
 check "a metric that there is not: exit 2" [ $? = 2 ]
 check "names the nearest" grep -q "nearest: 'accuracy'" err
 
+# A threshold needs two classes, and inner folds that can be made; data without any column.
+awk -F, 'NR == 1 || NR < 200 {print $0 "," (NR == 1 ? "three" : NR % 3)}' customers.csv >three.csv
+exits 2 crossval study.yaml --set data.path=three.csv --set data.label=three --set data.positive= --out q >/dev/null 2>err
+check "a threshold of three classes: exit 2" [ $? = 2 ]
+check "says so" grep -q "eval.threshold: 'youden', but target 'three' has 3 classes" err
+ranks 2 crossval study.yaml --set eval.split=grouped --set eval.group=plan --set eval.folds=2 --out g >/dev/null 2>err ||
+  not_ok "groups" "$(cat err)"
+check "folds without a threshold are told" grep -q "rule: no threshold could be chosen in 2 of 2 folds" g/report.md
+cut -d, -f1,5 customers.csv >bare.csv
+ranks 2 crossval study.yaml --set data.path=bare.csv --set eval.models=rule --out n >n.txt 2>err || not_ok "no column" "$(cat err)"
+check "no column: a table" grep -q "^rule  *0" n.txt
+
 # All blocks: monthly values, events and documents are three more features, of the net and of the flat view.
 cat >blocks.yaml <<Y
 data: {path: blocks.h5}

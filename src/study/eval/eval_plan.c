@@ -172,6 +172,16 @@ static int group_size(const study *s)
     return g < 1 ? 1 : (int)g;
 }
 
+static crm_status check_threshold(const study *s)
+{
+    const crm_target *t = crm_data_target(s->e->data, s->target);
+
+    CRM_CHECK(s->e->cfg->threshold == CRM_THRESHOLD_NONE || t->n_classes == 2, CRM_ERR_CONFIG,
+              "eval.threshold: '%s', but target '%s' has %d classes; a threshold parts two",
+              crm_eval_threshold_names[s->e->cfg->threshold], t->name, t->n_classes);
+    return CRM_OK;
+}
+
 static crm_status plan_local(study *s)
 {
     int segment;
@@ -186,6 +196,7 @@ static crm_status plan_local(study *s)
     CRM_TRY(crm_view_labelled(s->e->data, s->target, &s->view));
     CRM_TRY(crm_study_segment_column(s, &segment));
     CRM_TRY(crm_study_check_published(s));
+    if (!s->fit_only) CRM_TRY(check_threshold(s));
     if (!s->fit_only) CRM_TRY(crm_study_folds(s));
     return make_units(s);
 }

@@ -35,16 +35,17 @@ static const char *device_text(const crm_bag *b)
     return "";
 }
 
+/* A data set of labels alone has no features. */
 static crm_status take_explanation(const study *s, const crm_bag *b, explanation *x)
 {
     const crm_bag_array *a;
 
     x->features = crm_features_count(s->e->data);
     CRM_TRY(crm_bag_get(b, "importance", CRM_F64, -1, &a));
-    x->permutations = a->n / x->features;
+    x->permutations = x->features ? a->n / x->features : 0;
     x->importance = (double *)a->data;
     CRM_TRY(crm_bag_get(b, "dependence.x", CRM_F64, -1, &a));
-    x->grid = a->n / x->features;
+    x->grid = x->features ? a->n / x->features : 0;
     x->x = (double *)a->data;
     CRM_TRY(crm_bag_get(b, "dependence.y", CRM_F64, x->features * x->grid, &a));
     x->y = (double *)a->data;

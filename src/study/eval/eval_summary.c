@@ -124,6 +124,22 @@ static crm_status add_note(crm_sum_target *t, const char *text)
     return copy_text(text, &t->note[t->n_notes++]);
 }
 
+/* Folds whose training part was too small for inner folds. */
+static crm_status note_threshold(const crm_sum_model *m, crm_sum_target *t)
+{
+    char text[256];
+    int bad = 0;
+
+    for (int f = 0; f < m->threshold.n_folds; f++)
+        bad += isnan(m->threshold.fold[f]) != 0;
+    if (!bad) return CRM_OK;
+    snprintf(text, sizeof text,
+             "%.64s: no threshold could be chosen in %d of %d folds (too few rows or groups for "
+             "the inner folds); 0.5 stands there",
+             m->name, bad, m->threshold.n_folds);
+    return add_note(t, text);
+}
+
 static crm_status add_notes(const study *s, crm_sum_target *t)
 {
     char text[256];
@@ -145,6 +161,8 @@ static crm_status add_notes(const study *s, crm_sum_target *t)
                      t->model[i].name, m->name, bad, m->n_folds);
             CRM_TRY(add_note(t, text));
         }
+    for (int i = 0; i < t->n_models; i++)
+        CRM_TRY(note_threshold(&t->model[i], t));
     return CRM_OK;
 }
 
