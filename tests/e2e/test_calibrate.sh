@@ -34,6 +34,12 @@ check "the corrected t holds its level" [ "$corrected" -le 8 ]
 check "a table on the terminal" grep -q "^corrected t  *$corrected  *60 " r1.txt
 check "and in the run folder" grep -q "| corrected t | *$corrected |" r1/calibrate.md
 
+# Balanced labels leave the third class empty, so its AUC is undefined in each fold.
+awk '{print $0 "," (NR == 1 ? "three" : NR % 3)}' customers.csv >three.csv
+ranks 2 calibrate study.yaml --set data.path=three.csv --set data.label=three --set calibrate.metric=auc --set calibrate.replicates=10 \
+  --out three >three.txt 2>err || not_ok "three classes" "$(cat err)"
+check "no test has an answer" grep -q "No test has an answer" three.txt
+
 refused() { # NAME CODE TEXT ARGS...
   local name=$1 code=$2 text=$3 got
   shift 3
@@ -45,6 +51,7 @@ refused() { # NAME CODE TEXT ARGS...
 }
 refused "one model" 2 "compares two models" --set eval.models=rule
 refused "folds from a file" 2 "eval.split" --set eval.split=file --set eval.folds_file=x
+refused "one hold-out" 2 "eval.repeats" --set eval.split=holdout --set eval.repeats=1
 refused "too few rows" 3 "folds" --set calibrate.rows=8
 refused "no replicates" 2 "calibrate.replicates" --set calibrate.replicates=0
 exit "$failed"

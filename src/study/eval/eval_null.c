@@ -34,7 +34,7 @@ const crm_opt crm_null_opts[] = {
 #undef S
 
 enum { BLOCK = 10 };
-#define NULL_KIND "crmpi-null-1"
+#define NULL_KIND "crmpi-null-2"
 
 typedef enum null_test {
     NULL_NAIVE,
@@ -119,8 +119,8 @@ static crm_status fit_one(study *s, int model, int repeat, int fold, const crm_v
     return st;
 }
 
-/* d[repeats][folds] = score of the first model - score of the second. */
-static crm_status differences(study *s, int metric, double *d)
+/* a, b [repeats][folds]: scores of the first and of the second model. */
+static crm_status score_both(study *s, int metric, double *a, double *b)
 {
     double score[2][CRM_METRIC_COUNT];
     crm_status st = CRM_OK;
@@ -131,21 +131,36 @@ static crm_status differences(study *s, int metric, double *d)
         st = crm_folds_views(s->folds, s->view, repeat, fold, &train, &test);
         for (int m = 0; m < 2 && !st; m++)
             st = fit_one(s, m, repeat, fold, train, test, score[m]);
-        if (!st) d[j] = score[0][metric] - score[1][metric];
+        if (!st) a[j] = score[0][metric];
+        if (!st) b[j] = score[1][metric];
         crm_view_free(&train);
         crm_view_free(&test);
     }
     return st;
 }
 
-static double t_of(const double *d, int64_t n, double ratio)
+static double t_of(const double *a, const double *b, int64_t n, double ratio)
 {
-    crm_ttest t = crm_stats_ttest(d, n, ratio);
+    crm_ttest t = crm_stats_ttest_pairs(a, b, n, ratio);
 
     return t.state == CRM_STATS_UNDEFINED ? (double)NAN : t.p;
 }
 
-static crm_status test_all(const study *s, const double *d, double *out)
+static void five_by_two(const double *a, const double *b, double *out)
+{
+    double d[10];
+    crm_stat t, f;
+
+    for (int j = 0; j < 10; j++)
+        d[j] = a[j] - b[j];
+    t = crm_stats_5x2_t(d);
+    f = crm_stats_5x2_f(d);
+    if (t.state != CRM_STATS_UNDEFINED) out[NULL_5X2_T] = t.p;
+    if (f.state != CRM_STATS_UNDEFINED) out[NULL_5X2_F] = f.p;
+}
+
+/* As in a study (eval_compare.c). */
+static crm_status test_all(const study *s, const double *a, const double *b, double *out)
 {
     int folds = s->folds->folds, repeats = s->folds->repeats;
     int64_t n = (int64_t)folds * repeats, same = 0;
@@ -154,36 +169,35 @@ static crm_status test_all(const study *s, const double *d, double *out)
 
     for (int i = 0; i < NULL_TESTS; i++)
         out[i] = (double)NAN;
-    out[NULL_NAIVE] = t_of(d, n, 0);
-    out[NULL_CORRECTED] = t_of(d, n, ratio);
+    out[NULL_NAIVE] = t_of(a, b, n, 0);
+    out[NULL_CORRECTED] = t_of(a, b, n, ratio);
     if (repeats > 1 && folds > 1) {
-        out[NULL_NAIVE_ONE] = t_of(d, folds, 0);
-        out[NULL_CORRECTED_ONE] = t_of(d, folds, ratio);
+        out[NULL_NAIVE_ONE] = t_of(a, b, folds, 0);
+        out[NULL_CORRECTED_ONE] = t_of(a, b, folds, ratio);
     }
-    CRM_TRY(crm_stats_wilcoxon(d, n, &w));
-    if (w.state == CRM_STATS_OK) out[NULL_WILCOXON] = w.p_exact;
-    if (folds == 2 && repeats == 5) {
-        out[NULL_5X2_T] = crm_stats_5x2_t(d).p;
-        out[NULL_5X2_F] = crm_stats_5x2_f(d).p;
-    }
+    CRM_TRY(crm_stats_wilcoxon_pairs(a, b, n, &w));
+    if (w.n > 1) out[NULL_WILCOXON] = w.p_exact;
+    if (folds == 2 && repeats == 5) five_by_two(a, b, out);
     for (int64_t i = 0; i < n; i++)
-        same += d[i] == 0;
-    out[NULL_TESTS] = crm_stats_mean(d, n);
+        same += a[i] == b[i];
+    out[NULL_TESTS] = crm_stats_ttest_pairs(a, b, n, 0).mean;
     out[NULL_TESTS + 1] = same == n;
     return CRM_OK;
 }
 
 static crm_status run_study(study *s, const null_study *ns, double *out)
 {
-    double *d = NULL;
+    double *a = NULL, *b = NULL;
     crm_status st = crm_view_labelled(s->e->data, s->target, &s->view);
 
     if (!st) st = crm_study_folds(s);
-    if (!st) CRM_NEW_TO(st, done, d, s->folds->repeats * s->folds->folds);
-    if (!st) st = differences(s, ns->cfg->metric, d);
-    if (!st) st = test_all(s, d, out);
+    if (!st) CRM_NEW_TO(st, done, a, s->folds->repeats * s->folds->folds);
+    if (!st) CRM_NEW_TO(st, done, b, s->folds->repeats * s->folds->folds);
+    if (!st) st = score_both(s, ns->cfg->metric, a, b);
+    if (!st) st = test_all(s, a, b, out);
 done:
-    crm_mem_free(d);
+    crm_mem_free(a);
+    crm_mem_free(b);
     crm_view_free(&s->view);
     crm_folds_free(&s->folds);
     return st;
@@ -396,6 +410,9 @@ static crm_status check(const null_study *ns)
     CRM_CHECK(ns->e->cfg->split != CRM_SPLIT_FILE, CRM_ERR_CONFIG,
               "eval.split: calibrate makes folds anew in each experiment, so they cannot come from "
               "a file");
+    CRM_CHECK(ns->e->cfg->split != CRM_SPLIT_HOLDOUT || ns->e->cfg->repeats > 1, CRM_ERR_CONFIG,
+              "eval.repeats: one hold-out has one difference, of which no test can be judged; "
+              "calibrate needs two or more");
     CRM_CHECK(t->n_classes >= 2, CRM_ERR_CONFIG, "target '%s' has no classes", t->name);
     return CRM_OK;
 }

@@ -21,6 +21,11 @@ static void facts(const crm_null *n, crm_str *out)
                      "  In %lld experiments both models had the same score in every fold: models "
                      "that predict one class cannot show how a test errs.",
                      (long long)n->constant);
+    if (n->n_tests == 0)
+        crm_str_addf(out,
+                     "  No test has an answer: %s is defined in fewer than two folds of an "
+                     "experiment.",
+                     n->metric);
 }
 
 /* The rate is told apart from the level when its interval lies beside it. */
