@@ -340,7 +340,7 @@ static void judge_split(judge *j, int32_t at, const int64_t *row, int64_t n, int
     if (!f.any || f.column != t->column) fault(j, at, "column");
     if (f.any && t->cut != (f.value < 0 ? (double)INFINITY : cut_behind(f.value)))
         fault(j, at, "cut");
-    if (!f.missing) f.missing_left = weigh(j, &f.left, w) >= weigh(j, &f.right, w);
+    if (!f.missing) f.missing_left = weigh(j, &f.left, w) > weigh(j, &f.right, w);
     if (f.missing_left != (bool)t->missing_left) fault(j, at, "side of missing values");
     if (decrease(j, &f) < j->cfg->min_impurity_decrease - 1e-13) fault(j, at, "too little gained");
 }

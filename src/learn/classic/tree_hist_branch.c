@@ -48,7 +48,7 @@ static double weight_of(const hist_job *j, const uint32_t *count)
     return sum;
 }
 
-/* Where training had no missing value, they go to the heavier side. */
+/* Where training had no missing value, they go to the heavier side, the right one of equals. */
 static void fill_node(const hist_job *j, hist_tree *t, int32_t at, const hist_best *s)
 {
     hist_node *n = t->node + at;
@@ -56,8 +56,7 @@ static void fill_node(const hist_job *j, hist_tree *t, int32_t at, const hist_be
 
     n->column = s->column;
     n->bin = s->bin;
-    n->missing_left =
-        s->missing ? s->missing_left : weight_of(j, left) >= weight_of(j, left + t->m);
+    n->missing_left = s->missing ? s->missing_left : weight_of(j, left) > weight_of(j, left + t->m);
     n[n->left - at].column = n[n->left - at + 1].column = -1;
 }
 
