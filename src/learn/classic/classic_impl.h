@@ -21,10 +21,11 @@ typedef struct classic_classes {
 
 /** Count the classes of fit->train and weigh them.
  *  @param[in] weights  an option of class weights: empty or "none": 1; "balanced": n / (m n_c), as
- *                      in scikit-learn; else items "NAME:W" with W > 0, other classes 1
+ *                      in scikit-learn; else items "NAME:W" with W from 1e-12 to 1e12, other
+ * classes 1
  *  @param[in] key      the option, for messages
  *  @return CRM_ERR_FORMAT when no training row has a label; CRM_ERR_CONFIG when a name is no class
- *          of the target or W is no number above 0.  Not collective: every rank has all labels. */
+ *          of the target or W is not in this range.  Not collective: every rank has all labels. */
 CRM_CHECKED classic_classes_new(const crm_fit *fit, const crm_opt_list *weights, const char *key,
                                 classic_classes *out);
 /** CRM_ERR_CONFIG when an option of class weights can be right for no target: for make. */
