@@ -128,6 +128,10 @@ CRM_CHECKED app_may_replace(const app *a, const char *key, const char *path);
 CRM_CHECKED app_store_path(const app *a, char *out, size_t cap);
 CRM_CHECKED app_need_path(const app *a);
 
+/* cmd_study.c */
+/* Report and figures from dir/summary.json beside it, tables on the terminal; one process. */
+CRM_CHECKED app_report(const char *dir);
+
 /* app_weights.c */
 /** Parameters of a net by name, from a model file of crmpi or from any HDF5 file.  *out is the
  * caller's; digest (may be NULL) is of names, shapes and values.  Collective. */

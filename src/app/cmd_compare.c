@@ -59,15 +59,7 @@ static crm_status read_runs(const app_args *args, runs *r)
     return CRM_OK;
 }
 
-static crm_status write_beside(const char *dir, const char *name, const char *text, size_t len)
-{
-    char path[CRM_PATH_MAX];
-
-    CRM_TRY(crm_path_join(dir, name, path, sizeof path));
-    return crm_path_write_atomic(path, text, len);
-}
-
-/* Its summary.json and report.md would be lost. */
+/* Its results would be lost. */
 static crm_status check_out(const char *dir)
 {
     char path[CRM_PATH_MAX];
@@ -79,33 +71,39 @@ static crm_status check_out(const char *dir)
     return CRM_OK;
 }
 
-/* summary.json and report.md into --out, a folder of its own. */
-static crm_status write_out(const char *dir, crm_summary *s, const crm_str *markdown)
+/* summary.json, report and figures into --out, tables on the terminal. */
+static crm_status write_out(const char *dir, const char *json, size_t len)
 {
-    char *json = NULL;
-    size_t len;
-    crm_status st;
+    char path[CRM_PATH_MAX];
 
     CRM_TRY(crm_path_mkdirs(dir));
-    CRM_TRY(crm_summary_write(s, &json, &len));
-    st = write_beside(dir, "summary.json", json, len);
-    if (!st) st = write_beside(dir, "report.md", markdown->text, markdown->len);
-    crm_mem_free(json);
+    CRM_TRY(crm_path_join(dir, "summary.json", path, sizeof path));
+    CRM_TRY(crm_path_write_atomic(path, json, len));
+    return app_report(dir);
+}
+
+static crm_status print(const crm_summary *s)
+{
+    crm_str terminal = {0};
+    crm_status st = CRM_OK;
+
+    crm_report_terminal(s, &terminal);
+    if (terminal.failed)
+        CRM_SET(st, CRM_ERR_NOMEM, "out of memory: report");
+    else
+        fputs(terminal.text, stdout);
+    crm_str_free(&terminal);
     return st;
 }
 
 static crm_status tell(const app *a, crm_summary *s)
 {
-    crm_str terminal = {0}, markdown = {0};
-    crm_status st = CRM_OK;
+    char *json = NULL;
+    size_t len;
+    crm_status st = crm_summary_write(s, &json, &len); /* and its digest */
 
-    crm_report_terminal(s, &terminal);
-    crm_report_markdown(s, &markdown);
-    if (terminal.failed || markdown.failed) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: report");
-    if (!st && a->args.out) st = write_out(a->args.out, s, &markdown);
-    if (!st) fputs(terminal.text, stdout);
-    crm_str_free(&terminal);
-    crm_str_free(&markdown);
+    if (!st) st = a->args.out ? write_out(a->args.out, json, len) : print(s);
+    crm_mem_free(json);
     return st;
 }
 

@@ -477,12 +477,11 @@ static crm_status need_summary(const char *dir)
              path);
 }
 
-static crm_status report(const char *dir)
+crm_status app_report(const char *dir)
 {
     rendering r = {0};
-    crm_status st = need_summary(dir);
+    crm_status st = render(dir, &r);
 
-    if (!st) st = render(dir, &r);
     for (int i = 0; i < REPORT_FILES && !st; i++)
         st = write_beside(dir, report_files[i].name, &r.file[i]);
     if (!st) fputs(r.terminal.text, stdout);
@@ -497,6 +496,7 @@ crm_status cmd_report(app *a)
     if (!a->args.operand)
         CRM_SET(st, CRM_ERR_CONFIG, "report needs a run folder: crmpi report RUN");
     else if (app_is_root(a))
-        st = report(a->args.operand);
+        st = need_summary(a->args.operand);
+    if (!st && app_is_root(a)) st = app_report(a->args.operand);
     return crm_comm_agree(a->world, st);
 }

@@ -28,6 +28,9 @@ figures() { sed -n '/^accuracy/,/^$/p;/^auc/,/^$/p' "$1" | sed 's/[ab]\///g; s/ 
 "$CRMPI" report both >both.txt 2>err || not_ok "report" "$(cat err)"
 check "the tests of one study with both" diff <(figures both.txt) <(figures ab.txt)
 check "a report in --out" grep -q "^| a/logistic |" ab/report.md
+check "with its figures" test -s ab/report.svg -a -s ab/roc.svg -a -s ab/pr.svg -a -s ab/calibration.svg
+check "no file that is not there, no digest of nothing" [ "$(grep -c 'config.yaml\|`0000' ab/report.md)" = 0 ]
+check "the run's report names its files" grep -q '^| `timing.md`' both/report.md
 check "and a summary that reads back" grep -q '"name": "b/rule"' ab/summary.json
 alone compare ab >again.txt 2>err || not_ok "compare takes its own result" "$(cat err)"
 check "which has the models" grep -q "^ab/a/logistic" again.txt

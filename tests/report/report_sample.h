@@ -148,6 +148,7 @@ static inline crm_summary *sample_new(void)
     s->n_targets = 1;
     s->target = t;
     s->data = (crm_digest){0x0123456789abcdef, 0xfedcba9876543210};
+    s->folds = s->weights = s->predictions = s->summary = s->data;
     *t = (crm_sum_target){.name = copy("churn"), .level = copy("customer"), .rows = 16, .folds = 2};
     t->repeats = 1;
     t->split = copy("stratified");

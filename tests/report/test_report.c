@@ -30,9 +30,9 @@ static const char *const golden =
     "note: A note that is so long that it does not fit on one line of a terminal, and is therefore "
     "broken\n"
     "      between two words.\n"
-    "digests: data 0123456789ab, folds 000000000000, weights 000000000000, predictions "
-    "000000000000,\n"
-    "         summary 000000000000\n";
+    "digests: data 0123456789ab, folds 0123456789ab, weights 0123456789ab, predictions "
+    "0123456789ab,\n"
+    "         summary 0123456789ab\n";
 
 /* Longest line in characters (UTF-8). */
 static int widest(const char *text)

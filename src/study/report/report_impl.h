@@ -77,6 +77,8 @@ void crm_report_segments(const crm_sum_target *t, crm_str *out);
 /** Whether a summary has what stands beside the tests, and curves; older ones have neither. */
 bool crm_report_has_beside(const crm_summary *s);
 bool crm_report_has_curves(const crm_summary *s);
+/* Whether it is of several runs, which has no weights and predictions of its own. */
+bool crm_report_is_joint(const crm_summary *s);
 
 /* ---- SVG (report_svg.c) ------------------------------------------------------------------------
  */

@@ -95,7 +95,7 @@ void crm_report_markdown(const crm_summary *s, crm_str *out)
                       "number of ranks and threads.\n\n| of | digest |\n|---|---|\n");
     add_digest("data", s->data, out);
     add_digest("folds", s->folds, out);
-    add_digest("weights", s->weights, out);
-    add_digest("predictions", s->predictions, out);
+    if (!crm_report_is_joint(s)) add_digest("weights", s->weights, out);
+    if (!crm_report_is_joint(s)) add_digest("predictions", s->predictions, out);
     add_digest("summary", s->summary, out);
 }

@@ -82,12 +82,14 @@ static const char *const files =
     "## Files\n\n"
     "| file | holds |\n|---|---|\n"
     "| `summary.json` | these results for scripts |\n"
-    "| `report.svg`, `roc.svg`, `pr.svg`, `calibration.svg` | the figures |\n"
+    "| `report.svg`, `roc.svg`, `pr.svg`, `calibration.svg` | the figures |\n";
+static const char *const run_files =
     "| `config.yaml` | effective configuration, each value with its origin |\n"
     "| `predictions.h5` | row ids, folds and probabilities of each model |\n"
     "| `metrics.jsonl` | loss and score of each epoch |\n"
     "| `models/` | each model fitted on all rows, for `crmpi predict` |\n"
-    "| `run.json` | versions, hosts, times (not reproducible) |\n\n";
+    "| `timing.md` | what each model costs, how it can be read (times are not reproducible) |\n"
+    "| `run.json` | versions, hosts, times (not reproducible) |\n";
 
 /* "stratified folds", "folds from a file", "hold-out" */
 static void add_split(const char *split, crm_str *out)
@@ -126,9 +128,15 @@ static bool has_folds(const crm_summary *s)
     return false;
 }
 
+bool crm_report_is_joint(const crm_summary *s)
+{
+    return crm_digest_equal(s->weights, (crm_digest){0});
+}
+
 void crm_report_methods(const crm_summary *s, crm_str *out)
 {
     crm_str_addf(out, "## Methods\n\n%s%s%s", tests, after, crm_report_has_beside(s) ? beside : "");
     add_splits(s, out);
     crm_str_addf(out, "%s%s%s", has_folds(s) ? heuristic : "", verdicts, files);
+    crm_str_addf(out, "%s\n", crm_report_is_joint(s) ? "" : run_files);
 }
