@@ -12,7 +12,7 @@
 
 enum { ROWS = 60, COLS = 3, WIDE = 250 };
 static const char *const class_name[] = {"a", "b", "c", "d"};
-static char wide_text[WIDE][8];
+static char wide_text[WIDE][16];
 static const char *wide_name[WIDE];
 
 static void sample(float *x, int32_t *y2, int32_t *y3)
@@ -259,7 +259,7 @@ static void finds_minima_of_many_rows(void)
 static void finds_minima_of_many_columns(void)
 {
     for (int classes = 2; classes <= 4; classes += 2) {
-        table t = large_table(2000, WIDE, classes);
+        table t = large_table(600, WIDE, classes);
         linear_spec s = plain;
         s.loss = classes == 2 ? LINEAR_LOGISTIC : LINEAR_SOFTMAX;
         check_minimum(&s, 0.1, &none, one, &t, 1e-8);

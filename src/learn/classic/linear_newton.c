@@ -230,10 +230,8 @@ static crm_status least_score(const linear_newton *n, double *least)
     return CRM_OK;
 }
 
-static crm_status model_new(linear_newton *n, int64_t columns)
+static void model_free(linear_newton *n)
 {
-    n->columns = columns;
-    n->n = columns * n->p->vectors;
     crm_mem_free(n->h);
     crm_mem_free(n->low);
     crm_mem_free(n->sum);
@@ -243,6 +241,13 @@ static crm_status model_new(linear_newton *n, int64_t columns)
     crm_mem_free(n->face);
     n->h = n->low = n->sum = n->u = n->m = n->d = NULL;
     n->face = NULL;
+}
+
+static crm_status model_new(linear_newton *n, int64_t columns)
+{
+    n->columns = columns;
+    n->n = columns * n->p->vectors;
+    model_free(n);
     CRM_NEW(n->h, n->n * n->n);
     CRM_NEW(n->low, n->n * n->n);
     CRM_NEW(n->sum, block_count(n->p) * columns * columns + 1);
@@ -577,14 +582,16 @@ crm_status linear_newton_new(linear_problem *p, linear_newton **out)
 void linear_newton_free(linear_newton **at)
 {
     linear_newton *n = *at;
-    double **part[] = {&n->h, &n->low, &n->sum, &n->lambda, &n->g,     &n->step,
-                       &n->x, &n->u,   &n->m,   &n->d,      &n->score, &n->g_before};
 
     if (!n) return;
-    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
-        crm_mem_free(*part[i]);
+    model_free(n);
     crm_mem_free(n->column);
-    crm_mem_free(n->face);
+    crm_mem_free(n->score);
+    crm_mem_free(n->lambda);
+    crm_mem_free(n->g);
+    crm_mem_free(n->g_before);
+    crm_mem_free(n->step);
+    crm_mem_free(n->x);
     crm_mem_free(n);
     *at = NULL;
 }
