@@ -519,6 +519,33 @@ static void refuses_missing_numbers(void)
     crm_data_close(&d);
 }
 
+/* Rows so far out that their kernel is no number any more. */
+static void refuses_endless_scores(void)
+{
+    float x[(ROWS + 1) * COLS];
+    int32_t y[ROWS + 1], y3[ROWS];
+    crm_svm_cfg cfg = plain_cfg;
+    crm_data *d;
+    fitted f;
+    double p[2];
+
+    sample(x, y, y3);
+    x[ROWS * COLS] = x[ROWS * COLS + 1] = x[ROWS * COLS + 2] = 3e38F;
+    y[ROWS] = 0;
+    cfg.kernel = CRM_SVM_POLYNOMIAL;
+    cfg.degree = 20;
+    cfg.tol = 1e-3;
+    d = open_table(2, ROWS + 1, COLS, x, y);
+    for (int i = 0; i < 2; i++) {
+        cfg.method = i ? CRM_SVM_NYSTROEM : CRM_SVM_EXACT;
+        T_OK(fit_rows(&crm_svm_class, &cfg, d, ROWS, t_comm, NULL, false, &f));
+        T_FAILS(crm_svm_class.predict(f.e, f.source, (int64_t[]){ROWS}, 1, p), CRM_ERR_NUMERIC,
+                "row 60");
+        drop(&f);
+    }
+    crm_data_close(&d);
+}
+
 static const int methods[][2] = {
     {CRM_SVM_EXACT, CRM_SVM_RBF},    {CRM_SVM_EXACT, CRM_SVM_POLYNOMIAL},
     {CRM_SVM_EXACT, CRM_SVM_LINEAR}, {CRM_SVM_EXACT, CRM_SVM_SIGMOID},
@@ -677,6 +704,7 @@ int main(int argc, char **argv)
                                    {"refuses options", refuses_options},
                                    {"has options", has_options},
                                    {"refuses missing numbers", refuses_missing_numbers},
+                                   {"refuses endless scores", refuses_endless_scores},
                                    {"survives odd tables", survives_odd_tables},
                                    {"refuses huge kernels", refuses_huge_kernels},
                                    {"refuses damage", refuses_damage},

@@ -167,6 +167,18 @@ crm_status svc_primal_scores(const svc *s, const double *w, const crm_source *in
     return st;
 }
 
+/* Values that training had none of can make a kernel overflow. */
+static crm_status check_scores(const svc *s, const int64_t *row, int64_t n, const double *score)
+{
+    for (int64_t i = 0; i < n * s->cal.n; i++)
+        CRM_CHECK(
+            isfinite(score[i]), CRM_ERR_NUMERIC,
+            "svm: the score of row %lld is not finite, its values lie too far out; cut scaled "
+            "values with feature.clip, or lower svm.degree",
+            (long long)row[i / s->cal.n]);
+    return CRM_OK;
+}
+
 static crm_status predict_piece(const svc *s, const crm_source *in, const int64_t *row, int64_t n,
                                 bench *b, double *proba)
 {
@@ -177,6 +189,7 @@ static crm_status predict_piece(const svc *s, const crm_source *in, const int64_
         svc_machine_scores(&s->machine, n, b->num, b->kernel, b->score);
     else if (s->classes.m > 1)
         linear_piece(s, s->w, n, b, b->score);
+    CRM_TRY(check_scores(s, row, n, b->score));
     CRM_TRY(calibrate_proba(&s->cal, n, b->score, proba, k));
     for (int64_t i = 0; i < n; i++)
         classic_spread(&s->classes, proba + i * k);
