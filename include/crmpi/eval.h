@@ -128,7 +128,8 @@ CRM_CHECKED crm_eval_null(const crm_eval *e, const crm_null_cfg *cfg, crm_null *
 
 /** Models of n runs against the first of the first, with the tests of a study; run[i] is put before
  * the names of its models, which are taken out of s[i].  rope: as eval.rope.
- *  @return CRM_ERR_CONFIG when data, target or fold tables differ, or there is one model only. */
+ *  @return CRM_ERR_CONFIG when data, target or fold tables differ, or there is one model only;
+ * CRM_ERR_FORMAT when the metrics are of another release. */
 CRM_CHECKED crm_eval_compare_runs(int n, const char *const *run, crm_summary *const *s, double rope,
                                   crm_summary **out);
 

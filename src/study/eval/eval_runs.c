@@ -4,6 +4,7 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_str.h"
+#include "crmpi/stats.h"
 #include "eval_impl.h"
 
 static crm_status check_digest(const char *what, const char *a, crm_digest of_a, const char *b,
@@ -38,6 +39,21 @@ static crm_status check_pair(const char *a, const crm_summary *of_a, const char 
     return CRM_OK;
 }
 
+/* The tests find metrics by place and read a value of each fold. */
+static crm_status check_metrics(const char *run, const crm_sum_target *t, const crm_sum_model *m)
+{
+    CRM_CHECK(m->n_metrics == CRM_METRIC_COUNT, CRM_ERR_FORMAT,
+              "%s: %s has %d metrics, this program %d: run it again", run, m->name, m->n_metrics,
+              CRM_METRIC_COUNT);
+    for (int i = 0; i < m->n_metrics; i++)
+        CRM_CHECK(strcmp(m->metric[i].name, crm_metric_names[i]) == 0 &&
+                      m->metric[i].n_folds == t->folds * t->repeats,
+                  CRM_ERR_FORMAT, "%s: %s: '%s' of %d folds stands where '%s' of %d should", run,
+                  m->name, m->metric[i].name, m->metric[i].n_folds, crm_metric_names[i],
+                  t->folds * t->repeats);
+    return CRM_OK;
+}
+
 static bool is_oracle(const crm_sum_model *m)
 {
     return strcmp(m->name, "oracle") == 0;
@@ -51,9 +67,7 @@ static crm_status take_models(const char *run, crm_sum_target *from, bool oracle
         crm_sum_model *m = &from->model[i];
         crm_str name = {0};
         if (!m->name || is_oracle(m) != oracle) continue; /* taken already, or not asked for */
-        CRM_CHECK(m->n_metrics == to->model[0].n_metrics || to->n_models == 0, CRM_ERR_FORMAT,
-                  "%s has %d metrics, the first run %d: they are of different versions", run,
-                  m->n_metrics, to->model[0].n_metrics);
+        CRM_TRY(check_metrics(run, from, m));
         if (!oracle) {
             crm_str_addf(&name, "%s/%s", run, m->name);
             CRM_CHECK(!name.failed, CRM_ERR_NOMEM, "out of memory: names of models");
@@ -88,7 +102,37 @@ static crm_status begin(const crm_summary *first, crm_sum_target *t)
     return CRM_OK;
 }
 
-/* All numbers of models fit: the metrics of a model are found by place. */
+static bool has_note(const crm_sum_target *t, const char *note)
+{
+    for (int i = 0; i < t->n_notes; i++)
+        if (strcmp(t->note[i], note) == 0) return true;
+    return false;
+}
+
+/* What all runs say is said once, the rest with the name of its run. */
+static crm_status take_notes(int n, const char *const *run, crm_summary *const *s,
+                             crm_sum_target *to)
+{
+    int most = 0;
+
+    for (int i = 0; i < n; i++)
+        most += s[i]->target[0].n_notes;
+    CRM_NEW(to->note, most);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < s[i]->target[0].n_notes; j++) {
+            const char *note = s[i]->target[0].note[j];
+            bool common = true;
+            crm_str text = {0};
+            for (int k = 0; k < n; k++)
+                common = common && has_note(&s[k]->target[0], note);
+            if (common && i > 0) continue;
+            crm_str_addf(&text, "%s%s%s", common ? "" : run[i], common ? "" : ": ", note);
+            CRM_CHECK(!text.failed, CRM_ERR_NOMEM, "out of memory: notes");
+            to->note[to->n_notes++] = text.text;
+        }
+    return CRM_OK;
+}
+
 static crm_status merge(int n, const char *const *run, crm_summary *const *s, double rope,
                         crm_sum_target *t)
 {
@@ -103,6 +147,7 @@ static crm_status merge(int n, const char *const *run, crm_summary *const *s, do
     competitors = t->n_models;
     CRM_TRY(take_models(run[0], &s[0]->target[0], true, t));
     CRM_CHECK(competitors > 1, CRM_ERR_CONFIG, "there is one model only, nothing to compare");
+    CRM_TRY(take_notes(n, run, s, t));
     return crm_study_compare(t, competitors, rope);
 }
 
