@@ -180,8 +180,9 @@ typedef struct crm_estimator_class {
     /** What was learnt, in lines for people to read; "" before the fit. */
     const char *(*text)(const crm_estimator *e);
     /** CRM_ERR_CONFIG when its options do not fit data with these columns (as they are before any
-     *  transform) and this target: to be found before a study begins. */
-    crm_status (*check)(const void *cfg, const crm_schema *s, const crm_target *t);
+     *  transform), this target, and so many training rows at least: to be found before a study
+     *  begins. */
+    crm_status (*check)(const void *cfg, const crm_schema *s, const crm_target *t, int64_t rows);
     /** NULL: any number of ranks, the same bits on all of them, all columns. */
     crm_estimator_traits (*traits)(const void *cfg);
     const char *reading; /* how its decisions can be read, a few words: "one weight per column" */
@@ -220,8 +221,10 @@ CRM_CHECKED crm_pipeline_predict(crm_pipeline *p, const crm_data *d, const int64
 /** What the estimator has learnt, for people to read; "" when its class has no such thing. */
 const char *crm_pipeline_text(const crm_pipeline *p);
 /** CRM_ERR_CONFIG when options of the estimator do not fit these data, as its class's check says.
+ *  @param[in] rows  fewest training rows of a fit
  *  Not collective. */
-CRM_CHECKED crm_model_check(const crm_model_spec *spec, const crm_data *d, int target);
+CRM_CHECKED crm_model_check(const crm_model_spec *spec, const crm_data *d, int target,
+                            int64_t rows);
 /** Let go of the data last used: to be called before they are closed when the pipeline lives on. */
 void crm_pipeline_forget(crm_pipeline *p);
 /** As the estimator's functions of these names; CRM_ERR_CONFIG when it has none. */

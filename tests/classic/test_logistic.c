@@ -285,7 +285,7 @@ static void takes_c_as_given(void)
     crm_bag_free(&b);
     drop(&f);
     tiny.c = 1e-13;
-    T_FAILS(crm_logistic_class.make(&tiny, &e), CRM_ERR_CONFIG, "logistic.c = 1e-13");
+    T_FAILS(crm_logistic_class.make(&tiny, &e), CRM_ERR_CONFIG, "logistic.c: '1e-13'");
     crm_data_close(&d);
 }
 

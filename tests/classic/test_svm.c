@@ -471,14 +471,14 @@ static void refuses_options(void)
     cfg = plain_cfg;
     for (size_t i = 0; i < sizeof bad_gamma / sizeof *bad_gamma; i++) {
         cfg.gamma = bad_gamma[i];
-        check_make(&cfg, "svm.gamma is '");
+        check_make(&cfg, "svm.gamma: '");
     }
     cfg = plain_cfg;
     cfg.method = CRM_SVM_PRIMAL;
-    check_make(&cfg, "svm.method is primal");
+    check_make(&cfg, "svm.method: 'primal' is for");
     cfg.method = CRM_SVM_FOURIER;
     cfg.kernel = CRM_SVM_POLYNOMIAL;
-    check_make(&cfg, "svm.method is fourier");
+    check_make(&cfg, "svm.method: 'fourier' is for");
     cfg = plain_cfg;
     cfg.class_weight.item = bad_weight;
     check_make(&cfg, "svm.class_weight");

@@ -1,7 +1,7 @@
 # models.sh - for the end-to-end tests of all models: a table, studies of it on ranks that share each fit, their bits.
 # Sourced by tests/e2e/test_models_*.sh behind lib.sh; these set $config, $first (the run that others are held against)
 # and $what (the words in front of a result).
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 # table3 N FILE: numbers with a signal, one of them rarely there, categories, three classes
 table3() {

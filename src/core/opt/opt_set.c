@@ -152,10 +152,19 @@ static void add_place(crm_str *out, const opt_entry *e)
     }
 }
 
+/* The rest of a reason that begins with the value itself, which is told already. */
+static const char *behind_value(const char *why, const crm_str *value)
+{
+    size_t n = value->len;
+
+    if (why[0] != '\'' || !value->text || strncmp(why + 1, value->text, n) != 0) return why;
+    return strncmp(why + 1 + n, "' ", 2) == 0 ? why + n + 3 : why;
+}
+
 crm_status crm_opt_set_reject(const crm_opt_set *s, const char *key, const char *fmt, ...)
 {
     const opt_entry *e = crm_opt_find(s, key, strlen(key));
-    crm_str text = {0}, value = {0};
+    crm_str text = {0}, value = {0}, why = {0};
     crm_status st;
     va_list ap;
 
@@ -166,10 +175,13 @@ crm_status crm_opt_set_reject(const crm_opt_set *s, const char *key, const char 
     crm_opt_show(&text, value.text ? value.text : "", value.len);
     crm_str_addf(&text, "' ");
     va_start(ap, fmt);
-    crm_str_addv(&text, fmt, ap);
+    crm_str_addv(&why, fmt, ap);
     va_end(ap);
-    CRM_SET(st, CRM_ERR_CONFIG, "%s\n1 error", text.failed ? "out of memory" : text.text);
+    crm_str_addf(&text, "%s", behind_value(why.text ? why.text : "", &value));
+    CRM_SET(st, CRM_ERR_CONFIG, "%s\n1 error",
+            text.failed || why.failed ? "out of memory" : text.text);
     crm_str_free(&text);
+    crm_str_free(&why);
     crm_str_free(&value);
     return st;
 }

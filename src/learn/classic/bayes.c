@@ -46,7 +46,7 @@ static crm_status bayes_make(const void *cfg, crm_estimator **out)
 
     *out = NULL;
     CRM_TRY(classic_classes_check(&((const crm_naive_bayes_cfg *)cfg)->class_weight,
-                                  "naive_bayes.class_weight"));
+                                  "naive_bayes.class_weight", NULL));
     CRM_NEW(h, 1);
     h->base.class = &crm_naive_bayes_class;
     h->cfg = cfg;
@@ -298,6 +298,15 @@ static crm_status bayes_load(crm_estimator *e, const crm_source *in, int n_class
     return CRM_OK;
 }
 
+static crm_status bayes_check(const void *cfg, const crm_schema *s, const crm_target *t,
+                              int64_t rows)
+{
+    (void)s;
+    (void)rows;
+    return classic_classes_check(&((const crm_naive_bayes_cfg *)cfg)->class_weight,
+                                 "naive_bayes.class_weight", t);
+}
+
 static const crm_cfg_part parts[] = {{crm_naive_bayes_opts, 0}, {NULL, 0}};
 
 const crm_estimator_class crm_naive_bayes_class = {
@@ -312,4 +321,5 @@ const crm_estimator_class crm_naive_bayes_class = {
     .save = bayes_save,
     .load = bayes_load,
     .free = bayes_free,
+    .check = bayes_check,
 };

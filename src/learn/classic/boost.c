@@ -10,7 +10,7 @@ static crm_status boosting_make(const void *cfg, crm_estimator **out)
     boost *h;
 
     *out = NULL;
-    CRM_TRY(classic_classes_check(&c->class_weight, "boosting.class_weight"));
+    CRM_TRY(classic_classes_check(&c->class_weight, "boosting.class_weight", NULL));
     CRM_CHECK(c->early_stopping != CRM_BOOSTING_ON || c->validation > 0, CRM_ERR_CONFIG,
               "boosting.early_stopping = on needs rows held out: boosting.validation = %g; give a "
               "part above 0",
@@ -170,6 +170,15 @@ static crm_status boosting_load(crm_estimator *e, const crm_source *in, int n_cl
     return flatten(h);
 }
 
+static crm_status boosting_check(const void *cfg, const crm_schema *s, const crm_target *t,
+                                 int64_t rows)
+{
+    (void)s;
+    (void)rows;
+    return classic_classes_check(&((const crm_boosting_cfg *)cfg)->class_weight,
+                                 "boosting.class_weight", t);
+}
+
 static const crm_cfg_part parts[] = {{crm_boosting_opts, 0}, {NULL, 0}};
 
 const crm_estimator_class crm_boosting_class = {
@@ -184,4 +193,5 @@ const crm_estimator_class crm_boosting_class = {
     .save = boosting_save,
     .load = boosting_load,
     .free = boosting_free,
+    .check = boosting_check,
 };

@@ -31,17 +31,6 @@ static crm_status read_item(const char *item, const char *key, size_t *name, dou
     return CRM_OK;
 }
 
-crm_status classic_classes_check(const crm_opt_list *w, const char *key)
-{
-    size_t name = 0;
-    double weight = 0;
-
-    if (is_word(w, "none") || is_word(w, "balanced")) return CRM_OK;
-    for (int i = 0; i < w->n; i++)
-        CRM_TRY(read_item(w->item[i], key, &name, &weight));
-    return CRM_OK;
-}
-
 static int find_class(const crm_target *t, const char *name, size_t len)
 {
     for (int c = 0; c < t->n_classes; c++)
@@ -49,17 +38,39 @@ static int find_class(const crm_target *t, const char *name, size_t len)
     return -1;
 }
 
+/* The class of an item, -1 without a target, and its weight. */
+static crm_status read_weight(const char *item, const char *key, const crm_target *t, int *y,
+                              double *weight)
+{
+    size_t len = 0;
+
+    *y = -1;
+    CRM_TRY(read_item(item, key, &len, weight));
+    if (!t) return CRM_OK;
+    *y = find_class(t, item, len);
+    CRM_CHECK(*y >= 0, CRM_ERR_CONFIG, "%s: '%.*s' is no class of target '%s'; the first is '%s'",
+              key, (int)len, item, t->name, t->class_name[0]);
+    return CRM_OK;
+}
+
+crm_status classic_classes_check(const crm_opt_list *w, const char *key, const crm_target *t)
+{
+    double weight = 0;
+    int y;
+
+    if (is_word(w, "none") || is_word(w, "balanced")) return CRM_OK;
+    for (int i = 0; i < w->n; i++)
+        CRM_TRY(read_weight(w->item[i], key, t, &y, &weight));
+    return CRM_OK;
+}
+
 static crm_status weigh_item(const char *item, const char *key, const crm_target *t,
                              classic_classes *c)
 {
-    size_t len = 0;
     double w = 0;
     int y;
 
-    CRM_TRY(read_item(item, key, &len, &w));
-    y = find_class(t, item, len);
-    CRM_CHECK(y >= 0, CRM_ERR_CONFIG, "%s: '%.*s' is no class of target '%s'; the first is '%s'",
-              key, (int)len, item, t->name, t->class_name[0]);
+    CRM_TRY(read_weight(item, key, t, &y, &w));
     if (c->slot[y] >= 0) c->weight[c->slot[y]] = w;
     return CRM_OK;
 }

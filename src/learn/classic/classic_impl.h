@@ -28,8 +28,10 @@ typedef struct classic_classes {
  *          of the target or W is not in this range.  Not collective: every rank has all labels. */
 CRM_CHECKED classic_classes_new(const crm_fit *fit, const crm_opt_list *weights, const char *key,
                                 classic_classes *out);
-/** CRM_ERR_CONFIG when an option of class weights can be right for no target: for make. */
-CRM_CHECKED classic_classes_check(const crm_opt_list *weights, const char *key);
+/** CRM_ERR_CONFIG when an option of class weights can be right for no target (t NULL: for make), or
+ *  not for this one: a name is none of its classes. */
+CRM_CHECKED classic_classes_check(const crm_opt_list *weights, const char *key,
+                                  const crm_target *t);
 /** "class" i32 [m] in a bag. */
 CRM_CHECKED classic_classes_save(const classic_classes *c, crm_bag *b);
 CRM_CHECKED classic_classes_load(classic_classes *c, int n_classes, crm_bag *b);

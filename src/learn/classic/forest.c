@@ -196,6 +196,15 @@ static crm_status forest_make(const void *cfg, crm_estimator **out)
     return tree_model_make(&crm_forest_class, &c->tree, c, out);
 }
 
+static crm_status forest_check(const void *cfg, const crm_schema *s, const crm_target *t,
+                               int64_t rows)
+{
+    (void)s;
+    (void)rows;
+    return classic_classes_check(&((const crm_forest_cfg *)cfg)->tree.class_weight,
+                                 "forest.class_weight", t);
+}
+
 static const crm_cfg_part parts[] = {{crm_forest_opts, 0}, {NULL, 0}};
 
 const crm_estimator_class crm_forest_class = {
@@ -210,4 +219,5 @@ const crm_estimator_class crm_forest_class = {
     .save = tree_model_save,
     .load = tree_model_load,
     .free = tree_model_free,
+    .check = forest_check,
 };

@@ -189,7 +189,7 @@ static crm_status check_content(const knn *h)
         CRM_CHECK(isfinite(h->x[i]), CRM_ERR_FORMAT,
                   "model file: column %lld of training row %lld is no finite number",
                   (long long)(i % h->rows.d), (long long)(i / h->rows.d));
-    return knn_check_k(h, h->rows.n);
+    return knn_check_k(h->cfg, h->rows.n);
 }
 
 static crm_status knn_load(crm_estimator *e, const crm_source *in, int n_classes, crm_bag *b)
@@ -210,6 +210,13 @@ static crm_status knn_load(crm_estimator *e, const crm_source *in, int n_classes
     return knn_prepare(h);
 }
 
+static crm_status knn_check(const void *cfg, const crm_schema *s, const crm_target *t, int64_t rows)
+{
+    (void)s;
+    (void)t;
+    return knn_check_k(cfg, rows);
+}
+
 static const crm_cfg_part parts[] = {{crm_knn_opts, 0}, {NULL, 0}};
 
 const crm_estimator_class crm_knn_class = {
@@ -224,4 +231,5 @@ const crm_estimator_class crm_knn_class = {
     .save = knn_save,
     .load = knn_load,
     .free = knn_free,
+    .check = knn_check,
 };

@@ -2,12 +2,12 @@
 #include "crmpi/base_math.h"
 #include "knn_impl.h"
 
-crm_status knn_check_k(const knn *h, int64_t n)
+crm_status knn_check_k(const crm_knn_cfg *cfg, int64_t n)
 {
-    CRM_CHECK(h->cfg->k <= n, CRM_ERR_CONFIG,
+    CRM_CHECK(cfg->k <= n, CRM_ERR_CONFIG,
               "knn.k = %lld neighbours, but there are %lld training rows; give a knn.k of at most "
               "%lld",
-              (long long)h->cfg->k, (long long)n, (long long)n);
+              (long long)cfg->k, (long long)n, (long long)n);
     return CRM_OK;
 }
 
@@ -88,7 +88,7 @@ static crm_status begin(knn *h, const crm_fit *fit, const crm_source *in, crm_vi
     CRM_TRY(classic_classes_new(fit, &weights, "", &h->classes));
     h->rows.d = crm_source_schema(in)->n_num;
     CRM_TRY(labelled(h, fit, all));
-    CRM_TRY(knn_check_k(h, all->n));
+    CRM_TRY(knn_check_k(h->cfg, all->n));
     CRM_TRY(check_bytes(h, all->n));
     h->rows.n = all->n;
     CRM_NEW(h->label, all->n);

@@ -110,5 +110,5 @@ CRM_CHECKED knn_gather(knn *h, const crm_fit *fit, const crm_source *in);
 /** Make what the search needs of the rows. */
 CRM_CHECKED knn_prepare(knn *h);
 /** CRM_ERR_CONFIG when there are fewer than k rows. */
-CRM_CHECKED knn_check_k(const knn *h, int64_t n);
+CRM_CHECKED knn_check_k(const crm_knn_cfg *cfg, int64_t n);
 #endif

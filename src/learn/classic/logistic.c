@@ -10,9 +10,9 @@ static crm_status logistic_make(const void *cfg, crm_estimator **out)
 
     *out = NULL;
     CRM_CHECK(o->c == 0 || o->c >= CRM_LOGISTIC_C_MIN, CRM_ERR_CONFIG,
-              "logistic.c = %g; give 0 to have it chosen, else at least %g", o->c,
+              "logistic.c: '%g' is too small; give 0 to have it chosen, else at least %g", o->c,
               CRM_LOGISTIC_C_MIN);
-    CRM_TRY(classic_classes_check(&o->class_weight, "logistic.class_weight"));
+    CRM_TRY(classic_classes_check(&o->class_weight, "logistic.class_weight", NULL));
     CRM_NEW(h, 1);
     h->base.class = &crm_logistic_class;
     h->cfg = o;
@@ -155,6 +155,15 @@ static crm_status logistic_load(crm_estimator *e, const crm_source *in, int n_cl
     return load_c(h, b);
 }
 
+static crm_status logistic_check(const void *cfg, const crm_schema *s, const crm_target *t,
+                                 int64_t rows)
+{
+    (void)s;
+    (void)rows;
+    return classic_classes_check(&((const crm_logistic_cfg *)cfg)->class_weight,
+                                 "logistic.class_weight", t);
+}
+
 static const crm_cfg_part parts[] = {{crm_logistic_opts, 0}, {NULL, 0}};
 
 const crm_estimator_class crm_logistic_class = {
@@ -169,4 +178,5 @@ const crm_estimator_class crm_logistic_class = {
     .save = logistic_save,
     .load = logistic_load,
     .free = logistic_free,
+    .check = logistic_check,
 };

@@ -216,11 +216,13 @@ static crm_status rule_load(crm_estimator *e, const crm_source *in, int n_classe
 }
 
 /* Whether there are the columns, levels and classes that the user's rules name. */
-static crm_status rule_check(const void *cfg, const crm_schema *s, const crm_target *t)
+static crm_status rule_check(const void *cfg, const crm_schema *s, const crm_target *t,
+                             int64_t rows)
 {
     const crm_rule_cfg *c = cfg;
     rule_list list;
 
+    (void)rows;
     if (c->kind != CRM_RULE_RULES && c->kind != CRM_RULE_AUTO) return CRM_OK;
     CRM_TRY(rule_parse(&c->rules, s, t, &list));
     rule_list_free(&list);

@@ -21,11 +21,11 @@ static crm_status check(const crm_svm_cfg *c)
     CRM_CHECK(c->c >= CRM_SVM_C_MIN && isfinite(c->c), CRM_ERR_CONFIG,
               "svm.c = %g; give at least %g", c->c, CRM_SVM_C_MIN);
     CRM_TRY(svc_gamma_read(c->gamma, &gamma));
-    CRM_TRY(classic_classes_check(&c->class_weight, "svm.class_weight"));
+    CRM_TRY(classic_classes_check(&c->class_weight, "svm.class_weight", NULL));
     CRM_CHECK(c->method != CRM_SVM_PRIMAL || c->kernel == CRM_SVM_LINEAR, CRM_ERR_CONFIG,
-              "svm.method is primal, which is for svm.kernel linear; give exact, nystroem or auto");
+              "svm.method: 'primal' is for svm.kernel linear; give exact, nystroem or auto");
     CRM_CHECK(c->method != CRM_SVM_FOURIER || c->kernel == CRM_SVM_RBF, CRM_ERR_CONFIG,
-              "svm.method is fourier, which is for svm.kernel rbf; give exact, nystroem or auto");
+              "svm.method: 'fourier' is for svm.kernel rbf; give exact, nystroem or auto");
     CRM_CHECK(c->degree >= 1 && c->components >= 1 && c->components <= CRM_SVM_COMPONENTS_MAX,
               CRM_ERR_CONFIG,
               "svm.degree = %lld and svm.components = %lld; they are 1 or more, "
@@ -312,6 +312,13 @@ static crm_status svc_load(crm_estimator *e, const crm_source *in, int n_classes
     return load_linear(s, b);
 }
 
+static crm_status svc_check(const void *cfg, const crm_schema *s, const crm_target *t, int64_t rows)
+{
+    (void)s;
+    (void)rows;
+    return classic_classes_check(&((const crm_svm_cfg *)cfg)->class_weight, "svm.class_weight", t);
+}
+
 static const crm_cfg_part parts[] = {{crm_svm_opts, 0}, {NULL, 0}};
 
 const crm_estimator_class crm_svm_class = {
@@ -327,4 +334,5 @@ const crm_estimator_class crm_svm_class = {
     .save = svc_save,
     .load = svc_load,
     .free = svc_free,
+    .check = svc_check,
 };

@@ -15,7 +15,8 @@ crm_status svc_gamma_read(const char *text, double *gamma)
     errno = 0;
     *gamma = strtod(text, &end);
     CRM_CHECK(end != text && !*end && !errno && isfinite(*gamma) && *gamma > 0, CRM_ERR_CONFIG,
-              "svm.gamma is '%s'; give scale, auto or a number above 0", text);
+              "svm.gamma: '%s' is no width of a kernel; give scale, auto or a number above 0",
+              text);
     return CRM_OK;
 }
 

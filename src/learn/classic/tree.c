@@ -49,6 +49,15 @@ static crm_status tree_make(const void *cfg, crm_estimator **out)
     return tree_model_make(&crm_tree_class, cfg, NULL, out);
 }
 
+static crm_status tree_check(const void *cfg, const crm_schema *s, const crm_target *t,
+                             int64_t rows)
+{
+    (void)s;
+    (void)rows;
+    return classic_classes_check(&((const crm_tree_cfg *)cfg)->class_weight, "tree.class_weight",
+                                 t);
+}
+
 static const crm_cfg_part parts[] = {{crm_tree_opts, 0}, {NULL, 0}};
 
 const crm_estimator_class crm_tree_class = {
@@ -63,4 +72,5 @@ const crm_estimator_class crm_tree_class = {
     .save = tree_model_save,
     .load = tree_model_load,
     .free = tree_model_free,
+    .check = tree_check,
 };

@@ -100,7 +100,7 @@ const char *crm_pipeline_text(const crm_pipeline *p)
     return c->text ? c->text(p->estimator) : "";
 }
 
-crm_status crm_model_check(const crm_model_spec *spec, const crm_data *d, int target)
+crm_status crm_model_check(const crm_model_spec *spec, const crm_data *d, int target, int64_t rows)
 {
     crm_flat *flat;
     crm_status st;
@@ -108,7 +108,7 @@ crm_status crm_model_check(const crm_model_spec *spec, const crm_data *d, int ta
     if (!spec->estimator->check) return CRM_OK;
     CRM_TRY(crm_flat_new(d, spec->parts, &flat));
     st = spec->estimator->check(spec->estimator_cfg, crm_flat_schema(flat),
-                                crm_data_target(d, target));
+                                crm_data_target(d, target), rows);
     crm_flat_free(&flat);
     return st;
 }

@@ -182,6 +182,40 @@ static crm_status check_threshold(const study *s)
     return CRM_OK;
 }
 
+/* Of all fits. */
+static int64_t fewest_training_rows(const study *s)
+{
+    int64_t n = s->view->n, largest = 0;
+
+    for (int r = 0; s->folds && r < s->folds->repeats; r++)
+        for (int f = 0; f < s->folds->folds; f++) {
+            int64_t test = 0;
+            for (int64_t i = 0; i < n; i++)
+                test += s->folds->fold[r * n + i] == f;
+            if (test > largest) largest = test;
+        }
+    return n - largest;
+}
+
+/* What a fit would find after hours is found before the first; the error of a variant names it. */
+static crm_status check_models(const study *s)
+{
+    int64_t rows = fewest_training_rows(s);
+
+    for (int i = 0; i < s->e->n_models; i++) {
+        const crm_model_spec *spec = s->e->spec[i];
+        char why[CRM_ERR_TEXT_MAX];
+        crm_status st = crm_model_check(spec, s->e->data, s->target, rows);
+
+        if (st && strchr(spec->name, '-')) {
+            snprintf(why, sizeof why, "%s", crm_err_text());
+            CRM_SET(st, st, "%s: %s", spec->name, why);
+        }
+        if (st) return st;
+    }
+    return CRM_OK;
+}
+
 static crm_status plan_local(study *s)
 {
     int segment;
@@ -191,13 +225,12 @@ static crm_status plan_local(study *s)
     CRM_CHECK(crm_data_n_targets(s->e->data) > 0, CRM_ERR_CONFIG,
               "%s has no target to learn; set data.label when importing",
               crm_data_path(s->e->data));
-    for (int i = 0; i < s->e->n_models; i++)
-        CRM_TRY(crm_model_check(s->e->spec[i], s->e->data, s->target));
     CRM_TRY(crm_view_labelled(s->e->data, s->target, &s->view));
     CRM_TRY(crm_study_segment_column(s, &segment));
     CRM_TRY(crm_study_check_published(s));
     if (!s->fit_only) CRM_TRY(check_threshold(s));
     if (!s->fit_only) CRM_TRY(crm_study_folds(s));
+    CRM_TRY(check_models(s));
     return make_units(s);
 }
 
