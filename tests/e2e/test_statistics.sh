@@ -300,6 +300,19 @@ for n in 1 3; do
     check "$n ranks: $file" cmp -s classes/$file "on$n/$file"
   done
 done
+# Satisfaction without a control group: the change, and no effect.
+ranks 1 synth --set data.path=asked.h5 --set synth.customers=20 --set synth.seed=1 >/dev/null 2>err || not_ok "synth" "$(cat err)"
+ranks 2 crossval --set data.path=asked.h5 --set eval.models=rule --set eval.target=churn --set eval.folds=2 --set eval.split=plain \
+  --set eval.final=false --out asked >/dev/null 2>err || not_ok "no control group" "$(cat err)"
+"$python" - <<'P' || failed=1
+import json, sys
+s = json.load(open("asked/summary.json"))["targets"][0]["satisfaction"]
+fine = s["treated"] == 2 and s["control"] == 0 and s["diff"] is not None and s["p"] is not None
+fine &= s["control_diff"] is None and s["effect"] is None and s["effect_ci95"] == [None, None] and s["effect_p"] is None
+print(("ok" if fine else "not ok") + " - no effect without a control group")
+sys.exit(not fine)
+P
+
 exits 2 crossval study.yaml --set eval.segment=plane --out bad >/dev/null 2>err
 check "an unknown segment: exit 2" [ $? = 2 ]
 check "an unknown segment is named" grep -q "eval.segment: 'plane' is not a categorical column" err

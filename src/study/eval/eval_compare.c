@@ -172,10 +172,10 @@ static void subtract(double *a, const double *b, int64_t n)
 static void set_effect(const crm_lift *d, crm_sum_lift *out)
 {
     out->control_diff = d->n_before > 0 ? d->mean_before : (double)NAN;
-    out->effect = d->diff;
-    out->effect_ci[0] = d->ci95.lo;
-    out->effect_ci[1] = d->ci95.hi;
-    out->effect_p = d->p;
+    out->effect = d->n_before > 0 ? d->diff : (double)NAN;
+    out->effect_ci[0] = known(d->state, d->ci95.lo);
+    out->effect_ci[1] = known(d->state, d->ci95.hi);
+    out->effect_p = known(d->state, d->p);
 }
 
 crm_status crm_study_lift(const crm_data *d, crm_sum_lift *out)
@@ -200,9 +200,9 @@ crm_status crm_study_lift(const crm_data *d, crm_sum_lift *out)
     out->before = paired.mean_before;
     out->after = paired.mean_after;
     out->diff = paired.diff;
-    out->ci[0] = paired.ci95.lo;
-    out->ci[1] = paired.ci95.hi;
-    out->p = paired.p;
+    out->ci[0] = known(paired.state, paired.ci95.lo);
+    out->ci[1] = known(paired.state, paired.ci95.hi);
+    out->p = known(paired.state, paired.p);
     out->relative = paired.has_relative ? paired.relative : (double)NAN;
     out->relative_ci[0] = paired.has_relative_ci ? paired.relative_ci95.lo : (double)NAN;
     out->relative_ci[1] = paired.has_relative_ci ? paired.relative_ci95.hi : (double)NAN;
