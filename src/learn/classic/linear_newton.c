@@ -23,11 +23,13 @@ enum {
     SAMPLE_MOST = 8,        /* H is of each so many-th strip of those of the objective, at most */
     SAMPLE_PER_UNKNOWN = 64 /* rows, at least                                                  */
 };
-static const double good_fall = 0.25, inner_tol = 1e-3, armijo = 1e-4, rounding = 1e-12;
+static const double good_fall = 0.25, inner_tol = 1e-3, part_tol = 0.1, armijo = 1e-4,
+                    rounding = 1e-12;
 
 struct linear_newton {
     linear_problem *p;
     bool absolute;        /* the penalty has absolute values */
+    bool part;            /* H has room for a part only of the columns that want to move */
     int64_t columns;      /* of H                            */
     int64_t *column;      /* [columns] rising                */
     int64_t n;            /* vectors x columns               */
@@ -283,7 +285,9 @@ static crm_status choose_columns(linear_newton *n)
     for (int64_t j = 0; j <= n->p->d && columns < room; j++)
         if (n->score[j] >= least) n->column[columns++] = j;
     n->there = false;
-    return model_new(n, columns);
+    CRM_TRY(model_new(n, columns));
+    n->part = !has_columns(n);
+    return CRM_OK;
 }
 
 /* ---- a step ---- */
@@ -386,9 +390,10 @@ static double model_norm(const linear_newton *n)
 
 static void descend(linear_newton *n)
 {
+    double tol = n->part ? part_tol * model_norm(n) : inner_tol * n->norm;
     int face = FACE_FIRST;
 
-    for (int i = 1; i <= SWEEPS && model_norm(n) > inner_tol * n->norm; i++) {
+    for (int i = 1; i <= SWEEPS && model_norm(n) > tol; i++) {
         sweep(n);
         if (i < face) continue;
         face_step(n);
