@@ -34,6 +34,11 @@ check "the corrected t holds its level" [ "$corrected" -le 8 ]
 check "a table on the terminal" grep -q "^corrected t  *$corrected  *60 " r1.txt
 check "and in the run folder" grep -q "| corrected t | *$corrected |" r1/calibrate.md
 
+# By accuracy with classes of other sizes, models without signal are not equally good: the rates are upper bounds.
+check "balanced labels: nothing to say" bash -c '! grep -q "upper bounds" r1.txt'
+ranks 2 calibrate study.yaml --set calibrate.labels=permuted --set calibrate.replicates=10 --out perm >perm.txt 2>err || not_ok "permuted" "$(cat err)"
+check "permuted labels: upper bounds" bash -c 'tr "\n" " " <perm.txt | grep -q "upper *bounds"'
+
 # Balanced labels leave the third class empty, so its AUC is undefined in each fold.
 awk '{print $0 "," (NR == 1 ? "three" : NR % 3)}' customers.csv >three.csv
 ranks 2 calibrate study.yaml --set data.path=three.csv --set data.label=three --set calibrate.metric=auc --set calibrate.replicates=10 \

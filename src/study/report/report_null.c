@@ -1,6 +1,15 @@
 /* report_null.c - null experiments as text for people. */
+#include <string.h>
+
 #include "crmpi/report.h"
 #include "report_impl.h"
+
+/* Whether any two models have the same expected score on labels without signal. */
+static bool equal_in_expectation(const crm_null *n)
+{
+    return strcmp(n->metric, "auc") == 0 ||
+           (strcmp(n->metric, "accuracy") == 0 && strcmp(n->labels, "balanced") == 0);
+}
 
 static void facts(const crm_null *n, crm_str *out)
 {
@@ -16,6 +25,14 @@ static void facts(const crm_null *n, crm_str *out)
                      n->repeats == 1 ? "" : "s", n->split);
     crm_str_addf(out, ".  A test with a level of %g should reject in at most that part of them.",
                  n->alpha);
+    if (!equal_in_expectation(n))
+        crm_str_addf(
+            out,
+            "  By %s with %s labels, models that learnt nothing need not score alike (one "
+            "that keeps to the larger class has more right), so that a rejection may be no "
+            "error: read the rates as upper bounds, or take auc, or accuracy with "
+            "balanced labels.",
+            n->metric, n->labels);
     if (n->constant > 0)
         crm_str_addf(out,
                      "  In %lld experiments both models had the same score in every fold: models "
