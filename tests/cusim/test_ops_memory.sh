@@ -11,12 +11,9 @@ debug=$CRM_SOURCE_DIR/build/debug
     echo "1..0 # SKIP there is no build 'debug' (run.sh --full makes it)"
     exit 0
 }
-# The module's memory outlives its device on purpose (a library that is found stays loaded).
-for program in ops step pool conv queue; do
-    ops_run "watched by ASan and UBSan" "$debug" "$program" ASAN_OPTIONS=detect_leaks=0
-done
-# Their references take minutes there: small cases, which reach every kernel.
-for program in product rnn:module text:values text:rows text_embed:order text_embed:sizes; do
+# The module's memory outlives its device on purpose (a library that is found stays loaded).  Small cases, which reach every
+# kernel: references take minutes under the sanitizers.
+for program in ops step pool conv queue product rnn:module text:values text:rows text_embed:order text_embed:sizes; do
     ops_run "watched by ASan and UBSan" "$debug" "$program" ASAN_OPTIONS=detect_leaks=0 CRM_TEST_SMALL=1
 done
 exit "$failed"
