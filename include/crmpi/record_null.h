@@ -2,7 +2,7 @@
  * record).
  *
  *     {"format": 1, "data", "a", "b", "metric", "target", "labels", "rows", "folds", "repeats",
- *      "split", "alpha", "replicates", "constant", "tests": [{"name", "replicates", "rejected",
+ *      "split", "alpha", "replicates", "constant", "mean_diff", "se_diff", "tests": [{"name", "replicates", "rejected",
  *      "rate", "ci95": [lo, hi]}]}
  *
  * No time, host, path or number of ranks: equal data, configuration and seed give an equal file. */
@@ -26,6 +26,7 @@ typedef struct crm_null {
     int64_t rows, replicates, constant; /* constant: all differences were 0 */
     int folds, repeats;
     double alpha;
+    double mean_diff, se_diff; /* score of a - score of b over the experiments; NaN: not defined */
     int n_tests;
     crm_null_test test[CRM_NULL_TESTS_MAX];
 } crm_null;

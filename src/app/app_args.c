@@ -102,6 +102,10 @@ crm_status app_check_args(const app_args *args)
                   CRM_ERR_CONFIG, "%s is an option of %s, not of %s", VALUED[k].name,
                   VALUED[k].command, args->command);
     }
+    CRM_CHECK(args->n_set == 0 ||
+                  (strcmp(args->command, "compare") != 0 && strcmp(args->command, "report") != 0 &&
+                   strcmp(args->command, "describe") != 0),
+              CRM_ERR_CONFIG, "--set has no effect on %s: it has no options", args->command);
     CRM_CHECK(!args->embedding || strcmp(args->command, "predict") == 0, CRM_ERR_CONFIG,
               "--embedding is an option of predict, not of %s", args->command);
     CRM_CHECK(!args->profile || strcmp(args->command, "train") == 0 ||

@@ -35,6 +35,8 @@ static json_t *tree_of(const crm_null *n)
     json_object_set_new(o, "alpha", crm_record_json_real(n->alpha));
     json_object_set_new(o, "replicates", json_integer(n->replicates));
     json_object_set_new(o, "constant", json_integer(n->constant));
+    json_object_set_new(o, "mean_diff", crm_record_json_real(n->mean_diff));
+    json_object_set_new(o, "se_diff", crm_record_json_real(n->se_diff));
     for (int i = 0; i < n->n_tests; i++)
         json_array_append_new(tests, test(&n->test[i]));
     json_object_set_new(o, "tests", tests);

@@ -24,7 +24,7 @@ const crm_opt crm_null_opts[] = {
               "Experiments without a difference that calibrate simulates."),
     CRM_OPT_I(S, rows, "calibrate.rows", 0, 0, 1e9, "rows", 0,
               "Rows of each experiment, at equal distances in the data set; 0 takes all."),
-    CRM_OPT_E(S, labels, "calibrate.labels", "permuted", label_names, 0,
+    CRM_OPT_E(S, labels, "calibrate.labels", "balanced", label_names, 0,
               "Labels without signal: those of the data in another order, or as many of the first "
               "two classes each."),
     CRM_OPT_E(S, metric, "calibrate.metric", "accuracy", crm_metric_names, 0,
@@ -369,12 +369,41 @@ static void set_tests(const int64_t *answers, const int64_t *rejected, crm_null 
     }
 }
 
+/* Mean difference over the experiments: far from 0 beside its error, models that learnt nothing do
+ * not score alike by this metric. */
+static void set_mean(const double *mean, int64_t n, crm_null *out)
+{
+    crm_ttest t = crm_stats_ttest(mean, n, 0);
+
+    out->mean_diff = t.n > 0 ? t.mean : (double)NAN;
+    out->se_diff = t.n > 1 ? t.se : (double)NAN;
+}
+
+static crm_status collect(const null_study *ns, double *mean, crm_null *out)
+{
+    int64_t answers[NULL_TESTS] = {0}, rejected[NULL_TESTS] = {0};
+    double kept[BLOCK * KEPT];
+    bool there;
+
+    for (int64_t b = 0; b < blocks_of(ns); b++) {
+        CRM_TRY(read_block(ns, b, kept, &there));
+        CRM_CHECK(there, CRM_ERR_IO, "%s/null: block %lld is missing",
+                  crm_record_dir(ns->e->record), (long long)b);
+        count(kept, block_size(ns, b), out->alpha, answers, rejected, &out->constant);
+        for (int64_t i = 0; i < block_size(ns, b); i++)
+            mean[b * BLOCK + i] = kept[i * KEPT + NULL_TESTS];
+    }
+    set_tests(answers, rejected, out);
+    set_mean(mean, out->replicates, out);
+    return CRM_OK;
+}
+
 static crm_status aggregate(const null_study *ns, crm_null *out)
 {
     const crm_eval_cfg *cfg = ns->e->cfg;
-    int64_t answers[NULL_TESTS] = {0}, rejected[NULL_TESTS] = {0};
-    double kept[BLOCK * KEPT];
-    bool holdout = cfg->split == CRM_SPLIT_HOLDOUT, there;
+    bool holdout = cfg->split == CRM_SPLIT_HOLDOUT;
+    double *mean;
+    crm_status st;
 
     *out = (crm_null){.a = ns->e->spec[0]->name,
                       .b = ns->e->spec[1]->name,
@@ -388,14 +417,10 @@ static crm_status aggregate(const null_study *ns, crm_null *out)
                       .folds = holdout ? 1 : (int)cfg->folds,
                       .repeats = (int)cfg->repeats,
                       .alpha = cfg->alpha};
-    for (int64_t b = 0; b < blocks_of(ns); b++) {
-        CRM_TRY(read_block(ns, b, kept, &there));
-        CRM_CHECK(there, CRM_ERR_IO, "%s/null: block %lld is missing",
-                  crm_record_dir(ns->e->record), (long long)b);
-        count(kept, block_size(ns, b), cfg->alpha, answers, rejected, &out->constant);
-    }
-    set_tests(answers, rejected, out);
-    return CRM_OK;
+    CRM_NEW(mean, out->replicates);
+    st = collect(ns, mean, out);
+    crm_mem_free(mean);
+    return st;
 }
 
 /* ---- set-up ---- */

@@ -1,4 +1,5 @@
 /* report_null.c - null experiments as text for people. */
+#include <math.h>
 #include <string.h>
 
 #include "crmpi/report.h"
@@ -25,6 +26,9 @@ static void facts(const crm_null *n, crm_str *out)
                      n->repeats == 1 ? "" : "s", n->split);
     crm_str_addf(out, ".  A test with a level of %g should reject in at most that part of them.",
                  n->alpha);
+    if (isfinite(n->mean_diff))
+        crm_str_addf(out, "  Mean difference over all of them %+.4g, standard error %.2g.",
+                     n->mean_diff, n->se_diff);
     if (!equal_in_expectation(n))
         crm_str_addf(
             out,
