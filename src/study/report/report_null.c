@@ -26,7 +26,7 @@ static void facts(const crm_null *n, crm_str *out)
                      n->repeats == 1 ? "" : "s", n->split);
     crm_str_addf(out, ".  A test with a level of %g should reject in at most that part of them.",
                  n->alpha);
-    if (isfinite(n->mean_diff))
+    if (isfinite(n->mean_diff) && n->n_tests > 0)
         crm_str_addf(out, "  Mean difference over all of them %+.4g, standard error %.2g.",
                      n->mean_diff, n->se_diff);
     if (!equal_in_expectation(n))
