@@ -39,9 +39,9 @@ MODELS = {
         "peer": ["boosting", "max_iter=100"],
     },
     "mlp": {
-        "ours": ["mlp", "mlp.epochs=5", "mlp.validation=0"],
-        "peer": ["mlp", "max_iter=5"],
-        "most": 100000,
+        "ours": ["mlp", "mlp.epochs={epochs}", "mlp.validation=0"],
+        "peer": ["mlp", "max_iter={epochs}"],
+        "epochs": {10000: 5, 100000: 5, 1000000: 1},
     },
 }
 # What the project aims at and must keep, in CPU seconds of the fit and of fit and prediction together.
@@ -67,8 +67,8 @@ def options():
 
 
 def fill(args, size, setting):
-    trees = setting.get("trees", {}).get(size, 100)
-    return [s.format(trees=trees) for s in args]
+    trees, epochs = setting.get("trees", {}).get(size, 100), setting.get("epochs", {}).get(size, 5)
+    return [s.format(trees=trees, epochs=epochs) for s in args]
 
 
 def run(cmd, jobs):
