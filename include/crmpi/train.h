@@ -14,24 +14,18 @@
 #include "crmpi/text.h"
 
 typedef enum crm_reduce { CRM_REDUCE_EXACT, CRM_REDUCE_FAST, CRM_REDUCE_COUNT } crm_reduce;
-typedef enum crm_class_weight {
-    CRM_WEIGHT_NONE,
-    CRM_WEIGHT_BALANCED, /* n / (k n_c), as in scikit-learn */
-    CRM_WEIGHT_COUNT
-} crm_class_weight;
-
 typedef struct crm_train_cfg {
     int64_t epochs, lanes, lane_rows, threads;
     int reduce;        /* crm_reduce */
     double validation; /* part of the training rows kept for early stopping; 0: none */
     int64_t
         patience; /* epochs without a lower validation loss before stopping; 0: never stop early */
-    bool prior_start;    /* start from the class frequencies: head weights 0, bias their log-odds */
-    bool refit;          /* train again on all rows for the number of epochs found */
-    int class_weight;    /* crm_class_weight */
-    int64_t members;     /* nets with different initial weights and row orders, averaged */
-    int64_t cache_bytes; /* transformed rows are kept in memory up to this size */
-    bool log_inputs;     /* monthly values and numbers of events enter as sign(x) log(1 + |x|) */
+    bool prior_start; /* start from the class frequencies: head weights 0, bias their log-odds */
+    bool refit;       /* train again on all rows for the number of epochs found */
+    crm_opt_list class_weight; /* estimator_classes.h */
+    int64_t members;           /* nets with different initial weights and row orders, averaged */
+    int64_t cache_bytes;       /* transformed rows are kept in memory up to this size */
+    bool log_inputs; /* monthly values and numbers of events enter as sign(x) log(1 + |x|) */
 } crm_train_cfg;
 extern const crm_opt crm_train_opts[];
 
@@ -43,7 +37,9 @@ typedef struct crm_hybrid_cfg {
     crm_text_cfg text;
     bool whole; /* no option, for tests: compute as on a GPU (all lanes of a rank in one call), on
                    the CPU too */
-    const char *lr_key; /* no option: how messages name the learning rate; NULL: optim.lr */
+    /* No options: how messages name the learning rate and the weights of classes; NULL: optim.lr,
+       train.class_weight. */
+    const char *lr_key, *weight_key;
 } crm_hybrid_cfg;
 extern const crm_estimator_class crm_hybrid_class;
 
@@ -56,10 +52,10 @@ typedef struct crm_mlp_cfg {
     double learning_rate;
     int schedule; /* crm_schedule                                           */
     int64_t batch_rows, lanes, epochs;
-    double validation; /* part of the training rows kept for early stopping; 0: none */
-    int64_t patience;  /* epochs without a lower validation loss; 0: never stop early */
-    bool refit;        /* on all rows, for the number of epochs found              */
-    int class_weight;  /* crm_class_weight                                         */
+    double validation;         /* part of the training rows kept for early stopping; 0: none */
+    int64_t patience;          /* epochs without a lower validation loss; 0: never stop early */
+    bool refit;                /* on all rows, for the number of epochs found              */
+    crm_opt_list class_weight; /* estimator_classes.h */
     int64_t cache_bytes;
 } crm_mlp_cfg;
 extern const crm_opt crm_mlp_opts[];

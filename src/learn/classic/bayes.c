@@ -45,8 +45,8 @@ static crm_status bayes_make(const void *cfg, crm_estimator **out)
     bayes *h;
 
     *out = NULL;
-    CRM_TRY(classic_classes_check(&((const crm_naive_bayes_cfg *)cfg)->class_weight,
-                                  "naive_bayes.class_weight", NULL));
+    CRM_TRY(crm_class_weights_check(&((const crm_naive_bayes_cfg *)cfg)->class_weight,
+                                    "naive_bayes.class_weight", NULL));
     CRM_NEW(h, 1);
     h->base.class = &crm_naive_bayes_class;
     h->cfg = cfg;
@@ -303,8 +303,8 @@ static crm_status bayes_check(const void *cfg, const crm_schema *s, const crm_ta
 {
     (void)s;
     (void)rows;
-    return classic_classes_check(&((const crm_naive_bayes_cfg *)cfg)->class_weight,
-                                 "naive_bayes.class_weight", t);
+    return crm_class_weights_check(&((const crm_naive_bayes_cfg *)cfg)->class_weight,
+                                   "naive_bayes.class_weight", t);
 }
 
 static const crm_cfg_part parts[] = {{crm_naive_bayes_opts, 0}, {NULL, 0}};

@@ -10,7 +10,7 @@ static crm_status boosting_make(const void *cfg, crm_estimator **out)
     boost *h;
 
     *out = NULL;
-    CRM_TRY(classic_classes_check(&c->class_weight, "boosting.class_weight", NULL));
+    CRM_TRY(crm_class_weights_check(&c->class_weight, "boosting.class_weight", NULL));
     CRM_CHECK(c->early_stopping != CRM_BOOSTING_ON || c->validation > 0, CRM_ERR_CONFIG,
               "boosting.early_stopping = on needs rows held out: boosting.validation = %g; give a "
               "part above 0",
@@ -175,8 +175,8 @@ static crm_status boosting_check(const void *cfg, const crm_schema *s, const crm
 {
     (void)s;
     (void)rows;
-    return classic_classes_check(&((const crm_boosting_cfg *)cfg)->class_weight,
-                                 "boosting.class_weight", t);
+    return crm_class_weights_check(&((const crm_boosting_cfg *)cfg)->class_weight,
+                                   "boosting.class_weight", t);
 }
 
 static const crm_cfg_part parts[] = {{crm_boosting_opts, 0}, {NULL, 0}};

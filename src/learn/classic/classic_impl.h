@@ -4,6 +4,7 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/classic.h"
+#include "crmpi/estimator_classes.h"
 #include "crmpi/estimator_rows.h"
 
 /* ---- classes of a fit (classic_classes.c) ----
@@ -20,18 +21,12 @@ typedef struct classic_classes {
 } classic_classes;
 
 /** Count the classes of fit->train and weigh them.
- *  @param[in] weights  an option of class weights: empty or "none": 1; "balanced": n / (m n_c), as
- *                      in scikit-learn; else items "NAME:W" with W from 1e-12 to 1e12, other
- * classes 1
+ *  @param[in] weights  an option of class weights (estimator_classes.h)
  *  @param[in] key      the option, for messages
- *  @return CRM_ERR_FORMAT when no training row has a label; CRM_ERR_CONFIG when a name is no class
- *          of the target or W is not in this range.  Not collective: every rank has all labels. */
+ *  @return CRM_ERR_FORMAT when no training row has a label; CRM_ERR_CONFIG as crm_class_weights.
+ * Not collective: every rank has all labels. */
 CRM_CHECKED classic_classes_new(const crm_fit *fit, const crm_opt_list *weights, const char *key,
                                 classic_classes *out);
-/** CRM_ERR_CONFIG when an option of class weights can be right for no target (t NULL: for make), or
- *  not for this one: a name is none of its classes. */
-CRM_CHECKED classic_classes_check(const crm_opt_list *weights, const char *key,
-                                  const crm_target *t);
 /** "class" i32 [m] in a bag. */
 CRM_CHECKED classic_classes_save(const classic_classes *c, crm_bag *b);
 CRM_CHECKED classic_classes_load(classic_classes *c, int n_classes, crm_bag *b);

@@ -201,8 +201,8 @@ static crm_status forest_check(const void *cfg, const crm_schema *s, const crm_t
 {
     (void)s;
     (void)rows;
-    return classic_classes_check(&((const crm_forest_cfg *)cfg)->tree.class_weight,
-                                 "forest.class_weight", t);
+    return crm_class_weights_check(&((const crm_forest_cfg *)cfg)->tree.class_weight,
+                                   "forest.class_weight", t);
 }
 
 static const crm_cfg_part parts[] = {{crm_forest_opts, 0}, {NULL, 0}};

@@ -12,7 +12,7 @@ static crm_status logistic_make(const void *cfg, crm_estimator **out)
     CRM_CHECK(o->c == 0 || o->c >= CRM_LOGISTIC_C_MIN, CRM_ERR_CONFIG,
               "logistic.c: '%g' is too small; give 0 to have it chosen, else at least %g", o->c,
               CRM_LOGISTIC_C_MIN);
-    CRM_TRY(classic_classes_check(&o->class_weight, "logistic.class_weight", NULL));
+    CRM_TRY(crm_class_weights_check(&o->class_weight, "logistic.class_weight", NULL));
     CRM_NEW(h, 1);
     h->base.class = &crm_logistic_class;
     h->cfg = o;
@@ -160,8 +160,8 @@ static crm_status logistic_check(const void *cfg, const crm_schema *s, const crm
 {
     (void)s;
     (void)rows;
-    return classic_classes_check(&((const crm_logistic_cfg *)cfg)->class_weight,
-                                 "logistic.class_weight", t);
+    return crm_class_weights_check(&((const crm_logistic_cfg *)cfg)->class_weight,
+                                   "logistic.class_weight", t);
 }
 
 static const crm_cfg_part parts[] = {{crm_logistic_opts, 0}, {NULL, 0}};

@@ -21,7 +21,7 @@ static crm_status check(const crm_svm_cfg *c)
     CRM_CHECK(c->c >= CRM_SVM_C_MIN && isfinite(c->c), CRM_ERR_CONFIG,
               "svm.c = %g; give at least %g", c->c, CRM_SVM_C_MIN);
     CRM_TRY(svc_gamma_read(c->gamma, &gamma));
-    CRM_TRY(classic_classes_check(&c->class_weight, "svm.class_weight", NULL));
+    CRM_TRY(crm_class_weights_check(&c->class_weight, "svm.class_weight", NULL));
     CRM_CHECK(c->method != CRM_SVM_PRIMAL || c->kernel == CRM_SVM_LINEAR, CRM_ERR_CONFIG,
               "svm.method: 'primal' is for svm.kernel linear; give exact, nystroem or auto");
     CRM_CHECK(c->method != CRM_SVM_FOURIER || c->kernel == CRM_SVM_RBF, CRM_ERR_CONFIG,
@@ -316,7 +316,8 @@ static crm_status svc_check(const void *cfg, const crm_schema *s, const crm_targ
 {
     (void)s;
     (void)rows;
-    return classic_classes_check(&((const crm_svm_cfg *)cfg)->class_weight, "svm.class_weight", t);
+    return crm_class_weights_check(&((const crm_svm_cfg *)cfg)->class_weight, "svm.class_weight",
+                                   t);
 }
 
 static const crm_cfg_part parts[] = {{crm_svm_opts, 0}, {NULL, 0}};

@@ -54,8 +54,8 @@ static crm_status tree_check(const void *cfg, const crm_schema *s, const crm_tar
 {
     (void)s;
     (void)rows;
-    return classic_classes_check(&((const crm_tree_cfg *)cfg)->class_weight, "tree.class_weight",
-                                 t);
+    return crm_class_weights_check(&((const crm_tree_cfg *)cfg)->class_weight, "tree.class_weight",
+                                   t);
 }
 
 static const crm_cfg_part parts[] = {{crm_tree_opts, 0}, {NULL, 0}};

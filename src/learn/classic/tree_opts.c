@@ -126,7 +126,7 @@ crm_status tree_check_cfg(const crm_tree_cfg *c, const char *prefix)
     int64_t n;
 
     snprintf(key, sizeof key, "%s.class_weight", prefix);
-    CRM_TRY(classic_classes_check(&c->class_weight, key, NULL));
+    CRM_TRY(crm_class_weights_check(&c->class_weight, key, NULL));
     snprintf(key, sizeof key, "%s.max_features", prefix);
     return tree_max_features(c->max_features, key, 1, &n);
 }

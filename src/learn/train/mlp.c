@@ -5,8 +5,10 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_str.h"
+#include "crmpi/estimator_classes.h"
 #include "train_impl.h"
 
+#define WEIGHT_KEY "mlp.class_weight"
 enum { LAYERS_MAX = 16, WIDTH_MAX = 65536 };
 
 typedef struct mlp {
@@ -50,6 +52,7 @@ static crm_hybrid_cfg hybrid_of(const crm_mlp_cfg *c)
                   .eps = 1e-8,
                   .schedule = c->schedule},
         .lr_key = "mlp.learning_rate",
+        .weight_key = WEIGHT_KEY,
     };
 }
 
@@ -57,6 +60,7 @@ static crm_status check(const crm_mlp_cfg *c)
 {
     int64_t width;
 
+    CRM_TRY(crm_class_weights_check(&c->class_weight, WEIGHT_KEY, NULL));
     CRM_CHECK(c->hidden.n <= LAYERS_MAX, CRM_ERR_CONFIG,
               "mlp.hidden: %d numbers, allowed: at most %d", c->hidden.n, LAYERS_MAX);
     for (int i = 0; i < c->hidden.n; i++) {
@@ -66,6 +70,13 @@ static crm_status check(const crm_mlp_cfg *c)
                   WIDTH_MAX);
     }
     return CRM_OK;
+}
+
+static crm_status check_data(const void *cfg, const crm_schema *s, const crm_target *t,
+                             int64_t rows)
+{
+    (void)s, (void)rows;
+    return crm_class_weights_check(&((const crm_mlp_cfg *)cfg)->class_weight, WEIGHT_KEY, t);
 }
 
 static void mlp_free(crm_estimator *e)
@@ -156,6 +167,7 @@ const crm_estimator_class crm_mlp_class = {
     .cfg_size = sizeof(crm_mlp_cfg),
     .help = "Multilayer perceptron on the columns that classical models see.",
     .uses_device = true,
+    .check = check_data,
     .make = mlp_make,
     .fit = mlp_fit,
     .predict = mlp_predict,

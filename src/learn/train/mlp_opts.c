@@ -1,9 +1,6 @@
 /* mlp_opts.c - options mlp.*. */
 #include "crmpi/train.h"
 
-static const char *const weight_names[] = {"none", "balanced", NULL};
-_Static_assert(sizeof weight_names / sizeof *weight_names == CRM_WEIGHT_COUNT + 1, "names");
-
 #define S crm_mlp_cfg
 const crm_opt crm_mlp_opts[] = {
     CRM_OPT_L(S, hidden, "mlp.hidden", "100", NULL, 0,
@@ -33,8 +30,9 @@ const crm_opt crm_mlp_opts[] = {
     CRM_OPT_B(S, refit, "mlp.refit", 1, 0,
               "After an early stop train again on all training rows for the number of epochs "
               "found."),
-    CRM_OPT_E(S, class_weight, "mlp.class_weight", "none", weight_names, 0,
-              "Weights of the classes in the loss; balanced is n / (k n_c)."),
+    CRM_OPT_L(S, class_weight, "mlp.class_weight", "none", NULL, 0,
+              "Weights of the classes in the loss: none, balanced (n / (k n_c)), or a list of "
+              "CLASS:WEIGHT."),
     CRM_OPT_I(S, cache_bytes, "mlp.cache_bytes", 536870912, 0, 1e15, "bytes", CRM_OPT_LAYOUT,
               "Transformed rows are kept in memory up to this size per rank, else made again for "
               "each batch."),

@@ -5,6 +5,7 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_str.h"
+#include "crmpi/estimator_classes.h"
 #include "train_impl.h"
 
 /* ---- which ---- */
@@ -29,22 +30,38 @@ static void note_width(heads *hs, const crm_model_head *h)
     if (h->n_classes > hs->most) hs->most = h->n_classes;
 }
 
-/* n / (k n_c) of the rows of the view; 0 for a class without rows. */
-static crm_status balanced_weights(const crm_view *v, const crm_target *t, const float **out)
+/* Of the rows of the view; 0 for a class without rows. */
+static crm_status weigh_classes(const crm_hybrid_cfg *cfg, const crm_view *v, const crm_target *t,
+                                const float **out)
 {
     int64_t *count = NULL;
-    float *weight = NULL;
+    double *weight = NULL;
+    float *single = NULL;
+    crm_status st = CRM_OK;
 
-    CRM_NEW(weight, t->n_classes);
-    *out = weight;
-    CRM_NEW(count, t->n_classes);
+    CRM_NEW_TO(st, done, single, t->n_classes);
+    *out = single;
+    CRM_NEW_TO(st, done, weight, t->n_classes);
+    CRM_NEW_TO(st, done, count, t->n_classes);
     for (int64_t i = 0; i < v->n; i++)
         if (t->label[v->row[i]] >= 0) count[t->label[v->row[i]]]++;
+    st = crm_class_weights(&cfg->train.class_weight,
+                           cfg->weight_key ? cfg->weight_key : "train.class_weight", t, count,
+                           weight);
     for (int c = 0; c < t->n_classes; c++)
-        weight[c] =
-            (float)(count[c] ? (double)v->n / ((double)t->n_classes * (double)count[c]) : 0);
+        single[c] = (float)weight[c];
+done:
     crm_mem_free(count);
-    return CRM_OK;
+    crm_mem_free(weight);
+    return st;
+}
+
+/* All weights are 1: none are kept. */
+static bool has_weights(const crm_hybrid_cfg *cfg)
+{
+    const crm_opt_list *w = &cfg->train.class_weight;
+
+    return w->n > 0 && !(w->n == 1 && strcmp(w->item[0], "none") == 0);
 }
 
 static crm_status main_head(heads *hs, const crm_hybrid_cfg *cfg, const crm_fit *fit)
@@ -62,8 +79,8 @@ static crm_status main_head(heads *hs, const crm_hybrid_cfg *cfg, const crm_fit 
     h->weight = 1;
     CRM_TRY(set_name(h, t->name));
     note_width(hs, h);
-    if (cfg->train.class_weight != CRM_WEIGHT_BALANCED) return CRM_OK;
-    return balanced_weights(fit->train, t, &h->class_weight);
+    if (!has_weights(cfg)) return CRM_OK;
+    return weigh_classes(cfg, fit->train, t, &h->class_weight);
 }
 
 /* Names the targets that there are beside the one that is learnt anyway. */

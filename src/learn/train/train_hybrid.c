@@ -6,6 +6,7 @@
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
+#include "crmpi/estimator_classes.h"
 #include "train_impl.h"
 
 /* Nets and arrays for the rows of one data set. */
@@ -93,12 +94,27 @@ static void find_place(hybrid *h, int64_t lanes)
     h->place.gpu = h->base.gpu;
 }
 
+static crm_status check_weights(const crm_hybrid_cfg *cfg, const crm_target *t)
+{
+    const char *key = cfg->weight_key ? cfg->weight_key : "train.class_weight";
+
+    return crm_class_weights_check(&cfg->train.class_weight, key, t);
+}
+
+static crm_status check_data(const void *cfg, const crm_schema *s, const crm_target *t,
+                             int64_t rows)
+{
+    (void)s, (void)rows;
+    return check_weights(cfg, t);
+}
+
 static crm_status hybrid_make(const void *cfg, crm_estimator **out)
 {
     hybrid *h;
 
     *out = NULL;
     CRM_TRY(crm_model_cfg_check(&((const crm_hybrid_cfg *)cfg)->model));
+    CRM_TRY(check_weights(cfg, NULL));
     CRM_NEW(h, 1);
     h->base.class = &crm_hybrid_class;
     h->cfg = cfg;
@@ -507,6 +523,7 @@ const crm_estimator_class crm_hybrid_class = {
     .help = "Neural net over all blocks of the data set, trained data-parallel.",
     .uses_device = true,
     .reading = "importance, dependence",
+    .check = check_data,
     .make = hybrid_make,
     .fit = hybrid_fit,
     .predict = hybrid_predict,

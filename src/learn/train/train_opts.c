@@ -3,8 +3,6 @@
 
 static const char *const reduce_names[] = {"exact", "fast", NULL};
 _Static_assert(sizeof reduce_names / sizeof *reduce_names == CRM_REDUCE_COUNT + 1, "names");
-static const char *const weight_names[] = {"none", "balanced", NULL};
-_Static_assert(sizeof weight_names / sizeof *weight_names == CRM_WEIGHT_COUNT + 1, "names");
 
 #define S crm_train_cfg
 const crm_opt crm_train_opts[] = {
@@ -30,9 +28,9 @@ const crm_opt crm_train_opts[] = {
               "log-odds; no epoch is kept that does not beat them."),
     CRM_OPT_B(S, refit, "train.refit", 1, 0,
               "Train again on all training rows for the number of epochs found."),
-    CRM_OPT_E(S, class_weight, "train.class_weight", "none", weight_names, 0,
-              "Weights of the classes of the target (not of model.heads) in the loss; balanced is "
-              "n / (k n_c)."),
+    CRM_OPT_L(S, class_weight, "train.class_weight", "none", NULL, 0,
+              "Weights of the classes of the target (not of model.heads) in the loss: none, "
+              "balanced (n / (k n_c)), or a list of CLASS:WEIGHT."),
     CRM_OPT_I(S, members, "train.members", 1, 1, 64, "nets", 0,
               "Nets with different initial weights whose probabilities are averaged."),
     CRM_OPT_I(S, cache_bytes, "train.cache_bytes", 536870912, 0, 1e15, "bytes", CRM_OPT_LAYOUT,
