@@ -60,6 +60,7 @@ static void table_open(table *t)
         snprintf(wide_text[j], sizeof wide_text[j], "x%d", j);
         wide_name[j] = wide_text[j];
     }
+    T_OK(crm_comm_barrier(t_comm)); /* all ranks are done with the last of this name */
     T_OK(sd_open("linear", &s, &t->data));
 }
 
