@@ -54,6 +54,30 @@ exits() {
   return "${got% }"
 }
 
+# leftovers: what a command that failed left of --out out. A data set that was imported whole may stay; anything else may
+# not.
+leftovers() {
+  find . -maxdepth 1 \( -name out -o -name '*.tmp' \) -print
+  [ ! -e out.h5 ] || "$CRMPI" describe out.h5 >/dev/null 2>&1 || echo "a partial out.h5"
+}
+
+# fails NAME CODE TEXT ARGS...: one message with TEXT (a pattern for grep -E) and the exit code, on 1 and 3 ranks or on those
+# of $fail_ranks, and nothing left of --out out
+fails() {
+  local name=$1 code=$2 text=$3 n rc bad=
+  shift 3
+  for n in ${fail_ranks:-1 3}; do
+    rm -rf out out.h5
+    RUN_TIMEOUT=60 exits "$n" "$@" >stdout 2>stderr
+    rc=$?
+    [ $rc = "$code" ] || bad+=" exit code $rc on $n ranks;"
+    grep -Eq -- "$text" stderr || bad+=" message on $n ranks: $(head -c 600 stderr);"
+    [ "$(grep -c 'crmpi: error:' stderr)" = 1 ] || bad+=" $(grep -c 'crmpi: error:' stderr) messages on $n ranks;"
+    [ -z "$(leftovers)" ] || bad+=" left behind: $(leftovers | tr '\n' ' ');"
+  done
+  if [ -z "$bad" ]; then ok "$name"; else not_ok "$name" "$bad"; fi
+}
+
 # same_elsewhere: calls the test's own same LABEL NAME RANKS for each instruction set and for the program of the other
 # compiler, which CLANG_CRMPI names
 CLANG_CRMPI=${CRM_CLANG_BUILD_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi

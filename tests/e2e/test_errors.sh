@@ -6,27 +6,6 @@
 cd "$TMP" || exit 1
 table 60 good.csv
 
-# A data set that was imported whole may stay; anything else may not.
-leftovers() {
-  find . -maxdepth 1 \( -name out -o -name '*.tmp' \) -print
-  [ ! -e out.h5 ] || "$CRMPI" describe out.h5 >/dev/null 2>&1 || echo "a partial out.h5"
-}
-
-# fails NAME CODE "TEXT" ARGS: on 1 and 3 ranks; TEXT is a pattern for grep -E
-fails() {
-  local name=$1 code=$2 text=$3 n rc bad=
-  shift 3
-  for n in 1 3; do
-    rm -rf out out.h5
-    RUN_TIMEOUT=60 exits "$n" "$@" >stdout 2>stderr
-    rc=$?
-    [ $rc = "$code" ] || bad+=" exit code $rc on $n ranks;"
-    grep -Eq -- "$text" stderr || bad+=" message on $n ranks: $(head -c 600 stderr);"
-    [ "$(grep -c 'crmpi: error:' stderr)" = 1 ] || bad+=" $(grep -c 'crmpi: error:' stderr) messages on $n ranks;"
-    [ -z "$(leftovers)" ] || bad+=" left behind: $(leftovers | tr '\n' ' ');"
-  done
-  if [ -z "$bad" ]; then ok "$name"; else not_ok "$name" "$bad"; fi
-}
 xval() { # FILE-specific crossval arguments
   printf '%s\n' crossval base.yaml --out out --set "data.path=$1"
 }
