@@ -2,13 +2,13 @@
 # run.sh [--full | --long] [-j N] [--no-setup] [WORD] - install what is missing, build, run the tests.
 #
 #   (none)   every test without a tier mark, from the release build; at most 5 minutes on 2 cores
-#   --full   also those marked "tier: full", and the C tests again from the sanitizer and clang builds; 20 minutes
+#   --full   also those marked "tier: full", and the C tests again from the sanitizer and clang builds; 25 minutes
 #   --long   also those marked "tier: long"; hours
 #   WORD     only tests whose name (folder/test_name) holds WORD; only they are built
 #   -j N     tests of one rank run N at a time (default: cores, at most 4)
 #
 # Marks in the head comment of a test: "ranks: 1 2 4" (a run under mpirun for each), "tier: full" or "tier: long",
-# "timeout: SECONDS" (default 60).  A test prints TAP.  One that crashes, hangs or prints no result has failed.
+# "timeout: SECONDS" (default 60), "beside: others" (a script of e2e that may run beside other tests).  A test prints TAP.  One that crashes, hangs or prints no result has failed.
 # The last line is "N passed, N failed, N skipped"; the exit code is 1 when anything failed.  See docs/testing.md.
 set -euo pipefail
 
@@ -95,7 +95,7 @@ in_tier() {
 }
 
 # Fills names, files, ranks_of, timeout_of with the tests of this run.
-declare -A file_of ranks_of timeout_of
+declare -A file_of ranks_of timeout_of beside_of
 names=()
 find_tests() {
     local f name text
@@ -108,6 +108,7 @@ find_tests() {
         names+=("$name")
         file_of[$name]=$f
         ranks_of[$name]=$(mark "$text" ranks '[0-9][0-9 ]*')
+        beside_of[$name]=$(mark "$text" beside 'others')
         timeout_of[$name]=$(mark "$text" timeout '[0-9]+')
         : "${timeout_of[$name]:=60}"
     done
@@ -216,12 +217,13 @@ ranks_for() { # PRESET NAME
     fi
 }
 
-# The tests of one build: first those of one rank, several at a time; then those under mpirun, one by one.
+# The tests of one build: first those of one rank and scripts marked "beside: others", several at a time; then those under
+# mpirun, one by one.
 run_build() { # PRESET; all C tests, and with release the scripts too
     local preset=$1 id=0 running=0 name r i title titles=() multi=()
     for name in "${names[@]}"; do
         [ "$preset" = release ] || [ "${name##*.}" = c ] || continue
-        if [ -n "${ranks_of[$name]}" ] || [ "${name%%/*}" = e2e ]; then
+        if [ -n "${ranks_of[$name]}" ] || { [ "${name%%/*}" = e2e ] && [ -z "${beside_of[$name]}" ]; }; then
             multi+=("$name")
             continue
         fi

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Naive Bayes and nearest neighbours beside scikit-learn on the same float32 numbers, read as float64: probabilities of
 naive Bayes to 1e-8, votes of the neighbours identical on data without ties; the same files on 1-4 ranks and with
-threads; figures of the real table of telecom churn.  Reference: scikit-learn of this machine.  timeout: 300"""
+threads; figures of the real table of telecom churn.  Reference: scikit-learn of this machine.  timeout: 300  beside: others
+tier: full"""
 import filecmp
 import json
 import os

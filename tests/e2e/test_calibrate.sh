@@ -1,7 +1,7 @@
 #!/bin/bash
 # crmpi calibrate: the same counts on 1-4 ranks, after a kill, and without signal by construction; the naive t rejects more
 # often than the corrected one; wrong settings are refused.
-# timeout: 240
+# timeout: 240  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

@@ -1,7 +1,7 @@
 #!/bin/bash
 # crmpi compare: models of two runs on the same folds get the tests that one study with all of them gives; runs on other
 # folds, other data or another target are refused.
-# timeout: 120
+# timeout: 120  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

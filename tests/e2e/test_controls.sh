@@ -4,7 +4,7 @@
 # chooses its strength, or it would be worse calibrated than the class frequencies); with both the net finds more. The
 # oracle stands beside every model.
 # tier: full
-# timeout: 900
+# timeout: 900  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

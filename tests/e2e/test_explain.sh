@@ -1,7 +1,7 @@
 #!/bin/bash
 # Permutation importance, partial dependence and thresholds of a study: the same on any number of ranks, near nothing for
 # a column of noise, large for the one that decides; nets that read months, events and documents have them as features.
-# timeout: 240
+# timeout: 240  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

@@ -2,7 +2,8 @@
 """Logistic regression beside scikit-learn on the same float32 numbers of real tables: weights within 1e-4 of fits at
 tight tolerance, for every penalty, weights of classes, two and three classes; the same file of a model on 1-4 ranks and
 with threads; figures of telecom churn and of IBM's table.  Reference: sklearn.linear_model of this machine.
-timeout: 400"""
+timeout: 400  beside: others
+tier: full"""
 import csv
 import filecmp
 import json

@@ -2,7 +2,7 @@
 # Every model and its methods on more training rows than a leaf of the sums over rows holds, so that ranks and threads
 # share them: the same summary, predictions and model files on 1-4 ranks, with 1-2 threads, every instruction set and,
 # where a second build is there, another compiler.
-# tier: full  timeout: 600
+# tier: full  timeout: 600  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/models.sh

@@ -2,7 +2,7 @@
 # What summary.json says beside the corrected test, made again from predictions.h5 with numpy, scipy and scikit-learn: pooled
 # accuracy and AUC, curves, calibration, Bayesian t, effect sizes, Wilcoxon, 5x2cv, McNemar, Cochran, DeLong, Friedman.
 # The same bytes on any number of ranks, in the figures too.
-# timeout: 180
+# timeout: 180  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The support vector machine beside scikit-learn on the same float32 numbers: identical predictions of the exact method
 for every kernel, two and three classes, weights of classes; the linear machine against LinearSVC; the same file of a
-model on 1-4 ranks and with threads, for each method.  Reference: sklearn.svm of this machine.  timeout: 300"""
+model on 1-4 ranks and with threads, for each method.  Reference: sklearn.svm of this machine.  timeout: 300  beside: others
+tier: full"""
 import csv
 import filecmp
 import math

@@ -1,7 +1,7 @@
 #!/bin/bash
 # A real table without signal: nothing is told apart by accuracy, F1 or AUC.
 # tier: full
-# timeout: 300
+# timeout: 300  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 data=$CRM_SHARED/data/support_tickets/customer_support_tickets.csv
