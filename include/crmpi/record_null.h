@@ -2,8 +2,8 @@
  * record).
  *
  *     {"format": 1, "data", "a", "b", "metric", "target", "labels", "rows", "folds", "repeats",
- *      "split", "alpha", "replicates", "constant", "mean_diff", "se_diff", "tests": [{"name", "replicates", "rejected",
- *      "rate", "ci95": [lo, hi]}]}
+ *      "split", "alpha", "replicates", "constant", "mean_diff", "se_diff", "tests": [{"name",
+ * "replicates", "rejected", "rate", "ci95": [lo, hi]}]}
  *
  * No time, host, path or number of ranks: equal data, configuration and seed give an equal file. */
 #ifndef CRM_RECORD_NULL_H
