@@ -15,13 +15,15 @@
 #include "linear_parts.h"
 
 enum {
-    SMOOTH_MAX = 192, /* unknowns without absolute values: more go to conjugate gradients */
-    MODEL_MAX = 768,  /* of H, with absolute values                                       */
+    SMOOTH_MAX = 192,   /* unknowns without absolute values: more go to conjugate gradients */
+    SAMPLED_MAX = 512,  /* where there are so many rows that a sample makes H: */
+    SAMPLED_ROWS = 128, /* for each unknown */
+    MODEL_MAX = 768,    /* of H, with absolute values */
     SWEEPS = 1024,
     FACE_FIRST = 16, /* sweeps before the first step on a face; then twice as many */
     HALVINGS = 40,
     SAMPLE_MOST = 8,        /* H is of each so many-th strip of those of the objective, at most */
-    SAMPLE_PER_UNKNOWN = 64 /* rows, at least                                                  */
+    SAMPLE_PER_UNKNOWN = 64 /* rows, at least */
 };
 static const double good_fall = 0.25, inner_tol = 1e-3, part_tol = 0.1, armijo = 1e-4,
                     rounding = 1e-12;
@@ -49,7 +51,9 @@ struct linear_newton {
 
 bool linear_newton_fits(const linear_problem *p)
 {
-    return p->spec.l1_ratio > 0 || p->vars <= SMOOTH_MAX;
+    bool many = p->fit->train->n / SAMPLED_ROWS >= p->vars;
+
+    return p->spec.l1_ratio > 0 || p->vars <= (many ? SAMPLED_MAX : SMOOTH_MAX);
 }
 
 static int64_t unknown(const linear_newton *n, int64_t i)
