@@ -1,7 +1,7 @@
 #!/bin/bash
 # Every model on data and options at the limits of sense: finite probabilities from 0 to 1 that add up to 1, for the rows
 # of the study and for new rows far from them, the same on ranks that share each fit; or one clear error on every rank.
-# timeout: 300
+# timeout: 300  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/models.sh
@@ -148,7 +148,7 @@ sed 's/yes$/no/' good.csv >one.csv
 bad "one class" 3 "one.csv:1:30: column 'churn': value 'no' is the only class" --set data.path=one.csv
 bad "more neighbours than training rows" 2 "error: knn.k = 61 neighbours, but there are 60 training rows; give a knn.k of at most 60" --set knn.k=61
 bad "of a variant" 2 "knn-all: knn.k = 61 neighbours" --set variants.knn-all.knn.k=61
-for m in logistic naive_bayes svm tree forest boosting; do
+for m in logistic naive_bayes svm tree forest boosting mlp train; do
   [ "$m" = logistic ] || fail_ranks=1
   bad "$m: the weight of no class" 2 "error: $m.class_weight: 'maybe' is no class of target 'churn'; the first is 'no'" --set "$m.class_weight=maybe:2"
 done
