@@ -13,6 +13,9 @@ struct crm_matrix {
     int32_t *cat;
 };
 
+/* Leaves after which the pages of the data set that were read are given back. */
+enum { RELEASE_EACH = 16 };
+
 static crm_status fill_leaf(void *ctx, int64_t leaf, int worker)
 {
     crm_matrix *m = ctx;
@@ -20,8 +23,10 @@ static crm_status fill_leaf(void *ctx, int64_t leaf, int worker)
 
     (void)worker;
     crm_leaf_rows(m->view->n, leaf, &first, &n);
-    return crm_source_read(m->source, m->view->row + first, n, m->num + first * m->n_num,
-                           m->cat + first * m->n_cat);
+    CRM_TRY(crm_source_read(m->source, m->view->row + first, n, m->num + first * m->n_num,
+                            m->cat + first * m->n_cat));
+    if (leaf % RELEASE_EACH == RELEASE_EACH - 1) crm_data_release(crm_source_data(m->source));
+    return CRM_OK;
 }
 
 crm_status crm_matrix_new(const crm_source *s, const crm_view *v, crm_pool *pool, size_t limit,
