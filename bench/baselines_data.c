@@ -41,7 +41,7 @@ static void fill(int64_t rows, float *x, int32_t *y)
 
 static crm_status put(crm_store_writer *w, int64_t rows, const float *x, const int32_t *y)
 {
-    char text[COLUMNS][8];
+    char text[COLUMNS][16];
     const char *name[COLUMNS];
 
     for (int j = 0; j < COLUMNS; j++) {
