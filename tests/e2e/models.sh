@@ -26,7 +26,7 @@ study() {
   local config=$1 name=$2 n=$3
   shift 3
   ranks "$n" crossval "$config" --set eval.group_ranks="$n" --out "$name" "$@" >"$name.txt" 2>"$name.err" ||
-    { cat "$name.err" >&2; return 1; }
+    { echo "exit code $?: $(cat "$name.err")" >&2; return 1; }
 }
 
 # differing A B: models whose files or predictions are not the same, each with the part that is not
