@@ -34,7 +34,8 @@ typedef struct crm_opt_list {
 /* Flags of a row. */
 enum {
     CRM_OPT_LAYOUT = 1, /* cannot change results (threads, paths, log): not in the digest */
-    CRM_OPT_POW2 = 2    /* INT: must be a power of two                                    */
+    CRM_OPT_POW2 = 2,   /* INT: must be a power of two                                    */
+    CRM_OPT_WORD = 4    /* LIST: a single value in YAML stands for a list of it            */
 };
 
 typedef struct crm_opt {

@@ -230,7 +230,7 @@ static bool parse_list(const crm_opt *o, opt_text given, opt_value *v, crm_str *
     opt_items items = {0};
     bool good = true;
 
-    if (t.style != OPT_ARG)
+    if (t.style != OPT_ARG && !(o->flags & CRM_OPT_WORD))
         return crm_opt_refuse(o, t, why, "is a single value, a list is needed (write [a, b])");
     while (good && t.len > 0 && p <= end) {
         crm_str item = {0};

@@ -21,7 +21,7 @@ const crm_opt crm_naive_bayes_opts[] = {
     CRM_OPT_E(B, priors, "naive_bayes.priors", "empirical", prior_names, 0,
               "Probabilities of the classes before a row is seen: their shares of the training "
               "rows, or equal ones."),
-    CRM_OPT_L(B, class_weight, "naive_bayes.class_weight", "none", NULL, 0,
+    CRM_OPT_L(B, class_weight, "naive_bayes.class_weight", "none", NULL, CRM_OPT_WORD,
               "Weights of the classes in empirical priors: none, balanced (n / (k n_c)), or a list "
               "of CLASS:WEIGHT."),
     {.key = NULL},

@@ -30,7 +30,7 @@ const crm_opt crm_boosting_opts[] = {
               "Part of the columns that each iteration looks at, at least one."),
     CRM_OPT_I(B, max_bins, "boosting.max_bins", 255, 2, 255, "bins", 0,
               "Most bins of a column; missing values have one of their own."),
-    CRM_OPT_L(B, class_weight, "boosting.class_weight", "none", NULL, 0,
+    CRM_OPT_L(B, class_weight, "boosting.class_weight", "none", NULL, CRM_OPT_WORD,
               "Weights of the classes in the loss: none, balanced (n / (k n_c)), or a list of "
               "CLASS:WEIGHT."),
     CRM_OPT_E(B, early_stopping, "boosting.early_stopping", "auto", stop_names, 0,

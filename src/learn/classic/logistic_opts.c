@@ -20,7 +20,7 @@ const crm_opt crm_logistic_opts[] = {
     CRM_OPT_R(L, tol, "logistic.tol", 1e-5, 0, 1, "1", 0,
               "Stop when the norm of the gradient, in units in which second derivatives are at "
               "most 1, falls below this part of sqrt(C n) or of 1."),
-    CRM_OPT_L(L, class_weight, "logistic.class_weight", "none", NULL, 0,
+    CRM_OPT_L(L, class_weight, "logistic.class_weight", "none", NULL, CRM_OPT_WORD,
               "Weights of the classes in the loss: none, balanced (n / (k n_c)), or a list of "
               "CLASS:WEIGHT."),
     CRM_OPT_I(L, cache_bytes, "logistic.cache_bytes", 536870912, 0, 1e15, "bytes", CRM_OPT_LAYOUT,

@@ -24,7 +24,7 @@ const crm_opt crm_svm_opts[] = {
     CRM_OPT_R(S, tol, "svm.tol", 1e-3, 1e-12, 1, "1", 0,
               "Where the solver ends: exact: violation of the optimality conditions; else norm of "
               "the gradient, each unknown in units of its curvature."),
-    CRM_OPT_L(S, class_weight, "svm.class_weight", "none", NULL, 0,
+    CRM_OPT_L(S, class_weight, "svm.class_weight", "none", NULL, CRM_OPT_WORD,
               "Weights of the classes in the loss: none, balanced, which is n / (m n_c), or a list "
               "of CLASS:WEIGHT."),
     CRM_OPT_E(S, probability, "svm.probability", "platt", proba_names, 0,

@@ -34,7 +34,7 @@ _Static_assert(sizeof criterion_names / sizeof *criterion_names == CRM_TREE_CRIT
             "Least decrease of the impurity by a split, weighted by the share of the rows."),      \
         CRM_OPT_R(S, f(ccp_alpha), k("ccp_alpha"), 0, 0, 1e12, "1", 0,                             \
                   "Cost of a leaf in minimal cost-complexity pruning; 0: none."),                  \
-        CRM_OPT_L(S, f(class_weight), k("class_weight"), "none", NULL, 0,                          \
+        CRM_OPT_L(S, f(class_weight), k("class_weight"), "none", NULL, CRM_OPT_WORD,               \
                   "Weights of the classes: none, balanced (n / (k n_c)), or a list of "            \
                   "CLASS:WEIGHT."),                                                                \
         CRM_OPT_I(S, f(exact_rows), k("exact_rows"), 200000, 0, 1e12, "rows", 0,                   \

@@ -30,7 +30,7 @@ const crm_opt crm_mlp_opts[] = {
     CRM_OPT_B(S, refit, "mlp.refit", 1, 0,
               "After an early stop train again on all training rows for the number of epochs "
               "found."),
-    CRM_OPT_L(S, class_weight, "mlp.class_weight", "none", NULL, 0,
+    CRM_OPT_L(S, class_weight, "mlp.class_weight", "none", NULL, CRM_OPT_WORD,
               "Weights of the classes in the loss: none, balanced (n / (k n_c)), or a list of "
               "CLASS:WEIGHT."),
     CRM_OPT_I(S, cache_bytes, "mlp.cache_bytes", 536870912, 0, 1e15, "bytes", CRM_OPT_LAYOUT,

@@ -28,7 +28,7 @@ const crm_opt crm_train_opts[] = {
               "log-odds; no epoch is kept that does not beat them."),
     CRM_OPT_B(S, refit, "train.refit", 1, 0,
               "Train again on all training rows for the number of epochs found."),
-    CRM_OPT_L(S, class_weight, "train.class_weight", "none", NULL, 0,
+    CRM_OPT_L(S, class_weight, "train.class_weight", "none", NULL, CRM_OPT_WORD,
               "Weights of the classes of the target (not of model.heads) in the loss: none, "
               "balanced (n / (k n_c)), or a list of CLASS:WEIGHT."),
     CRM_OPT_I(S, members, "train.members", 1, 1, 64, "nets", 0,
