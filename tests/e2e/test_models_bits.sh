@@ -2,7 +2,7 @@
 # Every model and its methods in one study: the same summary, predictions and model files on 1-4 ranks that share each fit,
 # with 1-2 threads, every instruction set and, where a second build is there, another compiler; the saved models predict
 # the same.  A small table of three classes, then customers with months, events and documents.
-# timeout: 300  beside: others
+# tier: full  timeout: 600  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/models.sh

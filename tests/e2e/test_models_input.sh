@@ -1,7 +1,7 @@
 #!/bin/bash
 # Every model on data and options at the limits of sense: finite probabilities from 0 to 1 that add up to 1, for the rows
 # of the study and for new rows far from them, the same on ranks that share each fit; or one clear error on every rank.
-# timeout: 300  beside: others
+# tier: full  timeout: 600  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/models.sh
