@@ -29,13 +29,6 @@ static void set_test(const crm_ttest *t, crm_sum_test *out)
     out->ci[1] = ok ? t->ci95.hi : (double)NAN;
 }
 
-static crm_status text(const char *s, char **out)
-{
-    *out = crm_mem_strdup(s);
-    CRM_CHECK(*out, CRM_ERR_NOMEM, "out of memory: summary");
-    return CRM_OK;
-}
-
 static double known(crm_stats_state state, double v)
 {
     return state == CRM_STATS_OK ? v : (double)NAN;
@@ -120,10 +113,10 @@ static crm_status family(const design *g, crm_sum_target *t, crm_metric metric, 
         t->n_comparisons++;
         c[i - 1].corrected.p_holm =
             corrected[i - 1].state == CRM_STATS_UNDEFINED ? (double)NAN : holm[i - 1];
-        CRM_TRY(text(t->model[0].name, &c[i - 1].a));
-        CRM_TRY(text(t->model[i].name, &c[i - 1].b));
-        CRM_TRY(text(crm_metric_names[metric], &c[i - 1].metric));
-        CRM_TRY(text(crm_verdict_names[v], &c[i - 1].verdict));
+        CRM_TRY(crm_study_text(t->model[0].name, &c[i - 1].a));
+        CRM_TRY(crm_study_text(t->model[i].name, &c[i - 1].b));
+        CRM_TRY(crm_study_text(crm_metric_names[metric], &c[i - 1].metric));
+        CRM_TRY(crm_study_text(crm_verdict_names[v], &c[i - 1].verdict));
     }
     return CRM_OK;
 }

@@ -13,13 +13,6 @@
  * the two differ by a few hundredths of their width there. */
 enum { BOOT_MOST = 50000, CURVE_POINTS = 200, CURVE_CLASSES = 10 };
 
-static crm_status text(const char *s, char **out)
-{
-    *out = crm_mem_strdup(s);
-    CRM_CHECK(*out, CRM_ERR_NOMEM, "out of memory: summary");
-    return CRM_OK;
-}
-
 static crm_status accuracy(const tested_rows *t, crm_sum_pooled *out)
 {
     int32_t *pred;
@@ -50,7 +43,7 @@ static crm_status boot_auc(const study *s, const tested_rows *t, crm_sum_pooled 
     if (b.state != CRM_STATS_OK) return CRM_OK;
     out->auc_ci[0] = b.ci95.lo;
     out->auc_ci[1] = b.ci95.hi;
-    return text("bootstrap", &out->auc_ci_method);
+    return crm_study_text("bootstrap", &out->auc_ci_method);
 }
 
 static crm_status delong_auc(const tested_rows *t, crm_sum_pooled *out)
@@ -68,7 +61,7 @@ static crm_status delong_auc(const tested_rows *t, crm_sum_pooled *out)
     half = crm_stats_normal_quantile(0.975) * sqrt(d.var_a);
     out->auc_ci[0] = fmax(0, d.auc_a - half);
     out->auc_ci[1] = fmin(1, d.auc_a + half);
-    return text("delong", &out->auc_ci_method);
+    return crm_study_text("delong", &out->auc_ci_method);
 }
 
 static crm_status auc(const study *s, const tested_rows *t, crm_sum_pooled *out)
@@ -93,7 +86,7 @@ static crm_status auc(const study *s, const tested_rows *t, crm_sum_pooled *out)
 
 static crm_status copy_curve(const char *name, const crm_curve *from, crm_sum_curve *to)
 {
-    CRM_TRY(text(name, &to->class_name));
+    CRM_TRY(crm_study_text(name, &to->class_name));
     CRM_NEW(to->threshold, from->n);
     CRM_NEW(to->tp, from->n);
     CRM_NEW(to->fp, from->n);

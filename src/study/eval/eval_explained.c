@@ -9,13 +9,6 @@
 #include "crmpi/stats.h"
 #include "eval_impl.h"
 
-static crm_status copy_text(const char *s, char **out)
-{
-    *out = crm_mem_strdup(s);
-    CRM_CHECK(*out, CRM_ERR_NOMEM, "out of memory: summary");
-    return CRM_OK;
-}
-
 /* Unit of a model in a fold; all are there. */
 static const result *of_fold(const study *s, const result *r, int model, int j)
 {
@@ -39,13 +32,13 @@ static crm_status new_threshold(const study *s, crm_sum_threshold *t)
     t->present = true;
     t->cost_fn = cfg->cost_fn;
     t->cost_fp = cfg->cost_fp;
-    CRM_TRY(copy_text(crm_eval_threshold_names[cfg->threshold], &t->rule));
+    CRM_TRY(crm_study_text(crm_eval_threshold_names[cfg->threshold], &t->rule));
     t->n_folds = s->folds->repeats * s->folds->folds;
     CRM_NEW(t->fold, t->n_folds);
     CRM_NEW(t->metric, AT_COUNT);
     t->n_metrics = AT_COUNT;
     for (int i = 0; i < AT_COUNT; i++) {
-        CRM_TRY(copy_text(at_names[i], &t->metric[i].name));
+        CRM_TRY(crm_study_text(at_names[i], &t->metric[i].name));
         t->metric[i].n_folds = t->n_folds;
         CRM_NEW(t->metric[i].fold, t->n_folds);
     }
@@ -145,7 +138,7 @@ static crm_status set_levels(const study *s, int64_t f, crm_sum_feature *out)
     if (at < 0 || at >= c->n_cat || out->n_points == 0) return CRM_OK;
     CRM_NEW(out->level, out->n_points);
     for (int i = 0; i < out->n_points; i++) {
-        CRM_TRY(copy_text(c->level[at] ? c->level[at][i] : "", &out->level[i]));
+        CRM_TRY(crm_study_text(c->level[at] ? c->level[at][i] : "", &out->level[i]));
         out->n_levels++;
     }
     return CRM_OK;
@@ -158,12 +151,12 @@ crm_status crm_study_explanation(const study *s, const result *r, int model,
     int n = (int)crm_features_count(s->e->data);
 
     if (model < 0 || (cfg->importance == 0 && cfg->dependence == 0)) return CRM_OK;
-    CRM_TRY(copy_text(crm_metric_names[cfg->importance_metric], &out->metric));
+    CRM_TRY(crm_study_text(crm_metric_names[cfg->importance_metric], &out->metric));
     out->permutations = cfg->importance;
     CRM_NEW(out->feature, n);
     for (int f = 0; f < n; f++) {
         out->n = f + 1;
-        CRM_TRY(copy_text(crm_feature_name(s->e->data, f), &out->feature[f].name));
+        CRM_TRY(crm_study_text(crm_feature_name(s->e->data, f), &out->feature[f].name));
         CRM_TRY(set_importance(s, r, model, f, &out->feature[f]));
         CRM_TRY(set_curve(s, r, model, f, &out->feature[f]));
         CRM_TRY(set_levels(s, f, &out->feature[f]));
@@ -186,9 +179,9 @@ static crm_status read_figure(const char *item, crm_sum_published *out)
               "eval.published: '%s' is no published figure; write MODEL:METRIC:VALUE, such as "
               "forest:accuracy:0.925",
               item);
-    CRM_TRY(copy_text(item, &out->model[out->n]));
+    CRM_TRY(crm_study_text(item, &out->model[out->n]));
     out->model[out->n][first - item] = '\0';
-    CRM_TRY(copy_text(first + 1, &out->metric[out->n]));
+    CRM_TRY(crm_study_text(first + 1, &out->metric[out->n]));
     metric = out->metric[out->n];
     metric[last - first - 1] = '\0';
     out->value[out->n++] = value;
@@ -205,7 +198,7 @@ crm_status crm_study_published(const study *s, crm_sum_published *out)
     const crm_opt_list *list = &s->e->cfg->published;
 
     if (list->n == 0) return CRM_OK;
-    CRM_TRY(copy_text(s->e->cfg->published_source, &out->source));
+    CRM_TRY(crm_study_text(s->e->cfg->published_source, &out->source));
     CRM_NEW(out->model, list->n + 1);
     CRM_NEW(out->metric, list->n + 1);
     CRM_NEW(out->value, list->n + 1);

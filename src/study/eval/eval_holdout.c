@@ -7,13 +7,6 @@
 #include "crmpi/stats.h"
 #include "eval_impl.h"
 
-static crm_status text(const char *s, char **out)
-{
-    *out = crm_mem_strdup(s);
-    CRM_CHECK(*out, CRM_ERR_NOMEM, "out of memory: summary");
-    return CRM_OK;
-}
-
 /* What the models made of the rows: predicted classes pred[models][n]. */
 typedef struct holdout {
     const study *s;
@@ -63,8 +56,9 @@ static crm_status mcnemar(const holdout *h, crm_sum_holdout *out)
     for (int m = 1; m < h->models; m++) {
         crm_sum_holdout_pair *c = &out->pair[m - 1];
         c->p_exact_holm = h->holm[m - 1];
-        CRM_TRY(text(crm_verdict_names[judge(h, c->p_exact_holm, (double)(c->only_a - c->only_b))],
-                     &c->verdict));
+        CRM_TRY(crm_study_text(
+            crm_verdict_names[judge(h, c->p_exact_holm, (double)(c->only_a - c->only_b))],
+            &c->verdict));
     }
     return CRM_OK;
 }
@@ -115,10 +109,10 @@ static crm_status delong(const holdout *h, crm_sum_holdout *out)
         crm_sum_holdout_pair *c = &out->pair[m - 1];
         bool degenerate = isfinite(c->p) && isnan(c->z);
         c->p_holm = isfinite(c->p) ? h->holm[m - 1] : (double)NAN;
-        st = text(degenerate       ? crm_verdict_names[CRM_VERDICT_DEGENERATE]
-                  : isfinite(c->p) ? crm_verdict_names[judge(h, c->p_holm, c->diff)]
-                                   : "undefined",
-                  &c->auc_verdict);
+        st = crm_study_text(degenerate       ? crm_verdict_names[CRM_VERDICT_DEGENERATE]
+                            : isfinite(c->p) ? crm_verdict_names[judge(h, c->p_holm, c->diff)]
+                                             : "undefined",
+                            &c->auc_verdict);
     }
 done:
     crm_mem_free(a);
@@ -136,8 +130,8 @@ static crm_status fill(holdout *h, crm_sum_holdout *out)
         crm_stats_predict(h->n, h->t->k, h->t[m].proba, h->pred + m * h->n);
     for (int m = 1; m < h->models; m++) {
         out->n = m;
-        CRM_TRY(text(h->s->e->spec[0]->name, &out->pair[m - 1].a));
-        CRM_TRY(text(h->s->e->spec[m]->name, &out->pair[m - 1].b));
+        CRM_TRY(crm_study_text(h->s->e->spec[0]->name, &out->pair[m - 1].a));
+        CRM_TRY(crm_study_text(h->s->e->spec[m]->name, &out->pair[m - 1].b));
     }
     CRM_TRY(cochran(h, out));
     CRM_TRY(mcnemar(h, out));

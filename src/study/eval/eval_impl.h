@@ -113,6 +113,8 @@ void crm_result_free(result *r);
 
 /** Summary of the study from all results; rank 0. */
 CRM_CHECKED crm_study_summary(const study *s, const result *r, crm_summary **out);
+/** A copy of a text for the summary; CRM_ERR_NOMEM. */
+CRM_CHECKED crm_study_text(const char *s, char **out);
 /** n2/n1 of the corrected test, test rows over training rows of a split: 1/(k - 1) for k folds; for
  * a hold-out or folds from a file, of the mean sizes. */
 double crm_study_ratio(const study *s);

@@ -24,13 +24,6 @@ crm_status crm_study_segment_column(const study *s, int *at)
     return CRM_OK;
 }
 
-static crm_status text(const char *s, char **out)
-{
-    *out = crm_mem_strdup(s);
-    CRM_CHECK(*out, CRM_ERR_NOMEM, "out of memory: summary");
-    return CRM_OK;
-}
-
 /* ---- rows of the levels ------------------------------------------------------------------------
  */
 
@@ -145,7 +138,7 @@ static crm_status rank_models(const segments *g, crm_metric metric, double *bett
 {
     crm_friedman f;
 
-    CRM_TRY(text(crm_metric_names[metric], &out->metric));
+    CRM_TRY(crm_study_text(crm_metric_names[metric], &out->metric));
     CRM_NEW(out->score, (int64_t)g->models * g->levels);
     CRM_NEW(out->mean_rank, g->models);
     for (int l = 0; l < g->levels; l++) {
@@ -188,19 +181,19 @@ static crm_status name_levels(const segments *g, crm_sum_segments *out)
     const char *const *level = c->level ? c->level[g->column] : NULL;
     char number[16];
 
-    CRM_TRY(text(c->cat_name[g->column], &out->column));
+    CRM_TRY(crm_study_text(c->cat_name[g->column], &out->column));
     CRM_NEW(out->model, g->models);
     CRM_NEW(out->level, g->levels);
     CRM_NEW(out->rows, g->levels);
     for (int m = 0; m < g->models; m++) {
         out->n_models = m + 1;
-        CRM_TRY(text(g->s->e->spec[m]->name, &out->model[m]));
+        CRM_TRY(crm_study_text(g->s->e->spec[m]->name, &out->model[m]));
     }
     for (int l = 0; l < g->levels; l++) {
         out->n_levels = l + 1;
         snprintf(number, sizeof number, "%d", l);
         out->rows[l] = g->first[l + 1] - g->first[l];
-        CRM_TRY(text(level ? level[l] : number, &out->level[l]));
+        CRM_TRY(crm_study_text(level ? level[l] : number, &out->level[l]));
     }
     return CRM_OK;
 }

@@ -8,7 +8,7 @@
 #include "crmpi/stats.h"
 #include "eval_impl.h"
 
-static crm_status copy_text(const char *s, char **out)
+crm_status crm_study_text(const char *s, char **out)
 {
     *out = crm_mem_strdup(s);
     CRM_CHECK(*out, CRM_ERR_NOMEM, "out of memory: summary");
@@ -38,12 +38,12 @@ static crm_status new_model(const study *s, const char *name, crm_sum_model *m)
 {
     int64_t k = crm_data_target(s->e->data, s->target)->n_classes;
 
-    CRM_TRY(copy_text(name, &m->name));
+    CRM_TRY(crm_study_text(name, &m->name));
     CRM_NEW(m->metric, CRM_METRIC_COUNT);
     CRM_NEW(m->confusion, k * k);
     m->n_metrics = CRM_METRIC_COUNT;
     for (int i = 0; i < CRM_METRIC_COUNT; i++) {
-        CRM_TRY(copy_text(crm_metric_names[i], &m->metric[i].name));
+        CRM_TRY(crm_study_text(crm_metric_names[i], &m->metric[i].name));
         m->metric[i].n_folds = s->folds->repeats * s->folds->folds;
         CRM_NEW(m->metric[i].fold, m->metric[i].n_folds);
     }
@@ -121,7 +121,7 @@ static crm_status add_note(crm_sum_target *t, const char *text)
 
     CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: summary");
     t->note = more;
-    return copy_text(text, &t->note[t->n_notes++]);
+    return crm_study_text(text, &t->note[t->n_notes++]);
 }
 
 /* Folds whose training part was too small for inner folds. */
@@ -171,18 +171,18 @@ static crm_status fill_target(const study *s, const result *r, crm_sum_target *t
     const crm_target *target = crm_data_target(s->e->data, s->target);
     int oracle = target->oracle != NULL;
 
-    CRM_TRY(copy_text(target->name, &t->name));
-    CRM_TRY(copy_text(crm_level_names[target->level], &t->level));
+    CRM_TRY(crm_study_text(target->name, &t->name));
+    CRM_TRY(crm_study_text(crm_level_names[target->level], &t->level));
     t->rows = s->view->n;
     t->folds = s->folds->folds;
     t->repeats = s->folds->repeats;
-    CRM_TRY(copy_text(crm_eval_split_names[s->e->cfg->split], &t->split));
+    CRM_TRY(crm_study_text(crm_eval_split_names[s->e->cfg->split], &t->split));
     t->test_over_train = crm_study_ratio(s);
     t->alpha = s->e->cfg->alpha;
     CRM_NEW(t->class_name, target->n_classes);
     t->n_classes = target->n_classes;
     for (int c = 0; c < t->n_classes; c++)
-        CRM_TRY(copy_text(target->class_name[c], &t->class_name[c]));
+        CRM_TRY(crm_study_text(target->class_name[c], &t->class_name[c]));
     CRM_NEW(t->model, s->e->n_models + oracle);
     for (int m = 0; m < s->e->n_models + oracle; m++) {
         t->n_models++;
