@@ -21,7 +21,12 @@
 #include "crmpi/opt.h"
 
 /* ---- hooks and the context of a fit ---- */
-typedef enum crm_hook_answer { CRM_HOOK_GO, CRM_HOOK_STOP, CRM_HOOK_PAUSE } crm_hook_answer;
+typedef enum crm_hook_answer {
+    CRM_HOOK_GO,
+    CRM_HOOK_STOP,  /* of on_epoch: enough, what is learnt so far is the result                  */
+    CRM_HOOK_PAUSE, /* save where there is a way to, then end the fit with CRM_ERR_STOPPED       */
+    CRM_HOOK_SAVE   /* of ask: save and go on                                                    */
+} crm_hook_answer;
 /** Phases of a fit: on all training rows at once; on part of them to find the number of epochs; on
  * all of them for that number. */
 #define CRM_PHASE_FIT    "fit"
@@ -53,13 +58,28 @@ typedef struct crm_step {
     int64_t epoch, of, step, steps; /* step: done, of this epoch */
     double rows_per_s, loss;
 } crm_step;
+/** A place between two steps of a fit, the same on all ranks. */
+typedef struct crm_boundary {
+    const char *phase; /* CRM_PHASE_...                                  */
+    int member;
+    int64_t epoch, step; /* step: done, of the phase, counted over epochs  */
+    bool epoch_end;      /* after the last step and on_epoch               */
+} crm_boundary;
 typedef struct crm_hooks {
     void *ctx;
-    crm_hook_answer (*on_epoch)(void *ctx,
-                                const crm_epoch *e); /* NULL: none; same answer on all ranks */
-    const crm_bag *resume_from;                      /* NULL: from the start */
-    void (*on_step)(void *ctx, const crm_step *s);   /* NULL: none; by the main thread of each rank,
-                                                        at times of its own */
+    /** Collective over the fit's group, same answer on all ranks; NULL: none. */
+    crm_hook_answer (*on_epoch)(void *ctx, const crm_epoch *e);
+    /** By the main thread of each rank, at times of its own; NULL: none. */
+    void (*on_step)(void *ctx, const crm_step *s);
+    /** Asked between steps by estimators that can save in the middle of a fit: GO, SAVE or PAUSE,
+     *  the same on all ranks.  Collective; NULL: never asked. */
+    crm_status (*ask)(void *ctx, const crm_boundary *at, crm_hook_answer *answer);
+    /** Takes what a fit needs to go on from a boundary: a bag on rank 0 of the group, NULL on the
+     *  others.  The bag is lent; the hook may add to it, outside of "fit/".  Collective. */
+    crm_status (*save)(void *ctx, const crm_boundary *at, crm_bag *state);
+    /** What save was given, on all ranks, of this fit (same data, options, seed) on any number of
+     *  ranks; NULL: from the start.  CRM_ERR_FORMAT from the fit when it does not belong to it. */
+    const crm_bag *resume_from;
 } crm_hooks;
 
 typedef struct crm_source crm_source; /* rows of the data set after transforms; below */
