@@ -8,7 +8,7 @@
 #   -j N     tests of one rank run N at a time (default: cores, at most 4)
 #
 # Marks in the head comment of a test: "ranks: 1 2 4" (a run under mpirun for each), "tier: full" or "tier: long",
-# "timeout: SECONDS" (default 60), "beside: others" (a script of e2e or slurm that may run beside other tests).  A test prints TAP.  One that crashes, hangs or prints no result has failed.
+# "timeout: SECONDS" (default 60), "beside: others" (a script of e2e, slurm or fault that may run beside other tests).  A test prints TAP.  One that crashes, hangs or prints no result has failed.
 # The last line is "N passed, N failed, N skipped"; the exit code is 1 when anything failed.  See docs/testing.md.
 set -euo pipefail
 
@@ -127,7 +127,7 @@ build() {
         for name in "${names[@]}"; do
             case "$name" in
             *.c) targets+=("$(target_of "$name")") ;;
-            e2e/* | slurm/*) targets+=(crmpi) ;;
+            e2e/* | slurm/* | fault/*.sh) targets+=(crmpi) ;;
             esac
         done
         [ ${#targets[@]} != 0 ] || return 0
@@ -224,7 +224,7 @@ run_build() { # PRESET; all C tests, and with release the scripts too
     local preset=$1 id=0 running=0 name r i title titles=() multi=()
     for name in "${names[@]}"; do
         [ "$preset" = release ] || [ "${name##*.}" = c ] || continue
-        if [ -n "${ranks_of[$name]}" ] || { [[ "$name" == @(e2e|slurm)/* ]] && [ -z "${beside_of[$name]}" ]; }; then
+        if [ -n "${ranks_of[$name]}" ] || { [[ "$name" == @(e2e/*|slurm/*|fault/*.sh) ]] && [ -z "${beside_of[$name]}" ]; }; then
             multi+=("$name")
             continue
         fi
