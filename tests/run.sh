@@ -207,45 +207,48 @@ take_result() { # ID TITLE
     fi
 }
 
-# Numbers of ranks to run a test with: all of its mark; in the repeated builds the first and the last.
+# Numbers of ranks to run a test with: all of its mark; with sanitizers the first and the last, with clang the last.
 ranks_for() { # PRESET NAME
     local all
     read -ra all <<<"${ranks_of[$2]:-0}"
-    if [ "$1" = release ] || [ ${#all[@]} = 1 ]; then
-        echo "${all[@]}"
-    else
-        echo "${all[0]} ${all[-1]}"
-    fi
+    case $1 in
+    debug) [ ${#all[@]} = 1 ] || all=("${all[0]}" "${all[-1]}") ;;
+    clang) all=("${all[-1]}") ;;
+    esac
+    echo "${all[@]}"
 }
 
-# The tests of one build: first those of one rank and scripts marked "beside: others", several at a time; then those under
-# mpirun, one by one.
+# The tests of one build: first those of one process and scripts marked "beside: others", several at a time, those that may
+# take longest in front; then those of several ranks, one by one.
 run_build() { # PRESET; all C tests, and with release the scripts too
-    local preset=$1 id=0 running=0 name r i title titles=() multi=()
+    local preset=$1 id=0 running=0 name r i titles=() beside=() alone=()
     for name in "${names[@]}"; do
         [ "$preset" = release ] || [ "${name##*.}" = c ] || continue
-        if [ -n "${ranks_of[$name]}" ] || { [[ "$name" == @(e2e/*|slurm/*|fault/*.sh) ]] && [ -z "${beside_of[$name]}" ]; }; then
-            multi+=("$name")
-            continue
-        fi
-        [ "$running" -lt "$jobs" ] || { wait -n || true; running=$((running - 1)); }
-        titles+=("$name")
-        run_one "$preset-$id" "$preset" "$name" 0 &
-        id=$((id + 1)) running=$((running + 1))
+        for r in $(ranks_for "$preset" "$name"); do
+            if [ "$r" -gt 1 ] || { [[ "$name" == @(e2e/*|slurm/*|fault/*.sh) ]] && [ -z "${beside_of[$name]}" ]; }; then
+                alone+=("$name $r")
+            else
+                beside+=("${timeout_of[$name]} $name $r")
+            fi
+        done
     done
+    while read -r _ name r; do
+        [ -n "$name" ] || continue
+        [ "$running" -lt "$jobs" ] || { wait -n || true; running=$((running - 1)); }
+        titles+=("$preset $name$([ "$r" = 0 ] || echo " on $r ranks")")
+        run_one "$preset-$id" "$preset" "$name" "$r" &
+        id=$((id + 1)) running=$((running + 1))
+    done < <(printf '%s\n' "${beside[@]}" | sort -s -rn -k 1,1)
     wait
     for ((i = 0; i < id; i++)); do
-        take_result "$preset-$i" "$preset ${titles[$i]}"
+        take_result "$preset-$i" "${titles[$i]}"
     done
-    for name in "${multi[@]}"; do
-        for r in $(ranks_for "$preset" "$name"); do
-            run_one "$preset-$id" "$preset" "$name" "$r" &
-            wait $!
-            title="$preset $name"
-            [ "$r" = 0 ] || title+=" on $r ranks"
-            take_result "$preset-$id" "$title"
-            id=$((id + 1))
-        done
+    for i in "${alone[@]}"; do
+        read -r name r <<<"$i"
+        run_one "$preset-$id" "$preset" "$name" "$r" &
+        wait $!
+        take_result "$preset-$id" "$preset $name$([ "$r" = 0 ] || echo " on $r ranks")"
+        id=$((id + 1))
     done
     clean_segments
 }
