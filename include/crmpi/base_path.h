@@ -29,6 +29,11 @@ CRM_CHECKED crm_path_free_bytes(const char *path, int64_t *bytes);
 CRM_CHECKED crm_path_write_atomic(const char *path, const void *data, size_t bytes);
 /** fsync src, rename it to dst, fsync the folder of dst. */
 CRM_CHECKED crm_path_commit(const char *src, const char *dst);
+/** The parts of it for other writers: each goes on after an interruption by a signal.  open: with
+ *  O_CLOEXEC, mode 0666; -1 and errno.  sync: fsync.  close: -1 is fine, *fd becomes -1. */
+int crm_path_open(const char *path, int flags);
+CRM_CHECKED crm_path_sync(int fd, const char *path);
+CRM_CHECKED crm_path_close(int *fd, const char *path);
 /** Read a whole file of at most limit bytes; *out ends with an extra 0 and is the caller's
  *  (crm_mem_free).  CRM_ERR_IO as crm_path_file_size; CRM_ERR_FORMAT when larger than limit. */
 CRM_CHECKED crm_path_read(const char *path, size_t limit, char **out, size_t *bytes);

@@ -21,7 +21,7 @@ enum { CRM_STORE_MAX_RANK = 5, CRM_STORE_NAME_MAX = 192 };
  * removes path.tmp.  Array data are not kept in memory.  Names are parts joined by "/", up to
  * CRM_STORE_NAME_MAX - 1 bytes, without empty parts, ".", ".." and control characters; keys
  * likewise, and not one of the file layer's own (crmpi_kind, crmpi_format, crmpi_digest,
- * crmpi_heap, DIMENSION_LABELS, DIMENSION_LIST, REFERENCE_LIST, CLASS, NAME). */
+ * DIMENSION_LABELS, DIMENSION_LIST, REFERENCE_LIST, CLASS, NAME). */
 typedef struct crm_store_writer crm_store_writer;
 
 /** Begin path.tmp; path itself changes only at commit.  CRM_ERR_IO when it cannot be written.

@@ -336,20 +336,16 @@ static void reading_wrong(void)
     crm_bag_free(&b);
 }
 
-/* Files made of data with every byte changed, one after another, and cut at many lengths: how many
- * were read although a byte that means something was changed, and how many where a gap was. */
-static void read_damaged(const crm_bag *b, char *data, size_t n, int *unseen, int *gaps)
+/* Files made of data with every byte changed, one after another (every 13th in gaps), and cut at
+ * many lengths: how many were read. */
+static void read_damaged(char *data, size_t n, int *unseen)
 {
     crm_bag *r = NULL;
 
     for (size_t at = 0; at < n; at += data[at] ? 1 : 13) {
         data[at] = (char)(data[at] ^ 0x40);
         put_file(in_dir("bad.h5"), data, n);
-        if (crm_bag_read(in_dir("bad.h5"), "model", &r) == CRM_OK) {
-            *unseen +=
-                data[at] != 0x40 || !crm_digest_equal(digest_of(b, NULL), digest_of(r, NULL));
-            *gaps += data[at] == 0x40;
-        }
+        *unseen += crm_bag_read(in_dir("bad.h5"), "model", &r) != CRM_ERR_FORMAT;
         crm_bag_free(&r);
         data[at] = (char)(data[at] ^ 0x40);
     }
@@ -365,15 +361,15 @@ static void damaged(void)
     crm_bag *b = sample(false);
     char *data = NULL;
     size_t n = 0;
-    int status = -1, unseen = 0, gaps = 0;
+    int status = -1, unseen = 0;
     pid_t child;
 
     T_OK(crm_bag_write(b, in_dir("m.h5"), "model"));
     T_OK(crm_path_read(in_dir("m.h5"), 1 << 20, &data, &n));
     child = fork();
     if (child == 0) {
-        read_damaged(b, data, n, &unseen, &gaps);
-        _exit(t_failures || unseen || !gaps);
+        read_damaged(data, n, &unseen);
+        _exit(t_failures || unseen);
     }
     T_CHECK(child > 0 && waitpid(child, &status, 0) == child);
     T_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);

@@ -48,29 +48,6 @@ crm_status store_write_at(int fd, const void *data, size_t bytes, int64_t offset
     return CRM_OK;
 }
 
-crm_status store_range_digest(int fd, int64_t offset, int64_t bytes, const char *path,
-                              crm_digest *out)
-{
-    char *block = crm_mem_new(1, STORE_BLOCK);
-    crm_hash *h = NULL;
-    crm_status st = CRM_OK;
-    size_t got;
-
-    CRM_CHECK(block, CRM_ERR_NOMEM, "out of memory: %d bytes", (int)STORE_BLOCK);
-    CRM_TRY_TO(st, done, crm_hash_new(&h));
-    for (int64_t at = 0; at < bytes; at += STORE_BLOCK) {
-        size_t n = (size_t)(bytes - at < STORE_BLOCK ? bytes - at : STORE_BLOCK);
-        CRM_TRY_TO(st, done, store_read_at(fd, block, n, offset + at, path, &got));
-        memset(block + got, 0, n - got);
-        crm_hash_add(h, block, n);
-    }
-    *out = crm_hash_value(h);
-done:
-    crm_hash_free(&h);
-    crm_mem_free(block);
-    return st;
-}
-
 crm_status store_value_digest(const store_value *v, crm_digest *out)
 {
     crm_hash *h;

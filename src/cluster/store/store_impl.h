@@ -12,17 +12,18 @@
 #include "crmpi/store.h"
 
 enum {
-    STORE_FORMAT = 1,            /* version of docs/data-format.md                                */
-    STORE_BLOCK = 1 << 20,       /* bytes per block of the content digest                         */
-    STORE_ALIGN = 4096,          /* arrays begin at multiples of it                               */
-    STORE_SLABS = 48,            /* slabs double from 16 KiB: 48 of them are more than 2^60 bytes */
-    STORE_OBJECTS_MAX = 1 << 16, /* groups and arrays of a file that is read                      */
-    STORE_LIST_MAX = 1 << 26     /* items of a list attribute that is read                        */
+    STORE_FORMAT = 1,            /* version of arrays, texts and content digest  */
+    STORE_SEAL_FORMAT = 1,       /* version of the seal; both: docs/data-format.md */
+    STORE_BLOCK = 1 << 20,       /* bytes per block of the content digest        */
+    STORE_ALIGN = 4096,          /* arrays begin at multiples of it              */
+    STORE_OBJECTS_MAX = 1 << 16, /* groups and arrays of a file that is read     */
+    STORE_ATTRS_MAX = 1 << 15,   /* attributes of a file that is read            */
+    STORE_LIST_MAX = 1 << 26,    /* items of a list attribute that is read       */
+    STORE_TEXT_BYTES = 16        /* that the file spends on each item at least   */
 };
 #define STORE_KIND_KEY   "crmpi_kind"
 #define STORE_FORMAT_KEY "crmpi_format"
 #define STORE_DIGEST_KEY "crmpi_digest"
-#define STORE_HEAP_KEY   "crmpi_heap"
 /* The names that HDF5's H5DS interface gives them. */
 #define STORE_LABELS_KEY     "DIMENSION_LABELS"
 #define STORE_CLASS_KEY      "CLASS"
@@ -65,8 +66,9 @@ typedef struct store_table {
     int n, cap, n_attr, cap_attr;
 } store_table;
 
-/* Why a key of an attribute is not allowed; NULL when it is. */
+/* Why a key of an attribute is not allowed to callers; NULL when it is.  form: in a file at all. */
 const char *store_key_fault(const char *key);
+const char *store_key_form(const char *key);
 /* Place in name order, or -1. */
 int store_table_find(const store_table *t, const char *name);
 int store_table_find_attr(const store_table *t, const char *object, const char *key);
@@ -90,9 +92,6 @@ CRM_CHECKED store_value_digest(const store_value *v, crm_digest *out);
 /* Content digest of the file behind fd.  Collective over comm; comm NULL: this process alone. */
 CRM_CHECKED store_digest(const store_table *t, int fd, const char *path, crm_comm *comm,
                          crm_digest *out);
-/* Digest of bytes [offset, offset + bytes) of a file; what lies behind its end counts as zeros. */
-CRM_CHECKED store_range_digest(int fd, int64_t offset, int64_t bytes, const char *path,
-                               crm_digest *out);
 /* Status of this rank made common; comm NULL: this process alone. */
 CRM_CHECKED store_agree(crm_comm *comm, crm_status local);
 /* Read exactly bytes at offset: *got is fewer only at the end of the file. */
@@ -123,15 +122,10 @@ hid_t store_h5_follow(hid_t group, const char *name, const H5L_info_t *info, con
                       const char *root, char *where, crm_status *st);
 
 /* ---- file driver under the writer (store_sink.c) ---- */
-typedef struct store_slab {
-    int64_t addr, bytes, used;
-} store_slab;
 typedef struct store_sink {
     int fd;
     int err;    /* errno of the first write that failed; HDF5 never learns of it */
     bool array; /* space asked for now is that of an array */
-    int n_slabs;
-    store_slab slab[STORE_SLABS]; /* all raw space that is no array: the heaps of long attributes */
 } store_sink;
 /* Register the driver and set it in fapl; the caller unregisters *driver after closing the file. */
 CRM_CHECKED store_sink_use(hid_t fapl, store_sink *sink, hid_t *driver);
@@ -150,7 +144,7 @@ CRM_CHECKED store_layout_attr(store_layout *l, const char *object, const char *k
                               const store_value *v);
 /* What went wrong last. */
 const char *store_layout_reason(const store_layout *l);
-/* Flush, checksum the heaps, close. */
+/* Flush and close. */
 CRM_CHECKED store_layout_close(store_layout *l);
 /* Free what is still open without writing or reporting anything. */
 void store_layout_discard(store_layout *l);
@@ -165,12 +159,29 @@ bool store_scale_attr(hid_t set, const char *key);
 /* Is a data set a dimension without values? */
 bool store_scale_bare(hid_t set);
 
+/* ---- seal (store_seal.c) ---- */
+typedef struct store_span {
+    uint64_t at, bytes;
+} store_span;
+/* Put the seal behind the end of the file, which HDF5 has closed. */
+CRM_CHECKED store_seal_put(int fd, const char *path, const store_table *t);
+/* Read and check the seal, with the digest of all bytes but those of arrays, before HDF5 sees the
+ * file; span and n_span are set.  CRM_ERR_FORMAT when there is none or it does not fit; kind: what
+ * the message of a foreign file asks for, or NULL. */
+CRM_CHECKED store_seal_check(crm_store *s, const char *kind);
+/* Are the arrays of the table just those of the seal? */
+CRM_CHECKED store_seal_match(const crm_store *s);
+/* Is there a seal at the end, and is the file ours: sealed, or with our marks in it? */
+CRM_CHECKED store_seal_ours(int fd, int64_t size, const char *path, bool *sealed, bool *ours);
+
 /* ---- reading (store_open.c, store_scan.c) ---- */
 struct crm_store {
     char *path;
     int fd;
     int64_t size;
     void *map;
+    store_span *span; /* of the seal */
+    int n_span;
     store_table table;
     crm_digest digest;
     const crm_store_array **array; /* entries that are no texts */
@@ -178,5 +189,5 @@ struct crm_store {
 };
 /* Fill table and digest from an open HDF5 file; every failure is CRM_ERR_FORMAT (or NOMEM). */
 CRM_CHECKED store_scan(crm_store *s, hid_t file, const char *kind);
-CRM_CHECKED store_scan_value(hid_t object, const char *key, const char *where, store_value *out);
+CRM_CHECKED store_scan_value(const crm_store *s, hid_t object, const char *key, store_value *out);
 #endif

@@ -49,17 +49,6 @@ static herr_t put_value(hid_t object, const char *key, const store_value *v)
     return attr < 0 ? -1 : H5Aclose(attr);
 }
 
-/* The place of the heap checksums is taken at the start, so that filling it at the end moves
- * nothing. */
-static herr_t put_heap(hid_t file)
-{
-    const uint64_t zero[STORE_SLABS][4] = {{0}};
-    const hsize_t n = STORE_SLABS * 4; /* netCDF reads attributes of one dimension only */
-    hid_t attr = store_h5_attr(file, STORE_HEAP_KEY, H5T_STD_U64LE, 1, &n, zero);
-
-    return attr < 0 ? -1 : H5Aclose(attr);
-}
-
 crm_status store_layout_open(store_layout *l, const char *path, int fd)
 {
     hid_t fapl, fcpl;
@@ -77,8 +66,7 @@ crm_status store_layout_open(store_layout *l, const char *path, int fd)
     H5Pclose(fapl);
     H5Pclose(fcpl);
     CRM_TRY(st);
-    CRM_CHECK(l->file >= 0 && put_heap(l->file) >= 0, CRM_ERR_IO, "%s: cannot be made: %s", path,
-              store_layout_reason(l));
+    CRM_CHECK(l->file >= 0, CRM_ERR_IO, "%s: cannot be made: %s", path, store_layout_reason(l));
     return CRM_OK;
 }
 
@@ -164,30 +152,6 @@ crm_status store_layout_attr(store_layout *l, const char *object, const char *ke
     return CRM_OK;
 }
 
-/* Rows {address, bytes, digest} of the heap slabs into the root. */
-static crm_status seal(store_layout *l)
-{
-    uint64_t row[STORE_SLABS][4] = {{0}};
-    crm_digest d;
-    herr_t bad;
-    hid_t attr;
-
-    bad = H5Fflush(l->file, H5F_SCOPE_GLOBAL);
-    for (int i = 0; i < l->sink.n_slabs && bad >= 0; i++) {
-        const store_slab *s = &l->sink.slab[i];
-        CRM_TRY(store_range_digest(l->sink.fd, s->addr, s->bytes, l->path, &d));
-        row[i][0] = (uint64_t)s->addr;
-        row[i][1] = (uint64_t)s->bytes;
-        row[i][2] = d.hi;
-        row[i][3] = d.lo;
-    }
-    attr = H5Aopen(l->file, STORE_HEAP_KEY, H5P_DEFAULT);
-    if (attr < 0 || H5Awrite(attr, H5T_STD_U64LE, row) < 0) bad = -1;
-    if (attr >= 0) H5Aclose(attr);
-    CRM_CHECK(bad >= 0, CRM_ERR_IO, "%s: cannot be finished: %s", l->path, store_layout_reason(l));
-    return CRM_OK;
-}
-
 static void close_file(store_layout *l, herr_t *bad)
 {
     *bad = l->file >= 0 ? H5Fclose(l->file) : 0;
@@ -199,7 +163,6 @@ crm_status store_layout_close(store_layout *l)
 {
     herr_t bad;
 
-    CRM_TRY(seal(l));
     close_file(l, &bad);
     CRM_CHECK(!l->sink.err, CRM_ERR_IO, "%s: cannot be written: %s", l->path,
               strerror(l->sink.err));

@@ -1,9 +1,10 @@
-/* store_open.c - a file is looked through with HDF5 once, then HDF5 is closed and the file is
- * mapped. */
+/* store_open.c - the seal of a file is checked, then it is looked through with HDF5 once, then HDF5
+ * is closed and the file is mapped. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crmpi/base_mem.h"
@@ -15,7 +16,7 @@ static const unsigned char SIGNATURE[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a
 bool crm_store_is_hdf5(const char *path)
 {
     unsigned char head[sizeof SIGNATURE];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not block */
+    int fd = crm_path_open(path, O_RDONLY | O_NONBLOCK); /* a FIFO must not block */
     bool yes = fd >= 0 && pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head &&
                memcmp(head, SIGNATURE, sizeof head) == 0;
 
@@ -45,6 +46,20 @@ static crm_status check_length(const crm_store *s)
     return CRM_OK;
 }
 
+/* HDF5 opens the file by its name once more: what it reads has to be what the seal was checked on.
+ */
+static crm_status check_same(const crm_store *s, hid_t file)
+{
+    struct stat mine, its;
+    void *fd = NULL;
+
+    CRM_CHECK(H5Fget_vfd_handle(file, H5P_DEFAULT, &fd) >= 0 && fd && fstat(s->fd, &mine) == 0 &&
+                  fstat(*(const int *)fd, &its) == 0 && mine.st_dev == its.st_dev &&
+                  mine.st_ino == its.st_ino,
+              CRM_ERR_IO, "%s: was replaced while it was opened; run again", s->path);
+    return CRM_OK;
+}
+
 static crm_status look_through(crm_store *s, const char *kind)
 {
     hid_t fapl, file;
@@ -58,7 +73,8 @@ static crm_status look_through(crm_store *s, const char *kind)
     H5Pclose(fapl);
     CRM_CHECK(file >= 0, CRM_ERR_FORMAT, "%s: is damaged: HDF5 cannot open it: %s", s->path,
               store_h5_why());
-    st = store_scan(s, file, kind);
+    st = check_same(s, file);
+    if (!st) st = store_scan(s, file, kind);
     H5Fclose(file);
     return st;
 }
@@ -113,10 +129,12 @@ static crm_status open_file(crm_store *s, const char *path, const char *kind)
     s->path = crm_mem_strdup(path);
     CRM_CHECK(s->path, CRM_ERR_NOMEM, "out of memory: path");
     CRM_TRY(crm_path_file_size(path, &s->size));
-    s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    s->fd = crm_path_open(path, O_RDONLY | O_NONBLOCK);
     CRM_CHECK(s->fd >= 0, CRM_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
     CRM_TRY(check_length(s));
+    CRM_TRY(store_seal_check(s, kind));
     CRM_TRY(look_through(s, kind));
+    CRM_TRY(store_seal_match(s));
     return map_arrays(s);
 }
 
@@ -150,6 +168,7 @@ void crm_store_close(crm_store **sp)
     if (s->fd >= 0) close(s->fd);
     store_table_free(&s->table);
     crm_mem_free(s->array);
+    crm_mem_free(s->span);
     crm_mem_free(s->path);
     crm_mem_free(s);
     *sp = NULL;

@@ -4,8 +4,9 @@
  * Links and attributes are looked through in HDF5's own order: for any other it builds a table,
  * which HDF5 1.10 frees wrongly when the group is damaged.
  *
- * Order matters.  Root attributes of fixed size come first (HDF5 guards them by checksums), then
- * the checksums over the heaps, and only then texts of variable length, which live in the heaps. */
+ * store_seal.c has found damage before.  What is left is a file that somebody made so: everything
+ * here is allowed by name (kinds of objects, links, types, layouts, shapes), all else is refused,
+ * and memory is asked for only after a look at the size of the file. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,44 +20,6 @@ typedef struct scan {
     bool bare; /* the object is a dimension without values, which has no attributes of ours */
     crm_status st;
 } scan;
-
-static crm_status check_slab(const crm_store *s, const uint64_t row[4])
-{
-    crm_digest d;
-
-    if (row[1] == 0) return CRM_OK;
-    CRM_CHECK(row[0] <= (uint64_t)s->size && row[1] <= (uint64_t)s->size - row[0], CRM_ERR_FORMAT,
-              "%s: is truncated: its texts need %llu bytes, the file has %lld", s->path,
-              (unsigned long long)(row[0] + row[1]), (long long)s->size);
-    CRM_TRY(store_range_digest(s->fd, (int64_t)row[0], (int64_t)row[1], s->path, &d));
-    CRM_CHECK(d.hi == row[2] && d.lo == row[3], CRM_ERR_FORMAT,
-              "%s: is damaged: the attribute texts at byte %llu differ from their checksum",
-              s->path, (unsigned long long)row[0]);
-    return CRM_OK;
-}
-
-static crm_status check_heaps(const crm_store *s, hid_t file)
-{
-    uint64_t row[STORE_SLABS][4];
-    hid_t attr = H5Aopen(file, STORE_HEAP_KEY, H5P_DEFAULT), type, space;
-    bool ok;
-
-    CRM_CHECK(attr >= 0, CRM_ERR_FORMAT, "%s: is damaged: no attribute " STORE_HEAP_KEY, s->path);
-    type = H5Aget_type(attr);
-    space = H5Aget_space(attr);
-    /* Older files have two dimensions here, [STORE_SLABS][4]. */
-    ok = H5Tequal(type, H5T_STD_U64LE) > 0 &&
-         H5Sget_simple_extent_npoints(space) == STORE_SLABS * 4 &&
-         H5Aread(attr, H5T_STD_U64LE, row) >= 0;
-    H5Tclose(type);
-    H5Sclose(space);
-    H5Aclose(attr);
-    CRM_CHECK(ok, CRM_ERR_FORMAT, "%s: is damaged: the attribute " STORE_HEAP_KEY " is not ours",
-              s->path);
-    for (int i = 0; i < STORE_SLABS; i++)
-        CRM_TRY(check_slab(s, row[i]));
-    return CRM_OK;
-}
 
 static crm_status read_texts(hid_t attr, hid_t space, const char *where, int64_t n,
                              store_value *out)
@@ -78,13 +41,13 @@ static crm_status read_texts(hid_t attr, hid_t space, const char *where, int64_t
 }
 
 /* Kind of an attribute by its type and shape; false when it is none of ours. */
-static bool value_kind(hid_t type, hid_t space, store_value *out, hssize_t *n)
+static bool value_kind(hid_t type, hid_t space, int64_t size, store_value *out, hssize_t *n)
 {
     int rank = H5Sget_simple_extent_ndims(space);
     bool scalar = H5Sget_simple_extent_type(space) == H5S_SCALAR;
 
     *n = H5Sget_simple_extent_npoints(space);
-    if (*n < 0 || *n > STORE_LIST_MAX) return false;
+    if (*n < 0 || *n > STORE_LIST_MAX || *n > size / STORE_TEXT_BYTES) return false;
     if (H5Tis_variable_str(type) > 0)
         out->kind = scalar ? STORE_TEXT : STORE_LIST;
     else if (H5Tequal(type, H5T_STD_I64LE) > 0)
@@ -96,8 +59,9 @@ static bool value_kind(hid_t type, hid_t space, store_value *out, hssize_t *n)
     return scalar || (out->kind == STORE_LIST && rank == 1);
 }
 
-crm_status store_scan_value(hid_t object, const char *key, const char *where, store_value *out)
+crm_status store_scan_value(const crm_store *s, hid_t object, const char *key, store_value *out)
 {
+    const char *where = s->path;
     hid_t attr = H5Aopen(object, key, H5P_DEFAULT), type = -1, space = -1;
     crm_status st = CRM_OK;
     hssize_t n;
@@ -107,7 +71,7 @@ crm_status store_scan_value(hid_t object, const char *key, const char *where, st
               store_h5_why());
     type = H5Aget_type(attr);
     space = H5Aget_space(attr);
-    CRM_CHECK_TO(st, done, type >= 0 && space >= 0 && value_kind(type, space, out, &n),
+    CRM_CHECK_TO(st, done, type >= 0 && space >= 0 && value_kind(type, space, s->size, out, &n),
                  CRM_ERR_FORMAT, "%s: attribute %s has a type or shape that crmpi does not write",
                  where, key);
     if (out->kind == STORE_TEXT || out->kind == STORE_LIST)
@@ -127,7 +91,9 @@ static crm_status add_attr(scan *c, hid_t object, const char *key)
     store_attr *a;
     crm_status st;
 
-    CRM_TRY(store_scan_value(object, key, c->s->path, &v));
+    CRM_CHECK(c->s->table.n_attr < STORE_ATTRS_MAX, CRM_ERR_FORMAT,
+              "%s: holds more than %d attributes", c->s->path, (int)STORE_ATTRS_MAX);
+    CRM_TRY(store_scan_value(c->s, object, key, &v));
     st = store_table_add_attr(&c->s->table, c->where, key, &v, &a);
     if (st)
         crm_mem_free((void *)v.items);
@@ -139,9 +105,14 @@ static crm_status add_attr(scan *c, hid_t object, const char *key)
 static herr_t on_attr(hid_t object, const char *key, const H5A_info_t *info, void *ctx)
 {
     scan *c = ctx;
-    bool ours = !c->where[0] && (!strcmp(key, STORE_HEAP_KEY) || !strcmp(key, STORE_DIGEST_KEY));
+    bool ours = !c->where[0] && !strcmp(key, STORE_DIGEST_KEY);
 
     (void)info;
+    if (store_key_form(key)) {
+        CRM_SET(c->st, CRM_ERR_FORMAT, "%s: the name of an attribute of /%s is not allowed: %s",
+                c->s->path, c->where, store_key_form(key));
+        return -1;
+    }
     if (ours || store_scale_attr(object, key)) return 0;
     if (c->bare)
         CRM_SET(c->st, CRM_ERR_FORMAT, "%s: attribute %s of the dimension /%s is not allowed",
@@ -259,6 +230,9 @@ static herr_t on_link(hid_t group, const char *name, const H5L_info_t *info, voi
     size_t len = strlen(c->where);
     hid_t object = store_h5_follow(group, name, info, c->s->path, "/", c->where, &c->st);
 
+    if (!c->st && crm_store_name_fault(c->where))
+        CRM_SET(c->st, CRM_ERR_FORMAT, "%s: the name of an object in it is not allowed: %s",
+                c->s->path, crm_store_name_fault(c->where));
     if (!c->st) c->st = scan_object(c, object);
     if (object >= 0) H5Oclose(object);
     c->where[len] = '\0';
@@ -295,7 +269,7 @@ static crm_status scan_digest(crm_store *s, hid_t file)
     store_value v;
     bool ok;
 
-    CRM_TRY(store_scan_value(file, STORE_DIGEST_KEY, s->path, &v));
+    CRM_TRY(store_scan_value(s, file, STORE_DIGEST_KEY, &v));
     ok = v.kind == STORE_TEXT && parse_digest(v.items[0], &s->digest);
     crm_mem_free((void *)v.items);
     CRM_CHECK(ok, CRM_ERR_FORMAT, "%s: is damaged: the attribute " STORE_DIGEST_KEY " is not ours",
@@ -324,7 +298,6 @@ crm_status store_scan(crm_store *s, hid_t file, const char *kind)
     CRM_CHECK(H5Aexists(file, STORE_KIND_KEY) > 0, CRM_ERR_FORMAT,
               "%s: is an HDF5 file, but not one of crmpi's (it has no " STORE_KIND_KEY ")%s%s%s",
               s->path, kind ? "; a '" : "", kind ? kind : "", kind ? "' is needed" : "");
-    CRM_TRY(check_heaps(s, file));
     CRM_TRY(scan_attrs(&c, file));
     CRM_TRY(check_kind(s, kind));
     CRM_TRY(scan_digest(s, file));

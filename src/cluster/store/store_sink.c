@@ -1,12 +1,10 @@
 /* store_sink.c - file driver through which HDF5 writes the metadata of a new file.
  *
- * It differs from HDF5's own POSIX driver in three things.
+ * It differs from HDF5's own POSIX driver in two things.
  * Errors: a write that fails (disk full) is noted and reported as done.  HDF5 1.10 cannot close a
  * file whose metadata it could not write, and crashes when the program ends; so it is not told, and
  * the writer looks at err before it takes the file for good. Places: arrays begin at multiples of
- * 4096. Heaps: HDF5 guards all metadata of the 1.10 format by checksums, but not the heaps that
- * hold variable-length texts and attributes above 4 KiB, which it trusts when reading.  Their space
- * is given out of few slabs, so that the writer can add a checksum over them. */
+ * 4096, and what is given back is not used again. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,40 +61,17 @@ static haddr_t extend(sink_file *f, hsize_t size, haddr_t unit)
     return addr;
 }
 
-/* Space in the newest slab, or in a new one of at least twice the size.  A slab never ends with a
- * block, so that HDF5 cannot grow the last block past it. */
-static haddr_t take_from_slab(sink_file *f, hsize_t size)
-{
-    store_sink *s = f->sink;
-    store_slab *b = s->n_slabs ? &s->slab[s->n_slabs - 1] : NULL;
-    hsize_t need = round_up(size, 8) + 8;
-
-    if (size > MAX_ADDR) return HADDR_UNDEF;
-    if (!b || need > (hsize_t)(b->bytes - b->used)) {
-        hsize_t bytes = b ? 2 * (hsize_t)b->bytes : 16384;
-        haddr_t addr;
-
-        if (bytes < need) bytes = round_up(need, STORE_ALIGN);
-        addr = s->n_slabs < STORE_SLABS ? extend(f, bytes, 8) : HADDR_UNDEF;
-        if (addr == HADDR_UNDEF) return addr;
-        b = &s->slab[s->n_slabs++];
-        *b = (store_slab){(int64_t)addr, (int64_t)bytes, 0};
-    }
-    b->used += (int64_t)(need - 8);
-    return (haddr_t)(b->addr + b->used) - (need - 8);
-}
-
 static haddr_t sink_alloc(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, hsize_t size)
 {
     sink_file *f = (sink_file *)file;
 
     (void)dxpl;
     if (type == H5FD_MEM_DRAW && f->sink->array) return extend(f, size, STORE_ALIGN);
-    if (type == H5FD_MEM_DRAW || type == H5FD_MEM_GHEAP) return take_from_slab(f, size);
+    if (type == H5FD_MEM_DRAW || type == H5FD_MEM_GHEAP) return extend(f, size, 8);
     return extend(f, size, 1);
 }
 
-/* Space given back is not used again: a slab keeps its extent. */
+/* Space given back is not used again. */
 static herr_t sink_free(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t addr, hsize_t size)
 {
     (void)file;
@@ -161,7 +136,8 @@ static herr_t sink_truncate(H5FD_t *file, hid_t dxpl, hbool_t closing)
     sink_file *f = (sink_file *)file;
 
     (void)dxpl;
-    if (closing && !f->sink->err && ftruncate(f->sink->fd, (off_t)f->eoa) != 0) note(f->sink);
+    while (closing && !f->sink->err && ftruncate(f->sink->fd, (off_t)f->eoa) != 0)
+        if (errno != EINTR) note(f->sink);
     f->eof = f->eoa;
     return 0;
 }

@@ -27,16 +27,20 @@ const char *crm_store_name_fault(const char *name)
     return fault;
 }
 
+const char *store_key_form(const char *key)
+{
+    return strlen(key) >= CRM_STORE_NAME_MAX ? "it is too long" : part_fault(key, strlen(key));
+}
+
 const char *store_key_fault(const char *key)
 {
-    static const char *const ours[] = {STORE_KIND_KEY, STORE_FORMAT_KEY,     STORE_DIGEST_KEY,
-                                       STORE_HEAP_KEY, STORE_LABELS_KEY,     STORE_CLASS_KEY,
-                                       STORE_NAME_KEY, STORE_REFERENCES_KEY, STORE_DIMENSIONS_KEY};
+    static const char *const ours[] = {STORE_KIND_KEY,       STORE_FORMAT_KEY,    STORE_DIGEST_KEY,
+                                       STORE_LABELS_KEY,     STORE_CLASS_KEY,     STORE_NAME_KEY,
+                                       STORE_REFERENCES_KEY, STORE_DIMENSIONS_KEY};
 
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (strcmp(key, ours[i]) == 0) return "the file layer keeps it for itself";
-    if (strlen(key) >= CRM_STORE_NAME_MAX) return "it is too long";
-    return part_fault(key, strlen(key));
+    return store_key_form(key);
 }
 
 /* First place in [0, n) of a sorted array that is not before the key; *hit when equal. */

@@ -16,6 +16,7 @@
 struct crm_store_writer {
     crm_comm *comm;
     bool root, failed;
+    bool made; /* tmp is there, by this process */
     char path[CRM_PATH_MAX], tmp[CRM_PATH_MAX];
     int fd;
     store_layout layout; /* root only */
@@ -44,7 +45,7 @@ static crm_status usable(const crm_store_writer *w)
 
 static crm_status open_tmp(crm_store_writer *w, int flags)
 {
-    w->fd = open(w->tmp, O_RDWR | O_CLOEXEC | flags, 0666);
+    w->fd = crm_path_open(w->tmp, O_RDWR | flags);
     CRM_CHECK(w->fd >= 0, CRM_ERR_IO, "%s: cannot be written: %s", w->tmp, strerror(errno));
     return CRM_OK;
 }
@@ -75,6 +76,7 @@ static crm_status begin(crm_store_writer *w, const char *path)
     snprintf(w->tmp, sizeof w->tmp, "%.*s.tmp", CRM_PATH_MAX - 5, path);
     if (!w->root) return CRM_OK;
     CRM_TRY(open_tmp(w, O_CREAT | O_TRUNC));
+    w->made = true;
     return store_layout_open(&w->layout, w->tmp, w->fd);
 }
 
@@ -311,16 +313,10 @@ done:
     return st;
 }
 
-static crm_status sync_data(const crm_store_writer *w)
-{
-    CRM_CHECK(fsync(w->fd) == 0, CRM_ERR_IO, "%s: fsync: %s", w->tmp, strerror(errno));
-    return CRM_OK;
-}
-
 /* Through a new descriptor: on network file systems opening is what shows the writes of others. */
 static crm_status digest_data(const crm_store_writer *w, crm_digest *out)
 {
-    int fd = open(w->tmp, O_RDONLY | O_CLOEXEC);
+    int fd = crm_path_open(w->tmp, O_RDONLY);
     crm_status st = CRM_OK;
 
     if (fd < 0) CRM_SET(st, CRM_ERR_IO, "%s: cannot be read: %s", w->tmp, strerror(errno));
@@ -330,7 +326,7 @@ static crm_status digest_data(const crm_store_writer *w, crm_digest *out)
     return st;
 }
 
-/* Root: scales, the last attribute, the end of the file in HDF5, and the name. */
+/* Root: scales, the last attribute, the end of the file in HDF5, the seal, and the name. */
 static crm_status finish(crm_store_writer *w, crm_digest digest)
 {
     char hex[CRM_DIGEST_HEX];
@@ -340,14 +336,19 @@ static crm_status finish(crm_store_writer *w, crm_digest digest)
     CRM_TRY(store_scale_put(&w->layout, &w->table));
     CRM_TRY(store_layout_attr(&w->layout, "", STORE_DIGEST_KEY, &v));
     CRM_TRY(store_layout_close(&w->layout));
-    return crm_path_commit(w->tmp, w->path);
+    CRM_TRY(store_seal_put(w->fd, w->tmp, &w->table));
+    CRM_TRY(crm_path_sync(w->fd, w->tmp));
+    CRM_TRY(crm_path_close(&w->fd, w->tmp));
+    CRM_TRY(crm_path_commit(w->tmp, w->path));
+    w->made = false;
+    return CRM_OK;
 }
 
 static crm_status commit(crm_store_writer *w, crm_digest *digest)
 {
     CRM_TRY(settle(w, usable(w)));
     CRM_TRY(settle(w, check_rows(w)));
-    CRM_TRY(settle(w, sync_data(w)));
+    CRM_TRY(settle(w, crm_path_sync(w->fd, w->tmp)));
     CRM_TRY(settle(w, digest_data(w, digest)));
     return settle(w, w->root ? finish(w, *digest) : CRM_OK);
 }
@@ -368,7 +369,7 @@ void crm_store_abandon(crm_store_writer **wp)
 
     if (!w) return;
     store_layout_discard(&w->layout);
-    if (w->root && w->fd >= 0) unlink(w->tmp);
+    if (w->made) unlink(w->tmp);
     if (w->fd >= 0) close(w->fd);
     store_table_free(&w->table);
     crm_mem_free(w);

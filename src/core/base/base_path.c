@@ -118,31 +118,67 @@ static int write_all(int fd, const char *p, size_t n)
     while (n > 0) {
         ssize_t k = write(fd, p, n);
         if (k < 0 && errno == EINTR) continue;
-        if (k < 0) return -1;
+        if (k == 0) errno = ENOSPC;
+        if (k <= 0) return -1;
         p += k;
         n -= (size_t)k;
     }
     return 0;
 }
 
-static crm_status sync_path(const char *path, int flags)
+int crm_path_open(const char *path, int flags)
 {
-    int fd = open(path, flags), bad;
+    int fd;
 
-    CRM_CHECK(fd >= 0, CRM_ERR_IO, "%s: %s", path, strerror(errno));
-    bad = fsync(fd);
-    close(fd);
+    do
+        fd = open(path, flags | O_CLOEXEC, 0666);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+crm_status crm_path_sync(int fd, const char *path)
+{
+    int bad;
+
+    do
+        bad = fsync(fd);
+    while (bad && errno == EINTR);
     CRM_CHECK(!bad, CRM_ERR_IO, "%s: fsync: %s", path, strerror(errno));
     return CRM_OK;
+}
+
+crm_status crm_path_close(int *fd, const char *path)
+{
+    int was = *fd;
+
+    /* After EINTR the descriptor is closed on Linux, and may be another thread's by now. */
+    *fd = -1;
+    CRM_CHECK(was < 0 || close(was) == 0 || errno == EINTR, CRM_ERR_IO, "%s: close: %s", path,
+              strerror(errno));
+    return CRM_OK;
+}
+
+static crm_status sync_path(const char *path, int flags)
+{
+    int fd = crm_path_open(path, flags);
+    crm_status st;
+
+    CRM_CHECK(fd >= 0, CRM_ERR_IO, "%s: cannot be opened for fsync: %s", path, strerror(errno));
+    st = crm_path_sync(fd, path);
+    close(fd);
+    return st;
 }
 
 crm_status crm_path_commit(const char *src, const char *dst)
 {
     char dir[CRM_PATH_MAX];
+    int bad;
 
     CRM_TRY(sync_path(src, O_RDONLY));
-    CRM_CHECK(rename(src, dst) == 0, CRM_ERR_IO, "%s: cannot rename to %s: %s", src, dst,
-              strerror(errno));
+    do
+        bad = rename(src, dst);
+    while (bad && errno == EINTR);
+    CRM_CHECK(!bad, CRM_ERR_IO, "%s: cannot rename to %s: %s", src, dst, strerror(errno));
     CRM_TRY(crm_path_dir(dst, dir, sizeof dir));
     return sync_path(dir, O_RDONLY | O_DIRECTORY);
 }
@@ -151,15 +187,18 @@ crm_status crm_path_write_atomic(const char *path, const void *data, size_t byte
 {
     char tmp[CRM_PATH_MAX];
     crm_status st = CRM_OK;
-    int fd, bad;
+    int fd;
 
     CRM_CHECK(snprintf(tmp, sizeof tmp, "%s.tmp", path) < (int)sizeof tmp, CRM_ERR_ARG,
               "path too long: %s", path);
-    fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    fd = crm_path_open(tmp, O_WRONLY | O_CREAT | O_TRUNC);
     CRM_CHECK(fd >= 0, CRM_ERR_IO, "%s: cannot be written: %s", tmp, strerror(errno));
-    bad = write_all(fd, data, bytes);
-    if (bad) CRM_SET(st, CRM_ERR_IO, "%s: cannot write %zu bytes: %s", tmp, bytes, strerror(errno));
-    if (close(fd) != 0 && !st) CRM_SET(st, CRM_ERR_IO, "%s: close: %s", tmp, strerror(errno));
+    if (write_all(fd, data, bytes))
+        CRM_SET(st, CRM_ERR_IO, "%s: cannot write %zu bytes: %s", tmp, bytes, strerror(errno));
+    if (st)
+        close(fd);
+    else
+        st = crm_path_close(&fd, tmp);
     if (!st) st = crm_path_commit(tmp, path);
     if (st) unlink(tmp);
     return st;
