@@ -6,10 +6,13 @@
  *     RUN/units/          result of each finished unit (a bag), so that a restart repeats none
  *     RUN/models/         one model file per model, fitted on all rows
  *     RUN/predictions.h5  row ids, folds and probabilities per model
+ *     RUN/units.json      digests of the weights and the predictions of each unit (reproducible)
  *     RUN/summary.json    the result, a contract for scripts (reproducible: no time, host, path,
  *                         ranks)
  *     RUN/report.md       the result for people, RUN/report.svg its figure (made by room report)
+ *     RUN/ro-crate-metadata.json   the run as an RO-Crate 1.1, for archives
  *     RUN/.lock, .lease, .digest   who holds the folder; digest and command of the run
+ *     RUN/.starts         a line for each time that the run was started
  *
  * Files are written by rank 0 through a temporary name; a reader never sees a part of one. */
 #ifndef CRM_RECORD_H
@@ -21,6 +24,7 @@
 
 #include "crmpi/base_hash.h"
 #include "crmpi/base_status.h"
+#include "crmpi/base_str.h"
 #include "crmpi/comm.h"
 #include "crmpi/opt.h"
 
@@ -30,10 +34,11 @@ typedef enum crm_record_lock {
     CRM_RECORD_LOCK_COUNT
 } crm_record_lock;
 typedef struct crm_record_cfg {
-    double lock_wait; /* s */
-    int lock;         /* crm_record_lock */
+    double lock_wait;             /* s */
+    int lock;                     /* crm_record_lock */
+    const char *author, *license; /* for ro-crate-metadata.json; "": not told */
 } crm_record_cfg;
-extern const crm_opt crm_record_opts[]; /* record.lock_wait, record.lock (LAYOUT) */
+extern const crm_opt crm_record_opts[]; /* record.* (LAYOUT) */
 
 typedef struct crm_record crm_record;
 typedef enum crm_record_state {
@@ -78,13 +83,17 @@ CRM_CHECKED crm_record_metrics(crm_record *r, const char *event, const char *uni
 CRM_CHECKED crm_record_note_text(crm_record *r, const char *path, const char *value);
 CRM_CHECKED crm_record_note_f64(crm_record *r, const char *path, double value);
 CRM_CHECKED crm_record_note_i64(crm_record *r, const char *path, int64_t value);
+CRM_CHECKED crm_record_note_list(crm_record *r, const char *path, int n, const char *const *item);
 /** Effective configuration with origins into run.json ("config": {key: {value, origin}}). */
 CRM_CHECKED crm_record_note_options(crm_record *r, const crm_opt_set *s);
-/** Facts every run.json has: version, compiler, MPI, HDF5, CPU features, start and end time, host
- * of each rank, resident memory of each rank.  Collective. */
+/** Facts every run.json has: version and build, libraries, kernel, CPU, job, environment, starts of
+ * the run, host and memory of each rank.  Collective. */
 CRM_CHECKED crm_record_note_ranks(crm_record *r);
 /** Write run.json.  Collective. */
 CRM_CHECKED crm_record_flush(crm_record *r);
+/** Last step of a run: size and digest of each file that is a result into run.json, then
+ * ro-crate-metadata.json, then run.json.  Collective; CRM_ERR_IO, CRM_ERR_NOMEM. */
+CRM_CHECKED crm_record_finish(crm_record *r);
 /** Write a text file of the run atomically (rank 0; the others agree).  Collective. */
 CRM_CHECKED crm_record_write(crm_record *r, const char *name, const char *text, size_t len);
 /** Unlock and free.  Collective.  A folder that this call made and in which nothing was finished is
@@ -95,7 +104,36 @@ void crm_record_close(crm_record **r, bool failed);
  * when dir is not a run folder (says what is missing).  *yaml is the caller's (crm_mem_free).  Not
  * collective. */
 CRM_CHECKED crm_record_read_config(const char *dir, char **yaml, size_t *len);
-/** The text that crm_record_note_text put at a path into RUN/run.json; "" when there is none, nor a
+/** The text or whole number that was noted at a path in RUN/run.json; "" when there is none, nor a
  * run.json that can be read.  Not collective. */
 void crm_record_read_note(const char *dir, const char *path, char *out, size_t cap);
+
+/* ---- what a run came to, unit by unit, and whether its folder is whole (docs/run-folder.md) ----
+ */
+enum { CRM_RECORD_UNIT_NAME_MAX = 96 };
+/** Digests of a unit's results as hexadecimal texts; "" for what a unit of its kind does not have.
+ */
+typedef struct crm_record_unit {
+    char name[CRM_RECORD_UNIT_NAME_MAX]; /* "hybrid-r0-f3", "hybrid-all"; "null-000002" */
+    char weights[CRM_DIGEST_HEX];        /* fitted state                       */
+    char predictions[CRM_DIGEST_HEX];    /* row numbers and probabilities      */
+    char values[CRM_DIGEST_HEX];         /* what a block of experiments gave   */
+} crm_record_unit;
+/** Write RUN/units.json, one line for each of n units.  Rank 0 only, elsewhere no effect.
+ *  CRM_ERR_IO, CRM_ERR_NOMEM. */
+CRM_CHECKED crm_record_units(crm_record *r, int n, const crm_record_unit *unit);
+/** Read DIR/units.json.  *out [n] is the caller's (crm_mem_free).  CRM_ERR_IO missing,
+ *  CRM_ERR_FORMAT damaged.  Not collective. */
+CRM_CHECKED crm_record_read_units(const char *dir, int *n, crm_record_unit **out);
+/** Whether the folder holds a finished run as it was left: run.json has the digest that it says of
+ *  itself, and each file that it lists has its size and digest.  Not collective.
+ *  @return CRM_ERR_IO when the folder is no run, or one that is not finished; CRM_ERR_FORMAT names
+ *          the first file that is missing or changed, with both digests */
+CRM_CHECKED crm_record_check(const char *dir);
+/** Lines "  program.compiler: gcc 12 there, gcc 13 here" for what can change a bit of a result and
+ *  differs between the run.json of two folders; nothing when all is equal.  Not collective. */
+CRM_CHECKED crm_record_differences(const char *there, const char *here, crm_str *out);
+/** Make DIR/ro-crate-metadata.json anew when there is one: after files of the run were written
+ *  again.  Not collective. */
+CRM_CHECKED crm_record_crate_renew(const char *dir);
 #endif

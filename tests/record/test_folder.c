@@ -446,7 +446,7 @@ static void notes_read(void)
     static const struct {
         const char *dir, *path, *text;
     } note[] = {{"notes", "digests.data", "abc"}, {"notes", "late", "word"},
-                {"notes", "data.rows", ""},       {"notes", "digests", ""},
+                {"notes", "data.rows", "3333"},   {"notes", "digests", ""},
                 {"notes", "late.none", ""},       {"nowhere", "late", ""}};
     char text[64];
 

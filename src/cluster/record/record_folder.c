@@ -12,15 +12,11 @@
 enum { CONFIG_MAX = 1 << 20, DIFF_MAX = 5 };
 
 /* What open and a lock leave in a folder; a folder with these alone is as good as empty. */
-static const char *const own_files[] = {RECORD_LOCK_FILE,
-                                        RECORD_LEASE_FILE,
-                                        RECORD_DIGEST_FILE,
-                                        RECORD_DIGEST_FILE ".tmp",
-                                        RECORD_CONFIG_FILE,
-                                        RECORD_CONFIG_FILE ".tmp",
-                                        ".failed",
-                                        ".failed.tmp",
-                                        NULL};
+static const char *const own_files[] = {RECORD_LOCK_FILE,   RECORD_LEASE_FILE,
+                                        RECORD_DIGEST_FILE, RECORD_DIGEST_FILE ".tmp",
+                                        RECORD_CONFIG_FILE, RECORD_CONFIG_FILE ".tmp",
+                                        RECORD_STARTS_FILE, ".failed",
+                                        ".failed.tmp",      NULL};
 static const char *const own_folders[] = {"units", "models", NULL};
 
 static bool is_in(const char *name, const char *const *list)

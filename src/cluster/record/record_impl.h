@@ -69,6 +69,43 @@ struct crm_record {
     bool dirty;       /* notes that no file holds yet */
     double start;
 };
-/** run.json as noted so far; rank 0. */
+/** Put value, which it takes over, at a dotted path of run.json, making objects on the way; rank 0.
+ *  CRM_ERR_NOMEM, also when value is NULL. */
+CRM_CHECKED crm_record_put(crm_record *r, const char *path, json_t *value);
+/** Text of foreign origin (paths) may be no UTF-8; such bytes become '?'. */
+json_t *crm_record_json_text(const char *s);
+/** run.json as noted so far, with its own digest; rank 0. */
+CRM_CHECKED crm_record_run_text(crm_record *r, crm_str *text);
 CRM_CHECKED crm_record_run_write(crm_record *r);
+/** Digest of run.json without its "digest". */
+CRM_CHECKED crm_record_run_digest(const json_t *run, crm_digest *out);
+/** DIR/run.json as a tree (json_decref).  CRM_ERR_IO missing, CRM_ERR_FORMAT no JSON object. */
+CRM_CHECKED crm_record_run_read(const char *dir, json_t **out);
+
+/** Program, machine, job and environment into run.json (record_facts.c); rank 0. */
+CRM_CHECKED crm_record_facts(crm_record *r);
+
+/* ---- times at which a run was started (record_starts.c); one process ----------------------------
+ */
+#define RECORD_STARTS_FILE ".starts"
+/** Append a line to DIR/.starts.  A failure is silent: it must not keep a run from running. */
+void crm_record_starts_add(const char *dir, int ranks);
+/** [{"time", "host", "ranks", "job"}] in order of time; lines that were cut off are left out. */
+json_t *crm_record_starts(const char *dir);
+
+/* ---- files of a run (record_files.c); one process ----------------------------------------------
+ */
+/** Size and digest (XXH3-128 of its bytes, as `xxh128sum` prints it) of a file; CRM_ERR_IO. */
+CRM_CHECKED crm_record_file_digest(const char *path, int64_t *bytes, crm_digest *out);
+/** {"summary.json": {"bytes", "digest"}, ...} of the results in DIR. */
+CRM_CHECKED crm_record_results(const char *dir, json_t **out);
+/** Names of the plain files of DIR/sub, sorted, without hidden and temporary ones; sub "": of DIR.
+ *  *out is a JSON list of texts ("sub/name"), also after a failure. */
+CRM_CHECKED crm_record_list(const char *dir, const char *sub, json_t **out);
+
+/* ---- RO-Crate (record_crate.c); one process ----------------------------------------------------
+ */
+#define RECORD_CRATE_FILE "ro-crate-metadata.json"
+/** Write it for the files in DIR; run: run.json, whose text is about to be written. */
+CRM_CHECKED crm_record_crate(const char *dir, const json_t *run, const crm_str *run_text);
 #endif

@@ -21,6 +21,8 @@ static crm_status open_root(crm_record *r, const crm_record_cfg *cfg, const reco
     if (!st) st = crm_record_folder_claim(c, &r->state);
     if (st && r->state == CRM_RECORD_NEW) crm_record_folder_undo(c->dir, r->made);
     if (st) crm_record_lock_drop(&r->lock);
+    if (!st && r->state != CRM_RECORD_FINISHED)
+        crm_record_starts_add(c->dir, crm_comm_size(r->comm));
     return st;
 }
 
@@ -160,23 +162,30 @@ crm_status crm_record_read_config(const char *dir, char **yaml, size_t *len)
     return crm_path_read(path, LIMIT, yaml, len);
 }
 
+/* What stands at a dotted path; NULL when there is nothing. */
+static const json_t *at_path(const json_t *tree, const char *path)
+{
+    char key[128];
+
+    for (; tree && *path; path += strcspn(path, "."), path += *path == '.') {
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(path, "."), path);
+        tree = json_object_get(tree, key);
+    }
+    return tree;
+}
+
 void crm_record_read_note(const char *dir, const char *path, char *out, size_t cap)
 {
-    enum { LIMIT = 64 << 20 };
-    char file[CRM_PATH_MAX], *text = NULL, key[64];
-    json_t *tree = NULL, *at;
-    size_t len = 0;
+    json_t *tree = NULL;
+    const json_t *at;
 
     out[0] = '\0';
-    if (crm_path_join(dir, "run.json", file, sizeof file) ||
-        crm_path_read(file, LIMIT, &text, &len))
+    if (crm_record_run_read(dir, &tree)) {
         crm_err_clear();
-    if (text) tree = json_loadb(text, len, 0, NULL);
-    for (at = tree; at && *path; path += strcspn(path, "."), path += *path == '.') {
-        snprintf(key, sizeof key, "%.*s", (int)strcspn(path, "."), path);
-        at = json_object_get(at, key);
+        return;
     }
+    at = at_path(tree, path);
     if (json_is_string(at)) snprintf(out, cap, "%s", json_string_value(at));
+    if (json_is_integer(at)) snprintf(out, cap, "%lld", (long long)json_integer_value(at));
     json_decref(tree);
-    crm_mem_free(text);
 }

@@ -12,5 +12,10 @@ const crm_opt crm_record_opts[] = {
               "How a run folder is locked: flock where the file system has it, else a lease file; "
               "lease always takes the file, for file systems whose flock does not reach other "
               "nodes."),
+    CRM_OPT_S(S, author, "record.author", "", CRM_OPT_LAYOUT,
+              "Who made the run, for ro-crate-metadata.json; empty: not told."),
+    CRM_OPT_S(S, license, "record.license", "", CRM_OPT_LAYOUT,
+              "Licence of the results, a name or an URL, for ro-crate-metadata.json; empty: not "
+              "told."),
     {.key = NULL},
 };

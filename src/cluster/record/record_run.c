@@ -1,20 +1,13 @@
-/* record_run.c - run.json: where, when and with what a result was made (not reproducible). */
+/* record_run.c - run.json: where, when and with what a result was made (not reproducible).  It
+ * carries a digest of itself, so that damage and changes by hand are seen (record_check.c). */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "crmpi/base_mem.h"
-#include "crmpi/store.h"
 #include "record_impl.h"
 
-#ifdef __clang__
-#define COMPILER "clang " __clang_version__
-#else
-#define COMPILER "gcc " __VERSION__
-#endif
-
-/* Puts value, which it takes over, at a dotted path, making objects on the way. */
-static crm_status put(crm_record *r, const char *path, json_t *value)
+crm_status crm_record_put(crm_record *r, const char *path, json_t *value)
 {
     json_t *at = r->run;
     const char *dot;
@@ -38,8 +31,7 @@ static crm_status put(crm_record *r, const char *path, json_t *value)
     return CRM_OK;
 }
 
-/* Text of foreign origin (paths) may be no UTF-8; such bytes become '?'. */
-static json_t *any_text(const char *s)
+json_t *crm_record_json_text(const char *s)
 {
     json_t *v = json_string(s);
     char *plain;
@@ -55,25 +47,36 @@ static json_t *any_text(const char *s)
 
 crm_status crm_record_note_text(crm_record *r, const char *path, const char *value)
 {
-    return r->root ? put(r, path, any_text(value)) : CRM_OK;
+    return r->root ? crm_record_put(r, path, crm_record_json_text(value)) : CRM_OK;
 }
 
 crm_status crm_record_note_f64(crm_record *r, const char *path, double value)
 {
-    return r->root ? put(r, path, crm_record_json_real(value)) : CRM_OK;
+    return r->root ? crm_record_put(r, path, crm_record_json_real(value)) : CRM_OK;
 }
 
 crm_status crm_record_note_i64(crm_record *r, const char *path, int64_t value)
 {
-    return r->root ? put(r, path, json_integer(value)) : CRM_OK;
+    return r->root ? crm_record_put(r, path, json_integer(value)) : CRM_OK;
+}
+
+crm_status crm_record_note_list(crm_record *r, const char *path, int n, const char *const *item)
+{
+    json_t *all;
+
+    if (!r->root) return CRM_OK;
+    all = json_array();
+    for (int i = 0; i < n && all; i++)
+        json_array_append_new(all, crm_record_json_text(item[i]));
+    return crm_record_put(r, path, all);
 }
 
 static void add_option(void *ctx, const crm_opt *o, const char *value, const char *origin)
 {
     json_t *one = json_object();
 
-    json_object_set_new(one, "value", any_text(value));
-    json_object_set_new(one, "origin", any_text(origin));
+    json_object_set_new(one, "value", crm_record_json_text(value));
+    json_object_set_new(one, "origin", crm_record_json_text(origin));
     json_object_set_new(ctx, o->key, one);
 }
 
@@ -84,7 +87,7 @@ crm_status crm_record_note_options(crm_record *r, const crm_opt_set *s)
     if (!r->root) return CRM_OK;
     all = json_object();
     if (all) crm_opt_set_each(s, add_option, all);
-    return put(r, "config", all);
+    return crm_record_put(r, "config", all);
 }
 
 typedef struct place {
@@ -99,7 +102,7 @@ static json_t *rank_list(const place *p, int n)
     for (int i = 0; i < n && all; i++) {
         json_t *one = json_object();
         json_object_set_new(one, "rank", json_integer(i));
-        json_object_set_new(one, "host", any_text(p[i].host));
+        json_object_set_new(one, "host", crm_record_json_text(p[i].host));
         json_object_set_new(one, "pid", json_integer(p[i].pid));
         json_object_set_new(one, "peak_resident_bytes", json_integer(p[i].resident));
         json_object_set_new(one, "peak_held_bytes", json_integer(p[i].held));
@@ -108,49 +111,25 @@ static json_t *rank_list(const place *p, int n)
     return all;
 }
 
-/* Instruction sets that our kernels choose by, of the first processor. */
-static void cpu_features(const char *flags, crm_str *out)
+static int nodes(const place *p, int n)
 {
-    static const char *const known[] = {"avx2",     "fma",      "avx512f",
-                                        "avx512dq", "avx512bw", "avx512vl"};
+    int all = 0;
 
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        size_t n = strlen(known[i]);
-        for (const char *p = flags; (p = strstr(p, known[i])); p += n)
-            if (p > flags && p[-1] == ' ' && (p[n] == ' ' || p[n] == '\n' || p[n] == '\0')) {
-                crm_str_addf(out, "%s%s", out->len ? " " : "", known[i]);
-                break;
-            }
+    for (int i = 0; i < n; i++) {
+        int k = 0;
+        while (k < i && strcmp(p[k].host, p[i].host) != 0)
+            k++;
+        all += k == i;
     }
+    return all;
 }
 
-/* Linux says in /proc/cpuinfo what there is; elsewhere the notes stay away. */
-static crm_status note_cpu(crm_record *r)
+static crm_status note_places(crm_record *r, const place *p, int n)
 {
-    char line[8192], model[256] = "";
-    crm_str features = {0};
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    crm_status st = CRM_OK;
-
-    if (!f) return CRM_OK;
-    while (fgets(line, sizeof line, f) && !features.text) {
-        sscanf(line, "model name : %255[^\n]", model);
-        if (strncmp(line, "flags", 5) == 0) cpu_features(line, &features);
-    }
-    fclose(f);
-    if (model[0]) st = crm_record_note_text(r, "cpu.model", model);
-    if (!st && features.text) st = crm_record_note_text(r, "cpu.features", features.text);
-    crm_str_free(&features);
-    return st;
-}
-
-static crm_status note_program(crm_record *r)
-{
-    CRM_TRY(crm_record_note_text(r, "program.version", CRM_VERSION));
-    CRM_TRY(crm_record_note_text(r, "program.compiler", COMPILER));
-    CRM_TRY(crm_record_note_text(r, "program.mpi", crm_comm_library()));
-    CRM_TRY(crm_record_note_text(r, "program.hdf5", crm_store_library()));
-    return note_cpu(r);
+    CRM_TRY(crm_record_facts(r));
+    CRM_TRY(crm_record_note_i64(r, "layout.ranks", n));
+    CRM_TRY(crm_record_note_i64(r, "layout.nodes", nodes(p, n)));
+    return crm_record_put(r, "ranks", rank_list(p, n));
 }
 
 crm_status crm_record_note_ranks(crm_record *r)
@@ -164,25 +143,60 @@ crm_status crm_record_note_ranks(crm_record *r)
 
     crm_comm_host(mine.host, sizeof mine.host);
     CRM_TRY(crm_comm_gather(r->comm, 0, &mine, sizeof mine, &all, &total, NULL));
-    st = r->root ? note_program(r) : CRM_OK;
-    if (!st && r->root) st = put(r, "ranks", rank_list(all, crm_comm_size(r->comm)));
+    st = r->root ? note_places(r, all, crm_comm_size(r->comm)) : CRM_OK;
     crm_mem_free(all);
     return crm_comm_agree(r->comm, st);
 }
 
-crm_status crm_record_run_write(crm_record *r)
+/* ---- the file ---- */
+
+crm_status crm_record_run_digest(const json_t *run, crm_digest *out)
 {
-    char path[CRM_PATH_MAX], utc[32];
+    json_t *rest = json_copy((json_t *)run); /* shallow: its values are shared */
     crm_str text = {0};
     crm_status st = CRM_OK;
 
+    json_object_del(rest, "digest");
+    if (rest) crm_record_json_canonical(rest, &text);
+    if (!rest || text.failed)
+        CRM_SET(st, CRM_ERR_NOMEM, "out of memory: digest of run.json");
+    else
+        *out = crm_digest_of(text.text, text.len);
+    crm_str_free(&text);
+    json_decref(rest);
+    return st;
+}
+
+crm_status crm_record_run_text(crm_record *r, crm_str *text)
+{
+    char utc[32], hex[CRM_DIGEST_HEX];
+    crm_digest d;
+
     CRM_TRY(crm_record_note_text(r, "time.ended", crm_clock_utc(utc)));
     CRM_TRY(crm_record_note_f64(r, "time.seconds", crm_clock_now() - r->start));
+    CRM_TRY(crm_record_run_digest(r->run, &d));
+    CRM_TRY(crm_record_note_text(r, "digest", crm_digest_hex(d, hex)));
+    crm_record_json_print_sorted(r->run, text);
+    CRM_CHECK(!text->failed, CRM_ERR_NOMEM, "out of memory: run.json");
+    return CRM_OK;
+}
+
+static crm_status write_text(crm_record *r, const crm_str *text)
+{
+    char path[CRM_PATH_MAX];
+
     CRM_TRY(crm_record_path(r, "run.json", path, sizeof path));
-    crm_record_json_print_sorted(r->run, &text);
-    if (text.failed) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: run.json");
-    if (!st) st = crm_path_write_atomic(path, text.text, text.len);
-    if (!st) r->dirty = false;
+    CRM_TRY(crm_path_write_atomic(path, text->text, text->len));
+    r->dirty = false;
+    return CRM_OK;
+}
+
+crm_status crm_record_run_write(crm_record *r)
+{
+    crm_str text = {0};
+    crm_status st = crm_record_run_text(r, &text);
+
+    if (!st) st = write_text(r, &text);
     crm_str_free(&text);
     return st;
 }
@@ -190,4 +204,47 @@ crm_status crm_record_run_write(crm_record *r)
 crm_status crm_record_flush(crm_record *r)
 {
     return crm_comm_agree(r->comm, r->root ? crm_record_run_write(r) : CRM_OK);
+}
+
+/* The crate goes first: a run without run.json is not finished, and is ended again. */
+static crm_status finish_root(crm_record *r)
+{
+    crm_str text = {0};
+    json_t *files = NULL;
+    crm_status st;
+
+    CRM_TRY(crm_record_results(r->dir, &files));
+    CRM_TRY(crm_record_put(r, "files", files));
+    st = crm_record_run_text(r, &text);
+    if (!st) st = crm_record_crate(r->dir, r->run, &text);
+    if (!st) st = write_text(r, &text);
+    crm_str_free(&text);
+    return st;
+}
+
+crm_status crm_record_finish(crm_record *r)
+{
+    return crm_comm_agree(r->comm, r->root ? finish_root(r) : CRM_OK);
+}
+
+crm_status crm_record_run_read(const char *dir, json_t **out)
+{
+    enum { LIMIT = 64 << 20 };
+    char path[CRM_PATH_MAX], *text;
+    json_error_t why;
+    size_t len;
+
+    *out = NULL;
+    CRM_TRY(crm_path_join(dir, "run.json", path, sizeof path));
+    CRM_TRY(crm_path_read(path, LIMIT, &text, &len));
+    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+    crm_mem_free(text);
+    if (!json_is_object(*out)) {
+        bool parsed = *out != NULL;
+        json_decref(*out);
+        *out = NULL;
+        CRM_FAIL(CRM_ERR_FORMAT, "%s: is damaged: line %d: %s", path, parsed ? 1 : why.line,
+                 parsed ? "not an object" : why.text);
+    }
+    return CRM_OK;
 }
