@@ -166,7 +166,7 @@ ended() {
 ranks_of() { # ID
   local p
   for p in $(pgrep -x crmpi); do
-    ! tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | grep -qx "SLURM_JOB_ID=$1" || echo "$p"
+    ! tr '\0' '\n' 2>/dev/null <"/proc/$p/environ" | grep -qx "SLURM_JOB_ID=$1" || echo "$p"
   done
 }
 has_ranks() { # ID COUNT
