@@ -34,6 +34,7 @@ static crm_status bind(app *a)
     CRM_TRY(crm_opt_set_add(a->opts, crm_null_opts, &a->null));
     CRM_TRY(crm_opt_set_add(a->opts, crm_record_opts, &a->record));
     CRM_TRY(crm_opt_set_add(a->opts, crm_device_opts, &a->gpu));
+    CRM_TRY(crm_opt_set_add(a->opts, crm_watchdog_opts, &a->watchdog));
     return app_models_new(a);
 }
 

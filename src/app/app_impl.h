@@ -8,6 +8,7 @@
 #include "crmpi/base_run.h"
 #include "crmpi/base_status.h"
 #include "crmpi/comm.h"
+#include "crmpi/comm_watchdog.h"
 #include "crmpi/data.h"
 #include "crmpi/estimator.h"
 #include "crmpi/eval.h"
@@ -45,6 +46,7 @@ typedef struct app {
     crm_null_cfg null;
     crm_record_cfg record;
     crm_device_cfg gpu;
+    crm_watchdog_cfg watchdog;
     crm_device *device; /* a GPU of this rank; NULL: models compute on the CPU */
     struct app_models *models;
     crm_digest source; /* of the CSV, once source_known */

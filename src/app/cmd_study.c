@@ -419,6 +419,15 @@ static crm_status in_run(app *a, crm_record *run, crm_record_state state, const 
     return st;
 }
 
+/* From now on a rank that waits too long leaves what it knows in the folder of the run. */
+static crm_status watch(app *a, const crm_record *run)
+{
+    char dir[CRM_PATH_MAX];
+
+    CRM_TRY(crm_path_join(crm_record_dir(run), "health", dir, sizeof dir));
+    return crm_watchdog_start(a->world, &a->watchdog, dir);
+}
+
 static crm_status study(app *a, study_kind kind)
 {
     crm_record_state state = CRM_RECORD_NEW;
@@ -431,6 +440,7 @@ static crm_status study(app *a, study_kind kind)
     if (!st) st = read_init(a, &m);
     if (!st) st = open_device(a, &m);
     if (!st) st = open_run(a, &state, &run);
+    if (!st) st = watch(a, run);
     if (!st) st = in_run(a, run, state, &m, kind);
     if (!st && app_is_root(a)) printf("run folder: %s\n", crm_record_dir(run));
     crm_record_close(&run, st != CRM_OK);

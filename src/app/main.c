@@ -68,6 +68,7 @@ static crm_status run_command(app *a, const app_command *c)
     if (path) st = app_read_config(a, path, &yaml, &len);
     if (!st && (c->reads_config || !a->args.operand)) st = app_configure(a, path, yaml, len);
     crm_mem_free(yaml);
+    if (!st && a->opts) st = crm_watchdog_start(a->world, &a->watchdog, NULL);
     if (!st) st = c->run(a);
     return st;
 }

@@ -8,6 +8,7 @@
 
 #include "comm_device_impl.h"
 #include "crmpi/base_mem.h"
+#include "crmpi/comm_watchdog.h"
 
 /* ---- life ---- */
 
@@ -90,6 +91,8 @@ crm_status crm_dsum_agree(crm_dsum *t, crm_status local)
     crm_status st;
 
     if (!t->link) return crm_comm_agree(t->comm, local);
+    /* what the others say to an error of NCCL may never come; the first cause is told then */
+    if (local == CRM_ERR_COMM) crm_watchdog_note(crm_err_text());
     st = crm_comm_agree_within(t->comm, local, t->cfg.timeout);
     if (st) crm_link_abort(t->link); /* what others sent will never be fetched */
     return st;
@@ -200,7 +203,7 @@ crm_status crm_dsum_check(crm_dsum *t, bool *idle)
     return t->link ? crm_link_check(t->link, idle) : CRM_OK;
 }
 
-crm_status crm_dsum_wait(crm_dsum *t)
+static crm_status wait_idle(crm_dsum *t)
 {
     bool idle = false;
 
@@ -208,12 +211,22 @@ crm_status crm_dsum_wait(crm_dsum *t)
         CRM_TRY(crm_dsum_check(t, &idle));
         if (!idle) pause_briefly();
     }
-    return crm_device_sync(t->d);
+    return CRM_OK;
 }
 
-crm_status crm_dsum_later_get(crm_dsum *t, int ticket, void *host, size_t bytes)
+crm_status crm_dsum_wait(crm_dsum *t)
 {
-    bool ready = !t->link, idle;
+    crm_status st;
+
+    crm_watchdog_enter(CRM_IN_REDUCTION);
+    st = wait_idle(t);
+    crm_watchdog_leave();
+    return st ? st : crm_device_sync(t->d);
+}
+
+static crm_status wait_ready(crm_dsum *t, int ticket)
+{
+    bool ready = false, idle;
 
     while (!ready) {
         CRM_TRY(crm_later_ready(t->d, ticket, &ready));
@@ -221,5 +234,17 @@ crm_status crm_dsum_later_get(crm_dsum *t, int ticket, void *host, size_t bytes)
         CRM_TRY(crm_dsum_check(t, &idle));
         pause_briefly();
     }
-    return crm_later_get(t->d, ticket, host, bytes);
+    return CRM_OK;
+}
+
+crm_status crm_dsum_later_get(crm_dsum *t, int ticket, void *host, size_t bytes)
+{
+    crm_status st = CRM_OK;
+
+    if (t->link) {
+        crm_watchdog_enter(CRM_IN_REDUCTION);
+        st = wait_ready(t, ticket);
+        crm_watchdog_leave();
+    }
+    return st ? st : crm_later_get(t->d, ticket, host, bytes);
 }

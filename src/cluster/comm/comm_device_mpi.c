@@ -95,7 +95,7 @@ static crm_status swap(crm_dsum *t)
         CRM_TRY(receive_bucket(t, k, &n));
     for (int k = 0; k < t->n_buckets; k++)
         CRM_TRY(send_bucket(t, k, &n));
-    return crm_comm_check(MPI_Waitall(n, t->req, MPI_STATUSES_IGNORE), "MPI_Waitall");
+    return CRM_COMM_WAIT(MPI_Waitall(n, t->req, MPI_STATUSES_IGNORE), "MPI_Waitall");
 }
 
 static crm_status add_up(crm_dsum *t)
@@ -146,7 +146,7 @@ static crm_status spread_bucket(crm_dsum *t, const dsum_view *v, char *host, int
         t->count[q] = (int)((size_t)p.n * v->item);
         t->offset[q] = p.n > 0 ? (int)((size_t)(p.first - first) * v->item) : 0;
     }
-    return crm_comm_check(
+    return CRM_COMM_WAIT(
         MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_BYTE, at, t->count, t->offset, MPI_BYTE, t->comm->mpi),
         "MPI_Allgatherv");
 }

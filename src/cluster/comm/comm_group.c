@@ -36,12 +36,12 @@ static crm_status find_node(crm_comm *c)
 {
     MPI_Comm node;
 
-    CRM_TRY(crm_comm_check(
+    CRM_TRY(CRM_COMM_WAIT(
         MPI_Comm_split_type(c->mpi, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &node),
         "MPI_Comm_split_type"));
     MPI_Comm_rank(node, &c->node_rank);
     MPI_Comm_size(node, &c->node_size);
-    return crm_comm_check(MPI_Comm_free(&node), "MPI_Comm_free");
+    return CRM_COMM_WAIT(MPI_Comm_free(&node), "MPI_Comm_free");
 }
 
 static crm_status agree_on(MPI_Comm mpi, int rank, crm_status local);
@@ -81,9 +81,8 @@ crm_status crm_comm_split(crm_comm *c, int color, crm_comm **out)
     MPI_Comm part;
 
     *out = NULL;
-    CRM_TRY(
-        crm_comm_check(MPI_Comm_split(c->mpi, color < 0 ? MPI_UNDEFINED : color, c->rank, &part),
-                       "MPI_Comm_split"));
+    CRM_TRY(CRM_COMM_WAIT(MPI_Comm_split(c->mpi, color < 0 ? MPI_UNDEFINED : color, c->rank, &part),
+                          "MPI_Comm_split"));
     if (part != MPI_COMM_NULL) st = crm_comm_adopt(part, out);
     st = crm_comm_agree(c, st);
     if (st) crm_comm_free(out);
@@ -96,7 +95,8 @@ void crm_comm_free(crm_comm **cp)
 
     if (!c) return;
     if (crm_comm_drain(c) != CRM_OK) crm_err_print(c->rank); /* there is nobody to return it to */
-    MPI_Comm_free(&c->mpi);
+    crm_watchdog_enter(CRM_IN_REDUCTION);
+    crm_comm_waited(MPI_Comm_free(&c->mpi));
     crm_mem_free(c);
     *cp = NULL;
 }
@@ -118,7 +118,7 @@ static crm_status share_text(MPI_Comm mpi, int rank, const int worst[2])
     char text[CRM_ERR_TEXT_MAX] = "";
 
     if (rank == worst[1]) snprintf(text, sizeof text, "%s", crm_err_text());
-    CRM_TRY(crm_comm_check(MPI_Bcast(text, sizeof text, MPI_CHAR, worst[1], mpi), "MPI_Bcast"));
+    CRM_TRY(CRM_COMM_WAIT(MPI_Bcast(text, sizeof text, MPI_CHAR, worst[1], mpi), "MPI_Bcast"));
     return tell(rank, worst, text);
 }
 
@@ -127,7 +127,7 @@ static crm_status agree_on(MPI_Comm mpi, int rank, crm_status local)
     int mine[2] = {(int)local, rank}, worst[2];
 
     CRM_TRY(
-        crm_comm_check(MPI_Allreduce(mine, worst, 1, MPI_2INT, MPI_MAXLOC, mpi), "MPI_Allreduce"));
+        CRM_COMM_WAIT(MPI_Allreduce(mine, worst, 1, MPI_2INT, MPI_MAXLOC, mpi), "MPI_Allreduce"));
     return worst[0] == CRM_OK ? CRM_OK : share_text(mpi, rank, worst);
 }
 
@@ -139,7 +139,7 @@ crm_status crm_comm_agree(crm_comm *c, crm_status local)
 /* ---- within a time limit ---- */
 
 /* Looks without a pause at first, as the answer is a matter of microseconds. */
-static crm_status wait_for(MPI_Request *request, double seconds)
+static crm_status poll_for(MPI_Request *request, double seconds)
 {
     enum { EAGER = 10000 };
     const struct timespec pause = {0, 50000};
@@ -157,6 +157,16 @@ static crm_status wait_for(MPI_Request *request, double seconds)
         nanosleep(&pause, NULL);
     }
     return CRM_OK;
+}
+
+static crm_status wait_for(MPI_Request *request, double seconds)
+{
+    crm_status st;
+
+    crm_watchdog_enter(CRM_IN_REDUCTION);
+    st = poll_for(request, seconds);
+    crm_watchdog_leave();
+    return st;
 }
 
 /* The text is never freed when the time is over: MPI may still write to it. */

@@ -5,6 +5,7 @@
 #include <mpi.h>
 
 #include "crmpi/comm.h"
+#include "crmpi/comm_watchdog.h"
 
 /* Message tags; the trees use 128 numbers from TAG_TREE and as many from TAG_TREE_SPARSE. */
 enum { TAG_POST = 1, TAG_MOVE = 2, TAG_TREE = 16, TAG_TREE_SPARSE = 144, TAG_DSUM = 272 };
@@ -26,6 +27,14 @@ struct crm_comm {
 
 /* CRM_OK, or CRM_ERR_COMM with MPI's own text for a call that failed. */
 CRM_CHECKED crm_comm_check(int mpi_result, const char *call);
+/* As crm_comm_check(call, name) for a call that waits for other ranks: the watchdog sees it. */
+#define CRM_COMM_WAIT(call, name)                                                                  \
+    crm_comm_check((crm_watchdog_enter(CRM_IN_REDUCTION), crm_comm_waited(call)), name)
+static inline int crm_comm_waited(int mpi_result)
+{
+    crm_watchdog_leave();
+    return mpi_result;
+}
 /* New group that owns mpi; mpi is freed when it cannot be made.  Collective over mpi. */
 CRM_CHECKED crm_comm_adopt(MPI_Comm mpi, crm_comm **out);
 /* MPI's own sum of n items, in place: for the fast sums only, its order depends on the layout. */

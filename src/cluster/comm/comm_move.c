@@ -14,15 +14,15 @@ static size_t at_most(size_t n, size_t limit)
 
 crm_status crm_comm_barrier(crm_comm *c)
 {
-    return crm_comm_check(MPI_Barrier(c->mpi), "MPI_Barrier");
+    return CRM_COMM_WAIT(MPI_Barrier(c->mpi), "MPI_Barrier");
 }
 
 crm_status crm_comm_bcast(crm_comm *c, int root, void *data, size_t bytes)
 {
     for (size_t at = 0, n; at < bytes; at += n) {
         n = at_most(bytes - at, c->chunk);
-        CRM_TRY(crm_comm_check(MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, root, c->mpi),
-                               "MPI_Bcast"));
+        CRM_TRY(CRM_COMM_WAIT(MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, root, c->mpi),
+                              "MPI_Bcast"));
     }
     return CRM_OK;
 }
@@ -34,7 +34,7 @@ static crm_status reduce(crm_comm *c, void *v, int64_t n, MPI_Datatype type, MPI
 
     for (size_t at = 0, part; at < bytes; at += part) {
         part = at_most(bytes - at, step);
-        CRM_TRY(crm_comm_check(
+        CRM_TRY(CRM_COMM_WAIT(
             MPI_Allreduce(MPI_IN_PLACE, (char *)v + at, (int)(part / 8), type, op, c->mpi),
             "MPI_Allreduce"));
     }
@@ -74,7 +74,7 @@ crm_status crm_comm_sum_fast(crm_comm *c, void *v, int64_t n, size_t item, MPI_D
         int part = (int)(n - at < step ? n - at : step);
         /* The one floating MPI_SUM there is: train.reduce = fast, whose results depend on the
          * layout. */
-        CRM_TRY(crm_comm_check(
+        CRM_TRY(CRM_COMM_WAIT(
             MPI_Allreduce(MPI_IN_PLACE, (char *)v + (size_t)at * item, part, type, MPI_SUM, c->mpi),
             "MPI_Allreduce"));
     }
@@ -84,7 +84,7 @@ crm_status crm_comm_sum_fast(crm_comm *c, void *v, int64_t n, size_t item, MPI_D
 crm_status crm_comm_exscan_i64(crm_comm *c, int64_t v, int64_t *before)
 {
     *before = 0;
-    CRM_TRY(crm_comm_check(MPI_Exscan(&v, before, 1, MPI_INT64_T, MPI_SUM, c->mpi), "MPI_Exscan"));
+    CRM_TRY(CRM_COMM_WAIT(MPI_Exscan(&v, before, 1, MPI_INT64_T, MPI_SUM, c->mpi), "MPI_Exscan"));
     if (c->rank == 0) *before = 0; /* MPI leaves it undefined there */
     return CRM_OK;
 }
@@ -159,7 +159,7 @@ static crm_status transfer(crm_comm *c, crm_status st, const parcel *out, const 
     if (out->bytes && in->bytes && out->bytes[c->rank] > 0)
         memcpy(own_part(c, in), own_part(c, out), out->bytes[c->rank]);
     CRM_TRY_TO(st, done,
-               crm_comm_check(MPI_Waitall(n, requests, MPI_STATUSES_IGNORE), "MPI_Waitall"));
+               CRM_COMM_WAIT(MPI_Waitall(n, requests, MPI_STATUSES_IGNORE), "MPI_Waitall"));
 done:
     crm_mem_free(requests);
     return st;
@@ -190,7 +190,7 @@ crm_status crm_comm_exchange(crm_comm *c, const void *send, const size_t *send_b
     crm_status st = CRM_OK;
 
     *recv = NULL;
-    CRM_TRY(crm_comm_check(
+    CRM_TRY(CRM_COMM_WAIT(
         MPI_Alltoall(send_bytes, 1, MPI_UINT64_T, recv_bytes, 1, MPI_UINT64_T, c->mpi),
         "MPI_Alltoall"));
     in.data = room_for(sum_of(recv_bytes, c->size), &st);
@@ -222,8 +222,8 @@ static crm_status collect_sizes(crm_comm *c, size_t bytes, gathering *g)
     CRM_TRY(crm_comm_agree(c, st));
     g->to_root = g->each + c->size;
     if (g->root >= 0) g->to_root[g->root] = bytes;
-    return crm_comm_check(MPI_Allgather(&bytes, 1, MPI_UINT64_T, g->each, 1, MPI_UINT64_T, c->mpi),
-                          "MPI_Allgather");
+    return CRM_COMM_WAIT(MPI_Allgather(&bytes, 1, MPI_UINT64_T, g->each, 1, MPI_UINT64_T, c->mpi),
+                         "MPI_Allgather");
 }
 
 /* Ways to move the parts; st is what went wrong on this rank so far.  All are collective. */
@@ -262,9 +262,9 @@ static crm_status to_all_at_once(crm_comm *c, crm_status st, const gathering *g)
         offset[q] = at;
     }
     CRM_TRY_TO(st, done,
-               crm_comm_check(MPI_Allgatherv(g->mine, count[c->rank], MPI_BYTE, g->all, count,
-                                             offset, MPI_BYTE, c->mpi),
-                              "MPI_Allgatherv"));
+               CRM_COMM_WAIT(MPI_Allgatherv(g->mine, count[c->rank], MPI_BYTE, g->all, count,
+                                            offset, MPI_BYTE, c->mpi),
+                             "MPI_Allgatherv"));
 done:
     crm_mem_free(count);
     return st;

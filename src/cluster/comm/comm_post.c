@@ -34,7 +34,7 @@ static crm_status take(crm_comm *c, char data[CRM_COMM_POST_MAX], int *n, int *f
 {
     MPI_Status status;
 
-    CRM_TRY(crm_comm_check(
+    CRM_TRY(CRM_COMM_WAIT(
         MPI_Recv(data, CRM_COMM_POST_MAX, MPI_BYTE, MPI_ANY_SOURCE, TAG_POST, c->mpi, &status),
         "MPI_Recv"));
     c->polled++;
@@ -63,11 +63,11 @@ crm_status crm_comm_drain(crm_comm *c)
     int64_t posted = 0;
     int n, from;
 
-    CRM_TRY(crm_comm_check(MPI_Reduce(&c->posted, &posted, 1, MPI_INT64_T, MPI_SUM, 0, c->mpi),
-                           "MPI_Reduce"));
+    CRM_TRY(CRM_COMM_WAIT(MPI_Reduce(&c->posted, &posted, 1, MPI_INT64_T, MPI_SUM, 0, c->mpi),
+                          "MPI_Reduce"));
     while (c->rank == 0 && c->polled < posted)
         CRM_TRY(take(c, text, &n, &from));
     for (int i = 0; i < POST_RING; i++)
         pending[i] = c->ring[i].request;
-    return crm_comm_check(MPI_Waitall(POST_RING, pending, MPI_STATUSES_IGNORE), "MPI_Waitall");
+    return CRM_COMM_WAIT(MPI_Waitall(POST_RING, pending, MPI_STATUSES_IGNORE), "MPI_Waitall");
 }

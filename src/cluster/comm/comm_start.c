@@ -39,7 +39,7 @@ static crm_status make_world(int provided, int64_t granted, crm_comm **world)
     CRM_CHECK(provided >= MPI_THREAD_FUNNELED, CRM_ERR_COMM,
               "%s offers thread level %d, MPI_THREAD_FUNNELED (%d) is needed", crm_comm_library(),
               provided, MPI_THREAD_FUNNELED);
-    CRM_TRY(crm_comm_check(MPI_Comm_dup(MPI_COMM_WORLD, &dup), "MPI_Comm_dup"));
+    CRM_TRY(CRM_COMM_WAIT(MPI_Comm_dup(MPI_COMM_WORLD, &dup), "MPI_Comm_dup"));
     CRM_TRY(crm_comm_adopt(dup, world));
     crm_watchdog_rank((*world)->rank);
     st = crm_comm_agree(*world, check_size(granted, (*world)->size));
@@ -83,7 +83,8 @@ void crm_comm_stop(crm_comm **world)
 {
     if (!*world) return;
     crm_comm_free(world);
-    MPI_Finalize();
+    crm_watchdog_enter(CRM_IN_REDUCTION);
+    crm_comm_waited(MPI_Finalize());
     crm_watchdog_stop(); /* after an error of communication it is still armed, for these two */
 }
 

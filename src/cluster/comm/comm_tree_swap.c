@@ -118,7 +118,7 @@ crm_status crm_tree_swap(crm_tree *t)
 
     CRM_TRY(receive_all(t, &n));
     CRM_TRY(send_all(t, &n));
-    CRM_TRY(crm_comm_check(MPI_Waitall(n, t->requests, t->statuses), "MPI_Waitall"));
+    CRM_TRY(CRM_COMM_WAIT(MPI_Waitall(n, t->requests, t->statuses), "MPI_Waitall"));
     return unpack_all(t);
 }
 
@@ -129,13 +129,13 @@ crm_status crm_tree_spread(crm_tree *t, const void *mine, void *full)
 
     if (c->size == 1) return CRM_OK;
     if (t->width > TREE_BLOCK)
-        return crm_comm_check(
+        return CRM_COMM_WAIT(
             MPI_Allgatherv(mine, t->count[c->rank], type, full, t->count, t->offset, type, c->mpi),
             "MPI_Allgatherv");
     /* a single block is rank 0's */
     if (c->rank == 0 && mine != MPI_IN_PLACE && t->width > 0)
         memcpy(full, mine, (size_t)t->width * t->item);
-    return crm_comm_check(MPI_Bcast(full, (int)t->width, type, 0, c->mpi), "MPI_Bcast");
+    return CRM_COMM_WAIT(MPI_Bcast(full, (int)t->width, type, 0, c->mpi), "MPI_Bcast");
 }
 
 crm_status crm_tree_gather(crm_tree *t, void *full)

@@ -4,38 +4,91 @@
  * The main thread cannot give up a collective call, and with MPI_THREAD_FUNNELED no other thread
  * may call MPI, not even MPI_Abort.  What is left is to leave: a launcher that sees a rank end with
  * an error ends the others.  The main thread may hold any lock meanwhile, so that nothing here
- * takes one of stdio or malloc once the deadline has passed. */
+ * takes one of stdio or malloc once a limit has passed.
+ *
+ * The main thread reads no clock: entering and leaving a section counts one number up, and how long
+ * a number has stood is known to a poll.  All times here are of polls, so that time in which the
+ * process was stopped is in none of them. */
 #include "crmpi/comm_watchdog.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <time.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "comm_impl.h"
+#include "comm_watchdog_impl.h"
 #include "crmpi/base_log.h"
+#include "crmpi/base_mem.h"
 
-enum { NONE = 0, POLL_MS = 100, EXIT_LOST = 5 };
+enum { NONE = 0, POLL_MS = 100, EXIT_LOST = 5, DEPTH = 16, NOTE = 200, LINE = 1024 };
+enum { ALONE = 10 };               /* limits that a rank waits where it can ask nobody */
 static const int64_t ms = 1000000; /* nanoseconds */
 static const int64_t second = 1000000000;
+static const int64_t hear_every = 1000000000; /* ns between looks at files, and writings */
+static const int64_t answer_in = 5000000000;  /* ns for the answers of others */
+static const int64_t answer_in_nfs = 70000000000;
+static const long nfs_magic = 0x6969;
+static const double grown = 10; /* limit of a kind in waits of that kind that ended */
+
+const char *const crm_section_names[CRM_SECTION_COUNT] = {"import", "load", "step", "reduction",
+                                                          "checkpoint"};
+
+#define S crm_watchdog_cfg
+const crm_opt crm_watchdog_opts[] = {
+    CRM_OPT_R(S, limit, "watchdog.limit", 120, 0, 1e6, "s", CRM_OPT_LAYOUT,
+              "How long a rank may wait in one place before it asks the others; when one of them "
+              "does not answer, the job ends with exit code 5; 0: wait for ever."),
+    {.key = NULL},
+};
+#undef S
+
+typedef enum role { IDLE, ASKS, FOLLOWS } role; /* in an inquiry */
 
 static struct watchdog {
-    /* The deadline on the clock of clock_ns; the limit and the text go with it. */
-    _Atomic int64_t until;
-    _Atomic double limit;
+    /* Of the main thread, for the other one. */
+    _Atomic int64_t now;   /* events << 8 | section */
+    _Atomic int64_t step;  /* -1: none */
+    _Atomic int64_t until; /* deadline on the clock of clock_ns; limit and text go with it */
+    _Atomic double armed;
     _Atomic(const char *) what;
-    int rank;
-    bool runs, refused; /* of the main thread: the thread is there; could not be started */
-    int64_t last; /* time before the thread was made: it may be stopped before it first runs */
+    char note[NOTE];
+    _Atomic bool noted;
+    /* Of the main thread alone. */
+    unsigned char stack[DEPTH];
+    int depth;
+    int64_t events;
+    bool runs, refused; /* the thread is there; could not be started */
+    /* Under the lock, as all that follows. */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stop;
-} dog = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    int rank, clear_from;   /* this rank's file, and those that it removes at the end */
+    clockid_t main;         /* CPU clock of the main thread */
+    double limit;           /* s; 0: sections are not watched */
+    char dir[CRM_PATH_MAX]; /* "": nobody can be asked */
+    bool temporary;         /* it is one of ours in /tmp */
+    int64_t answer_in;
+    health_ranks ranks;
+    /* Of the thread. */
+    int64_t last, time;                    /* of the last poll; that polls have seen pass, ns */
+    int64_t seen, age;                     /* the number that stands, and for how long, ns */
+    double main_cpu;                       /* of the main thread when it began to */
+    double longest[CRM_SECTION_COUNT + 1]; /* s of a wait that ended */
+    double next, warn;                     /* s of age at which it asks, and at which it says so */
+    role role;
+    int64_t since;        /* time at which that began */
+    int64_t hear, answer; /* time of the next look at files, and until when to write */
+    int64_t beat;
+    bool written; /* the last writing went well */
+} dog = {.lock = PTHREAD_MUTEX_INITIALIZER, .step = -1, .now = HEALTH_OUTSIDE, .seen = -1};
+
+static _Thread_local bool is_main;
 
 static int64_t clock_ns(void)
 {
@@ -45,55 +98,308 @@ static int64_t clock_ns(void)
     return (int64_t)t.tv_sec * second + t.tv_nsec;
 }
 
-static void leave(void)
+static double in_seconds(int64_t ns)
 {
-    char host[128], line[512];
-    ssize_t n;
+    return (double)ns * 1e-9;
+}
 
-    crm_comm_host(host, sizeof host);
-    n = snprintf(line, sizeof line,
-                 "crmpi: error: rank %d (host %s): no answer of the other ranks for %g s while %s; "
-                 "is a rank stuck or its node lost? finished units are kept, run the same command "
-                 "again\n",
-                 dog.rank, host, atomic_load(&dog.limit), atomic_load(&dog.what));
-    if (n >= (ssize_t)sizeof line) n = (ssize_t)sizeof line - 1;
-    for (ssize_t at = 0, k; at < n; at += k)
-        if ((k = write(STDERR_FILENO, line + at, (size_t)(n - at))) <= 0) break;
+/* ---- what this rank does ---- */
+
+static int section_of(int64_t now)
+{
+    return (int)(now & 0xff);
+}
+
+static double base_limit(void)
+{
+    return dog.dir[0] ? dog.limit : ALONE * dog.limit;
+}
+
+static double own_limit(void)
+{
+    double most = grown * dog.longest[section_of(dog.seen)];
+
+    return most > base_limit() ? most : base_limit();
+}
+
+static health own(void)
+{
+    health h = {.rank = dog.rank,
+                .pid = (int)getpid(),
+                .section = section_of(dog.seen),
+                .step = atomic_load(&dog.step),
+                .waited = in_seconds(dog.age),
+                .limit = own_limit(),
+                .beat = dog.beat,
+                .events = dog.seen >> 8};
+
+    if (dog.ranks.place)
+        memcpy(h.host, dog.ranks.place[dog.rank].host, sizeof h.host);
+    else
+        crm_comm_host(h.host, sizeof h.host);
+    crm_health_sample(&h, dog.main);
+    h.main_cpu -= dog.main_cpu;
+    return h;
+}
+
+static health tell_own(const char *verdict)
+{
+    health h;
+
+    dog.beat++;
+    h = own();
+    dog.written = crm_health_write(dog.dir, &h, verdict);
+    return h;
+}
+
+/* ---- lines ---- */
+
+static void put(const char *line, size_t n)
+{
+    ssize_t k;
+
+    for (size_t at = 0; at < n; at += (size_t)k)
+        if ((k = write(STDERR_FILENO, line + at, n - at)) <= 0) break;
+}
+
+/* "crmpi: KIND: rank 1 (host h): TEXT\n" */
+static void say(const char *kind, const char *text)
+{
+    health h = own();
+    char line[LINE + 256];
+    int n = snprintf(line, sizeof line, "crmpi: %s: rank %d (host %s): %s\n", kind, dog.rank,
+                     h.host, text);
+
+    put(line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);
+}
+
+static void leave(const char *text)
+{
+    if (dog.dir[0]) (void)tell_own(text);
+    say("error", text);
+    if (dog.temporary) crm_health_clear(dog.dir, 0, dog.ranks.n); /* nobody would look there */
     _exit(EXIT_LOST);
 }
 
-/* A thread that did not run for long was stopped with the whole process; what the main thread
- * could not wait for in that time is not held against the others.  An exchange that fails means
- * that the main thread has just got its answer.  Returns the time of this look. */
-static int64_t look(int64_t last)
+static const char *note(void)
 {
-    int64_t now = clock_ns(), jump = now - last, until = atomic_load(&dog.until);
+    return atomic_load(&dog.noted) ? dog.note : "";
+}
 
-    if (until == NONE) return now;
-    if (jump > 5 * POLL_MS * ms)
-        atomic_compare_exchange_strong(&dog.until, &until, until + jump);
-    else if (now >= until && atomic_compare_exchange_strong(&dog.until, &until, NONE))
-        leave();
-    return now;
+/* After arm; found says more about others, or nothing. */
+static void leave_armed(const char *found)
+{
+    char text[LINE];
+
+    snprintf(text, sizeof text,
+             "no answer of the other ranks for %g s while %s; is a rank stuck or its node lost? "
+             "%s%s%s%sfinished units are kept, run the same command again",
+             atomic_load(&dog.armed), atomic_load(&dog.what), found, found[0] ? "; " : "", note(),
+             note()[0] ? "; " : "");
+    leave(text);
+}
+
+static void waited(char *out, size_t cap)
+{
+    int64_t step = atomic_load(&dog.step);
+    int s = section_of(dog.seen);
+    char at[48] = "";
+
+    if (step >= 0) snprintf(at, sizeof at, " at step %lld", (long long)step);
+    snprintf(out, cap, "waited %.0f s in %s%s", in_seconds(dog.age),
+             s < CRM_SECTION_COUNT ? crm_section_names[s] : "no section", at);
+}
+
+static void leave_section(const char *found)
+{
+    char text[LINE], wait[96];
+
+    waited(wait, sizeof wait);
+    snprintf(text, sizeof text, "%s; %s%s%s%sfinished work is kept, run the same command again",
+             wait, found, found[0] ? "; " : "", note(), note()[0] ? "; " : "");
+    leave(text);
+}
+
+/* Both lines of one wait in its first, second, fourth ... limit. */
+static void warn(const char *found)
+{
+    char text[LINE], wait[96];
+
+    if (crm_log_get_level() < CRM_LOG_WARN) return;
+    waited(wait, sizeof wait);
+    snprintf(text, sizeof text, "%s for %s; it goes on waiting (watchdog.limit)", wait, found);
+    say("warning", text);
+}
+
+/* ---- an inquiry ---- */
+
+static bool armed_is_over(void)
+{
+    int64_t until = atomic_load(&dog.until);
+
+    return until != NONE && clock_ns() >= until;
+}
+
+static bool section_is_over(void)
+{
+    return dog.limit > 0 && section_of(dog.seen) != HEALTH_OUTSIDE &&
+           in_seconds(dog.age) >= dog.next;
+}
+
+static void drop_inquiry(void)
+{
+    if (dog.role == ASKS) crm_health_unask(dog.dir);
+    dog.role = IDLE;
+}
+
+/* The wait is a healthy one so far; found: what for, or NULL where another rank says so. */
+static void go_on(double seconds, const char *found)
+{
+    double age = in_seconds(dog.age);
+    double most = base_limit();
+
+    drop_inquiry();
+    if (!(seconds > 0 && seconds < most)) seconds = most;
+    dog.next = age + (seconds > 1 ? seconds : 1);
+    if (age < dog.warn) return;
+    dog.warn = 2 * age;
+    if (found) warn(found);
+}
+
+/* An exchange that fails means that the main thread has just got its answer. */
+static void decide(void)
+{
+    int who;
+    double again;
+    int64_t until = atomic_load(&dog.until);
+    bool armed = armed_is_over();
+    health_verdict v = crm_health_judge(&dog.ranks, &who, &again);
+    char found[LINE / 2];
+
+    crm_health_tell(&dog.ranks, v, who, found, sizeof found);
+    if (!dog.written) v = HEALTH_GOES_ON; /* others may not be able to write, either */
+    if (armed && atomic_compare_exchange_strong(&dog.until, &until, NONE))
+        leave_armed(v == HEALTH_GOES_ON ? "" : found);
+    if (v != HEALTH_GOES_ON && atomic_load(&dog.now) == dog.seen) leave_section(found);
+    go_on(again, again > 0 || !dog.written ? NULL : found);
+}
+
+static void ask(void)
+{
+    health h;
+    int made = crm_health_ask(dog.dir);
+
+    if (made < 0) { /* no folder, no space: as without one */
+        dog.role = IDLE;
+        dog.next = in_seconds(dog.age) + dog.limit;
+        if (in_seconds(dog.age) >= ALONE * dog.limit)
+            leave_section("no rank can be asked, as its folder cannot be written");
+        return;
+    }
+    dog.role = made ? ASKS : FOLLOWS;
+    dog.since = dog.time;
+    h = tell_own(NULL);
+    if (made) crm_health_begin(dog.dir, &dog.ranks, &h);
+}
+
+/* Another rank has asked; it may be stopped itself. */
+static void follow(void)
+{
+    if (!crm_health_asked(dog.dir)) {
+        go_on(0, NULL);
+    } else if (dog.time - dog.since > 5 * dog.answer_in / 2) {
+        crm_health_unask(dog.dir);
+        dog.role = IDLE;
+        ask();
+    }
+}
+
+/* Once in a second: files. */
+static void exchange(void)
+{
+    if (dog.time < dog.hear || (dog.ranks.n == 1 && dog.role == IDLE)) return;
+    dog.hear = dog.time + hear_every;
+    if (crm_health_asked(dog.dir)) dog.answer = dog.time + 3 * dog.answer_in;
+    if (dog.role == IDLE && dog.time >= dog.answer) return;
+    health h = tell_own(NULL);
+    if (dog.role == ASKS) crm_health_hear(dog.dir, &dog.ranks, &h);
+    if (dog.role == FOLLOWS) follow();
+}
+
+/* Nobody can be asked. */
+static void attend_alone(void)
+{
+    int64_t until = atomic_load(&dog.until);
+
+    if (armed_is_over() && atomic_compare_exchange_strong(&dog.until, &until, NONE))
+        leave_armed("");
+    if (section_is_over()) leave_section("the others cannot be asked from here");
+}
+
+static void attend(void)
+{
+    if (!dog.dir[0]) {
+        attend_alone();
+        return;
+    }
+    exchange();
+    if (dog.role == IDLE && (section_is_over() || armed_is_over())) ask();
+    if (dog.role != IDLE && !section_is_over() && !armed_is_over()) drop_inquiry();
+    if (dog.role == ASKS && dog.time - dog.since >= dog.answer_in) decide();
+}
+
+/* ---- polls ---- */
+
+static void begin_wait(int64_t now)
+{
+    double age = in_seconds(dog.age);
+
+    if (dog.seen >= 0 && age > dog.longest[section_of(dog.seen)])
+        dog.longest[section_of(dog.seen)] = age;
+    dog.seen = now;
+    dog.age = 0;
+    dog.next = dog.warn = base_limit();
+    dog.main_cpu = crm_health_cpu(dog.main);
+}
+
+/* A thread that did not run for long was stopped with the whole process; what the main thread
+ * could not wait for in that time is not held against the others, and they are asked anew. */
+static void look(void)
+{
+    int64_t clock = clock_ns(), passed = clock - dog.last, until = atomic_load(&dog.until);
+    int64_t now = atomic_load(&dog.now);
+    bool stopped = passed > 10 * POLL_MS * ms;
+
+    dog.last = clock;
+    if (stopped) {
+        if (until != NONE) atomic_compare_exchange_strong(&dog.until, &until, until + passed);
+        drop_inquiry();
+    } else {
+        dog.time += passed;
+        dog.age += passed;
+    }
+    if (now != dog.seen) begin_wait(now);
+    if (!stopped) attend();
 }
 
 static void *loop(void *arg)
 {
-    int64_t last = dog.last;
-
     (void)arg;
     pthread_mutex_lock(&dog.lock);
     while (!dog.stop) {
         int64_t next = clock_ns() + POLL_MS * ms;
         struct timespec t = {(time_t)(next / second), (long)(next % second)};
         pthread_cond_timedwait(&dog.wake, &dog.lock, &t);
-        last = look(last);
+        look();
     }
     pthread_mutex_unlock(&dog.lock);
     return NULL;
 }
 
-/* Signals are for the main thread. */
+/* ---- the main thread ---- */
+
+/* Signals are for the main thread.  The time of the last poll is one before the thread was made: it
+ * may be stopped before it first runs. */
 static bool start(void)
 {
     pthread_condattr_t clock;
@@ -106,6 +412,10 @@ static bool start(void)
     pthread_condattr_destroy(&clock);
     dog.stop = false;
     dog.last = clock_ns();
+    dog.seen = -1;
+    dog.role = IDLE;
+    dog.hear = dog.answer = dog.time = 0;
+    if (pthread_getcpuclockid(pthread_self(), &dog.main) != 0) dog.main = CLOCK_PROCESS_CPUTIME_ID;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     ok = pthread_create(&dog.thread, NULL, loop, NULL) == 0;
@@ -114,22 +424,60 @@ static bool start(void)
     return ok;
 }
 
+static void need_thread(void)
+{
+    if (dog.runs || dog.refused) return;
+    dog.runs = start();
+    dog.refused = !dog.runs;
+    if (dog.refused)
+        crm_log_line(CRM_LOG_WARN, "comm",
+                     "no thread for the watchdog: a rank that is stuck will not be noticed");
+}
+
 void crm_watchdog_rank(int rank)
 {
     dog.rank = rank;
 }
 
+static void publish(int section)
+{
+    atomic_store_explicit(&dog.now, ++dog.events << 8 | section, memory_order_relaxed);
+}
+
+void crm_watchdog_enter(crm_section s)
+{
+    if (!is_main) return;
+    if (dog.depth < DEPTH) dog.stack[dog.depth] = (unsigned char)s;
+    dog.depth++;
+    publish((int)s);
+}
+
+void crm_watchdog_leave(void)
+{
+    if (!is_main || dog.depth == 0) return;
+    dog.depth--;
+    publish(dog.depth == 0      ? HEALTH_OUTSIDE
+            : dog.depth < DEPTH ? dog.stack[dog.depth - 1]
+                                : dog.stack[DEPTH - 1]);
+}
+
+void crm_watchdog_step(int64_t step)
+{
+    if (is_main) atomic_store_explicit(&dog.step, step, memory_order_relaxed);
+}
+
+void crm_watchdog_note(const char *text)
+{
+    if (atomic_load(&dog.noted)) return; /* the first is the cause */
+    snprintf(dog.note, sizeof dog.note, "%s", text);
+    atomic_store(&dog.noted, true);
+}
+
 void crm_watchdog_arm(double seconds, const char *what)
 {
-    if (!dog.runs && !dog.refused) {
-        dog.runs = start();
-        dog.refused = !dog.runs;
-        if (dog.refused)
-            crm_log_line(CRM_LOG_WARN, "comm",
-                         "no thread for the watchdog: a rank that is stuck will not be noticed");
-    }
+    need_thread();
     atomic_store(&dog.until, NONE); /* the texts belong to no deadline while they change */
-    atomic_store(&dog.limit, seconds);
+    atomic_store(&dog.armed, seconds);
     atomic_store(&dog.what, what);
     atomic_store(&dog.until, clock_ns() + (int64_t)(seconds * (double)second));
 }
@@ -137,6 +485,144 @@ void crm_watchdog_arm(double seconds, const char *what)
 void crm_watchdog_disarm(void)
 {
     atomic_store(&dog.until, NONE);
+}
+
+/* ---- start and end ---- */
+
+typedef struct card { /* of a rank: where it is, and which folder it sees under each name */
+    health_place place;
+    uint64_t parent, tmp; /* 0: none */
+    int64_t nfs;
+} card;
+
+static uint64_t number_of(const char *folder)
+{
+    struct stat s;
+
+    return stat(folder, &s) == 0 && S_ISDIR(s.st_mode) ? (uint64_t)s.st_ino : 0;
+}
+
+static card card_of(const char *parent)
+{
+    card c = {.place = {.pid = (int)getpid()}, .tmp = number_of("/tmp")};
+    struct statfs f;
+
+    crm_comm_host(c.place.host, sizeof c.place.host);
+    if (!parent[0]) return c;
+    c.parent = number_of(parent);
+    c.nfs = statfs(parent, &f) == 0 && (long)f.f_type == nfs_magic;
+    return c;
+}
+
+typedef struct folder {
+    char dir[CRM_PATH_MAX];
+    bool temporary;
+    int64_t answer_in;
+} folder;
+
+/* The folder that all ranks see; equal on all of them. */
+static folder choose(const card *all, int n, const char *dir)
+{
+    folder f = {.answer_in = answer_in};
+    bool parent = all[0].parent != 0, tmp = all[0].tmp != 0;
+
+    for (int q = 0; q < n; q++) {
+        parent = parent && all[q].parent == all[0].parent;
+        tmp = tmp && all[q].tmp == all[0].tmp && strcmp(all[q].place.host, all[0].place.host) == 0;
+        if (all[q].nfs) f.answer_in = answer_in_nfs;
+    }
+    if (parent)
+        snprintf(f.dir, sizeof f.dir, "%s", dir);
+    else if (tmp) {
+        snprintf(f.dir, sizeof f.dir, "/tmp/crmpi-health-%d", all[0].place.pid);
+        f.answer_in = answer_in;
+        f.temporary = true;
+    }
+    return f;
+}
+
+static crm_status new_ranks(int n, int self, health_ranks *r)
+{
+    *r = (health_ranks){.n = n, .self = self};
+    CRM_NEW(r->place, n);
+    CRM_NEW(r->before, n);
+    CRM_NEW(r->first, n);
+    CRM_NEW(r->last, n);
+    return CRM_OK;
+}
+
+static void free_ranks(health_ranks *r)
+{
+    crm_mem_free(r->place);
+    crm_mem_free(r->before);
+    crm_mem_free(r->first);
+    crm_mem_free(r->last);
+    *r = (health_ranks){0};
+}
+
+/* Rank 0 also removes what ranks of an earlier, larger run left. */
+static void remove_own(void)
+{
+    if (dog.dir[0]) crm_health_clear(dog.dir, dog.rank, dog.rank + 1);
+}
+
+static void use(const crm_watchdog_cfg *cfg, const folder *f, health_ranks *ranks)
+{
+    is_main = true;
+    need_thread();
+    pthread_mutex_lock(&dog.lock);
+    drop_inquiry();
+    if (strcmp(dog.dir, f->dir) != 0) remove_own();
+    free_ranks(&dog.ranks);
+    dog.ranks = *ranks;
+    dog.limit = cfg->limit;
+    dog.answer_in = f->answer_in;
+    dog.temporary = f->temporary;
+    snprintf(dog.dir, sizeof dog.dir, "%s", f->dir);
+    dog.seen = -1;
+    pthread_mutex_unlock(&dog.lock);
+}
+
+static void parent_of(const char *dir, char out[CRM_PATH_MAX])
+{
+    char *slash;
+
+    snprintf(out, CRM_PATH_MAX, "%s", dir ? dir : "");
+    slash = strrchr(out, '/');
+    if (slash && slash > out)
+        *slash = '\0';
+    else if (dir)
+        snprintf(out, CRM_PATH_MAX, "%s", slash ? "/" : ".");
+}
+
+enum { EARLIER = 4096 }; /* ranks whose files of an earlier run are removed */
+
+crm_status crm_watchdog_start(crm_comm *world, const crm_watchdog_cfg *cfg, const char *dir)
+{
+    int n = crm_comm_size(world), rank = crm_comm_rank(world);
+    char parent[CRM_PATH_MAX];
+    health_ranks ranks;
+    void *all = NULL;
+    size_t total;
+    card mine;
+    folder f;
+    crm_status st;
+
+    parent_of(dir, parent);
+    mine = card_of(parent);
+    if (rank == 0 && dir) crm_health_clear(dir, 0, EARLIER); /* all wait for its card */
+    st = crm_comm_agree(world, new_ranks(n, rank, &ranks));
+    if (!st) st = crm_comm_allgather(world, &mine, sizeof mine, &all, &total, NULL);
+    if (!st) {
+        for (int q = 0; q < n; q++)
+            ranks.place[q] = ((const card *)all)[q].place;
+        f = choose(all, n, dir);
+        use(cfg, &f, &ranks);
+    } else {
+        free_ranks(&ranks);
+    }
+    crm_mem_free(all);
+    return st;
 }
 
 void crm_watchdog_stop(void)
@@ -150,4 +636,8 @@ void crm_watchdog_stop(void)
     pthread_join(dog.thread, NULL);
     pthread_cond_destroy(&dog.wake);
     dog.runs = false;
+    remove_own();
+    free_ranks(&dog.ranks);
+    dog.dir[0] = '\0';
+    dog.limit = 0;
 }

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "crmpi/base_mem.h"
+#include "crmpi/comm_watchdog.h"
 #include "table_impl.h"
 
 /* ---- info ---- */
@@ -101,6 +102,7 @@ crm_status crm_table_import(crm_comm *comm, const crm_table_cfg *cfg, const char
     crm_status st;
 
     if (info) *info = (crm_table_info){0};
+    crm_watchdog_enter(CRM_IN_IMPORT);
     CRM_TRY_TO(st, done, crm_table_file_open(comm, csv_path, &file));
     CRM_TRY_TO(st, done, crm_table_first_error(comm, refuse_same_file(csv_path, store_path)));
     CRM_TRY_TO(st, done, crm_table_first_error(comm, crm_table_plan_make(&file, cfg, like, &plan)));
@@ -113,6 +115,7 @@ crm_status crm_table_import(crm_comm *comm, const crm_table_cfg *cfg, const char
         info->content = content;
     }
 done:
+    crm_watchdog_leave();
     crm_table_part_free(&part, &plan);
     crm_table_plan_free(&plan);
     crm_table_file_close(&file);
