@@ -67,6 +67,8 @@ void crm_optim_live(const crm_optim_cfg *cfg, int64_t step, double lr, double *l
  *  and its n elements (device memory, owned by o). */
 int crm_optim_state_count(const crm_optim *o);
 float *crm_optim_state(crm_optim *o, int i, const char **name);
+/** Name of the i-th state vector of an optimiser of this kind, NULL past the last. */
+const char *crm_optim_state_name(const crm_optim_cfg *cfg, int i);
 void crm_optim_free(crm_optim **o);
 
 /** Sums of squares of CRM_BLOCK elements each of a slice that begins at a block: sums

@@ -187,6 +187,68 @@ static void same_bits(void)
                     "mlp.class_weight=balanced", "mlp.refit=false"));
 }
 
+/* ---- stopped and gone on ---- */
+
+typedef struct watcher {
+    int64_t left; /* boundaries until the pause; 0: none */
+    char file[160];
+} watcher;
+
+static crm_status watch_ask(void *ctx, const crm_boundary *at, crm_hook_answer *answer)
+{
+    watcher *w = ctx;
+
+    (void)at;
+    *answer = w->left > 0 && --w->left == 0 ? CRM_HOOK_PAUSE : CRM_HOOK_GO;
+    return CRM_OK;
+}
+
+static crm_status watch_save(void *ctx, const crm_boundary *at, crm_bag *state)
+{
+    (void)at;
+    return state ? crm_bag_write(state, ((const watcher *)ctx)->file, "state") : CRM_OK;
+}
+
+/* Paused after so many boundaries (0: never), from a saved state or from the start. */
+static crm_status live(int64_t pause, const crm_bag *from, const char *const *sets, int n,
+                       crm_digest *out)
+{
+    watcher w = {.left = pause};
+    crm_fit fit = {.comm = t_comm,
+                   .seed = 11,
+                   .hooks = {.ctx = &w, .ask = watch_ask, .save = watch_save, .resume_from = from}};
+    fitted f = {.epochs = 0};
+    crm_status st;
+
+    snprintf(w.file, sizeof w.file, "%.140s/state.h5", folder);
+    CRM_TRY(crm_comm_agree(t_comm, prepare(&crm_mlp_class, PLAIN, 2, sets, n, &f)));
+    fit.train = f.view;
+    fit.pool = f.pool;
+    st = crm_pipeline_fit(f.pipe, &fit);
+    if (!st) st = crm_pipeline_digest(f.pipe, out);
+    drop(&f);
+    return st;
+}
+
+static void goes_on(void)
+{
+    const char *const sets[] = {"mlp.epochs=4", "mlp.batch_rows=48", "mlp.dropout=0.2"};
+    crm_digest want = {0}, got = {0};
+    crm_bag *from = NULL;
+    char file[160];
+
+    snprintf(file, sizeof file, "%.140s/state.h5", folder);
+    T_OK(live(0, NULL, sets, 3, &want));
+    T_FAILS(live(11, NULL, sets, 3, &got), CRM_ERR_STOPPED, "stopped at step 10 of phase search");
+    T_OK(crm_bag_read(file, "state", &from));
+    T_FAILS(live(1, from, sets, 3, &got), CRM_ERR_STOPPED, "stopped at step 11 of phase search");
+    crm_bag_free(&from);
+    T_OK(crm_bag_read(file, "state", &from));
+    T_OK(live(0, from, sets, 3, &got));
+    T_CHECK(crm_digest_equal(want, got));
+    crm_bag_free(&from);
+}
+
 /* With the settings that the thin layer stands for, the hybrid is the same net: equal parameters
  * under equal names, equal probabilities. */
 static void is_the_hybrid(void)
@@ -396,6 +458,7 @@ static crm_status make_files(void)
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"same bits on all ranks and threads", same_bits},
+                                   {"stopped, it goes on", goes_on},
                                    {"is the hybrid", is_the_hybrid},
                                    {"learns", learns},
                                    {"is linear without layers", is_linear_without_layers},

@@ -196,6 +196,11 @@ float *crm_optim_state(crm_optim *o, int i, const char **name)
     return o->state[i];
 }
 
+const char *crm_optim_state_name(const crm_optim_cfg *cfg, int i)
+{
+    return i < classes[cfg->kind].n_states ? classes[cfg->kind].state_name[i] : NULL;
+}
+
 void crm_optim_free(crm_optim **po)
 {
     crm_optim *o = *po;

@@ -226,17 +226,20 @@ static crm_status hybrid_shape(hybrid *h, const crm_source *in, int n_workers, b
 }
 
 /* One net: with an inner validation part first when asked for, then again on all rows when asked
- * for. */
+ * for; or what is left of that after a saved state. */
 static crm_status fit_member(trainer *t, const crm_view *inner, const crm_view *valid,
                              uint64_t seed, float *w)
 {
     const crm_train_cfg *cfg = &t->cfg->train;
-    int64_t best;
+    bool found = t->resume.bag && strcmp(t->resume.phase, CRM_PHASE_REFIT) == 0;
+    int64_t best = t->resume.epochs;
 
     t->phase = valid ? CRM_PHASE_SEARCH : CRM_PHASE_FIT;
     if (!valid)
         return crm_train_run(t, t->fit->train, NULL, seed, cfg->epochs, cfg->epochs, w, &best);
-    CRM_TRY(crm_train_run(t, inner, valid, seed, cfg->epochs, cfg->epochs, w, &best));
+    if (!found) CRM_TRY(crm_train_run(t, inner, valid, seed, cfg->epochs, cfg->epochs, w, &best));
+    CRM_CHECK(cfg->refit || !found, CRM_ERR_FORMAT,
+              "the saved state is of phase refit, and train.refit is false");
     if (!cfg->refit) return CRM_OK;
     t->phase = CRM_PHASE_REFIT;
     return crm_train_run(t, t->fit->train, NULL, seed, best, cfg->epochs, w, &best);
@@ -253,7 +256,7 @@ static crm_status fit_members(trainer *t, hybrid *h)
                             &valid);
     st = crm_comm_agree(t->fit->comm, st);
     if (valid && valid->n == 0) crm_view_free(&valid);
-    for (int64_t i = 0; i < cfg->members && !st; i++) {
+    for (int64_t i = t->resume.member; i < cfg->members && !st; i++) {
         t->member = (int)i;
         st = fit_member(t, inner, valid, crm_rng_derive(t->fit->seed, (uint64_t)i, 0, 0), h->w[i]);
     }
@@ -278,6 +281,7 @@ static crm_status fit_local(hybrid *h, trainer *t)
     t->map = &h->reader.map;
     t->worker = h->reader.worker;
     t->size = h->size;
+    t->w = h->w;
     t->nets = crm_mem_used() - start - (size_t)(h->cfg->train.members * h->size) * sizeof(float);
     return CRM_OK;
 }
@@ -329,6 +333,7 @@ static crm_status hybrid_fit(crm_estimator *e, const crm_fit *fit, const crm_sou
 
     if (!st) st = crm_blocks_fit(&h->plan.blocks, h->cfg, fit);
     if (!st) st = crm_comm_agree(fit->comm, fit_local(h, &t));
+    if (!st) st = crm_comm_agree(fit->comm, crm_state_open(&t));
     if (!st) st = open_sum(&t);
     if (!st) st = fit_members(&t, h);
     crm_dsum_free(&t.sum);

@@ -89,6 +89,13 @@ void *crm_piece_array(const piece *p, int i);
 int64_t crm_piece_units(const piece *p, int64_t n, unit u);
 void crm_piece_free(piece *p);
 
+/** A saved state that a fit goes on from. */
+typedef struct resume {
+    const crm_bag *bag; /* NULL: none, or used up by the run it is of */
+    int64_t member, epochs;
+    const char *phase;
+} resume;
+
 /** Everything that is equal for all runs of one fit. */
 struct trainer {
     const plan *plan;
@@ -106,6 +113,8 @@ struct trainer {
     size_t nets;         /* bytes of the workers                   */
     const char *phase;   /* of the net that is trained now, for the hook */
     int member;
+    float **w; /* [members][size] nets, those before member are finished */
+    resume resume;
 };
 
 /** One batch: rows of this rank's lanes, a piece each, or all in one piece (place.whole). */
@@ -152,6 +161,11 @@ CRM_CHECKED crm_train_put(const crm_params *ps, const crm_bag *b, bool all, floa
  *  @param[out] best_epoch  epoch they are from */
 CRM_CHECKED crm_train_run(trainer *t, const crm_view *view, const crm_view *valid, uint64_t seed,
                           int64_t epochs, int64_t horizon, float *w, int64_t *best_epoch);
+
+/** Look at the state to go on from, if there is one: it must be of this fit (CRM_ERR_FORMAT names
+ * the first thing that is not).  Fills t->resume, and t->w of members that are finished.
+ *  Rank-local; every rank has the same state. */
+CRM_CHECKED crm_state_open(trainer *t);
 
 /** Arm the watchdog with gpu.timeout where the ranks of a fit compute on devices; nothing
  * elsewhere.

@@ -9,11 +9,10 @@
 typedef struct leaves {
     engine base;
     crm_tree *tree;
-    crm_optim *optim;
-    int64_t first, n; /* slice of this rank */
-    float *whole;     /* gradient of the whole vector (fast mode) */
-    double *loss;     /* [workers][heads] of a lane */
-    const batch *b;   /* of the step that runs */
+    part slice;     /* of this rank */
+    float *whole;   /* gradient of the whole vector (fast mode) */
+    double *loss;   /* [workers][heads] of a lane */
+    const batch *b; /* of the step that runs */
 } leaves;
 
 static crm_model_batch lane_batch(const leaves *e, int64_t lane)
@@ -83,14 +82,14 @@ static crm_status name_nonfinite(engine *base)
 static crm_status gradient_norm(leaves *e, const float *grad, double *norm)
 {
     crm_comm *comm = e->base.run->t->fit->comm;
-    int64_t n_blocks = (e->n + CRM_BLOCK - 1) / CRM_BLOCK;
+    int64_t n_blocks = (e->slice.n + CRM_BLOCK - 1) / CRM_BLOCK;
     double *sums = NULL;
     void *all = NULL;
     size_t bytes;
     crm_status st = CRM_OK;
 
     CRM_NEW_TO(st, agree, sums, n_blocks);
-    st = crm_optim_block_sums(e->optim, grad, sums);
+    st = crm_optim_block_sums(e->slice.optim, grad, sums);
 agree:
     st = crm_comm_agree(comm, st);
     if (!st)
@@ -108,7 +107,7 @@ static crm_status reduce(leaves *e, const float **grad)
 
     if (e->base.run->t->cfg->train.reduce == CRM_REDUCE_FAST) {
         CRM_TRY(crm_tree_sum_fast(e->tree, lane_gradient, e, e->whole));
-        *grad = e->whole + e->first;
+        *grad = e->whole + e->slice.first;
         return CRM_OK;
     }
     CRM_TRY(crm_tree_sum_slice(e->tree, lane_gradient, e, &slice));
@@ -121,9 +120,9 @@ static crm_status update(leaves *e, const float *grad)
     run *r = e->base.run;
     const crm_optim_cfg *cfg = &r->t->cfg->optim;
 
-    CRM_TRY(crm_comm_agree(
-        r->t->fit->comm,
-        crm_optim_apply(e->optim, r->step, r->lr, crm_optim_clip(cfg, r->grad_norm), grad, r->w)));
+    CRM_TRY(crm_comm_agree(r->t->fit->comm,
+                           crm_optim_apply(e->slice.optim, r->step, r->lr,
+                                           crm_optim_clip(cfg, r->grad_norm), grad, r->w)));
     return crm_tree_gather(e->tree, r->w);
 }
 
@@ -152,8 +151,8 @@ static crm_status step(engine *base, crm_loader *loader)
     return CRM_OK;
 }
 
-/* Weights and losses are where they belong. */
-static crm_status end(engine *base)
+/* Weights and losses are where they belong, and no step is on its way. */
+static crm_status in_place(engine *base)
 {
     (void)base;
     return CRM_OK;
@@ -180,7 +179,8 @@ static crm_status open_local(leaves *e)
     if (t->cfg->train.reduce == CRM_REDUCE_FAST) CRM_NEW(e->whole, t->size);
     CRM_NEW(decay, t->size);
     crm_params_decay_mask(crm_model_params(t->worker[0].model), decay);
-    st = crm_optim_new(&t->cfg->optim, t->worker[0].device, e->first, e->n, decay, &e->optim);
+    st = crm_optim_new(&t->cfg->optim, t->worker[0].device, e->slice.first, e->slice.n, decay,
+                       &e->slice.optim);
     crm_mem_free(decay);
     return st;
 }
@@ -192,7 +192,7 @@ static crm_status open(engine *base)
 
     CRM_TRY(crm_tree_new_sparse(t->fit->comm, t->pool, t->cfg->train.lanes, t->size,
                                 crm_model_tables(t->worker[0].model), &e->tree));
-    crm_tree_slice(e->tree, crm_comm_rank(t->fit->comm), &e->first, &e->n);
+    crm_tree_slice(e->tree, crm_comm_rank(t->fit->comm), &e->slice.first, &e->slice.n);
     return crm_comm_agree(t->fit->comm, open_local(e));
 }
 
@@ -200,7 +200,7 @@ static void leaves_free(engine **base)
 {
     leaves *e = (leaves *)*base;
 
-    crm_optim_free(&e->optim);
+    crm_optim_free(&e->slice.optim);
     crm_tree_free(&e->tree);
     crm_mem_free(e->loss);
     crm_mem_free(e->whole);
@@ -212,7 +212,9 @@ static const engine_class leaves_class = {
     .name = "leaves",
     .open = open,
     .step = step,
-    .end = end,
+    .settle = in_place,
+    .restore = in_place,
+    .end = in_place,
     .loss = loss,
     .name_nonfinite = name_nonfinite,
     .free = leaves_free,
@@ -224,7 +226,7 @@ crm_status crm_engine_leaves(run *r, engine **out)
 
     *out = NULL;
     CRM_NEW(e, 1);
-    e->base = (engine){.class = &leaves_class, .run = r};
+    e->base = (engine){.class = &leaves_class, .run = r, .n_parts = 1, .part = &e->slice};
     *out = &e->base;
     return CRM_OK;
 }

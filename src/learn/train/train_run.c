@@ -81,21 +81,21 @@ static double loss_so_far(const run *r, int64_t steps)
     return sum * (double)r->t->cfg->train.lanes / (double)(n * steps);
 }
 
-static void tell_step(const run *r, int64_t done, double seconds)
+static void tell_step(const run *r, double seconds)
 {
     const crm_hooks *h = &r->t->fit->hooks;
     const crm_train_cfg *cfg = &r->t->cfg->train;
-    int64_t rows = done * cfg->lanes * cfg->lane_rows;
+    int64_t rows = (r->at - r->from) * cfg->lanes * cfg->lane_rows;
     crm_step s = {.phase = r->t->phase,
                   .member = r->t->member,
                   .epoch = r->epoch,
                   .of = r->epochs,
-                  .step = done,
+                  .step = r->at,
                   .steps = r->feed->steps};
 
     if (rows > r->feed->view->n) rows = r->feed->view->n;
     s.rows_per_s = seconds > 0 ? (double)rows / seconds : 0;
-    s.loss = loss_so_far(r, done);
+    s.loss = loss_so_far(r, r->at);
     crm_watchdog_disarm();
     h->on_step(h->ctx, &s);
 }
@@ -104,15 +104,41 @@ static crm_status all_steps(run *r, crm_loader *loader)
 {
     double start = crm_clock_now(), told = (double)-INFINITY; /* the first step is always told */
 
-    r->at = 0;
-    for (int64_t s = 0; s < r->feed->steps && !r->failed; s++) {
+    while (r->at < r->feed->steps && !r->failed) {
         crm_train_watch(r->t, "gradients were exchanged (gpu.timeout)");
         CRM_TRY(r->engine->class->step(r->engine, loader));
-        if (r->failed || !r->t->fit->hooks.on_step || crm_clock_now() - told < step_pause) continue;
-        told = crm_clock_now();
-        tell_step(r, s + 1, told - start);
+        if (r->failed) break;
+        if (r->t->fit->hooks.on_step && crm_clock_now() - told >= step_pause) {
+            told = crm_clock_now();
+            tell_step(r, told - start);
+        }
+        CRM_TRY(crm_run_boundary(r, CRM_HOOK_GO));
     }
     return CRM_OK;
+}
+
+/* Batch i from where this epoch goes on. */
+static crm_status load_batch(void *ctx, int64_t i, int slot)
+{
+    const run *r = ctx;
+
+    return crm_feed_load(r->feed, r->from + i, slot);
+}
+
+/* The next epoch, or the rest of one that was saved. */
+static void begin_epoch(run *r)
+{
+    size_t n = (size_t)(r->t->cfg->train.lanes * r->n_heads);
+
+    if (r->ended) {
+        r->ended = false;
+        r->epoch++;
+        r->at = 0;
+        memset(r->lane_loss, 0, n * sizeof *r->lane_loss);
+        memset(r->labelled, 0, (size_t)r->n_heads * sizeof *r->labelled);
+    }
+    r->from = r->at;
+    crm_feed_shuffle(r->feed, r->seed, r->epoch);
 }
 
 /* 1 / weight of a head in the loss, to tell losses without it. */
@@ -127,14 +153,11 @@ static crm_status one_epoch(run *r)
 {
     crm_loader *loader = NULL;
     crm_status st;
-    size_t n = (size_t)(r->t->cfg->train.lanes * r->n_heads);
 
-    memset(r->lane_loss, 0, n * sizeof *r->lane_loss);
-    memset(r->labelled, 0, (size_t)r->n_heads * sizeof *r->labelled);
-    crm_feed_shuffle(r->feed, r->seed, r->epoch);
+    begin_epoch(r);
     crm_train_watch(r->t, "an epoch was begun (gpu.timeout)");
     st = crm_comm_agree(r->t->fit->comm,
-                        crm_loader_start(r->feed->steps, crm_feed_load, r->feed, &loader));
+                        crm_loader_start(r->feed->steps - r->from, load_batch, r, &loader));
     if (!st) st = all_steps(r, loader);
     crm_loader_stop(&loader);
     if (!st) crm_train_watch(r->t, "an epoch was ended (gpu.timeout)");
@@ -259,30 +282,45 @@ static crm_status validate(run *r, const kept_view *valid, double *score)
     return CRM_OK;
 }
 
-/* Epochs until the end, a stop by the hook, or patience runs out; best weights into w. */
-static crm_status epochs_loop(run *r, const kept_view *valid, float *w, int64_t *best_epoch)
+static void keep_weights(run *r)
+{
+    r->best = r->valid_loss[0];
+    r->best_epoch = r->epoch;
+    memcpy(r->best_w, r->w, (size_t)r->t->size * sizeof *r->w);
+}
+
+/* The first weights, or what was saved. */
+static crm_status begin_run(run *r, const kept_view *valid)
+{
+    double score;
+
+    if (r->t->resume.bag) return crm_run_resume(r);
+    r->ended = true;
+    r->valid_loss[0] = (double)INFINITY;
+    if (valid->view && r->t->cfg->train.prior_start) CRM_TRY(validate(r, valid, &score));
+    keep_weights(r);
+    return CRM_OK;
+}
+
+/* Epochs until the end, a stop by the hook, or patience runs out. */
+static crm_status epochs_loop(run *r, const kept_view *valid)
 {
     int64_t patience = r->t->cfg->train.patience;
-    double best = (double)INFINITY, score;
+    crm_hook_answer told;
+    double score;
 
-    memcpy(w, r->w, (size_t)r->t->size * sizeof *w);
-    if (valid->view && r->t->cfg->train.prior_start) {
-        CRM_TRY(validate(r, valid, &score));
-        best = r->valid_loss[0];
-    }
-    for (int64_t e = 1; e <= r->epochs; e++) {
+    CRM_TRY(begin_run(r, valid));
+    while (!r->over && (!r->ended || r->epoch < r->epochs)) {
         double start = crm_clock_now();
-        r->epoch = (uint32_t)e;
         CRM_TRY(one_epoch(r));
         CRM_TRY(validate(r, valid, &score));
-        if (!valid->view || r->valid_loss[0] < best) {
-            best = r->valid_loss[0];
-            *best_epoch = e;
-            memcpy(w, r->w, (size_t)r->t->size * sizeof *w);
-        }
+        if (!valid->view || r->valid_loss[0] < r->best) keep_weights(r);
         crm_watchdog_disarm();
-        if (tell(r, score, crm_clock_now() - start) == CRM_HOOK_STOP) break;
-        if (valid->view && patience > 0 && e - *best_epoch >= patience) break;
+        told = tell(r, score, crm_clock_now() - start);
+        r->ended = true;
+        r->over = told == CRM_HOOK_STOP ||
+                  (valid->view && patience > 0 && r->epoch - r->best_epoch >= patience);
+        CRM_TRY(crm_run_boundary(r, told));
     }
     return CRM_OK;
 }
@@ -290,19 +328,19 @@ static crm_status epochs_loop(run *r, const kept_view *valid, float *w, int64_t 
 crm_status crm_train_run(trainer *t, const crm_view *view, const crm_view *valid, uint64_t seed,
                          int64_t epochs, int64_t horizon, float *w, int64_t *best_epoch)
 {
-    run r = {.t = t, .seed = seed, .epochs = epochs};
+    run r = {.t = t, .seed = seed, .epochs = epochs, .best_w = w};
     kept_view kept = {.view = NULL};
     crm_status st = CRM_OK;
 
-    *best_epoch = 0;
     CRM_NEW_TO(st, agree, r.w, t->size);
     if (valid) st = crm_kept_view_new(t, valid, &kept);
 agree:
     st = crm_comm_agree(t->fit->comm, st);
     if (!st) st = run_open(&r, view, horizon);
-    if (!st) st = epochs_loop(&r, &kept, w, best_epoch);
+    if (!st) st = epochs_loop(&r, &kept);
     if (st != CRM_ERR_COMM) crm_watchdog_disarm(); /* nobody may answer to that error either */
     crm_kept_view_free(&kept);
     run_close(&r);
+    *best_epoch = r.best_epoch;
     return st;
 }

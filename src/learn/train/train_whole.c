@@ -15,12 +15,6 @@
 /* Bytes in the key of a graph before those of the model. */
 enum { KEY_OWN = sizeof(uint64_t) };
 
-/* Elements of the flat vector that this rank updates. */
-typedef struct part {
-    int64_t first, n;
-    crm_optim *optim;
-} part;
-
 typedef struct whole {
     engine base;
     crm_device *device;
@@ -35,9 +29,7 @@ typedef struct whole {
     double *staged;     /* the same on the host */
     double *total;      /* device [heads][lanes]: losses of the epoch */
     double *block_sums; /* device [blocks of the flat vector] */
-    int n_parts;
-    part *part;
-    uint64_t number; /* of this engine, in keys: graphs outlive it */
+    uint64_t number;    /* of this engine, in keys: graphs outlive it */
     char *key;
     size_t key_room;
     const batch *b; /* in hand, its rows are on their way to slot held */
@@ -159,8 +151,8 @@ static crm_status square_parts(whole *e)
 {
     float *sum = crm_dsum_sum(e->sum);
 
-    for (int i = 0; i < e->n_parts; i++) {
-        const part *p = &e->part[i];
+    for (int i = 0; i < e->base.n_parts; i++) {
+        const part *p = &e->base.part[i];
         crm_tensor x = crm_tensor_1d(sum + p->first, CRM_F32, p->n);
         crm_tensor y = crm_tensor_1d(e->block_sums + p->first / CRM_BLOCK, CRM_F64,
                                      (p->n + CRM_BLOCK - 1) / CRM_BLOCK);
@@ -178,8 +170,10 @@ static crm_status update_parts(whole *e)
         crm_tensor_1d(e->block_sums, CRM_F64, (t->size + CRM_BLOCK - 1) / CRM_BLOCK);
 
     CRM_TRY(crm_op_norm(e->device, &squares, t->cfg->optim.clip_norm, e->numbers));
-    for (int i = 0; i < e->n_parts; i++)
-        CRM_TRY(crm_optim_apply_live(e->part[i].optim, e->numbers, sum + e->part[i].first, e->w));
+    for (int i = 0; i < e->base.n_parts; i++) {
+        const part *p = &e->base.part[i];
+        CRM_TRY(crm_optim_apply_live(p->optim, e->numbers, sum + p->first, e->w));
+    }
     return CRM_OK;
 }
 
@@ -289,7 +283,7 @@ static crm_status step(engine *base, crm_loader *loader)
     run *r = base->run;
     crm_status st = e->late;
 
-    if (!st && r->at == 0) st = take(e, loader);
+    if (!st && r->at == r->from) st = take(e, loader);
     if (!st) {
         crm_run_begin_step(r, e->b);
         st = enqueue(e);
@@ -302,7 +296,8 @@ static crm_status step(engine *base, crm_loader *loader)
 
 /* ---- end of an epoch, failures ---- */
 
-static crm_status fetch(whole *e)
+/* zero: an epoch is over, its losses with it. */
+static crm_status fetch(whole *e, bool zero)
 {
     const run *r = e->base.run;
     double *total = NULL;
@@ -317,7 +312,7 @@ static crm_status fetch(whole *e)
     for (int64_t l = 0; l < e->n_leaves; l++)
         for (int h = 0; h < r->n_heads; h++)
             r->lane_loss[(e->leaf + l) * r->n_heads + h] = total[h * e->n_leaves + l];
-    st = crm_buf_zero(e->device, e->total, n * sizeof *total);
+    if (zero) st = crm_buf_zero(e->device, e->total, n * sizeof *total);
 done:
     crm_mem_free(total);
     return st;
@@ -327,7 +322,35 @@ static crm_status end(engine *base)
 {
     whole *e = (whole *)base;
 
-    return crm_dsum_agree(e->sum, fetch(e));
+    return crm_dsum_agree(e->sum, fetch(e, true));
+}
+
+static crm_status settle(engine *base)
+{
+    whole *e = (whole *)base;
+    run *r = base->run;
+
+    CRM_TRY(crm_dsum_agree(e->sum, e->late ? e->late : look(e, r->step)));
+    return r->failed ? CRM_OK : crm_dsum_agree(e->sum, fetch(e, false));
+}
+
+static crm_status restore(engine *base)
+{
+    whole *e = (whole *)base;
+    const run *r = base->run;
+    size_t n = (size_t)(r->n_heads * e->n_leaves);
+    double *total;
+    crm_status st;
+
+    e->looked = r->step;
+    CRM_TRY(crm_buf_upload(e->device, e->w, r->w, (size_t)r->t->size * sizeof *r->w));
+    CRM_NEW(total, n);
+    for (int64_t l = 0; l < e->n_leaves; l++)
+        for (int h = 0; h < r->n_heads; h++)
+            total[h * e->n_leaves + l] = r->lane_loss[(e->leaf + l) * r->n_heads + h];
+    st = crm_buf_upload(e->device, e->total, total, n * sizeof *total);
+    crm_mem_free(total);
+    return st;
 }
 
 static crm_status loss(engine *base, double *sum)
@@ -388,14 +411,14 @@ static crm_status new_zeroed(crm_device *d, int64_t n, size_t size, void *out)
 }
 
 /* Pieces that touch become one. */
-static void join_pieces(whole *e, const crm_dsum_piece *own, int n)
+static void join_pieces(const crm_dsum_piece *own, int n, part *to, int *n_parts)
 {
     for (int i = 0; i < n; i++) {
-        part *last = e->n_parts > 0 ? &e->part[e->n_parts - 1] : NULL;
+        part *last = *n_parts > 0 ? &to[*n_parts - 1] : NULL;
         if (last && last->first + last->n == own[i].first)
             last->n += own[i].n;
         else
-            e->part[e->n_parts++] = (part){.first = own[i].first, .n = own[i].n};
+            to[(*n_parts)++] = (part){.first = own[i].first, .n = own[i].n};
     }
 }
 
@@ -408,13 +431,14 @@ static crm_status new_parts(whole *e)
     int n;
 
     own = crm_dsum_pieces(e->sum, &n);
-    CRM_NEW(e->part, n);
-    join_pieces(e, own, n);
+    CRM_NEW(e->base.part, n);
+    join_pieces(own, n, e->base.part, &e->base.n_parts);
     CRM_NEW(decay, t->size);
     crm_params_decay_mask(crm_model_params(e->model), decay);
-    for (int i = 0; i < e->n_parts && !st; i++)
-        st = crm_optim_new(&t->cfg->optim, e->device, e->part[i].first, e->part[i].n, decay,
-                           &e->part[i].optim);
+    for (int i = 0; i < e->base.n_parts && !st; i++) {
+        part *p = &e->base.part[i];
+        st = crm_optim_new(&t->cfg->optim, e->device, p->first, p->n, decay, &p->optim);
+    }
     crm_mem_free(decay);
     return st;
 }
@@ -471,13 +495,13 @@ static void whole_free(engine **base)
     void *buf[] = {e->places[0], e->places[1], e->w, e->numbers, e->total, e->block_sums};
 
     crm_graph_forget(e->device);
-    for (int i = 0; i < e->n_parts; i++)
-        crm_optim_free(&e->part[i].optim);
+    for (int i = 0; i < e->base.n_parts; i++)
+        crm_optim_free(&e->base.part[i].optim);
     for (int i = 0; i < 2; i++)
         crm_device_piece_free(&e->slot[i]);
     for (size_t i = 0; i < sizeof buf / sizeof *buf; i++)
         crm_buf_free(e->device, buf[i]);
-    crm_mem_free(e->part);
+    crm_mem_free(e->base.part);
     crm_mem_free(e->staged);
     crm_mem_free(e->key);
     crm_mem_free(e);
@@ -488,6 +512,8 @@ static const engine_class whole_class = {
     .name = "whole",
     .open = open,
     .step = step,
+    .settle = settle,
+    .restore = restore,
     .end = end,
     .loss = loss,
     .name_nonfinite = name_nonfinite,
