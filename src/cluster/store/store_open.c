@@ -9,6 +9,7 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/comm_watchdog.h"
 #include "store_impl.h"
 
 static const unsigned char SIGNATURE[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
@@ -151,7 +152,10 @@ crm_status crm_store_open(const char *path, const char *kind, crm_store **out)
     *out = NULL;
     CRM_NEW(s, 1);
     s->fd = -1;
-    CRM_TRY_TO(st, fail, open_file(s, path, kind));
+    crm_watchdog_enter(CRM_IN_LOAD);
+    st = open_file(s, path, kind);
+    crm_watchdog_leave();
+    CRM_TRY_TO(st, fail, st);
     *out = s;
     return CRM_OK;
 fail:

@@ -1,4 +1,5 @@
 /* store_read.c - looking things up in an open file. */
+#include "crmpi/comm_watchdog.h"
 #include "store_impl.h"
 
 const crm_store_array *crm_store_find(const crm_store *s, const char *name)
@@ -82,7 +83,10 @@ crm_status crm_store_verify(crm_comm *comm, const crm_store *s)
     crm_status st = CRM_OK;
     crm_digest d;
 
-    CRM_TRY(store_digest(&s->table, s->fd, s->path, comm, &d));
+    crm_watchdog_enter(CRM_IN_LOAD);
+    st = store_digest(&s->table, s->fd, s->path, comm, &d);
+    crm_watchdog_leave();
+    CRM_TRY(st);
     if (!crm_digest_equal(d, s->digest))
         CRM_SET(st, CRM_ERR_FORMAT,
                 "%s: is damaged: its content has the digest %s, %s was written into it", s->path,

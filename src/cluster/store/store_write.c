@@ -11,6 +11,7 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/comm_watchdog.h"
 #include "store_impl.h"
 
 struct crm_store_writer {
@@ -239,7 +240,9 @@ crm_status crm_store_write(crm_store_writer *w, const char *name, int64_t first,
     if (!st && (at < 0 || w->table.entry[at].text))
         CRM_SET(st, CRM_ERR_ARG, "%s: no array %s was announced", w->path, name);
     CRM_TRY(check_space(w));
+    crm_watchdog_enter(CRM_IN_CHECKPOINT);
     if (!st) st = write_rows(w, &w->table.entry[at], first, n, data);
+    crm_watchdog_leave();
     return settle(w, st);
 }
 
@@ -356,8 +359,11 @@ static crm_status commit(crm_store_writer *w, crm_digest *digest)
 crm_status crm_store_commit(crm_store_writer **w, crm_digest *digest)
 {
     crm_digest d = {0, 0};
-    crm_status st = commit(*w, &d);
+    crm_status st;
 
+    crm_watchdog_enter(CRM_IN_CHECKPOINT);
+    st = commit(*w, &d);
+    crm_watchdog_leave();
     if (!st && digest) *digest = d;
     crm_store_abandon(w);
     return st;
