@@ -2,8 +2,8 @@
  * ckpt).
  *
  * A bag lives in memory; it is written to one HDF5 file atomically (temporary file, fsync, rename)
- * with a digest of its content, and read back verified.  Not collective: one process writes, any
- * may read. Names are paths "linear1/weight"; docs/model-format.md. */
+ * with a digest of its content, and read back verified.  Not collective (but bcast): one process
+ * writes, any may read. Names are paths "linear1/weight"; docs/model-format.md. */
 #ifndef CRM_CKPT_H
 #define CRM_CKPT_H
 
@@ -12,6 +12,7 @@
 #include "crmpi/base_dtype.h"
 #include "crmpi/base_hash.h"
 #include "crmpi/base_status.h"
+#include "crmpi/comm.h"
 
 enum { CRM_BAG_MAX_RANK = 5, CRM_BAG_NAME_MAX = 192 };
 typedef struct crm_bag crm_bag;
@@ -64,5 +65,8 @@ CRM_CHECKED crm_bag_read(const char *path, const char *kind, crm_bag **out);
  * paths becomes ".", so that "conv/weight" and "conv.weight" are the same name.  CRM_ERR_IO
  * missing, CRM_ERR_FORMAT not HDF5, damaged, without numbers, a name twice or not allowed. */
 CRM_CHECKED crm_bag_read_plain(const char *path, crm_bag **out);
+/** The bag of one rank to all: *b is that bag or NULL on root, and becomes a copy of it (the
+ *  caller's) or NULL elsewhere.  Collective. */
+CRM_CHECKED crm_bag_bcast(crm_comm *c, int root, crm_bag **b);
 void crm_bag_free(crm_bag **b);
 #endif
