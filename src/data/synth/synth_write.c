@@ -1,6 +1,7 @@
 /* synth_write.c - the ranks make their contiguous customers twice: to count events, documents and
  * tokens, and to write them block by block.  Memory is that of one block. */
 #include "crmpi/base_mem.h"
+#include "crmpi/base_stop.h"
 #include "synth_shelf.h"
 
 enum { BLOCK = 8192 };
@@ -24,11 +25,23 @@ static crm_status check_options(const crm_synth_cfg *cfg)
     return CRM_OK;
 }
 
-static void count(const synth_model *m, synth_person *p, share *s)
+/* The file is written whole or not at all, so that there is nothing to go on with. */
+static crm_status check_stop(void)
+{
+    int signal = crm_stop_signal();
+
+    CRM_CHECK(!signal, CRM_ERR_STOPPED,
+              "stopped by %s: no data set is written; run the same command again to make it",
+              crm_stop_name(signal));
+    return CRM_OK;
+}
+
+static crm_status count(const synth_model *m, synth_person *p, share *s)
 {
     int64_t *total = s->total;
 
     for (int64_t i = s->first; i < s->end; i++) {
+        if (i % BLOCK == 0) CRM_TRY(check_stop());
         crm_synth_person(m, (uint64_t)i, p);
         total[UNIT_EVENT] += p->n_events;
         total[UNIT_DOC] += p->n_docs;
@@ -37,6 +50,7 @@ static void count(const synth_model *m, synth_person *p, share *s)
     }
     total[UNIT_ROW] = s->end - s->first;
     s->blocks = (s->end - s->first + BLOCK - 1) / BLOCK;
+    return CRM_OK;
 }
 
 static crm_status plan(crm_comm *comm, const synth_model *m, synth_person *p, share *s)
@@ -45,7 +59,7 @@ static crm_status plan(crm_comm *comm, const synth_model *m, synth_person *p, sh
 
     *s = (share){.first = n / size * rank + n % size * rank / size,
                  .end = n / size * (rank + 1) + n % size * (rank + 1) / size};
-    count(m, p, s);
+    CRM_TRY(crm_comm_agree(comm, count(m, p, s)));
     for (int u = 0; u < UNIT_COUNT; u++)
         CRM_TRY(crm_comm_exscan_i64(comm, s->total[u], &s->before[u]));
     CRM_TRY(crm_comm_sum_i64(comm, s->total, UNIT_COUNT));
@@ -75,6 +89,7 @@ static crm_status fill(const synth_model *m, const share *s, int64_t b, bool las
 {
     int64_t i = s->first + b * BLOCK, end = i + BLOCK < s->end ? i + BLOCK : s->end;
 
+    CRM_TRY(check_stop());
     for (; i < end; i++) {
         crm_synth_person(m, (uint64_t)i, p);
         CRM_TRY(crm_synth_shelf_add(shelf, p));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "crmpi/base_mem.h"
+#include "crmpi/base_stop.h"
 #include "crmpi/base_str.h"
 #include "table_impl.h"
 
@@ -19,6 +20,18 @@ typedef struct pass {
 } pass;
 typedef crm_status (*row_fn)(const pass *x, int64_t row, const table_reader *r);
 
+/* The data set is written whole or not at all, so that there is nothing to go on with. */
+static crm_status check_stop(const pass *x)
+{
+    int signal = crm_stop_signal();
+
+    CRM_CHECK(!signal, CRM_ERR_STOPPED,
+              "stopped by %s while %s was read: no data set is written; run the same command again "
+              "to make it",
+              crm_stop_name(signal), x->file->path);
+    return CRM_OK;
+}
+
 static crm_status each_row(const pass *x, size_t begin, size_t end, row_fn fn, int64_t *rows)
 {
     table_reader r = {
@@ -29,6 +42,7 @@ static crm_status each_row(const pass *x, size_t begin, size_t end, row_fn fn, i
     *rows = 0;
     while (!st && got) {
         st = crm_table_reader_next(&r, &got);
+        if (!st && got && *rows % CRM_LEAF_ROWS == 0) st = check_stop(x);
         if (!st && got) st = fn(x, (*rows)++, &r);
     }
     crm_table_reader_free(&r);
