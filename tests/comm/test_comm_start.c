@@ -39,6 +39,7 @@ static void exec_with(char *const *vars, int out)
     for (int i = 0; vars[i]; i++)
         env[n++] = vars[i];
     dup2(out, STDOUT_FILENO);
+    dup2(out, STDERR_FILENO);
     execve("/proc/self/exe", args, env);
     _exit(99);
 }
@@ -84,6 +85,10 @@ static void one_task_is_fine(void)
 {
     EXPECT(CRM_OK, "rank 0 of 1", "SLURM_STEP_ID=0", "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1",
            "SLURM_NTASKS=1");
+    /* srun --mpi=none or pmi2: Open MPI would look for a server that is not there */
+    EXPECT(CRM_OK, "rank 0 of 1", "SLURM_STEP_ID=0", "SLURM_STEPID=0", "SLURM_JOBID=3",
+           "SLURM_JOB_ID=3", "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1", "SLURM_NODELIST=v1",
+           "SLURM_NTASKS=1");
 }
 
 static void wrong_pmi_is_told(void)
@@ -102,7 +107,9 @@ static void wrong_pmi_is_told(void)
 static void no_step_of_ours(void)
 {
     /* the batch script itself */
-    EXPECT(CRM_OK, "rank 0 of 1", "SLURM_JOB_ID=7", "SLURM_PROCID=0", "SLURM_NTASKS=4");
+    EXPECT(CRM_OK, "rank 0 of 1", "SLURM_JOB_ID=7", "SLURM_PROCID=0", "SLURM_NTASKS=1");
+    EXPECT(CRM_OK, "this job has 4 tasks, the program runs as 1 rank", "SLURM_JOB_ID=7",
+           "SLURM_PROCID=0", "SLURM_NTASKS=4");
     /* mpirun's daemon is a task of a step, its children inherit the numbers */
     EXPECT(CRM_OK, "rank 0 of 1", "SLURM_STEP_ID=0", "SLURM_PROCID=1", "SLURM_STEP_NUM_TASKS=2",
            "SLURM_NTASKS=8", "OMPI_COMM_WORLD_SIZE=1", "OMPI_COMM_WORLD_LOCAL_SIZE=1");

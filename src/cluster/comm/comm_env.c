@@ -44,11 +44,15 @@ static const char *mpirun_local(void)
                                                 : NULL;
 }
 
-/* As a task of srun itself; mpirun's daemons are tasks too, but their children are not. */
+/* As a task that Slurm started; mpirun's daemons are tasks too, but their children are not. */
+static bool in_slurm_task(void)
+{
+    return getenv("SLURM_PROCID") && !mpirun_local() && !getenv("OMPI_COMM_WORLD_SIZE");
+}
+
 static bool in_slurm_step(void)
 {
-    return getenv("SLURM_STEP_ID") && getenv("SLURM_PROCID") && !mpirun_local() &&
-           !getenv("OMPI_COMM_WORLD_SIZE");
+    return getenv("SLURM_STEP_ID") && in_slurm_task();
 }
 
 int64_t crm_comm_slurm_tasks(void)
@@ -58,6 +62,11 @@ int64_t crm_comm_slurm_tasks(void)
     /* a heterogeneous job counts tasks per component, MPI counts them all */
     if (!in_slurm_step() || getenv("SLURM_HET_SIZE")) return 0;
     return n > 0 ? n : number("SLURM_NTASKS");
+}
+
+int64_t crm_comm_script_tasks(void)
+{
+    return in_slurm_task() && !in_slurm_step() ? number("SLURM_NTASKS") : 0;
 }
 
 static int64_t ranks_here(void)

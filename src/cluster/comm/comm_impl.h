@@ -52,4 +52,7 @@ void crm_watchdog_rank(int rank);
 void crm_comm_prepare(void);
 /* Tasks that Slurm started in the step this process is a task of; 0 when no such count binds. */
 int64_t crm_comm_slurm_tasks(void);
+/* Tasks that Slurm granted to the job script which started this process without srun or mpirun; 0
+ * elsewhere. */
+int64_t crm_comm_script_tasks(void);
 #endif

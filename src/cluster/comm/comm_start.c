@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "comm_impl.h"
+#include "crmpi/base_log.h"
 #include "crmpi/comm_watchdog.h"
 
 crm_status crm_comm_check(int mpi_result, const char *call)
@@ -52,19 +53,34 @@ static crm_status make_world(int provided, int64_t granted, crm_comm **world)
 static crm_status check_launcher(int64_t granted)
 {
 #ifdef OMPI_MAJOR_VERSION
-    CRM_CHECK(granted <= 1 || getenv("PMIX_RANK"), CRM_ERR_CONFIG,
+    if (granted == 0 || getenv("PMIX_RANK")) return CRM_OK;
+    CRM_CHECK(granted == 1, CRM_ERR_CONFIG,
               "Slurm granted %lld tasks to this step, but started them without PMIx, so that each "
               "would be 1 MPI "
               "rank alone; start with srun --mpi=pmix, or with mpirun inside sbatch",
               (long long)granted);
+    /* Open MPI then takes a single task for a program that was started without launcher */
+    unsetenv("SLURM_NODELIST");
 #endif
     (void)granted;
     return CRM_OK;
 }
 
+/* A job script that starts the program without srun has one rank, whatever it was granted. */
+static void tell_idle_tasks(int64_t granted, const crm_comm *world)
+{
+    if (granted > 1 && world->size == 1)
+        crm_log_line(
+            CRM_LOG_WARN, "slurm",
+            "this job has %lld tasks, the program runs as 1 rank; srun --mpi=pmix in front "
+            "of it starts one for each",
+            (long long)granted);
+}
+
 crm_status crm_comm_start(int *argc, char ***argv, crm_comm **world)
 {
     int64_t granted = crm_comm_slurm_tasks(); /* before MPI adds to the environment */
+    int64_t in_script = crm_comm_script_tasks();
     int provided;
     crm_status st;
 
@@ -75,7 +91,10 @@ crm_status crm_comm_start(int *argc, char ***argv, crm_comm **world)
     CRM_TRY(crm_comm_check(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided),
                            "MPI_Init_thread"));
     st = make_world(provided, granted, world);
-    if (st) MPI_Finalize();
+    if (st)
+        MPI_Finalize();
+    else
+        tell_idle_tasks(in_script, *world);
     return st;
 }
 
