@@ -24,6 +24,7 @@ typedef enum crm_rng_stream {
     CRM_RNG_FEATURES = 11,  /* landmarks and frequencies of kernel features: row = number */
     CRM_RNG_BINS = 12,      /* rows that cuts are found on: row = number in the sample */
     CRM_RNG_BOOTSTRAP = 13, /* rows of a bootstrap: epoch = replicate, row = draw / 2 */
+    CRM_RNG_UNITS = 14,     /* units of a sample that is run again */
     CRM_RNG_SYNTH = 16,     /* 16..63: the generator                         */
     CRM_RNG_TEST = 1000
 } crm_rng_stream;

@@ -3,11 +3,14 @@
  *
  * A unit is (model, repeat, fold), or (model, all rows) for the model that is kept.  Ranks are
  * spent on units first, on data parallelism inside a fit second.  The result of a unit is a file in
- * RUN/units, so a run that was ended goes on where it was.  Root reads the files in unit order and
+ * RUN/units, and a fit that takes long is saved in RUN/checkpoints, so a run that was ended goes on
+ * where it was.  Every function that runs units returns CRM_ERR_STOPPED when a signal came
+ * (base_stop.h): to be called again.  Root reads the files in unit order and
  * makes metrics, intervals and paired tests. */
 #ifndef CRM_EVAL_H
 #define CRM_EVAL_H
 
+#include "crmpi/ckpt_series.h"
 #include "crmpi/estimator.h"
 #include "crmpi/opt.h"
 #include "crmpi/record.h"
@@ -75,9 +78,13 @@ typedef struct crm_eval {
     int n_models;
     int64_t max_group; /* most ranks that can share a fit (lanes) */
     crm_progress_mode progress;
-    const crm_bag *init;   /* parameters that fits begin with, NULL: none */
-    const char *init_file; /* what messages about them name; NULL: nothing */
-    const char *note;      /* one more note of the summary, NULL: none */
+    const crm_bag *init;      /* parameters that fits begin with, NULL: none */
+    const char *init_file;    /* what messages about them name; NULL: nothing */
+    const char *note;         /* one more note of the summary, NULL: none */
+    const crm_ckpt_cfg *ckpt; /* when fits are saved, NULL: never */
+    crm_digest run;           /* of the run: a checkpoint of another one is refused */
+    const char *const *only;  /* [n_only] names of units (crm_record_unit): no others are run */
+    int n_only;               /* 0: all; else for crm_eval_units and crm_eval_null only */
     crm_record *record;
     struct crm_eval_cost *cost; /* [n_models], filled on rank 0; NULL: not wanted */
 } crm_eval;
@@ -108,6 +115,20 @@ typedef struct crm_eval_fit {
  *  @return what a fit or a file returned. */
 CRM_CHECKED crm_eval_train(const crm_eval *e, crm_eval_fit *fit);
 
+/** Run the units e->only of a study, or of fits on all rows only, and write their digests to
+ * RUN/units.json and that of the folds into run.json; nothing is aggregated.  Collective over
+ * e->world.
+ *  @return CRM_ERR_FORMAT when the study has no unit of such a name; what a fit or a file returned.
+ */
+CRM_CHECKED crm_eval_units(const crm_eval *e, bool fit_only);
+/** A sample of n of n_units units, spread over models and folds: each time the one whose model,
+ * then whose fold, was taken least, and of those the first in an order keyed by seed.  So a larger
+ * sample holds the smaller one.  Not collective.
+ *  @param[in] unit     [n_units] in unit order
+ *  @param[out] chosen  [n] positions, ascending */
+CRM_CHECKED crm_eval_sample(int n_units, const crm_record_unit *unit, uint64_t seed, int n,
+                            int *chosen);
+
 /** Null experiments: the cross-validation of the first two models on labels without signal, many
  * times over. */
 typedef enum crm_null_labels {
@@ -122,7 +143,8 @@ typedef struct crm_null_cfg {
 } crm_null_cfg;
 extern const crm_opt crm_null_opts[]; /* calibrate.* */
 /** Run the experiments that have no result in RUN/null yet, then count on rank 0.  A rank does
- * whole experiments by itself.  Collective over e->world.
+ * whole experiments by itself.  Collective over e->world.  A unit is a block of ten experiments;
+ * with e->only nothing is counted.
  *  @return CRM_ERR_CONFIG when eval.models has not two models; what a fit or a file returned. */
 CRM_CHECKED crm_eval_null(const crm_eval *e, const crm_null_cfg *cfg, crm_null *out);
 

@@ -19,6 +19,7 @@ static const struct {
     {"--model", offsetof(app_args, model), NULL},
     {"--init", offsetof(app_args, init), "train"},
     {"--weights", offsetof(app_args, weights), "predict"},
+    {"--units", offsetof(app_args, units), "verify"},
 };
 static const struct {
     const char *name;
@@ -70,6 +71,8 @@ crm_status app_parse(int argc, char **argv, app_args *args)
 {
     CRM_NEW(args->set, argc);
     CRM_NEW(args->more, argc);
+    args->argc = argc;
+    args->argv = argv;
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1])
             CRM_TRY(take_option(argc, argv, &i, args));
@@ -125,7 +128,7 @@ static void print_commands(void)
     printf("\n  crmpi <command> --help               options and their defaults\n");
     printf("  crmpi --version\n\n");
     printf("Exit codes: 0 done; 2 usage or config; 3 data or files; 4 numeric; 5 communication,\n"
-           "device or memory; 75 stopped, run again (reserved); 70 a bug of crmpi.\n");
+           "device or memory; 75 stopped by a signal, run again; 70 a bug of crmpi.\n");
 }
 
 void app_print_help(const app *a, const app_command *c)
@@ -140,6 +143,7 @@ void app_print_help(const app *a, const app_command *c)
     printf("  --model NAME      predict: which model of the run\n");
     printf("  --weights FILE    predict: parameters of the net from an HDF5 file, by name\n");
     printf("  --embedding       predict: the learnt vector of each row; --out FILE.h5 for HDF5\n");
+    printf("  --units N         verify: a sample of N units, spread over models and folds\n");
     printf("  --init FILE       train: initial parameters of nets, likewise\n");
     printf(
         "  --profile         train, crossval: where the time goes, as a table on stderr, each "

@@ -21,6 +21,10 @@ const crm_opt app_opts[] = {
               "What is written to stderr; quiet, error and warn switch the progress line off."),
     CRM_OPT_E(S, progress, "log.progress", "auto", progress_names, CRM_OPT_LAYOUT,
               "The progress line on stderr; auto draws it on a terminal (under srun say on)."),
+    CRM_OPT_R(
+        S, stop_grace, "stop.grace", 4, 0, 86400, "s", CRM_OPT_LAYOUT,
+        "After a signal to stop (USR1, USR2, TERM, HUP): how long a fit may take to come to a "
+        "place where it can be saved, before its process ends without; 0: no limit."),
     {.key = NULL},
 };
 
@@ -33,6 +37,7 @@ static crm_status bind(app *a)
     CRM_TRY(crm_opt_set_add(a->opts, crm_eval_opts, &a->eval));
     CRM_TRY(crm_opt_set_add(a->opts, crm_null_opts, &a->null));
     CRM_TRY(crm_opt_set_add(a->opts, crm_record_opts, &a->record));
+    CRM_TRY(crm_opt_set_add(a->opts, crm_ckpt_opts, &a->ckpt));
     CRM_TRY(crm_opt_set_add(a->opts, crm_device_opts, &a->gpu));
     CRM_TRY(crm_opt_set_add(a->opts, crm_watchdog_opts, &a->watchdog));
     return app_models_new(a);

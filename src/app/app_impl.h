@@ -7,6 +7,7 @@
 
 #include "crmpi/base_run.h"
 #include "crmpi/base_status.h"
+#include "crmpi/ckpt_series.h"
 #include "crmpi/comm.h"
 #include "crmpi/comm_watchdog.h"
 #include "crmpi/data.h"
@@ -21,18 +22,28 @@
 typedef struct app_cfg {
     const char *data_path, *data_store;
     int log_level, progress;
+    double stop_grace; /* s */
 } app_cfg;
 extern const crm_opt app_opts[];
 
 /** What the command line said. */
 typedef struct app_args {
     const char *command, *operand; /* CONFIG.yaml | RUN | DATASET */
-    const char *out, *model, *init, *weights;
+    const char *out, *model, *init, *weights, *units;
     const char **set;  /* [n_set] */
     const char **more; /* [n_more] further operands, of compare */
     int n_set, n_more;
     bool help, markdown, version, embedding, profile;
+    int argc; /* the whole of it, for run.json */
+    char **argv;
 } app_args;
+
+/** What verify asks of the command that it repeats: to print no results, and perhaps to run these
+ * units only. */
+typedef struct app_repeat {
+    int n; /* 0: all */
+    const char *const *unit;
+} app_repeat;
 
 typedef struct app {
     crm_comm *world;
@@ -45,6 +56,7 @@ typedef struct app {
     crm_eval_cfg eval;
     crm_null_cfg null;
     crm_record_cfg record;
+    crm_ckpt_cfg ckpt;
     crm_device_cfg gpu;
     crm_watchdog_cfg watchdog;
     crm_device *device; /* a GPU of this rank; NULL: models compute on the CPU */
@@ -53,6 +65,8 @@ typedef struct app {
     bool source_known;
     crm_bag *init; /* parameters of --init, NULL: none */
     crm_digest init_digest;
+    const app_repeat *repeat; /* NULL: a run of its own */
+    crm_digest run_digest; /* of a study: command, options that matter, data */
 } app;
 
 typedef struct app_command {
@@ -158,5 +172,6 @@ crm_status cmd_calibrate(app *a);
 crm_status cmd_compare(app *a);
 crm_status cmd_predict(app *a);
 crm_status cmd_report(app *a);
+crm_status cmd_verify(app *a);
 
 #endif

@@ -59,16 +59,15 @@ static crm_status explain(const app *a, crm_status st)
 static crm_status open_run(app *a, crm_record_state *state, crm_record **run)
 {
     crm_str yaml = {0};
-    crm_digest digest;
     crm_status st = CRM_OK;
 
-    CRM_TRY(study_digest(a, &digest));
+    CRM_TRY(study_digest(a, &a->run_digest));
     crm_opt_set_write_yaml(a->opts, true, &yaml);
     if (yaml.failed || !yaml.text) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: config");
     st = crm_comm_agree(a->world, st);
     if (!st)
-        st = crm_record_open(a->world, &a->record, a->args.out, a->args.command, yaml.text, digest,
-                             state, run);
+        st = crm_record_open(a->world, &a->record, a->args.out, a->args.command, yaml.text,
+                             a->run_digest, state, run);
     if (st) st = crm_comm_agree(a->world, app_is_root(a) ? explain(a, st) : st);
     crm_str_free(&yaml);
     return st;
@@ -85,6 +84,8 @@ static crm_status note_digest(crm_record *run, const char *what, crm_digest d)
 /* What a result came from. */
 static crm_status note_origin(const app *a, const crm_data *d, crm_record *run)
 {
+    CRM_TRY(crm_record_note_list(run, "arguments", a->args.argc,
+                                 (const char *const *)a->args.argv));
     CRM_TRY(crm_record_note_options(run, a->opts));
     CRM_TRY(crm_record_note_text(run, "data.path", crm_data_path(d)));
     CRM_TRY(crm_record_note_i64(run, "data.rows", crm_data_rows(d)));
@@ -156,7 +157,7 @@ static crm_status write_report(app *a, crm_record *run)
     st = crm_comm_agree(a->world, st);
     for (int i = 0; i < REPORT_FILES && !st; i++)
         st = crm_record_write(run, report_files[i].name, r.file[i].text, r.file[i].len);
-    if (!st && app_is_root(a)) fputs(r.terminal.text, stdout);
+    if (!st && app_is_root(a) && !a->repeat) fputs(r.terminal.text, stdout);
     rendering_free(&r);
     return st;
 }
@@ -223,7 +224,7 @@ static crm_status write_null(const app *a, const crm_eval *e, const crm_null *n)
     st = crm_comm_agree(a->world, st);
     if (!st) st = crm_record_write(e->record, "calibrate.json", json, len);
     if (!st) st = crm_record_write(e->record, "calibrate.md", markdown.text, markdown.len);
-    if (!st && app_is_root(a)) fputs(terminal.text, stdout);
+    if (!st && app_is_root(a) && !a->repeat) fputs(terminal.text, stdout);
     crm_str_free(&markdown);
     crm_str_free(&terminal);
     crm_mem_free(json);
@@ -250,14 +251,14 @@ static void print_fit(const crm_record *run, const char *model, const crm_eval_f
         printf(", fitted before\n");
 }
 
-static crm_status tell_fits(const crm_eval *e, const crm_eval_fit *fit)
+static crm_status tell_fits(const app *a, const crm_eval *e, const crm_eval_fit *fit)
 {
     char what[96];
 
     for (int i = 0; i < e->n_models; i++) {
         snprintf(what, sizeof what, "models.%.64s", e->spec[i]->name);
         CRM_TRY(note_digest(e->record, what, fit[i].weights));
-        print_fit(e->record, e->spec[i]->name, &fit[i]);
+        if (!a->repeat) print_fit(e->record, e->spec[i]->name, &fit[i]);
     }
     return CRM_OK;
 }
@@ -270,7 +271,7 @@ static crm_status train(app *a, const crm_eval *e)
     if (!fit) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: train");
     st = crm_comm_agree(a->world, st);
     if (!st) st = crm_eval_train(e, fit);
-    if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? tell_fits(e, fit) : CRM_OK);
+    if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? tell_fits(a, e, fit) : CRM_OK);
     crm_mem_free(fit);
     return st;
 }
@@ -333,6 +334,16 @@ static crm_status open_device(app *a, const models *m)
     return CRM_OK;
 }
 
+/* The units that verify asks for. */
+static crm_status some_units(app *a, crm_eval *e, study_kind kind)
+{
+    crm_null n;
+
+    e->n_only = a->repeat->n;
+    e->only = a->repeat->unit;
+    return kind == CALIBRATE ? crm_eval_null(e, &a->null, &n) : crm_eval_units(e, kind == TRAIN);
+}
+
 /* The study itself, in an open run folder. */
 static crm_status work(app *a, const crm_data *d, crm_record *run, const models *m, study_kind kind)
 {
@@ -346,6 +357,8 @@ static crm_status work(app *a, const crm_data *d, crm_record *run, const models 
                   .init_file = a->args.init,
                   .max_group = app_models_max_group(a),
                   .progress = (crm_progress_mode)a->cfg.progress,
+                  .ckpt = &a->ckpt,
+                  .run = a->run_digest,
                   .record = run};
     double start = crm_clock_now();
     crm_status st;
@@ -355,12 +368,15 @@ static crm_status work(app *a, const crm_data *d, crm_record *run, const models 
         e.note = "train.reduce is fast: results depend on the number of ranks and threads.";
         crm_log_line(CRM_LOG_WARN, a->args.command, "%s", e.note);
     }
-    st = kind == TRAIN ? train(a, &e) : kind == CALIBRATE ? calibrate(a, &e) : crossval(a, &e);
+    if (a->repeat && a->repeat->n)
+        st = some_units(a, &e, kind);
+    else
+        st = kind == TRAIN ? train(a, &e) : kind == CALIBRATE ? calibrate(a, &e) : crossval(a, &e);
     if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? note_origin(a, d, run) : CRM_OK);
     if (!st) st = app_device_note(a, run);
     if (!st) st = crm_comm_agree(a->world, app_profile(a, run, crm_clock_now() - start));
     if (!st) st = crm_record_note_ranks(run);
-    if (!st) st = crm_record_flush(run);
+    if (!st) st = crm_record_finish(run);
     return st;
 }
 
@@ -372,7 +388,7 @@ static crm_status finished(app *a, const crm_record *run)
     if (app_is_root(a)) {
         fprintf(stderr, "crmpi: %s is finished; this is its result\n", crm_record_dir(run));
         st = render(crm_record_dir(run), &r);
-        if (!st) fputs(r.terminal.text, stdout);
+        if (!st && !a->repeat) fputs(r.terminal.text, stdout);
     }
     rendering_free(&r);
     return crm_comm_agree(a->world, st);
@@ -442,7 +458,7 @@ static crm_status study(app *a, study_kind kind)
     if (!st) st = open_run(a, &state, &run);
     if (!st) st = watch(a, run);
     if (!st) st = in_run(a, run, state, &m, kind);
-    if (!st && app_is_root(a)) printf("run folder: %s\n", crm_record_dir(run));
+    if (!st && app_is_root(a) && !a->repeat) printf("run folder: %s\n", crm_record_dir(run));
     crm_record_close(&run, st != CRM_OK);
     crm_mem_free(m.spec);
     return st;
@@ -494,6 +510,7 @@ crm_status app_report(const char *dir)
 
     for (int i = 0; i < REPORT_FILES && !st; i++)
         st = write_beside(dir, report_files[i].name, &r.file[i]);
+    if (!st) st = crm_record_crate_renew(dir);
     if (!st) fputs(r.terminal.text, stdout);
     rendering_free(&r);
     return st;

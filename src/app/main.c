@@ -8,6 +8,7 @@
 #include "app_impl.h"
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
+#include "crmpi/base_stop.h"
 
 static const app_command *find_command(const char *name)
 {
@@ -57,6 +58,17 @@ static crm_status print_help(app *a, const app_command *c)
     return CRM_OK;
 }
 
+/* Seconds to a place where a command can stop; those that look for none end at once. */
+static double grace_of(const app *a, const app_command *c)
+{
+    static const char *const look[] = {"synth",     "import", "train", "crossval",
+                                       "calibrate", "sweep",  "verify"};
+
+    for (size_t i = 0; i < sizeof look / sizeof *look; i++)
+        if (strcmp(c->name, look[i]) == 0) return a->cfg.stop_grace;
+    return 1e-3;
+}
+
 static crm_status run_command(app *a, const app_command *c)
 {
     const char *path = c->reads_config ? a->args.operand : NULL;
@@ -68,6 +80,7 @@ static crm_status run_command(app *a, const app_command *c)
     if (path) st = app_read_config(a, path, &yaml, &len);
     if (!st && (c->reads_config || !a->args.operand)) st = app_configure(a, path, yaml, len);
     crm_mem_free(yaml);
+    crm_stop_grace(grace_of(a, c));
     if (!st && a->opts) st = crm_watchdog_start(a->world, &a->watchdog, NULL);
     if (!st) st = c->run(a);
     return st;
@@ -113,21 +126,24 @@ static bool speaks(const app *a)
     return a->world ? app_is_root(a) : !task || strcmp(task, "0") == 0;
 }
 
-static void report_error(const app *a)
+static void report_error(const app *a, crm_status st)
 {
     if (!speaks(a)) return;
     fflush(stdout);
     if (crm_log_get_level() >= CRM_LOG_DEBUG) crm_err_print(0);
-    fprintf(stderr, "crmpi: error: %s\n", crm_err_text());
+    fprintf(stderr, "crmpi: %s%s\n", st == CRM_ERR_STOPPED ? "" : "error: ", crm_err_text());
 }
 
 int main(int argc, char **argv)
 {
     app a = {0};
-    crm_status st = crm_comm_start(&argc, &argv, &a.world);
+    crm_status st;
 
+    crm_stop_install();
+    crm_stop_grace(4); /* until the options say how long */
+    st = crm_comm_start(&argc, &argv, &a.world);
     if (st) {
-        report_error(&a);
+        report_error(&a, st);
         return crm_status_exit_code(st);
     }
     crm_fp_setup();
@@ -136,7 +152,7 @@ int main(int argc, char **argv)
         SIG_IGN); /* a reader that goes away is an error like a full disk, and clean-up happens */
     st = run(&a, argc, argv);
     if (!st) st = end_output(&a);
-    if (st) report_error(&a);
+    if (st) report_error(&a, st);
     crm_bag_free(&a.init);
     app_models_free(&a);
     crm_device_free(&a.device);

@@ -19,6 +19,8 @@ const app_command app_commands[] = {
     {"predict", "RUN", "probabilities and classes of the rows of data.path, as CSV", false,
      cmd_predict},
     {"report", "RUN", "write report.md of a run again and print its tables", false, cmd_report},
+    {"verify", "RUN", "repeat a finished run, or --units of it, and compare digests", false,
+     cmd_verify},
     {"info", "", "what was built in and found, and what is wrong", true, cmd_info},
     {NULL, NULL, NULL, false, NULL},
 };

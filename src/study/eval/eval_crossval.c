@@ -5,7 +5,7 @@
 #include "crmpi/base_path.h"
 #include "eval_impl.h"
 
-static void study_free(study *s)
+void crm_study_free(study *s)
 {
     crm_progress_free(s);
     crm_comm_free(&s->group);
@@ -56,6 +56,7 @@ static crm_status aggregate(const study *s, result *r, crm_summary **out, char *
     CRM_TRY(crm_study_summary(s, r, out));
     CRM_TRY(crm_study_metrics(s, r));
     CRM_TRY(crm_study_devices(s, r));
+    CRM_TRY(crm_study_units(s, r));
     tell_costs(s, r);
     return crm_summary_write(*out, text, len);
 }
@@ -79,7 +80,7 @@ agree:
     return st;
 }
 
-static crm_status run_study(study *s)
+crm_status crm_study_do(study *s)
 {
     CRM_TRY(crm_study_plan(s));
     CRM_TRY(crm_comm_agree(s->e->world, crm_progress_new(s)));
@@ -92,10 +93,10 @@ crm_status crm_eval_crossval(const crm_eval *e, crm_summary **out)
     crm_status st;
 
     *out = NULL;
-    st = run_study(&s);
+    st = crm_study_do(&s);
     if (!st) st = finish(&s, out);
     if (st) crm_summary_free(out);
-    study_free(&s);
+    crm_study_free(&s);
     return st;
 }
 
@@ -121,6 +122,7 @@ static crm_status describe_fits(const study *s, crm_eval_fit *fit)
         describe_fit(&r[i], s->nanoseconds[i], &fit[i]);
     if (!st) st = crm_study_metrics(s, r);
     if (!st) st = crm_study_devices(s, r);
+    if (!st) st = crm_study_units(s, r);
     free_results(s, &r);
     return st;
 }
@@ -128,12 +130,12 @@ static crm_status describe_fits(const study *s, crm_eval_fit *fit)
 crm_status crm_eval_train(const crm_eval *e, crm_eval_fit *fit)
 {
     study s = {.e = e, .fit_only = true};
-    crm_status st = run_study(&s);
+    crm_status st = crm_study_do(&s);
 
     if (!st) st = crm_comm_max_i64(e->world, s.nanoseconds, s.n_units);
     if (!st)
         st = crm_comm_agree(e->world,
                             crm_comm_rank(e->world) == 0 ? describe_fits(&s, fit) : CRM_OK);
-    study_free(&s);
+    crm_study_free(&s);
     return st;
 }

@@ -13,6 +13,7 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
+#include "crmpi/base_stop.h"
 #include "crmpi/stats.h"
 #include "eval_impl.h"
 
@@ -274,6 +275,8 @@ static crm_status own_features(explain *e, explanation *out)
     for (int64_t f = rank; f < out->features; f += size) {
         double *x = out->x + f * out->grid, *y = out->y + f * out->grid;
         int64_t points = 0;
+        CRM_CHECK(!crm_stop_signal(), CRM_ERR_STOPPED, "stopped while %s was explained",
+                  e->u->name);
         for (int64_t j = 0; j < out->permutations; j++)
             CRM_TRY(importance(e, f, j, out->importance + f * out->permutations + j));
         if (out->grid > 0) CRM_TRY(make_grid(e, f, x, &points));

@@ -4,7 +4,7 @@
 
 #include "crmpi/eval.h"
 
-enum { UNIT_NAME_MAX = 96 };
+enum { UNIT_NAME_MAX = 96, LEFT_MAX = UNIT_NAME_MAX + 112 };
 /* A unit's result, a file of a run that was not finished; it is run again when the kind is older.
  */
 #define UNIT_KIND "crmpi-unit-4"
@@ -27,8 +27,24 @@ typedef enum history_field {
 typedef struct unit {
     int model, repeat, fold;  /* repeat -1: all rows, no test part */
     int group;                /* that runs it; -1: has a result already */
+    bool skip;                /* is none of e->only */
     char name[UNIT_NAME_MAX]; /* "hybrid-r0-f3", "hybrid-all" */
 } unit;
+
+/** Epochs of the fits of one unit, kept by every rank, written by the first. */
+typedef struct history {
+    int64_t n, cap;
+    double *row; /* [cap][HISTORY_FIELDS] */
+    int64_t heads;
+    crm_str head;   /* names of targets, each with its final 0 */
+    double *losses; /* [cap][2][heads] of training, of validation */
+} history;
+/** When memory is out the line is lost, the fit is not. */
+void crm_history_add(history *h, const crm_epoch *e);
+CRM_CHECKED crm_history_save(const history *h, crm_bag *b);
+/** Into an empty history. */
+CRM_CHECKED crm_history_load(history *h, const crm_bag *b);
+void crm_history_free(history *h);
 
 /** The study on this rank. */
 typedef struct study {
@@ -44,7 +60,69 @@ typedef struct study {
     int64_t *nanoseconds; /* [n_units] that a fit took; 0: not run by this rank */
     struct progress *progress;
     bool told_unlabelled; /* that a head of the net has no labels: once a study */
+    /* Clock at the begin, s spent on checkpoints so far, and what the next one will take: on the
+     * first rank of a group. */
+    double begun, spent, expected;
+    double looked; /* clock of the last look whether another group has stopped */
+    bool others_stopped;
+    char left[LEFT_MAX]; /* after a stop: what became of the unit at hand */
 } study;
+
+/* ---- the wish to stop (eval_stop.c) ---- */
+/** On this rank: a signal came, or it is the first of its group and sees that another one has
+ * stopped. */
+bool crm_study_wants_stop(study *s);
+/** CRM_ERR_STOPPED when a rank of the group wants to stop.  Collective over the group. */
+CRM_CHECKED crm_study_check_stop(study *s);
+/** For fits without a history: on_epoch answers PAUSE when a rank of the group wants to stop. */
+crm_hooks crm_study_stop_hooks(study *s);
+/** CRM_ERR_STOPPED with the signal that came to any rank, the text of the error before ("" or what
+ *  became of the unit at hand; the lowest rank's), how much is done (as rank 0 says) and what to
+ * do. Collective over world. */
+CRM_CHECKED crm_stopped(crm_comm *world, int64_t done, int64_t of, const char *what);
+/** Leave a mark of a group that has failed or stopped, without a word and without touching the
+ * error that is under way: when that fails, the others end their units first. */
+void crm_study_mark(const study *s, crm_status why);
+/** Whether some group has left a mark. */
+bool crm_study_marked(const study *s);
+/** Remove temporary files that processes left which were killed.  One process. */
+CRM_CHECKED crm_remove_unfinished(const crm_record *r);
+/** Remove what an earlier run left: marks and temporary files.  Rank 0 of all, elsewhere no effect.
+ */
+CRM_CHECKED crm_study_begin(study *s);
+/** After all units: remove the folder of checkpoints; after a stop the mark.  Rank 0 of all,
+ *  elsewhere no effect.  Returns st, or what failed when st is CRM_OK. */
+CRM_CHECKED crm_study_end(const study *s, crm_status st);
+
+/* ---- checkpoints of the unit at hand (eval_checkpoint.c) ---- */
+#define CHECKPOINTS_DIR "checkpoints" /* RUN/checkpoints/<unit>/ */
+typedef struct keeper {
+    study *study;
+    const unit *unit;
+    history *history;
+    crm_bag *from;  /* that the unit goes on from, NULL: from its beginning */
+    int64_t number; /* of the newest checkpoint, 0: none */
+    /* Where the fit is; done counts the steps of all its phases. */
+    char phase[16];
+    int member;
+    int64_t epoch, step, done;
+    int64_t saved;               /* done at the last checkpoint                 */
+    double begun, seconds;       /* clock; s that went into it before that      */
+    double saved_at, asked_at;   /* clock                                       */
+    bool asked, wanted, pausing; /* the fit asks; a checkpoint was put off; ... */
+} keeper;
+/** Collective over the group, like hooks and epoch.  CRM_ERR_FORMAT when the checkpoints are of
+ * another unit or run, or none of them is whole. */
+CRM_CHECKED crm_keeper_open(study *s, const unit *u, history *h, keeper *k);
+/** Let a fit ask, save and go on; the hooks' ctx is the keeper. */
+void crm_keeper_hooks(keeper *k, crm_hooks *hooks);
+/** st of a fit; when it did not take the checkpoint, with the path of that. */
+CRM_CHECKED crm_keeper_judge(const keeper *k, crm_status st);
+/** What to answer to an epoch: fits that do not ask stop there. */
+crm_hook_answer crm_keeper_epoch(keeper *k, const crm_epoch *e);
+void crm_keeper_close(keeper *k);
+/** The unit has its result: its checkpoints go.  One process; what cannot be removed is told. */
+void crm_keeper_forget(const study *s, const unit *u);
 
 /** What a unit's model listens to on its test rows (eval_explain.c). */
 typedef struct explanation {
@@ -89,6 +167,12 @@ void crm_progress_begin(study *s, const unit *u);
 void crm_progress_done(study *s);
 void crm_progress_free(study *s);
 
+/** Plan and run the units. */
+CRM_CHECKED crm_study_do(study *s);
+void crm_study_free(study *s);
+/** Whether a unit of this name is to be run: one of e->only, or any when there are none. */
+bool crm_study_wants(const crm_eval *e, const char *name);
+
 /** Results of all units, read on rank 0. */
 typedef struct result {
     int64_t n; /* test rows */
@@ -110,6 +194,9 @@ extern const char *const crm_history_names[HISTORY_FIELDS];
 extern const char *const crm_phase_names[]; /* "fit", ..., NULL */
 CRM_CHECKED crm_result_read(const study *s, const unit *u, result *out);
 void crm_result_free(result *r);
+
+/** Digests of all units into units.json; rank 0. */
+CRM_CHECKED crm_study_units(const study *s, const result *r);
 
 /** Summary of the study from all results; rank 0. */
 CRM_CHECKED crm_study_summary(const study *s, const result *r, crm_summary **out);

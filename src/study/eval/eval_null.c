@@ -12,6 +12,7 @@
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
 #include "crmpi/base_rng.h"
+#include "crmpi/base_stop.h"
 #include "crmpi/stats.h"
 #include "eval_impl.h"
 
@@ -106,7 +107,8 @@ static crm_status fit_one(study *s, int model, int repeat, int fold, const crm_v
                    .train = train,
                    .target = s->target,
                    .seed = crm_rng_derive((uint64_t)cfg->seed, (uint64_t)(repeat + 1),
-                                          (uint64_t)(fold + 1), 0)};
+                                          (uint64_t)(fold + 1), 0),
+                   .hooks = crm_study_stop_hooks(s)};
     crm_pipeline *p = NULL;
     double *proba = NULL;
     crm_status st = crm_pipeline_new(s->e->spec[model], &p);
@@ -213,6 +215,7 @@ static crm_status experiment(const null_study *ns, int64_t replicate, double *ou
     crm_data *d;
     crm_status st;
 
+    CRM_CHECK(!crm_stop_signal(), CRM_ERR_STOPPED, "%s", ""); /* its block is run again */
     make_labels(ns, replicate);
     CRM_TRY(crm_data_recombine(ns->e->data, &g, &d));
     cfg.seed = (int64_t)(crm_rng_derive((uint64_t)cfg.seed, 3, (uint64_t)replicate, 0) >> 11);
@@ -236,6 +239,12 @@ static int64_t block_size(const null_study *ns, int64_t block)
     int64_t left = ns->cfg->replicates - block * BLOCK;
 
     return left < BLOCK ? left : BLOCK;
+}
+
+/* Of the block as a unit. */
+static void block_name(int64_t block, char out[CRM_RECORD_UNIT_NAME_MAX])
+{
+    snprintf(out, CRM_RECORD_UNIT_NAME_MAX, "null-%06lld", (long long)block);
 }
 
 static crm_status block_path(const null_study *ns, int64_t block, char *out, size_t cap)
@@ -292,6 +301,9 @@ static crm_status find_left(const null_study *ns, int64_t *left)
     bool there;
 
     for (int64_t b = 0; b < blocks_of(ns); b++) {
+        char name[CRM_RECORD_UNIT_NAME_MAX];
+        block_name(b, name);
+        if (!crm_study_wants(ns->e, name)) continue;
         CRM_TRY(read_block(ns, b, NULL, &there));
         left[b] = !there;
     }
@@ -320,6 +332,17 @@ static crm_status run_own(const null_study *ns, const int64_t *left)
     return CRM_OK;
 }
 
+static crm_status stopped(const null_study *ns)
+{
+    char path[CRM_PATH_MAX];
+    int64_t done = 0;
+
+    crm_err_clear(); /* what a fit said before it ended */
+    for (int64_t b = 0; b < blocks_of(ns) && crm_comm_rank(ns->e->world) == 0; b++)
+        done += !block_path(ns, b, path, sizeof path) && crm_path_exists(path);
+    return crm_stopped(ns->e->world, done, blocks_of(ns), "blocks of experiments");
+}
+
 static crm_status run_left(const null_study *ns)
 {
     char path[CRM_PATH_MAX];
@@ -330,13 +353,53 @@ static crm_status run_left(const null_study *ns)
     if (crm_comm_rank(ns->e->world) == 0) {
         st = crm_record_path(ns->e->record, "null", path, sizeof path);
         if (!st) st = crm_path_mkdirs(path);
+        if (!st) st = crm_remove_unfinished(ns->e->record);
         if (!st) st = find_left(ns, left);
     }
 agree:
     st = crm_comm_agree(ns->e->world, st);
     if (!st) st = crm_comm_max_i64(ns->e->world, left, blocks_of(ns));
     if (!st) st = crm_comm_agree(ns->e->world, run_own(ns, left));
+    if (st == CRM_ERR_STOPPED) st = stopped(ns);
     crm_mem_free(left);
+    return st;
+}
+
+/* ---- digests of the blocks ---- */
+
+static crm_status block_unit(const null_study *ns, int64_t block, crm_record_unit *out)
+{
+    double kept[BLOCK * KEPT];
+    crm_hash *h;
+    bool there;
+
+    CRM_TRY(read_block(ns, block, kept, &there));
+    CRM_CHECK(there, CRM_ERR_IO, "%s/null: block %lld is missing", crm_record_dir(ns->e->record),
+              (long long)block);
+    CRM_TRY(crm_hash_new(&h));
+    for (int64_t i = 0; i < block_size(ns, block) * KEPT; i++)
+        crm_hash_add_f64(h, kept[i]);
+    block_name(block, out->name);
+    crm_digest_hex(crm_hash_value(h), out->values);
+    crm_hash_free(&h);
+    return CRM_OK;
+}
+
+/* Rank 0. */
+static crm_status keep_digests(const null_study *ns)
+{
+    char name[CRM_RECORD_UNIT_NAME_MAX];
+    crm_record_unit *all;
+    int n = 0;
+    crm_status st = CRM_OK;
+
+    CRM_NEW(all, blocks_of(ns));
+    for (int64_t b = 0; b < blocks_of(ns) && !st; b++) {
+        block_name(b, name);
+        if (crm_study_wants(ns->e, name)) st = block_unit(ns, b, &all[n++]);
+    }
+    if (!st) st = crm_record_units(ns->e->record, n, all);
+    crm_mem_free(all);
     return st;
 }
 
@@ -417,6 +480,8 @@ static crm_status aggregate(const null_study *ns, crm_null *out)
                       .folds = holdout ? 1 : (int)cfg->folds,
                       .repeats = (int)cfg->repeats,
                       .alpha = cfg->alpha};
+    CRM_TRY(keep_digests(ns));
+    if (ns->e->n_only > 0) return CRM_OK;
     CRM_NEW(mean, out->replicates);
     st = collect(ns, mean, out);
     crm_mem_free(mean);

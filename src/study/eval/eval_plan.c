@@ -81,6 +81,21 @@ static crm_status make_units(study *s)
     return CRM_OK;
 }
 
+/* Units of a sample are named by a file, which may be of another study. */
+static crm_status choose_units(study *s)
+{
+    int n = 0;
+
+    for (int i = 0; i < s->n_units; i++) {
+        s->unit[i].skip = !crm_study_wants(s->e, s->unit[i].name);
+        n += !s->unit[i].skip;
+    }
+    CRM_CHECK(s->e->n_only == 0 || n == s->e->n_only, CRM_ERR_FORMAT,
+              "%d of the %d units that are asked for are none of this study", s->e->n_only - n,
+              s->e->n_only);
+    return CRM_OK;
+}
+
 crm_status crm_unit_path(const study *s, const unit *u, char *out, size_t cap)
 {
     char name[UNIT_NAME_MAX + 16];
@@ -97,25 +112,35 @@ crm_status crm_model_path(const study *s, int model, char *out, size_t cap)
     return crm_record_path(s->e->record, name, out, cap);
 }
 
-/* A result that can be read and verified is kept; a damaged one is said and done again.  Rank 0. */
+/* A file that can be read and verified; a damaged one is said. */
+static bool is_whole(const char *path, const char *kind)
+{
+    crm_bag *bag = NULL;
+    bool whole;
+
+    if (!crm_path_exists(path)) return false;
+    whole = crm_bag_read(path, kind, &bag) == CRM_OK;
+    if (!whole) {
+        crm_log_line(CRM_LOG_WARN, "crossval", "%s; the unit is run again", crm_err_text());
+        crm_err_clear();
+    }
+    crm_bag_free(&bag);
+    return whole;
+}
+
+/* The ledger of finished units is their files: each is written whole or not at all.  Rank 0. */
 static crm_status find_done(study *s, int64_t *done)
 {
     char path[CRM_PATH_MAX];
 
     for (int i = 0; i < s->n_units; i++) {
-        crm_bag *bag = NULL;
+        done[i] = s->unit[i].skip;
+        if (s->unit[i].skip) continue;
         CRM_TRY(crm_unit_path(s, &s->unit[i], path, sizeof path));
-        if (!crm_path_exists(path)) continue;
-        if (s->unit[i].repeat < 0) { /* its model is a file of its own */
-            CRM_TRY(crm_model_path(s, s->unit[i].model, path, sizeof path));
-            if (!crm_path_exists(path)) continue;
-            CRM_TRY(crm_unit_path(s, &s->unit[i], path, sizeof path));
-        }
-        if (crm_bag_read(path, UNIT_KIND, &bag) == CRM_OK)
-            done[i] = 1;
-        else
-            crm_log_line(CRM_LOG_WARN, "crossval", "%s; the unit is run again", crm_err_text());
-        crm_bag_free(&bag);
+        if (!is_whole(path, UNIT_KIND)) continue;
+        CRM_TRY(crm_model_path(s, s->unit[i].model, path, sizeof path));
+        /* the model of all rows is a file of its own */
+        done[i] = s->unit[i].repeat >= 0 || is_whole(path, CRM_MODEL_KIND);
     }
     return CRM_OK;
 }
@@ -165,8 +190,9 @@ end:
 static int group_size(const study *s)
 {
     int64_t ranks = crm_comm_size(s->e->world), g = s->e->cfg->group_ranks;
+    int units = s->e->n_only > 0 ? s->e->n_only : s->n_units;
 
-    if (g == 0) g = ranks / (s->n_units > 0 ? s->n_units : 1);
+    if (g == 0) g = ranks / (units > 0 ? units : 1);
     if (g > s->e->max_group) g = s->e->max_group;
     if (g > ranks) g = ranks;
     return g < 1 ? 1 : (int)g;
@@ -231,7 +257,8 @@ static crm_status plan_local(study *s)
     if (!s->fit_only) CRM_TRY(check_threshold(s));
     if (!s->fit_only) CRM_TRY(crm_study_folds(s));
     CRM_TRY(check_models(s));
-    return make_units(s);
+    CRM_TRY(make_units(s));
+    return choose_units(s);
 }
 
 static crm_status make_dirs(const study *s)

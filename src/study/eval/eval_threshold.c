@@ -65,7 +65,7 @@ static crm_status run_fold(inner *in, int fold)
     st = crm_comm_agree(s->group, st);
     fit.train = train;
     fit.seed = crm_rng_derive(in->outer->seed, 2, (uint64_t)fold, 0);
-    fit.hooks = (crm_hooks){0};
+    fit.hooks = crm_study_stop_hooks(s);
     if (!st) st = crm_pipeline_fit(p, &fit);
     if (!st) st = crm_unit_predict(s, p, test, &proba);
     if (!st) take(in, test, proba);

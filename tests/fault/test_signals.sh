@@ -1,0 +1,206 @@
+#!/bin/bash
+# Signals to stop: USR1, USR2, TERM, HUP at random moments of one process, USR1, USR2 and TERM to mpirun: code 75 within
+# 5 s, what was saved is told, and the same command again ends with the bits of the undisturbed run.  In a fit that has no
+# place to stop, twice, under nohup, while data are made.  CRM_SEED=N repeats the moments; CRM_STOPS=N sets their number.
+# timeout: 1200
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/../e2e/lib.sh"
+# shellcheck source=tests/fault/job.sh
+. "$(dirname "$0")/job.sh"
+cd "$TMP" || exit 1
+case "${CRM_TIER:-default}" in
+long) stops=24 ;;
+full) stops=4 ;;
+*) stops=1 ;;
+esac
+stops=${CRM_STOPS:-$stops}
+echo "# seed $seed"
+
+write_job || { not_ok "data for the job"; exit 1; }
+begun=$(now)
+study whole 1 >whole.txt 2>whole.err || { not_ok "the undisturbed run" "$(cat whole.err)"; exit 1; }
+took=$(($(now) - begun))
+
+# until FILE: until it is there, at most 20 s
+until_there() {
+  local end=$((SECONDS + 20))
+  until [ -e "$1" ]; do [ "$SECONDS" -lt "$end" ] || return 1; done
+}
+
+# wait_for MICROSECONDS
+wait_for() { sleep "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))"; }
+
+# ended: waits for the job; sets code and passed (microseconds since sent)
+ended() {
+  wait "$job" 2>/dev/null
+  code=$?
+  passed=$(($(now) - sent))
+}
+
+# stopped_at_once: code 75 within 5 s, a line that names the signal, says what is left and what to do, and no error; or the
+# job came to its end before
+stopped_at_once() {
+  if [ "$code" = 0 ]; then ends=$((ends + 1)); return; fi
+  stopped=$((stopped + 1))
+  [ "$passed" -le "$slowest" ] || slowest=$passed
+  [ "$code" = 75 ] || bad+=" SIG$signal on $n: code $code: $(grep -a crmpi: err.txt | tail -n 2);"
+  [ "$passed" -lt 5000000 ] || bad+=" SIG$signal on $n: $((passed / 1000)) ms;"
+  [ "$code" != 75 ] || grep -Eq "stopped by SIG$signal: .*run the same command again" err.txt ||
+    bad+=" SIG$signal on $n: told $(tail -n 3 err.txt);"
+  ! grep -q 'crmpi: error' err.txt || bad+=" SIG$signal on $n: $(grep 'crmpi: error' err.txt);"
+  if grep -q 'is saved at' err.txt; then
+    saved=$((saved + 1))
+    [ -n "$(newest run)" ] || bad+=" SIG$signal on $n: saved, but no checkpoint is there;"
+  fi
+}
+
+# the job again and again with a signal at a random moment, then to its end
+bad='' stopped=0 saved=0 ends=0 slowest=0
+for ((i = 0; i < stops; i++)); do
+  for n in 1 2; do
+    for signal in USR1 USR2 TERM HUP; do
+      [ "$n" = 1 ] || [ "$signal" = USR1 ] || [ "$signal" = USR2 ] || continue
+      rm -rf run
+      in_background run "$n"
+      until_there run/.lock || bad+=" no run folder;"
+      draw "$took"
+      wait_for "$drawn"
+      sent=$(now)
+      kill -"$signal" "$job" 2>/dev/null
+      ended
+      stopped_at_once
+      draw 3
+      study run $((drawn + 1)) >again.txt 2>again.err || bad+=" again after SIG$signal: $(tail -n 2 again.err);"
+      [ -z "$(differences run)" ] || bad+=" after SIG$signal on $n: $(differences run)"
+    done
+  done
+done
+echo "# $stopped stopped, $saved of them in a net, $ends had ended; slowest $((slowest / 1000)) ms"
+if [ -z "$bad" ] && [ "$stopped" -gt 0 ]; then
+  ok "signals at random moments: code 75 within 5 s, the same bits afterwards"
+else
+  not_ok "signals at random moments" "$stopped stopped; $bad"
+fi
+
+# ---- a net that is saved at its next step, on more ranks than one, and goes on on fewer ----
+in_net() {
+  rm -rf run
+  in_background run 3 --set eval.group_ranks=3 --set checkpoint.steps=0 --set checkpoint.epochs=false \
+    --set checkpoint.minutes=0
+  until_there run/.lock || return 1
+  wait_for $((took / 8))
+  sent=$(now)
+  kill -USR1 "$job"
+  ended
+  [ "$code" = 75 ] && grep -q 'SIGUSR1: hybrid-r0-f[01] is saved at step' err.txt && [ -n "$(newest run)" ] || return 1
+  study run 2 --set eval.group_ranks=2 >again.txt 2>again.err || return 1
+  grep -q 'hybrid-r0-f[01]: goes on at step' again.err && same_end run
+}
+check "a net of 3 ranks is saved at the signal and goes on on 2" in_net
+
+# ---- TERM to mpirun: it passes it on and kills a second later ----
+term_to_mpirun() {
+  local pids
+  rm -rf run
+  in_background run 2
+  until_there run/.lock || return 1
+  wait_for $((took / 4))
+  mapfile -t pids < <(ranks_of "$job")
+  sent=$(now)
+  kill -TERM "$job"
+  ended
+  all_gone 5 "${pids[@]}" || return 1
+  [ "$code" != 0 ] && [ "$passed" -lt 5000000 ] || { echo "code $code after $passed us" >&2; return 1; }
+  study run 1 >again.txt 2>again.err && same_end run
+}
+check "TERM to mpirun: all end, the same bits afterwards" term_to_mpirun
+
+# ---- no place to stop: the grace ----
+graced() {
+  rm -rf run
+  in_background run 1 --set eval.models=[forest] --set forest.trees=100000 --set stop.grace=0.5
+  until_there run/units || return 1
+  wait_for 300000
+  sent=$(now)
+  kill -TERM "$job"
+  ended
+  [ "$code" = 75 ] && [ "$passed" -lt 2000000 ] && grep -q 'stopped by SIGTERM: no place to stop' err.txt
+}
+check "a fit that has no place to stop ends after stop.grace" graced
+in_trees() {
+  rm -rf run
+  in_background run 1 --set eval.models=[boosting] --set boosting.iterations=1000000 --set boosting.early_stopping=off
+  until_there run/units || return 1
+  wait_for 300000
+  sent=$(now)
+  kill -USR2 "$job"
+  ended
+  [ "$code" = 75 ] && [ "$passed" -lt 2000000 ] && grep -q 'SIGUSR2: boosting-r0-f0 begins anew; 0 of 3 units' err.txt
+}
+check "boosting stops after a tree" in_trees
+
+# ---- two signals; signals that are ignored ----
+twice() {
+  rm -rf run
+  in_background run 1
+  until_there run/.lock || return 1
+  wait_for $((took / 4))
+  sent=$(now)
+  kill -USR1 "$job"
+  kill -TERM "$job"
+  ended
+  [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] && grep -q 'stopped by SIGUSR1:' err.txt || return 1
+  study run 1 >again.txt 2>again.err && same_end run
+}
+check "a second signal changes nothing" twice
+ignored() {
+  rm -rf run
+  (trap '' HUP && exec "$CRMPI" crossval job.yaml --out run >out.txt 2>err.txt </dev/null) &
+  job=$!
+  until_there run/.lock || return 1
+  kill -HUP "$job"
+  sent=$(now)
+  ended
+  [ "$code" = 0 ] && same_end run
+}
+check "under nohup HUP stays ignored" ignored
+
+# ---- calibrate stops between two experiments; data that are made stop with nothing half written ----
+in_calibrate() {
+  "$CRMPI" calibrate job.yaml --set eval.models=[logistic,naive_bayes] --set calibrate.replicates=100000 --out null \
+    >out.txt 2>err.txt </dev/null &
+  job=$!
+  until_there null/null/000000.h5 || return 1
+  sent=$(now)
+  kill -USR1 "$job"
+  ended
+  [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] && grep -q 'SIGUSR1: [1-9][0-9]* of 10000 blocks' err.txt
+}
+check "calibrate stops" in_calibrate
+in_synth() {
+  mkdir -p made
+  "$CRMPI" synth --set data.path=made/large.h5 --set synth.customers=10000000 >out.txt 2>err.txt </dev/null &
+  job=$!
+  until_there made/large.h5.tmp || return 1
+  sent=$(now)
+  kill -TERM "$job"
+  ended
+  [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] && [ -z "$(ls made)" ] || { ls made >&2; return 1; }
+}
+check "synth stops and leaves nothing" in_synth
+in_import() {
+  table 400 small.csv
+  { cat small.csv && for ((i = 0; i < 2000; i++)); do tail -n +2 small.csv; done; } >large.csv
+  mkdir -p read
+  "$CRMPI" import --set data.path=large.csv --set data.store=read/large.h5 --set data.label=churn --set data.ignore=[id] \
+    >out.txt 2>err.txt </dev/null &
+  job=$!
+  wait_for 400000
+  sent=$(now)
+  kill -TERM "$job"
+  ended
+  [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] && [ -z "$(ls read)" ] ||
+    { echo "code $code after $passed us: $(ls read) $(tail -n 1 err.txt)" >&2; return 1; }
+}
+check "import stops and leaves nothing" in_import
+exit "$failed"
