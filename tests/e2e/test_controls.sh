@@ -1,5 +1,5 @@
 #!/bin/bash
-# Negative controls on 20,000 generated customers: without interactions the linear model is not significantly worse
+# Negative controls on 10,000 generated customers: without interactions the linear model is not significantly worse
 # than the net; without a signal no model is told apart by accuracy, F1, AUC or log loss (the linear model
 # chooses its strength, or it would be worse calibrated than the class frequencies); with both the net finds more. The
 # oracle stands beside every model.
@@ -11,7 +11,7 @@ cd "$TMP" || exit 1
 
 # study NAME SIGNAL INTERACTIONS
 study() {
-  "$CRMPI" synth --set "data.path=$1.h5" --set synth.customers=20000 --set synth.seed=2 --set "synth.signal=$2" \
+  "$CRMPI" synth --set "data.path=$1.h5" --set synth.customers=10000 --set synth.seed=2 --set "synth.signal=$2" \
     --set "synth.interactions=$3" >/dev/null 2>&1 &&
     RUN_TIMEOUT=400 ranks 2 crossval "$CRM_SOURCE_DIR/configs/quickstart.yaml" --set "data.path=$1.h5" \
       --set eval.final=false --out "$1" >"$1.txt" 2>"$1.err" || { not_ok "study $1" "$(cat "$1.err")"; exit 1; }
