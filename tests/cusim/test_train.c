@@ -2,6 +2,7 @@
  * CPU's numbers, and the same bits from run to run, on 1 and 3 ranks, with and without graphs,
  * with rows that are sent and rows that stay.  Streams run as late as they may.
  * ranks: 1 3 timeout: 240 */
+#include "train/state_fit.h"
 #include "train_there.h"
 
 #define OTHER                                                                                      \
@@ -164,6 +165,22 @@ static void rows_stay(void)
     crm_device_free(&d);
 }
 
+/* Stopped in the middle of epochs, on one rank and on several. */
+static void goes_on(void)
+{
+    crm_device *d = open_device(true);
+    const way sent = {.whole = true, .threads = 1, .device = d, .rows = FEW};
+    way kept = sent;
+
+    kept.resident = true;
+    capture_at_once();
+    compare_chain(&(chain){.stride = 1, .n_ways = 2, .way = {sent, kept}}, SETS(TINY));
+    compare_chain(&(chain){.stride = 3, .n_ways = 2, .way = {kept, sent}},
+                  SETS(TINY, "optim.kind=sgd", "train.refit=true"));
+    unsetenv("CRM_CUDA_CAPTURE");
+    crm_device_free(&d);
+}
+
 static void stops_with_a_name(void)
 {
     crm_device *d = open_device(true);
@@ -185,11 +202,13 @@ static void stops_with_a_name(void)
 
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {
-        {"all branches and heads", all_branches}, {"other branches", other_branches},
-        {"a graph runs again", same_graph},       {"rows stay where there is room", rows_stay},
-
-        {"stops with a name", stops_with_a_name}, {NULL, NULL}};
+    static const t_case cases[] = {{"all branches and heads", all_branches},
+                                   {"other branches", other_branches},
+                                   {"a graph runs again", same_graph},
+                                   {"rows stay where there is room", rows_stay},
+                                   {"stopped, it goes on", goes_on},
+                                   {"stops with a name", stops_with_a_name},
+                                   {NULL, NULL}};
 
     if (!find_module(argv[0], NULL, "lazy")) return 0;
     return run_cases(argc, argv, cases);
