@@ -79,6 +79,17 @@ bash "$jobs/import-cpu.sbatch" study.yaml >usage 2>&1
 check "without sbatch: usage" test $? = 2 -a -n "$(grep 'sbatch jobs/import-cpu.sbatch' usage)"
 check "help" bash -c 'bash "$0" --help | grep -q "^  sbatch jobs/train-gpu.sbatch CONFIG.yaml"' "$jobs/train-gpu.sbatch"
 
+# ---- scripts elsewhere ----
+mkdir "my jobs" && cp "$jobs"/*.sbatch "$jobs/slurm.sh" "my jobs/" && cp "$jobs/crossval-cpu.sbatch" lone.sbatch
+echo "CRMPI=$CRMPI CRMPI_SRUN=--label" >"my jobs/site.sh"
+elsewhere=$(CRMPI='' submit "${two[@]}" "my jobs/crossval-cpu.sbatch" study.yaml --out elsewhere)
+lone=$(submit "${two[@]}" lone.sbatch study.yaml --out lone)
+named=$(CRMPI_JOBS=$jobs submit "${two[@]}" lone.sbatch study.yaml --out named)
+done_well "a folder of scripts with a site.sh" "$elsewhere"
+check "site.sh counts" grep -q '^0: .*hybrid' ./*-"$elsewhere".out
+refused "a script without slurm.sh" "$lone" 'name the folder jobs/ of crmpi in CRMPI_JOBS'
+done_well "CRMPI_JOBS tells where it is" "$named"
+
 # ---- MPI against Slurm ----
 # alone_in LABEL TYPE: tasks that Slurm starts without PMIx do not run as so many studies of one rank each
 alone_in() {
@@ -93,5 +104,10 @@ alone_in() {
 alone_in "srun --mpi=none is refused" none
 alone_in "srun --mpi=pmi2 is refused" pmi2
 refused "CRMPI_MPI=none in a script" "$(CRMPI_MPI=none submit "${two[@]}" "$jobs/train-cpu.sbatch" study.yaml)" 'without PMIx'
+check "one task needs no PMIx" srun --mpi=none -n 1 "$CRMPI" info
+printf '#!/bin/bash\n"$CRMPI" info\nmpirun --bind-to none "$CRMPI" info\n' >plain.sh
+ended "$(submit -n 2 -o plain.out plain.sh)" 30
+check "a script that forgot srun is told" test "$(grep -c 'this job has 2 tasks, the program runs as 1 rank' plain.out)" = 1
+check "mpirun in a script" test "$(grep -c '^ranks *2' plain.out)" = 1
 check "mpirun in a job" bash -c 'salloc -Q -N 2 --ntasks-per-node=2 mpirun --bind-to none "$0" info | grep -q "^ranks *4"' "$CRMPI"
 exit "$failed"
