@@ -149,9 +149,9 @@ static crm_status note_name(const app *a, crm_record *run)
     crm_device *d;
     crm_status st;
 
-    if (a->device) return crm_record_note_text(run, "device", crm_device_name(a->device));
     CRM_TRY(crm_device_cpu(CRM_CPU_BEST, &d));
-    st = crm_record_note_text(run, "device", crm_device_name(d));
+    st = crm_record_note_text(run, "cpu.kernels", crm_device_name(d));
+    if (!st) st = crm_record_note_text(run, "device", crm_device_name(a->device ? a->device : d));
     crm_device_free(&d);
     return st;
 }

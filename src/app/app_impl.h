@@ -66,7 +66,7 @@ typedef struct app {
     crm_bag *init; /* parameters of --init, NULL: none */
     crm_digest init_digest;
     const app_repeat *repeat; /* NULL: a run of its own */
-    crm_digest run_digest; /* of a study: command, options that matter, data */
+    crm_digest run_digest;    /* of a study: command, options that matter, data */
 } app;
 
 typedef struct app_command {

@@ -84,8 +84,8 @@ static crm_status note_digest(crm_record *run, const char *what, crm_digest d)
 /* What a result came from. */
 static crm_status note_origin(const app *a, const crm_data *d, crm_record *run)
 {
-    CRM_TRY(crm_record_note_list(run, "arguments", a->args.argc,
-                                 (const char *const *)a->args.argv));
+    CRM_TRY(
+        crm_record_note_list(run, "arguments", a->args.argc, (const char *const *)a->args.argv));
     CRM_TRY(crm_record_note_options(run, a->opts));
     CRM_TRY(crm_record_note_text(run, "data.path", crm_data_path(d)));
     CRM_TRY(crm_record_note_i64(run, "data.rows", crm_data_rows(d)));
