@@ -13,6 +13,7 @@
 
 #include "crmpi/base_run.h"
 #include "crmpi/base_status.h"
+#include "crmpi/base_str.h"
 #include "crmpi/ckpt.h"
 #include "crmpi/comm.h"
 #include "crmpi/data.h"
@@ -43,6 +44,7 @@ typedef struct crm_epoch {
     double lr, grad_norm; /* NaN when not known */
     double seconds;       /* wall time, never part of a result */
     int64_t rows;         /* rows seen in this epoch */
+    int64_t left_out;     /* steps of it that went wrong and were left out */
     /* Losses by target, the one that decides first; 0: not told.  Lent for the call. */
     int n_heads;
     const char *const *head;       /* [n_heads] names of targets                          */
@@ -65,6 +67,13 @@ typedef struct crm_boundary {
     int64_t epoch, step; /* step: done, of the phase, counted over epochs  */
     bool epoch_end;      /* after the last step and on_epoch               */
 } crm_boundary;
+/** A step of a fit of a net that is told in lines instead of being taken. */
+typedef struct crm_replay {
+    const char *phase; /* CRM_PHASE_..., of the first net; NULL: the first that comes to the step */
+    int64_t step;      /* of the phase, from 1 */
+    crm_str *out;      /* the same on all ranks */
+    bool told;         /* the fit has ended with CRM_ERR_STOPPED for that */
+} crm_replay;
 typedef struct crm_hooks {
     void *ctx;
     /** Collective over the fit's group, same answer on all ranks; NULL: none. */
@@ -80,6 +89,8 @@ typedef struct crm_hooks {
     /** What save was given, on all ranks, of this fit (same data, options, seed) on any number of
      *  ranks; NULL: from the start.  CRM_ERR_FORMAT from the fit when it does not belong to it. */
     const crm_bag *resume_from;
+    /** NULL: none.  By nets only. */
+    crm_replay *replay;
 } crm_hooks;
 
 typedef struct crm_source crm_source; /* rows of the data set after transforms; below */

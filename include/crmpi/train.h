@@ -14,6 +14,14 @@
 #include "crmpi/text.h"
 
 typedef enum crm_reduce { CRM_REDUCE_EXACT, CRM_REDUCE_FAST, CRM_REDUCE_COUNT } crm_reduce;
+/** What is done about a step that goes wrong. */
+typedef enum crm_bad_step {
+    CRM_BAD_STOP,     /* the fit ends with CRM_ERR_NUMERIC                                       */
+    CRM_BAD_SKIP,     /* the step is left out                                                    */
+    CRM_BAD_ROLLBACK, /* back to the begin of the epoch, which is repeated without the last steps */
+    CRM_BAD_WARN,     /* of a spike only: said, and the step is taken                            */
+    CRM_BAD_OFF       /* likewise: losses of steps are not looked at                             */
+} crm_bad_step;
 typedef struct crm_train_cfg {
     int64_t epochs, lanes, lane_rows, threads;
     int reduce;        /* crm_reduce */
@@ -26,8 +34,19 @@ typedef struct crm_train_cfg {
     int64_t members;           /* nets with different initial weights and row orders, averaged */
     int64_t cache_bytes;       /* transformed rows are kept in memory up to this size */
     bool log_inputs; /* monthly values and numbers of events enter as sign(x) log(1 + |x|) */
+    int on_nonfinite, on_spike; /* crm_bad_step */
+    double spike_factor;        /* MADs above the median of the last steps' losses */
+    int64_t rollback_span; /* steps before the one that failed that a rollback leaves out too */
+    int64_t max_bad_steps; /* of a fit, then it stops */
 } crm_train_cfg;
 extern const crm_opt crm_train_opts[];
+
+/** Check of the parameters in memory; no result depends on it. */
+typedef struct crm_check_cfg {
+    int64_t every; /* steps; 0: never */
+} crm_check_cfg;
+enum { CRM_CHECK_EVERY = 50 };
+extern const crm_opt crm_check_opts[]; /* check.* */
 
 /** Config of the hybrid: the net, the step loop, the optimiser and the vocabulary. */
 typedef struct crm_hybrid_cfg {
@@ -35,6 +54,7 @@ typedef struct crm_hybrid_cfg {
     crm_model_cfg model;
     crm_optim_cfg optim;
     crm_text_cfg text;
+    crm_check_cfg check;
     bool whole; /* no option, for tests: compute as on a GPU (all lanes of a rank in one call), on
                    the CPU too */
     /* No options: how messages name the learning rate and the weights of classes; NULL: optim.lr,

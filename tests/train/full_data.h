@@ -99,7 +99,7 @@ static inline void make_full(full *d)
 }
 
 /* ---- variants ---- */
-enum { PLAIN, SHUFFLED, UNKNOWN, CUT, EMPTY, INFINITE };
+enum { PLAIN, SHUFFLED, UNKNOWN, CUT, EMPTY, INFINITE, HUGE_ROW };
 
 /* Names in the order of a variant; items [n] of memory; extra ones get names of their own. */
 static inline void name_items(const char *stem, int n, int extra, bool reversed, char (*text)[24],
@@ -183,6 +183,7 @@ static inline void vary(full *d, int variant)
     int64_t events = d->event_first[ROWS], tokens = d->token_first[d->doc_first[ROWS]];
 
     if (variant == INFINITE) d->num[77 * NUM + 1] = INFINITY; /* one row of one batch */
+    if (variant == HUGE_ROW) d->num[77 * NUM + 1] = -1e6f;
     if (variant == CUT || variant == EMPTY) {
         cut_events(d, variant == CUT ? KEEP_EVENTS : 0);
         cut_documents(d, variant == CUT ? KEEP_DOCS : 0, KEEP_TOKENS);

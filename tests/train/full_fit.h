@@ -22,9 +22,10 @@ enum {
     FILE_EMPTY,
     FILE_NO_MONTHS,
     FILE_TEXT,
-    FILE_INFINITE
+    FILE_INFINITE,
+    FILE_HUGE
 };
-enum { FILES = FILE_INFINITE + 1 };
+enum { FILES = FILE_HUGE + 1 };
 static char folder[128], path[FILES][160];
 
 /* Small enough for seconds, with every branch; events and documents are cut. */
@@ -146,7 +147,8 @@ static inline crm_status make_files(void)
     } file[FILES] = {[FILE_PLAIN] = {PLAIN, "pmed"},     [FILE_SHUFFLED] = {SHUFFLED, "pmed"},
                      [FILE_UNKNOWN] = {UNKNOWN, "pmed"}, [FILE_CUT] = {CUT, "pmed"},
                      [FILE_EMPTY] = {EMPTY, "pmed"},     [FILE_NO_MONTHS] = {PLAIN, "ped"},
-                     [FILE_TEXT] = {PLAIN, "d"},         [FILE_INFINITE] = {INFINITE, "pmed"}};
+                     [FILE_TEXT] = {PLAIN, "d"},         [FILE_INFINITE] = {INFINITE, "pmed"},
+                     [FILE_HUGE] = {HUGE_ROW, "pmed"}};
 
     CRM_TRY(make_folder());
     for (int i = 0; i < FILES; i++) {

@@ -12,6 +12,7 @@
 enum { HEARD_MAX = 4096 };
 typedef struct heard {
     int n, steps;
+    int64_t left_out;
     double x[HEARD_MAX];
     bool strange; /* a loss of a step that is no number */
 } heard;
@@ -31,6 +32,8 @@ static inline crm_hook_answer hear(void *ctx, const crm_epoch *e)
     note(h, e->valid_score);
     note(h, e->lr);
     note(h, e->grad_norm);
+    note(h, (double)e->left_out);
+    h->left_out += e->left_out;
     for (int i = 0; i < e->n_heads; i++) {
         note(h, e->head_loss[i]);
         note(h, e->head_valid_loss[i]);

@@ -7,6 +7,7 @@
 #ifndef CRM_TRAIN_ENGINE_H
 #define CRM_TRAIN_ENGINE_H
 
+#include "train_guard.h"
 #include "train_impl.h"
 
 /* Status of a call within a named range of the profiler. */
@@ -31,13 +32,17 @@ typedef struct engine_class {
     /* Memory, and the weights run->w taken over.  Collective. */
     crm_status (*open)(engine *e);
     /* The next batch of the loader: gradients, sum, update.  Counts run->step, sets run->lr and
-     * run->grad_norm; where the gradient is not finite run->failed is set sooner or later, in the
-     * same epoch and on all ranks alike, and weights are left as they were before that step.
+     * run->grad_norm; where the gradient is not finite, or the loss is a spike that is not let
+     * pass, run->failed is set sooner or later, in the same epoch and on all ranks alike.  "leaves"
+     * sets it at once, with weights as they were before that step.  Steps that are left out are
+     * passed over. In the step that is to be told run->replayed is filled and nothing is updated.
      * Collective. */
     crm_status (*step)(engine *e, crm_loader *loader);
     /* Wait for the steps that were begun: what end does, in the middle of an epoch, and run->failed
      * is known.  Collective. */
     crm_status (*settle)(engine *e);
+    /* Judge all steps that were begun: run->failed is known then.  Collective. */
+    crm_status (*judge)(engine *e);
     /* After open: weights from run->w, losses of own lanes from run->lane_loss, as after run->step
      * steps; the state of the optimiser is the caller's to fill.  Rank-local. */
     crm_status (*restore)(engine *e);
@@ -47,7 +52,8 @@ typedef struct engine_class {
     /* Sum of the losses of the first head over own lanes, of the epoch so far; for display. */
     crm_status (*loss)(engine *e, double *sum);
     /* CRM_ERR_NUMERIC with the name of the first thing that is not finite in own lanes at step
-     * run->failed; CRM_OK when all of it is finite.  The loader has stopped.  Rank-local. */
+     * run->failed, with rows; CRM_OK when all of it is finite.  Weights are those before that step;
+     * the loader has stopped, or the batch is still in hand.  Rank-local. */
     crm_status (*name_nonfinite)(engine *e);
     void (*free)(engine **e);
 } engine_class;
@@ -61,12 +67,22 @@ struct engine {
 CRM_CHECKED crm_engine_leaves(run *r, engine **out);
 CRM_CHECKED crm_engine_whole(run *r, engine **out);
 
+/* What is told of a step. */
+typedef struct replayed {
+    bool there;
+    double norm;
+    double *loss; /* [lanes][heads], those of own lanes */
+    float *grad;  /* [size] the sum over all lanes      */
+} replayed;
+
 /* State of one run. */
 struct run {
     trainer *t;
     feed *feed;
     engine *engine;
     crm_tree *loss_tree;
+    guard *guard;
+    replayed replayed;
     uint64_t seed;
     float *w; /* [size] weights when the engine last ended an epoch or settled, host; of "leaves" at
                  any time */
@@ -87,10 +103,17 @@ struct run {
     double grad_norm, lr;
 };
 
-/* Begin the next step with a batch: counts, learning rate. */
-void crm_run_begin_step(run *r, const batch *b);
-/* Say what was found in a lane; CRM_OK for an empty name. */
-CRM_CHECKED crm_run_nonfinite(const run *r, const char *name);
+/* Begin the next step: its number, learning rate. */
+void crm_run_begin_step(run *r);
+/* Count the labels of a batch whose step is taken. */
+void crm_run_count(run *r, const batch *b);
+/* Rows of the global batch number `at` of an epoch. */
+int64_t crm_run_rows(const run *r, int64_t at);
+/* Look at one lane, in the batch b of its own with rows row[lane_rows], and say what is not finite.
+ */
+CRM_CHECKED crm_run_nonfinite(const run *r, const crm_model_batch *b, const blame_at *at,
+                              const int64_t *row);
+const char *crm_run_lr_key(const run *r);
 /* What a net needs beside the rows of a batch. */
 void crm_run_batch(const run *r, const batch *b, crm_model_batch *out);
 
@@ -100,5 +123,13 @@ void crm_run_batch(const run *r, const batch *b, crm_model_batch *out);
 CRM_CHECKED crm_run_boundary(run *r, crm_hook_answer told);
 /* After open: back to where trainer->resume was saved, which is used up then.  Collective. */
 CRM_CHECKED crm_run_resume(run *r);
+/* Put a vector under a name: own[] are the elements of this rank's parts one behind the other; b is
+ * there on rank 0.  Collective. */
+CRM_CHECKED crm_state_join(const run *r, const float *own, const char *name, crm_bag *b);
+
+/* The step that is run is the one to be told (train_replay.c). */
+bool crm_replay_here(const run *r);
+/* Tell it from run->replayed and run->w, after the loader has stopped: CRM_ERR_STOPPED. */
+CRM_CHECKED crm_replay_tell(run *r);
 
 #endif

@@ -7,6 +7,7 @@
 #include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
 #include "crmpi/estimator_classes.h"
+#include "train_guard.h"
 #include "train_impl.h"
 
 /* Nets and arrays for the rows of one data set. */
@@ -336,6 +337,7 @@ static crm_status hybrid_fit(crm_estimator *e, const crm_fit *fit, const crm_sou
     if (!st) st = crm_comm_agree(fit->comm, crm_state_open(&t));
     if (!st) st = open_sum(&t);
     if (!st) st = fit_members(&t, h);
+    if (!st) crm_guard_tell(&t);
     crm_dsum_free(&t.sum);
     h->reader.fresh = false;
     keep_one(&h->reader);
@@ -518,6 +520,7 @@ static const crm_cfg_part parts[] = {
     {crm_train_opts, offsetof(crm_hybrid_cfg, train)},
     {crm_optim_opts, offsetof(crm_hybrid_cfg, optim)},
     {crm_text_opts, offsetof(crm_hybrid_cfg, text)},
+    {crm_check_opts, offsetof(crm_hybrid_cfg, check)},
     {NULL, 0},
 };
 

@@ -113,7 +113,9 @@ struct trainer {
     size_t nets;         /* bytes of the workers                   */
     const char *phase;   /* of the net that is trained now, for the hook */
     int member;
-    float **w; /* [members][size] nets, those before member are finished */
+    int64_t bad_steps, left_out; /* of the fit: went wrong; left out        */
+    int64_t spikes;              /* 1: one that was let pass was told of it */
+    float **w;                   /* [members][size] nets, those before member are finished */
     resume resume;
 };
 

@@ -1,8 +1,12 @@
-/* train_opts.c - options train.*. */
+/* train_opts.c - options train.* and check.*. */
 #include "crmpi/train.h"
 
 static const char *const reduce_names[] = {"exact", "fast", NULL};
 _Static_assert(sizeof reduce_names / sizeof *reduce_names == CRM_REDUCE_COUNT + 1, "names");
+
+/* In the order of crm_bad_step, as far as each goes. */
+static const char *const nonfinite_names[] = {"stop", "skip", "rollback", NULL};
+static const char *const spike_names[] = {"stop", "skip", "rollback", "warn", "off", NULL};
 
 #define S crm_train_cfg
 const crm_opt crm_train_opts[] = {
@@ -39,5 +43,28 @@ const crm_opt crm_train_opts[] = {
     CRM_OPT_B(S, log_inputs, "train.log_inputs", 1, 0,
               "Monthly values and numbers of events enter the net as sign(x) log(1 + |x|), then "
               "scaled; else scaled only."),
+    CRM_OPT_E(S, on_nonfinite, "train.on_nonfinite", "stop", nonfinite_names, 0,
+              "What a gradient that is not finite does: stop ends the fit, skip leaves the step "
+              "out, rollback repeats the epoch without it and train.rollback_span steps before."),
+    CRM_OPT_E(S, on_spike, "train.on_spike", "warn", spike_names, 0,
+              "What a step whose loss is a spike does: warn says so, off looks at no losses, the "
+              "others as for train.on_nonfinite."),
+    CRM_OPT_R(S, spike_factor, "train.spike_factor", 10, 1, 1e6, "1", 0,
+              "A spike is a loss above the median of the last 64 full batches plus so many times "
+              "their median absolute deviation, which counts as at least 1 % of the median."),
+    CRM_OPT_I(S, rollback_span, "train.rollback_span", 8, 0, 1e6, "steps", 0,
+              "Steps before the one that went wrong that a rollback leaves out too."),
+    CRM_OPT_I(S, max_bad_steps, "train.max_bad_steps", 10, 0, 1e6, "steps", 0,
+              "Steps that may go wrong in a fit and be left out; one more ends it."),
+    {.key = NULL},
+};
+
+#undef S
+#define S crm_check_cfg
+const crm_opt crm_check_opts[] = {
+    CRM_OPT_I(S, every, "check.every", CRM_CHECK_EVERY, 0, 1e9, "steps", CRM_OPT_LAYOUT,
+              "Every so many steps each rank keeps digests of its copy of a net's parameters, "
+              "verifies the copy before it is next overwritten, and compares with the other ranks; "
+              "0: never."),
     {.key = NULL},
 };

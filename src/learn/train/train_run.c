@@ -14,13 +14,25 @@ static const double step_pause = 0.5;
 
 /* ---- what engines share ---- */
 
-void crm_run_begin_step(run *r, const batch *b)
+void crm_run_begin_step(run *r)
 {
     r->step++;
     r->at++;
     r->lr = crm_optim_lr(&r->t->cfg->optim, r->step, r->total_steps);
+}
+
+void crm_run_count(run *r, const batch *b)
+{
     for (int h = 0; h < r->n_heads; h++)
         r->labelled[h] += b->scale[h] > 0;
+}
+
+int64_t crm_run_rows(const run *r, int64_t at)
+{
+    int64_t rows = r->t->cfg->train.lanes * r->t->cfg->train.lane_rows;
+    int64_t left = r->feed->view->n - at * rows;
+
+    return rows < left ? rows : left;
 }
 
 void crm_run_batch(const run *r, const batch *b, crm_model_batch *out)
@@ -30,17 +42,29 @@ void crm_run_batch(const run *r, const batch *b, crm_model_batch *out)
     out->epoch = r->epoch;
 }
 
-static const char *lr_key(const run *r)
+const char *crm_run_lr_key(const run *r)
 {
     return r->t->cfg->lr_key ? r->t->cfg->lr_key : "optim.lr";
 }
 
-crm_status crm_run_nonfinite(const run *r, const char *name)
+crm_status crm_run_nonfinite(const run *r, const crm_model_batch *b, const blame_at *at,
+                             const int64_t *row)
 {
-    CRM_CHECK(!name[0], CRM_ERR_NUMERIC, "epoch %u, step %lld: %s is not finite; lower %s%s",
-              r->epoch, (long long)r->failed, name, lr_key(r),
-              r->t->cfg->lr_key ? "" : " or set optim.clip_norm");
-    return CRM_OK;
+    static const char parameter[] = "parameter ";
+    const worker *w = &r->t->worker[0];
+    char name[192], which[BLAME_TEXT] = "";
+    row_list rows;
+
+    CRM_TRY(crm_buf_zero(w->device, at->grad, (size_t)at->stride * sizeof *at->grad));
+    CRM_TRY(crm_model_find_nonfinite(w->model, b, at->w, at->grad, at->stride, name, sizeof name));
+    if (!name[0]) return CRM_OK;
+    if (strncmp(name, parameter, sizeof parameter - 1) != 0) { /* of all rows else */
+        CRM_TRY(crm_blame_nonfinite(r, at, row, r->t->cfg->train.lane_rows, &rows));
+        crm_blame_text(&rows, which);
+    }
+    CRM_FAIL(CRM_ERR_NUMERIC, "epoch %u, step %lld: %s is not finite%s; lower %s%s", r->epoch,
+             (long long)r->failed, name, which, crm_run_lr_key(r),
+             r->t->cfg->lr_key ? "" : " or set optim.clip_norm");
 }
 
 /* ---- a rank that is stuck or lost ---- */
@@ -62,13 +86,6 @@ static crm_status lane_loss(void *ctx, int64_t lane, int id, void *out)
     (void)id;
     memcpy(out, r->lane_loss + lane * r->n_heads, (size_t)r->n_heads * sizeof(double));
     return CRM_OK;
-}
-
-static crm_status stop_nonfinite(run *r)
-{
-    CRM_TRY(crm_comm_agree(r->t->fit->comm, r->engine->class->name_nonfinite(r->engine)));
-    CRM_FAIL(CRM_ERR_NUMERIC, "epoch %u, step %lld: the sum of the gradients overflows; lower %s",
-             r->epoch, (long long)r->failed, lr_key(r));
 }
 
 /* Loss of the first head so far, from the lanes of this rank; for display. */
@@ -100,14 +117,26 @@ static void tell_step(const run *r, double seconds)
     h->on_step(h->ctx, &s);
 }
 
+static crm_status watched_step(run *r, crm_loader *loader)
+{
+    crm_status st;
+
+    crm_train_watch(r->t, "gradients were exchanged (gpu.timeout)");
+    crm_watchdog_step(r->step + 1);
+    crm_watchdog_enter(CRM_IN_STEP);
+    st = r->engine->class->step(r->engine, loader);
+    crm_watchdog_leave();
+    return st;
+}
+
 static crm_status all_steps(run *r, crm_loader *loader)
 {
     double start = crm_clock_now(), told = (double)-INFINITY; /* the first step is always told */
 
     while (r->at < r->feed->steps && !r->failed) {
-        crm_train_watch(r->t, "gradients were exchanged (gpu.timeout)");
-        CRM_TRY(r->engine->class->step(r->engine, loader));
-        if (r->failed) break;
+        CRM_TRY(watched_step(r, loader));
+        if (r->failed && crm_guard_skips_here(r->guard)) CRM_TRY(crm_guard_failed(r->guard));
+        if (r->failed || r->replayed.there) break;
         if (r->t->fit->hooks.on_step && crm_clock_now() - told >= step_pause) {
             told = crm_clock_now();
             tell_step(r, told - start);
@@ -149,19 +178,34 @@ static double unweighted(const run *r, int h)
     return weight > 0 ? 1 / weight : 0;
 }
 
-static crm_status one_epoch(run *r)
+/* The steps of an epoch, or what is left of them, until one fails. */
+static crm_status pass_over(run *r)
 {
     crm_loader *loader = NULL;
     crm_status st;
 
     begin_epoch(r);
+    CRM_TRY(crm_guard_begin(r->guard));
     crm_train_watch(r->t, "an epoch was begun (gpu.timeout)");
     st = crm_comm_agree(r->t->fit->comm,
                         crm_loader_start(r->feed->steps - r->from, load_batch, r, &loader));
     if (!st) st = all_steps(r, loader);
     crm_loader_stop(&loader);
+    if (!st && r->replayed.there) return crm_replay_tell(r);
     if (!st) crm_train_watch(r->t, "an epoch was ended (gpu.timeout)");
-    if (!st) st = r->failed ? stop_nonfinite(r) : r->engine->class->end(r->engine);
+    return st ? st : r->engine->class->judge(r->engine);
+}
+
+static crm_status one_epoch(run *r)
+{
+    crm_status st = pass_over(r);
+
+    while (!st && r->failed) {
+        st = crm_guard_failed(r->guard);
+        if (!st) st = pass_over(r);
+    }
+    if (!st) st = r->engine->class->end(r->engine);
+    if (!st) st = crm_check_now(crm_guard_check(r->guard), r->w);
     if (!st) st = crm_tree_sum(r->loss_tree, lane_loss, r, r->head_loss);
     for (int h = 0; h < r->n_heads && !st; h++)
         r->head_loss[h] = r->labelled[h] > 0
@@ -185,6 +229,7 @@ static crm_status run_local(run *r, const crm_view *view)
     for (int h = 0; h < r->n_heads; h++)
         r->head[h] = t->plan->heads.head[h].name;
     CRM_TRY(crm_train_init(t, view, r->seed, r->w));
+    CRM_TRY(crm_guard_new(r, &r->guard));
     return t->place.whole ? crm_engine_whole(r, &r->engine) : crm_engine_leaves(r, &r->engine);
 }
 
@@ -235,6 +280,9 @@ static crm_status run_open(run *r, const crm_view *view, int64_t horizon)
 static void run_close(run *r)
 {
     if (r->engine) r->engine->class->free(&r->engine);
+    crm_guard_free(&r->guard);
+    crm_mem_free(r->replayed.loss);
+    crm_mem_free(r->replayed.grad);
     crm_tree_free(&r->loss_tree);
     crm_feed_free(&r->feed);
     crm_mem_free(r->lane_loss);
@@ -259,6 +307,8 @@ static crm_hook_answer tell(const run *r, double valid_score, double seconds)
                    .grad_norm = r->grad_norm,
                    .seconds = seconds,
                    .rows = r->feed->view->n,
+                   .left_out =
+                       crm_guard_left_out_of(r->guard, r->step - r->feed->steps + 1, r->step + 1),
                    .n_heads = r->n_heads,
                    .head = r->head,
                    .head_loss = r->head_loss,
@@ -278,7 +328,7 @@ static crm_status validate(run *r, const kept_view *valid, double *score)
     CRM_CHECK(isfinite(r->valid_loss[0]) || r->epoch > 0, CRM_ERR_NUMERIC,
               "the validation loss of the first weights is not finite");
     CRM_CHECK(isfinite(r->valid_loss[0]), CRM_ERR_NUMERIC,
-              "epoch %u: the validation loss is not finite; lower %s", r->epoch, lr_key(r));
+              "epoch %u: the validation loss is not finite; lower %s", r->epoch, crm_run_lr_key(r));
     return CRM_OK;
 }
 
@@ -339,6 +389,7 @@ agree:
     if (!st) st = run_open(&r, view, horizon);
     if (!st) st = epochs_loop(&r, &kept);
     if (st != CRM_ERR_COMM) crm_watchdog_disarm(); /* nobody may answer to that error either */
+    crm_watchdog_step(-1);
     crm_kept_view_free(&kept);
     run_close(&r);
     *best_epoch = r.best_epoch;

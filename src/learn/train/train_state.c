@@ -251,7 +251,7 @@ static crm_status put_slices(const run *r, const char *name, const char *all, si
     return st;
 }
 
-static crm_status join_slices(const run *r, const float *own, const char *name, crm_bag *b)
+crm_status crm_state_join(const run *r, const float *own, const char *name, crm_bag *b)
 {
     crm_comm *comm = r->t->fit->comm;
     char *mine = NULL;
@@ -293,7 +293,7 @@ static crm_status gather_vector(run *r, int i, const char *state, crm_bag *b)
     crm_status st = crm_comm_agree(r->t->fit->comm, fetch_state(r, i, &own));
 
     snprintf(name, sizeof name, "fit/optim/%s", state);
-    if (!st) st = join_slices(r, own, name, b);
+    if (!st) st = crm_state_join(r, own, name, b);
     crm_mem_free(own);
     return st;
 }
@@ -330,7 +330,7 @@ static crm_status make_state(run *r, crm_bag **out)
     CRM_TRY(gather_losses(r, *out));
     for (int i = 0; crm_optim_state_name(optim, i); i++)
         CRM_TRY(gather_vector(r, i, crm_optim_state_name(optim, i), *out));
-    return CRM_OK;
+    return crm_guard_save(r->guard, *out);
 }
 
 static crm_status save_state(run *r, const crm_boundary *at)
@@ -341,6 +341,7 @@ static crm_status save_state(run *r, const crm_boundary *at)
 
     if (!r->ended) CRM_TRY(r->engine->class->settle(r->engine));
     if (r->failed) return CRM_OK;
+    CRM_TRY(crm_check_now(crm_guard_check(r->guard), r->w));
     crm_watchdog_disarm();
     st = make_state(r, &state);
     if (!st) st = crm_comm_agree(r->t->fit->comm, h->save(h->ctx, at, state));
@@ -517,6 +518,7 @@ static crm_status resume_local(run *r)
     CRM_TRY(get_vector(b, searches(t) ? "fit/best_weights" : "fit/weights", t->size, r->best_w));
     for (int i = 0; crm_optim_state_name(&t->cfg->optim, i); i++)
         CRM_TRY(get_slices(r, i, crm_optim_state_name(&t->cfg->optim, i), b));
+    CRM_TRY(crm_guard_load(r->guard, b));
     return r->engine->class->restore(r->engine);
 }
 

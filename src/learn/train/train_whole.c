@@ -14,6 +14,8 @@
 
 /* Bytes in the key of a graph before those of the model. */
 enum { KEY_OWN = sizeof(uint64_t) };
+/* Tickets of steps: of the norm, and from here on of the losses. */
+enum { LOSS_TICKET = 2 };
 
 typedef struct whole {
     engine base;
@@ -34,7 +36,12 @@ typedef struct whole {
     size_t key_room;
     const batch *b; /* in hand, its rows are on their way to slot held */
     int held;
+    bool apart;      /* the update of the step is no part of its graph */
     int64_t looked;  /* steps whose norm was looked at */
+    int64_t judged;  /* steps whose loss was           */
+    int64_t watched; /* numbers of a step's losses that are looked at; 0: none */
+    double *losses;  /* [batches of an epoch][n_leaves] */
+    float *copy;     /* [size] of the parameters, for checks; NULL until needed */
     crm_status late; /* what went wrong after the last agreement */
 } whole;
 
@@ -109,7 +116,7 @@ static crm_status upload_numbers(whole *e)
     const run *r = e->base.run;
     int first = CRM_LIVE_LR, n = CRM_LIVE_COUNT + r->n_heads;
 
-    crm_optim_live(&r->t->cfg->optim, r->step, r->lr, e->staged);
+    crm_optim_live(&r->t->cfg->optim, crm_guard_updates(r->guard, r->step), r->lr, e->staged);
     for (int h = 0; h < r->n_heads; h++)
         e->staged[CRM_LIVE_COUNT + h] = r->t->plan->heads.head[h].weight * e->b->scale[h];
     return crm_buf_upload(e->device, e->numbers + first, e->staged + first,
@@ -181,7 +188,7 @@ static crm_status update_parts(whole *e)
 static crm_status graph_part(whole *e)
 {
     CRM_TRY(gradients(e));
-    if (!e->alone) return CRM_OK;
+    if (!e->alone || e->apart) return CRM_OK;
     CRM_TRY(crm_dsum_finish(e->sum));
     CRM_TRY(square_parts(e));
     return update_parts(e);
@@ -190,6 +197,7 @@ static crm_status graph_part(whole *e)
 /* The model's key, and which engine it belongs to: the model does not know the rest of the step. */
 static crm_status make_key(whole *e, size_t *bytes)
 {
+    uint64_t own = 2 * e->number + e->apart;
     size_t n = 0, need;
     const void *of_model = e->n_leaves > 0 ? crm_model_key(e->model, &n) : NULL;
 
@@ -199,8 +207,8 @@ static crm_status make_key(whole *e, size_t *bytes)
         CRM_CHECK(grown, CRM_ERR_NOMEM, "out of memory: %zu bytes for the key of a step", 2 * need);
         e->key = grown;
         e->key_room = 2 * need;
-        memcpy(e->key, &e->number, KEY_OWN);
     }
+    memcpy(e->key, &own, KEY_OWN);
     if (n > 0) memcpy(e->key + KEY_OWN, of_model, n);
     *bytes = need;
     return CRM_OK;
@@ -232,6 +240,46 @@ static crm_status enqueue(whole *e)
     return st ? st : crm_ahead_done(e->device, e->held);
 }
 
+/* What is told of a step, whose update is not made.  Rank-local part. */
+static crm_status show_local(whole *e)
+{
+    run *r = e->base.run;
+    const trainer *t = r->t;
+    replayed *p = &r->replayed;
+    double *loss = NULL;
+    crm_status st = CRM_OK;
+
+    CRM_TRY(e->late);
+    CRM_NEW(p->grad, t->size);
+    CRM_NEW(p->loss, t->cfg->train.lanes * r->n_heads);
+    CRM_TRY(crm_dsum_wait(e->sum));
+    CRM_TRY(crm_buf_download(e->device, crm_dsum_sum(e->sum), p->grad,
+                             (size_t)t->size * sizeof *p->grad));
+    CRM_TRY(crm_buf_download(e->device, e->w, r->w, (size_t)t->size * sizeof *r->w));
+    CRM_TRY(crm_buf_download(e->device, e->numbers + CRM_LIVE_NORM, &p->norm, sizeof p->norm));
+    if (e->n_leaves == 0) return CRM_OK;
+    CRM_NEW(loss, r->n_heads * e->n_leaves);
+    st = crm_buf_download(e->device, crm_model_losses(e->model).data, loss,
+                          (size_t)(r->n_heads * e->n_leaves) * sizeof *loss);
+    for (int64_t l = 0; l < e->n_leaves && !st; l++)
+        for (int h = 0; h < r->n_heads; h++)
+            p->loss[(e->leaf + l) * r->n_heads + h] = loss[h * e->n_leaves + l];
+    crm_mem_free(loss);
+    return st;
+}
+
+static crm_status show(whole *e)
+{
+    const trainer *t = e->base.run->t;
+    crm_tensor squares =
+        crm_tensor_1d(e->block_sums, CRM_F64, (t->size + CRM_BLOCK - 1) / CRM_BLOCK);
+
+    if (!e->late) e->late = crm_op_norm(e->device, &squares, t->cfg->optim.clip_norm, e->numbers);
+    CRM_TRY(crm_dsum_gather(e->sum, crm_dsum_sum(e->sum)));
+    e->base.run->replayed.there = true;
+    return crm_dsum_agree(e->sum, show_local(e));
+}
+
 /* Exchange and update among several ranks.  What fails on one of them only is kept for the next
  * agreement: it takes part until then. */
 static crm_status exchange(whole *e)
@@ -243,24 +291,119 @@ static crm_status exchange(whole *e)
     CRM_RANGE(e->device, "update", *late, square_parts(e));
     CRM_RANGE(e->device, "exchange", st, crm_dsum_gather_blocks(e->sum, e->block_sums));
     CRM_TRY(st);
+    if (crm_replay_here(e->base.run)) return show(e);
     if (!*late) CRM_RANGE(e->device, "update", *late, update_parts(e));
     CRM_RANGE(e->device, "exchange", st, crm_dsum_gather(e->sum, e->w));
     return st;
 }
 
-/* The norm of a step that was enqueued before; it stands behind that step's exchange. */
+/* ---- copies of the parameters ---- */
+
+static crm_status fetch_copy(whole *e)
+{
+    size_t n = (size_t)e->base.run->t->size;
+
+    if (!e->copy) CRM_NEW(e->copy, n);
+    return crm_buf_download(e->device, e->w, e->copy, n * sizeof *e->copy);
+}
+
+static crm_status keep_copy(whole *e)
+{
+    CRM_TRY(crm_dsum_wait(e->sum));
+    CRM_TRY(fetch_copy(e));
+    return crm_check_keep(crm_guard_check(e->base.run->guard), e->copy);
+}
+
+/* After the gradients were computed with the copy, before it is overwritten. */
+static crm_status verify_copy(whole *e)
+{
+    check *c = crm_guard_check(e->base.run->guard);
+    crm_comm *comm = e->base.run->t->fit->comm;
+    check_word word;
+    void *all = NULL;
+    size_t bytes;
+    crm_status st = fetch_copy(e);
+
+    if (!st) st = crm_check_verify(c, e->copy, &word);
+    CRM_TRY(crm_dsum_agree(e->sum, st));
+    CRM_TRY(crm_comm_allgather(comm, &word, sizeof word, &all, &bytes, NULL));
+    st = crm_check_compare(c, all);
+    crm_mem_free(all);
+    crm_check_over(c);
+    return st;
+}
+
+/* ---- what became of a step ---- */
+
+/* Its norm and its losses; they stand behind its exchange. */
 static crm_status look(whole *e, int64_t step)
 {
     run *r = e->base.run;
-    double norm;
+    int64_t at = r->at - 1 - (r->step - step), lanes = e->n_leaves;
+    double norm, loss[CRM_LATER_MAX / sizeof(double)];
 
     if (step <= e->looked || r->failed) return CRM_OK;
-    CRM_TRY(crm_dsum_later_get(e->sum, (int)(step & 1), &norm, sizeof norm));
     e->looked = step;
-    r->grad_norm = norm;
-    if (isfinite(norm)) return CRM_OK;
+    if (crm_guard_left_out(r->guard, step)) return CRM_OK;
+    CRM_TRY(crm_dsum_later_get(e->sum, (int)(step & 1), &norm, sizeof norm));
+    if (e->watched > 0) {
+        double *sum = e->losses + at * lanes;
+        CRM_TRY(crm_dsum_later_get(e->sum, LOSS_TICKET + (int)(step & 1), loss,
+                                   (size_t)e->watched * sizeof *loss));
+        memset(sum, 0, (size_t)lanes * sizeof *sum);
+        for (int64_t i = 0; i < e->watched; i++)
+            sum[i % lanes] += loss[i];
+    }
+    if (isfinite(norm)) {
+        r->grad_norm = norm;
+        return CRM_OK;
+    }
     r->failed = step;
-    r->failed_at = r->at - 1 - (r->step - step);
+    r->failed_at = at;
+    return CRM_OK;
+}
+
+/* Losses of the steps that nobody judged yet, of all ranks: [ranks] of [steps][lanes of it]. */
+static void judge_all(whole *e, const double *all, int64_t end)
+{
+    run *r = e->base.run;
+    int64_t lanes = r->t->cfg->train.lanes, n = end - e->judged;
+    int size = crm_comm_size(r->t->fit->comm);
+    double loss[CRM_LANES_MAX];
+    bool spike;
+
+    for (int64_t s = 0; s < n; s++) {
+        int64_t step = e->judged + 1 + s, at = r->at - 1 - (r->step - step), first = 0, stop = 0;
+        const double *from = all;
+        if (crm_guard_left_out(r->guard, step)) continue;
+        for (int q = 0; q < size; q++, from += n * (stop - first)) {
+            crm_tree_range(lanes, q, size, &first, &stop);
+            memcpy(loss + first, from + s * (stop - first), (size_t)(stop - first) * sizeof *loss);
+        }
+        crm_guard_judge(r->guard, step, at, crm_run_rows(r, at), crm_guard_loss(loss, lanes), 0,
+                        &spike);
+        if (spike) crm_guard_blame(r->guard, step, NULL);
+        if (spike && r->failed == step) return;
+    }
+    e->judged = end;
+}
+
+static crm_status judge(engine *base)
+{
+    whole *e = (whole *)base;
+    run *r = base->run;
+    int64_t end, at = r->at - (r->step - e->judged);
+    void *all = NULL;
+    size_t bytes;
+
+    CRM_TRY(crm_dsum_agree(e->sum, e->late ? e->late : look(e, r->step)));
+    end = r->failed ? r->failed - 1 : r->step;
+    if (!crm_guard_watches(r->guard) || end <= e->judged) return CRM_OK;
+    CRM_TRY(crm_comm_allgather(r->t->fit->comm, e->losses + at * e->n_leaves,
+                               (size_t)((end - e->judged) * e->n_leaves) * sizeof *e->losses, &all,
+                               &bytes, NULL));
+    judge_all(e, all, end);
+    crm_mem_free(all);
     return CRM_OK;
 }
 
@@ -269,28 +412,59 @@ static crm_status go_on(whole *e, crm_loader *loader)
 {
     run *r = e->base.run;
     bool last = r->at == r->feed->steps;
+    int ticket = (int)(r->step & 1);
 
-    CRM_TRY(crm_later_download(e->device, (int)(r->step & 1), e->numbers + CRM_LIVE_NORM,
-                               sizeof(double)));
+    if (!crm_guard_left_out(r->guard, r->step)) {
+        CRM_TRY(crm_later_download(e->device, ticket, e->numbers + CRM_LIVE_NORM, sizeof(double)));
+        if (e->watched > 0)
+            CRM_TRY(crm_later_download(e->device, LOSS_TICKET + ticket,
+                                       crm_model_losses(e->model).data,
+                                       (size_t)e->watched * sizeof(double)));
+    }
     if (!last) CRM_TRY(take(e, loader));
     CRM_TRY(look(e, r->step - 1));
     return last ? look(e, r->step) : CRM_OK;
+}
+
+/* A batch that is passed over: its rows arrive all the same. */
+static crm_status pass_over(whole *e)
+{
+    CRM_TRY(crm_ahead_use(e->device, e->held));
+    return crm_ahead_done(e->device, e->held);
+}
+
+/* Gradients, exchange and update of the batch in hand. */
+static crm_status take_step(whole *e)
+{
+    run *r = e->base.run;
+    check *c = crm_guard_check(r->guard);
+    bool verify = crm_check_open(c);
+    crm_status st = e->late;
+
+    e->apart = e->alone && (verify || crm_replay_here(r));
+    if (!st) {
+        crm_run_count(r, e->b);
+        st = enqueue(e);
+    }
+    CRM_TRY(crm_dsum_agree(e->sum, st));
+    if (verify) CRM_TRY(verify_copy(e));
+    if (!e->alone || e->apart) CRM_TRY(exchange(e));
+    if (crm_check_keeps(c) && !r->replayed.there && !e->late) e->late = keep_copy(e);
+    return CRM_OK;
 }
 
 static crm_status step(engine *base, crm_loader *loader)
 {
     whole *e = (whole *)base;
     run *r = base->run;
-    crm_status st = e->late;
 
-    if (!st && r->at == r->from) st = take(e, loader);
-    if (!st) {
-        crm_run_begin_step(r, e->b);
-        st = enqueue(e);
-    }
-    CRM_TRY(crm_dsum_agree(e->sum, st));
-    if (!e->alone) CRM_TRY(exchange(e));
-    if (!e->late) e->late = go_on(e, loader);
+    if (!e->late && r->at == r->from) e->late = take(e, loader);
+    crm_run_begin_step(r);
+    if (!crm_guard_left_out(r->guard, r->step))
+        CRM_TRY(take_step(e));
+    else if (!e->late)
+        e->late = pass_over(e);
+    if (!e->late && !r->replayed.there) e->late = go_on(e, loader);
     return CRM_OK;
 }
 
@@ -330,7 +504,7 @@ static crm_status settle(engine *base)
     whole *e = (whole *)base;
     run *r = base->run;
 
-    CRM_TRY(crm_dsum_agree(e->sum, e->late ? e->late : look(e, r->step)));
+    CRM_TRY(judge(base));
     return r->failed ? CRM_OK : crm_dsum_agree(e->sum, fetch(e, false));
 }
 
@@ -342,7 +516,8 @@ static crm_status restore(engine *base)
     double *total;
     crm_status st;
 
-    e->looked = r->step;
+    e->looked = e->judged = r->step;
+    CRM_TRY(crm_buf_zero(e->device, e->numbers + CRM_LIVE_NORM, sizeof(double)));
     CRM_TRY(crm_buf_upload(e->device, e->w, r->w, (size_t)r->t->size * sizeof *r->w));
     CRM_NEW(total, n);
     for (int64_t l = 0; l < e->n_leaves; l++)
@@ -370,12 +545,11 @@ static crm_status name_in_lane(whole *e, const crm_model_batch *b, int64_t lane,
                                crm_model_label *label)
 {
     const run *r = e->base.run;
+    const batch *of = batch_of(e, 0);
     crm_model_batch one = crm_batch_lane(buffers(e, 0), b, lane, label);
-    char name[192];
+    blame_at at = {.batch = of, .w = e->w, .grad = e->grad, .stride = e->stride};
 
-    CRM_TRY(crm_buf_zero(e->device, e->grad, (size_t)e->stride * sizeof *e->grad));
-    CRM_TRY(crm_model_find_nonfinite(e->model, &one, e->w, e->grad, e->stride, name, sizeof name));
-    return crm_run_nonfinite(r, name);
+    return crm_run_nonfinite(r, &one, &at, of->piece->row_id + lane * r->t->cfg->train.lane_rows);
 }
 
 /* The weights are still those that the failing step began with; its rows are loaded again. */
@@ -475,6 +649,10 @@ static crm_status open_local(whole *e)
     CRM_ASSERT(e->n_leaves == r->feed->n_lanes);
     CRM_ASSERT(e->n_leaves == 0 || crm_model_losses(e->model).dim[0] == r->n_heads * e->n_leaves);
     CRM_NEW(e->staged, numbers);
+    if (crm_guard_watches(r->guard)) {
+        e->watched = crm_guard_heads(r) * e->n_leaves;
+        CRM_NEW(e->losses, r->feed->steps * e->n_leaves);
+    }
     CRM_TRY(new_zeroed(e->device, numbers, sizeof(double), &e->numbers));
     CRM_TRY(new_zeroed(e->device, r->n_heads * (e->n_leaves + 1), sizeof(double), &e->total));
     CRM_TRY(new_zeroed(e->device, n_blocks, sizeof(double), &e->block_sums));
@@ -503,6 +681,8 @@ static void whole_free(engine **base)
         crm_buf_free(e->device, buf[i]);
     crm_mem_free(e->base.part);
     crm_mem_free(e->staged);
+    crm_mem_free(e->losses);
+    crm_mem_free(e->copy);
     crm_mem_free(e->key);
     crm_mem_free(e);
     *base = NULL;
@@ -513,6 +693,7 @@ static const engine_class whole_class = {
     .open = open,
     .step = step,
     .settle = settle,
+    .judge = judge,
     .restore = restore,
     .end = end,
     .loss = loss,
