@@ -88,51 +88,55 @@ acknowledged_lost() {
 done_kills=0 jobs=0 resumed=0 in_writer=0 stayed='' wrong='' gone='' codes=''
 declare -A by=()
 run=run
-while [ "$done_kills" -lt "$kills" ]; do
-  jobs=$((jobs + 1))
-  rm -rf "$run"
-  draw 4
-  strikes=$((drawn + 1))
-  : >before
-  for ((life = 0; ; life++)); do
-    how=''
+# Jobs that are killed, go on, and end; what bash says of killed processes goes to a file.
+strike_and_resume() {
+  while [ "$done_kills" -lt "$kills" ]; do
+    jobs=$((jobs + 1))
+    rm -rf "$run"
     draw 4
-    n=$((drawn + 1))
-    in_background "$run" "$n"
-    if [ "$life" -lt "$strikes" ]; then
+    strikes=$((drawn + 1))
+    : >before
+    for ((life = 0; ; life++)); do
+      how=''
       draw 4
-      aimed=$drawn
-      draw $((took))
-      hit=
-      if [ "$aimed" = 0 ]; then
-        wait_for $((drawn / 2))
-        wait_for_writer "$took" && hit=1
-      else
-        wait_for "$drawn"
+      n=$((drawn + 1))
+      in_background "$run" "$n"
+      if [ "$life" -lt "$strikes" ]; then
+        draw 4
+        aimed=$drawn
+        draw $((took))
+        hit=
+        if [ "$aimed" = 0 ]; then
+          wait_for $((drawn / 2))
+          wait_for_writer "$took" && hit=1
+        else
+          wait_for "$drawn"
+        fi
+        newest "$run" >seen
+        if alive "$job"; then
+          strike
+          by[$how]=$((${by[$how]:-0} + 1))
+          done_kills=$((done_kills + 1))
+          [ -z "$hit" ] || in_writer=$((in_writer + 1))
+          gone+=$(acknowledged_lost)
+        fi
       fi
-      newest "$run" >seen
-      if alive "$job"; then
-        strike
-        by[$how]=$((${by[$how]:-0} + 1))
-        done_kills=$((done_kills + 1))
-        [ -z "$hit" ] || in_writer=$((in_writer + 1))
-        gone+=$(acknowledged_lost)
+      wait "$job" 2>/dev/null
+      code=$?
+      resumed=$((resumed + $(grep -c 'goes on at' err.txt)))
+      gone+=$(lost)
+      newest "$run" >before
+      [ "$code" != 0 ] || break
+      if [ "$life" -ge "$strikes" ]; then
+        codes+=" $code: $(grep -a crmpi: err.txt | head -n 3)"
+        break
       fi
-    fi
-    wait "$job" 2>/dev/null
-    code=$?
-    resumed=$((resumed + $(grep -c 'goes on at' err.txt)))
-    gone+=$(lost)
-    newest "$run" >before
-    [ "$code" != 0 ] || break
-    if [ "$life" -ge "$strikes" ]; then
-      codes+=" $code: $(grep -a crmpi: err.txt | head -n 3)"
-      break
-    fi
+    done
+    bad=$(differences "$run")
+    [ -z "$bad" ] || wrong+=" job $jobs ($n ranks): $bad"
   done
-  bad=$(differences "$run")
-  [ -z "$bad" ] || wrong+=" job $jobs ($n ranks): $bad"
-done
+}
+strike_and_resume 2>shell.err
 echo "# $done_kills kills in $jobs jobs of $((took / 1000)) ms:$(for k in "${!by[@]}"; do echo " $k ${by[$k]}"; done | tr '\n' ',')" \
   "$in_writer in the writer; $resumed units went on from a checkpoint"
 if [ -z "$codes" ]; then ok "each job ends well when it is left alone"; else not_ok "each job ends well" "$codes"; fi

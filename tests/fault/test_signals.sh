@@ -27,6 +27,12 @@ until_there() {
   until [ -e "$1" ]; do [ "$SECONDS" -lt "$end" ] || return 1; done
 }
 
+# until_saved: until the net of the job has a checkpoint
+until_saved() {
+  local end=$((SECONDS + 20))
+  until [ -n "$(newest run)" ]; do [ "$SECONDS" -lt "$end" ] || return 1; done
+}
+
 # wait_for MICROSECONDS
 wait_for() { sleep "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))"; }
 
@@ -63,7 +69,7 @@ for ((i = 0; i < stops; i++)); do
       rm -rf run
       in_background run "$n"
       until_there run/.lock || bad+=" no run folder;"
-      draw "$took"
+      draw $((took * 6 / 10))
       wait_for "$drawn"
       sent=$(now)
       kill -"$signal" "$job" 2>/dev/null
@@ -87,8 +93,8 @@ in_net() {
   rm -rf run
   in_background run 3 --set eval.group_ranks=3 --set checkpoint.steps=0 --set checkpoint.epochs=false \
     --set checkpoint.minutes=0
-  until_there run/.lock || return 1
-  wait_for $((took / 8))
+  until_there run/units || return 1
+  wait_for 100000
   sent=$(now)
   kill -USR1 "$job"
   ended
@@ -103,8 +109,7 @@ term_to_mpirun() {
   local pids
   rm -rf run
   in_background run 2
-  until_there run/.lock || return 1
-  wait_for $((took / 4))
+  until_saved || return 1
   mapfile -t pids < <(ranks_of "$job")
   sent=$(now)
   kill -TERM "$job"
@@ -143,8 +148,7 @@ check "boosting stops after a tree" in_trees
 twice() {
   rm -rf run
   in_background run 1
-  until_there run/.lock || return 1
-  wait_for $((took / 4))
+  until_saved || return 1
   sent=$(now)
   kill -USR1 "$job"
   kill -TERM "$job"

@@ -66,7 +66,9 @@ void crm_stop_install(void)
     struct sigaction set = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, was;
 
     prepare();
-    sigemptyset(&set.sa_mask);
+    sigemptyset(&set.sa_mask); /* one after the other */
+    for (int i = 0; i < N_SIGNALS; i++)
+        sigaddset(&set.sa_mask, SIGNALS[i].signal);
     for (int i = 0; i < N_SIGNALS; i++)
         if (sigaction(SIGNALS[i].signal, NULL, &was) == 0 && was.sa_handler != SIG_IGN)
             sigaction(SIGNALS[i].signal, &set, NULL);

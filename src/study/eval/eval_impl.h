@@ -90,7 +90,7 @@ CRM_CHECKED crm_remove_unfinished(const crm_record *r);
 /** Remove what an earlier run left: marks and temporary files.  Rank 0 of all, elsewhere no effect.
  */
 CRM_CHECKED crm_study_begin(study *s);
-/** After all units: remove the folder of checkpoints; after a stop the mark.  Rank 0 of all,
+/** Remove the mark of a stop and, after all units, the folder of checkpoints.  Rank 0 of all,
  *  elsewhere no effect.  Returns st, or what failed when st is CRM_OK. */
 CRM_CHECKED crm_study_end(const study *s, crm_status st);
 

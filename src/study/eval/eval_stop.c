@@ -173,7 +173,6 @@ crm_status crm_study_begin(study *s)
 crm_status crm_study_end(const study *s, crm_status st)
 {
     if (crm_comm_rank(s->e->world) > 0) return st;
-    if (st == CRM_OK) return remove_named(s->e->record, CHECKPOINTS_DIR);
-    if (st == CRM_ERR_STOPPED) unmark(s); /* all have seen it */
-    return st;
+    if (st == CRM_OK || st == CRM_ERR_STOPPED) unmark(s); /* all have seen it */
+    return st ? st : remove_named(s->e->record, CHECKPOINTS_DIR);
 }
