@@ -92,6 +92,19 @@ function(crm_add_program)
   crm_link_all(crmpi)
 endfunction()
 
+# The mark "wrap: FUNCTION ..." in the head comment of a test: calls of these functions by other objects go to __wrap_FUNCTION,
+# which the test has, and __real_FUNCTION is the function itself.
+function(crm_wrap_functions target src)
+  file(STRINGS ${src} lines LIMIT_COUNT 12 REGEX "wrap: ")
+  foreach(line IN LISTS lines)
+    string(REGEX REPLACE ".*wrap: ([a-z_ ]+).*" "\\1" functions "${line}")
+    separate_arguments(functions)
+    foreach(function IN LISTS functions)
+      target_link_options(${target} PRIVATE -Wl,--wrap=${function})
+    endforeach()
+  endforeach()
+endfunction()
+
 # tests/<dir>/test_*.c: a program each, linked with the module of the folder's name, or with every module where none has that name.
 function(crm_add_tests)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.c)
@@ -109,7 +122,19 @@ function(crm_add_tests)
     else()
       crm_link_all(${target})
     endif()
+    crm_wrap_functions(${target} ${src})
   endforeach()
+  crm_add_io_fault()
+endfunction()
+
+# tests/fault/io_fault.c: a library that tests load in front of a program (LD_PRELOAD).
+function(crm_add_io_fault)
+  add_library(crm_io_fault MODULE ${PROJECT_SOURCE_DIR}/tests/fault/io_fault.c)
+  target_compile_options(crm_io_fault PRIVATE ${CRM_WARNINGS} -Werror)
+  target_link_libraries(crm_io_fault PRIVATE ${CMAKE_DL_LIBS})
+  target_link_options(crm_io_fault PRIVATE -fno-sanitize=all)
+  set_target_properties(crm_io_fault PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  add_dependencies(test_fault_io_faults crm_io_fault)
 endfunction()
 
 # bench/*.c: a program bench_<name> each, linked with every module.

@@ -80,6 +80,9 @@ typedef struct crm_documents {
 
 /** Open a data set (HDF5).  CRM_ERR_IO / CRM_ERR_FORMAT with the path and what is wrong. */
 CRM_CHECKED crm_data_open(const char *path, crm_data **out);
+/** Compare the content of all arrays with the digest in the file, each rank a part of it;
+ *  CRM_ERR_FORMAT when they differ.  Collective over comm (NULL: this process alone). */
+CRM_CHECKED crm_data_verify(crm_comm *comm, const crm_data *d);
 int64_t crm_data_rows(const crm_data *d);
 crm_digest crm_data_digest(const crm_data *d);
 /** Digest of the source it was imported from ("" when it has none), to see whether an import is
