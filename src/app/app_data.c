@@ -156,6 +156,13 @@ static crm_status import_if_needed(app *a, const char *store)
     return st;
 }
 
+/* The content of a data set is compared with its digest before anything is learnt from it. */
+static crm_status open_verified(const app *a, const char *path, crm_data **out)
+{
+    CRM_TRY(crm_comm_agree(a->world, crm_data_open(path, out)));
+    return crm_data_verify(a->world, *out);
+}
+
 crm_status app_open_data(app *a, crm_data **out)
 {
     char store[CRM_PATH_MAX];
@@ -163,8 +170,8 @@ crm_status app_open_data(app *a, crm_data **out)
 
     *out = NULL;
     CRM_TRY(is_data_set(a, &hdf5));
-    if (hdf5) return crm_comm_agree(a->world, crm_data_open(a->cfg.data_path, out));
+    if (hdf5) return open_verified(a, a->cfg.data_path, out);
     CRM_TRY(app_store_path(a, store, sizeof store));
     CRM_TRY(import_if_needed(a, store));
-    return crm_comm_agree(a->world, crm_data_open(store, out));
+    return open_verified(a, store, out);
 }

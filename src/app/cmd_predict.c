@@ -104,7 +104,10 @@ static crm_status open_rows(app *a, prediction *p)
     CRM_TRY(app_need_path(a));
     if (app_is_root(a)) hdf5 = crm_store_is_hdf5(a->cfg.data_path);
     CRM_TRY(crm_comm_bcast(a->world, 0, &hdf5, sizeof hdf5));
-    if (hdf5) return crm_comm_agree(a->world, crm_data_open(a->cfg.data_path, &p->data));
+    if (hdf5) {
+        CRM_TRY(crm_comm_agree(a->world, crm_data_open(a->cfg.data_path, &p->data)));
+        return crm_data_verify(a->world, p->data);
+    }
     CRM_TRY(crm_comm_agree(a->world, crm_columns_schema(p->columns, &s)));
     CRM_TRY(temp_path(a, p));
     CRM_TRY(crm_comm_agree(a->world, crm_path_join(p->temp, "rows.h5", path, sizeof path)));

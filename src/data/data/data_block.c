@@ -11,6 +11,11 @@ int64_t crm_data_rows(const crm_data *d)
     return d->rows;
 }
 
+crm_status crm_data_verify(crm_comm *comm, const crm_data *d)
+{
+    return crm_store_verify(comm, d->store);
+}
+
 crm_digest crm_data_digest(const crm_data *d)
 {
     return crm_store_digest(d->store);
