@@ -55,7 +55,7 @@ CRM_CHECKED crm_watchdog_start(crm_comm *world, const crm_watchdog_cfg *cfg, con
  *  and in other threads. */
 void crm_watchdog_enter(crm_section s);
 void crm_watchdog_leave(void);
-/** Number of the step that runs, for the report.  Main thread. */
+/** Number of the step that runs, for the report; -1: none.  Main thread. */
 void crm_watchdog_step(int64_t step);
 /** What went wrong before, such as an error of NCCL, to be told (its first 200 bytes) when nobody
  *  answers afterwards.  Main thread. */
