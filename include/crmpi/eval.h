@@ -129,6 +129,13 @@ CRM_CHECKED crm_eval_units(const crm_eval *e, bool fit_only);
 CRM_CHECKED crm_eval_sample(int n_units, const crm_record_unit *unit, uint64_t seed, int n,
                             int *chosen);
 
+/** Repeat the fit on all rows of a model of e up to one step and tell that (crm_replay.out, on the
+ *  ranks that fit, of which the first of all is one).  It begins from the newest checkpoint below
+ *  the step in the run folder `run` (e->run is its digest), if there is one; nothing is written.
+ *  Collective over e->world.
+ *  @return what the fit returned; CRM_ERR_CONFIG when it ends before the step. */
+CRM_CHECKED crm_eval_replay(const crm_eval *e, int model, const char *run, crm_replay *r);
+
 /** Null experiments: the cross-validation of the first two models on labels without signal, many
  * times over. */
 typedef enum crm_null_labels {

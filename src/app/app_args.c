@@ -19,6 +19,7 @@ static const struct {
     {"--model", offsetof(app_args, model), NULL},
     {"--init", offsetof(app_args, init), "train"},
     {"--weights", offsetof(app_args, weights), "predict"},
+    {"--replay", offsetof(app_args, replay), "train"},
     {"--units", offsetof(app_args, units), "verify"},
 };
 static const struct {
@@ -145,6 +146,8 @@ void app_print_help(const app *a, const app_command *c)
     printf("  --embedding       predict: the learnt vector of each row; --out FILE.h5 for HDF5\n");
     printf("  --units N         verify: a sample of N units, spread over models and folds\n");
     printf("  --init FILE       train: initial parameters of nets, likewise\n");
+    printf("  --replay [PHASE:]STEP\n                    train: tell that step of each net's fit, "
+           "write nothing\n");
     printf(
         "  --profile         train, crossval: where the time goes, as a table on stderr, each "
         "layer\n                    too; waits for a GPU at each range and leaves graphs out, so "

@@ -29,7 +29,7 @@ extern const crm_opt app_opts[];
 /** What the command line said. */
 typedef struct app_args {
     const char *command, *operand; /* CONFIG.yaml | RUN | DATASET */
-    const char *out, *model, *init, *weights, *units;
+    const char *out, *model, *init, *weights, *replay, *units;
     const char **set;  /* [n_set] */
     const char **more; /* [n_more] further operands, of compare */
     int n_set, n_more;

@@ -469,9 +469,86 @@ crm_status cmd_crossval(app *a)
     return study(a, CROSSVAL);
 }
 
+/* ---- one step, told ---- */
+
+/* [PHASE:]STEP */
+static crm_status parse_step(const char *text, crm_replay *out)
+{
+    static const char *const phases[] = {CRM_PHASE_FIT, CRM_PHASE_SEARCH, CRM_PHASE_REFIT};
+    const char *colon = strchr(text, ':'), *number = colon ? colon + 1 : text;
+
+    for (size_t i = 0; colon && i < sizeof phases / sizeof *phases; i++)
+        if (strlen(phases[i]) == (size_t)(colon - text) &&
+            strncmp(text, phases[i], (size_t)(colon - text)) == 0)
+            out->phase = phases[i];
+    CRM_CHECK((!colon || out->phase) && crm_parse_i64(number, strlen(number), &out->step) &&
+                  out->step >= 1,
+              CRM_ERR_CONFIG,
+              "--replay: '%s', allowed: STEP or PHASE:STEP, such as search:120; STEP from 1, PHASE "
+              "fit, search or refit",
+              text);
+    return CRM_OK;
+}
+
+static crm_status replay_model(app *a, const crm_eval *e, int model)
+{
+    crm_str text = {0};
+    crm_replay step = {.out = &text};
+    crm_status st = parse_step(a->args.replay, &step);
+
+    if (!st) st = crm_eval_replay(e, model, a->args.out, &step);
+    if (!st && app_is_root(a)) printf("%s: %s", e->spec[model]->name, text.text);
+    crm_str_free(&text);
+    return st;
+}
+
+static crm_status replay_models(app *a, const crm_data *d, const models *m)
+{
+    crm_eval e = {.world = a->world,
+                  .pool = a->pool,
+                  .cfg = &a->eval,
+                  .data = d,
+                  .spec = m->spec,
+                  .n_models = m->n,
+                  .init = a->init,
+                  .init_file = a->args.init,
+                  .max_group = app_models_max_group(a),
+                  .run = a->run_digest};
+    int nets = 0;
+
+    for (int i = 0; i < m->n; i++) {
+        if (!m->spec[i]->estimator->weights) continue;
+        CRM_TRY(replay_model(a, &e, i));
+        nets++;
+    }
+    CRM_CHECK(nets > 0, CRM_ERR_CONFIG,
+              "--replay: none of eval.models is a net, so there are no steps");
+    return CRM_OK;
+}
+
+/* Without the lock of the run folder: nothing is written there. */
+static crm_status replay(app *a)
+{
+    models m = {0};
+    crm_data *d = NULL;
+    crm_status st;
+
+    CRM_CHECK(a->args.out, CRM_ERR_CONFIG, "--replay needs the run folder: --out DIR");
+    st = parse_step(a->args.replay, &(crm_replay){0});
+    if (!st) st = select_models(a, &m);
+    if (!st) st = read_init(a, &m);
+    if (!st) st = open_device(a, &m);
+    if (!st) st = study_digest(a, &a->run_digest);
+    if (!st) st = app_open_data(a, &d);
+    if (!st) st = replay_models(a, d, &m);
+    crm_data_close(&d);
+    crm_mem_free(m.spec);
+    return st;
+}
+
 crm_status cmd_train(app *a)
 {
-    return study(a, TRAIN);
+    return a->args.replay ? replay(a) : study(a, TRAIN);
 }
 
 crm_status cmd_calibrate(app *a)

@@ -23,6 +23,7 @@ void crm_history_free(history *h)
 {
     crm_mem_free(h->row);
     crm_mem_free(h->losses);
+    crm_mem_free(h->left_out);
     crm_str_free(&h->head);
     *h = (history){0};
 }
@@ -31,7 +32,7 @@ void crm_history_free(history *h)
 static bool grow(history *h, int64_t n)
 {
     size_t have = (size_t)h->n, cap = h->cap ? 2 * (size_t)h->cap : 64;
-    double *row, *losses;
+    double *row, *losses, *left_out;
 
     if (n <= h->cap) return true;
     while (cap < (size_t)n)
@@ -40,7 +41,9 @@ static bool grow(history *h, int64_t n)
     if (row) h->row = row;
     losses = crm_mem_grow(h->losses, have, cap, 2 * (size_t)h->heads * sizeof *losses);
     if (losses) h->losses = losses;
-    if (!row || !losses) return false;
+    left_out = crm_mem_grow(h->left_out, have, cap, sizeof *left_out);
+    if (left_out) h->left_out = left_out;
+    if (!row || !losses || !left_out) return false;
     h->cap = (int64_t)cap;
     return true;
 }
@@ -74,7 +77,16 @@ void crm_history_add(history *h, const crm_epoch *e)
     keep_heads(h, e);
     if (!grow(h, h->n + 1)) return;
     keep_losses(h, e);
+    h->left_out[h->n] = (double)e->left_out;
     memcpy(h->row + h->n++ * HISTORY_FIELDS, v, sizeof v);
+}
+
+/* Steps that were left out, only where some were. */
+static crm_status put_left_out(const history *h, crm_bag *b)
+{
+    for (int64_t i = 0; i < h->n; i++)
+        if (h->left_out[i] > 0) return crm_bag_put(b, "left_out", CRM_F64, 1, &h->n, h->left_out);
+    return CRM_OK;
 }
 
 crm_status crm_history_save(const history *h, crm_bag *b)
@@ -93,12 +105,12 @@ crm_status crm_history_save(const history *h, crm_bag *b)
     if (!st)
         st = crm_bag_put(b, "losses", CRM_F64, 3, (int64_t[]){h->n, 2, h->heads},
                          h->n && h->heads ? h->losses : (double[]){0});
-    return st;
+    return st ? st : put_left_out(h, b);
 }
 
 crm_status crm_history_load(history *h, const crm_bag *b)
 {
-    const crm_bag_array *rows, *losses;
+    const crm_bag_array *rows, *losses, *left_out = crm_bag_find(b, "left_out");
     const char *const *head;
     int64_t n;
 
@@ -106,6 +118,7 @@ crm_status crm_history_load(history *h, const crm_bag *b)
     CRM_TRY(crm_bag_get(b, "history", CRM_F64, -1, &rows));
     n = rows->n / HISTORY_FIELDS;
     CRM_TRY(crm_bag_get(b, "losses", CRM_F64, 2 * n * h->heads, &losses));
+    if (left_out) CRM_TRY(crm_bag_get(b, "left_out", CRM_F64, n, &left_out));
     CRM_CHECK(rows->n == n * HISTORY_FIELDS, CRM_ERR_FORMAT, "%s has %lld numbers, not %d an epoch",
               rows->name, (long long)rows->n, (int)HISTORY_FIELDS);
     for (int64_t i = 0; n > 0 && i < h->heads; i++)
@@ -114,6 +127,7 @@ crm_status crm_history_load(history *h, const crm_bag *b)
               (long long)n);
     if (n > 0) memcpy(h->row, rows->data, (size_t)rows->n * sizeof *h->row);
     if (losses->n > 0) memcpy(h->losses, losses->data, (size_t)losses->n * sizeof *h->losses);
+    if (left_out) memcpy(h->left_out, left_out->data, (size_t)n * sizeof *h->left_out);
     h->n = n;
     return CRM_OK;
 }

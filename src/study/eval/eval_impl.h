@@ -36,8 +36,9 @@ typedef struct history {
     int64_t n, cap;
     double *row; /* [cap][HISTORY_FIELDS] */
     int64_t heads;
-    crm_str head;   /* names of targets, each with its final 0 */
-    double *losses; /* [cap][2][heads] of training, of validation */
+    crm_str head;     /* names of targets, each with its final 0 */
+    double *losses;   /* [cap][2][heads] of training, of validation */
+    double *left_out; /* [cap] steps that went wrong and were left out */
 } history;
 /** When memory is out the line is lost, the fit is not. */
 void crm_history_add(history *h, const crm_epoch *e);
@@ -63,6 +64,7 @@ typedef struct study {
     /* Clock at the begin, s spent on checkpoints so far, and what the next one will take: on the
      * first rank of a group. */
     double begun, spent, expected;
+    int64_t saves;
     double looked; /* clock of the last look whether another group has stopped */
     bool others_stopped;
     char left[LEFT_MAX]; /* after a stop: what became of the unit at hand */
@@ -182,6 +184,7 @@ typedef struct result {
     const char *const *head; /* [heads] names of targets whose losses are told one by one */
     const double *history;   /* [epochs][HISTORY_FIELDS] */
     const double *losses;    /* [epochs][2][heads] of training, of validation */
+    const double *left_out;  /* [epochs] steps; NULL: none anywhere */
     crm_digest weights;
     double threshold;        /* NaN: none           */
     double fit_s, predict_s; /* wall time           */

@@ -66,6 +66,17 @@ static crm_status take_cost(const crm_bag *b, result *r)
     return CRM_OK;
 }
 
+/* There only when steps were left out. */
+static crm_status take_left_out(result *r)
+{
+    const crm_bag_array *a = crm_bag_find(r->bag, "left_out");
+
+    if (!a) return CRM_OK;
+    CRM_TRY(crm_bag_get(r->bag, "left_out", CRM_F64, r->epochs, &a));
+    r->left_out = a->data;
+    return CRM_OK;
+}
+
 static crm_status take(const study *s, const unit *u, result *r)
 {
     int64_t k = crm_data_target(s->e->data, s->target)->n_classes;
@@ -80,6 +91,7 @@ static crm_status take(const study *s, const unit *u, result *r)
     CRM_TRY(crm_bag_get(r->bag, "history", CRM_F64, -1, &a));
     r->epochs = a->n / HISTORY_FIELDS;
     r->history = a->data;
+    CRM_TRY(take_left_out(r));
     CRM_TRY(crm_bag_get_list(r->bag, "heads", &r->heads, &r->head));
     CRM_TRY(crm_bag_get(r->bag, "losses", CRM_F64, r->epochs * 2 * r->heads, &a));
     r->losses = a->data;
@@ -132,6 +144,8 @@ static crm_status epoch_metrics(const study *s, const unit *u, const result *r, 
         .key = "records_per_s", .value = seconds > 0 ? line[HISTORY_ROWS] / seconds : (double)NAN};
     for (int64_t k = 0; k < 2 * r->heads; k++)
         pair[n++] = (crm_record_pair){.key = key[k].text, .value = r->losses[e * 2 * r->heads + k]};
+    if (r->left_out && r->left_out[e] > 0)
+        pair[n++] = (crm_record_pair){.key = "left_out", .value = r->left_out[e]};
     return crm_record_metrics(s->e->record, "epoch", u->name, s->e->spec[u->model]->name, n, pair);
 }
 
@@ -141,7 +155,7 @@ static crm_status unit_metrics(const study *s, const unit *u, const result *r)
     loss_key *key = NULL;
     crm_status st = CRM_OK;
 
-    CRM_NEW_TO(st, done, pair, HISTORY_FIELDS + 1 + 2 * r->heads);
+    CRM_NEW_TO(st, done, pair, HISTORY_FIELDS + 2 + 2 * r->heads);
     CRM_NEW_TO(st, done, key, 2 * r->heads);
     for (int64_t k = 0; k < 2 * r->heads; k++)
         snprintf(key[k].text, sizeof key[k].text, "%s_loss.%.120s",
