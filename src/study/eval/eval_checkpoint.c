@@ -150,6 +150,7 @@ static void count_cost(keeper *k)
 
     s->expected = now - k->asked_at;
     s->spent += s->expected;
+    s->saves++;
     k->saved = k->done;
     k->saved_at = now;
     k->wanted = false;

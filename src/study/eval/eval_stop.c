@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crmpi/base_log.h"
 #include "crmpi/base_path.h"
 #include "crmpi/base_stop.h"
 #include "eval_impl.h"
@@ -173,6 +174,9 @@ crm_status crm_study_begin(study *s)
 crm_status crm_study_end(const study *s, crm_status st)
 {
     if (crm_comm_rank(s->e->world) > 0) return st;
+    if (s->saves > 0)
+        crm_log_line(CRM_LOG_DEBUG, "checkpoint", "%lld checkpoints of rank 0: %.3f s of %.1f s",
+                     (long long)s->saves, s->spent, crm_clock_now() - s->begun);
     if (st == CRM_OK || st == CRM_ERR_STOPPED) unmark(s); /* all have seen it */
     return st ? st : remove_named(s->e->record, CHECKPOINTS_DIR);
 }
