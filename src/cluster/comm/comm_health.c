@@ -83,10 +83,11 @@ static int write_text(const health *h, const char *note, char *out, size_t cap)
         out, cap,
         "rank %d\nhost %s\npid %d\nsection %s\nstep %lld\nwaited_s %.3f\nlimit_s %.3f\n"
         "main_cpu_s %.3f\nbeat %lld\nevents %lld\nclock_s %.3f\ncpu_s %.3f\nfaults %lld\n"
-        "blocks %lld\n%s%s",
+        "blocks %lld\n%s%s%s",
         h->rank, h->host, h->pid, section_name(h->section), (long long)h->step, h->waited, h->limit,
         h->main_cpu, (long long)h->beat, (long long)h->events, h->clock, h->cpu,
-        (long long)h->faults, (long long)h->blocks, note ? "verdict " : "", note ? note : "");
+        (long long)h->faults, (long long)h->blocks, note ? "verdict " : "", note ? note : "",
+        note ? "\n" : "");
 }
 
 static bool read_text(const char *text, health *h)
