@@ -130,6 +130,14 @@ typedef struct store_sink {
 /* Register the driver and set it in fapl; the caller unregisters *driver after closing the file. */
 CRM_CHECKED store_sink_use(hid_t fapl, store_sink *sink, hid_t *driver);
 
+/* ---- file driver under the readers (store_source.c) ---- */
+typedef struct store_source {
+    int fd;
+    int64_t end; /* nothing behind it is read */
+} store_source;
+/* Open bytes [0, end) of fd, which has to stay open, as an HDF5 file; path is for messages. */
+CRM_CHECKED store_source_open(int fd, int64_t end, const char *path, hid_t *file);
+
 /* ---- making groups, arrays and attributes, one process (store_layout.c) ---- */
 typedef struct store_layout {
     const char *path; /* for messages; borrowed */
@@ -166,8 +174,8 @@ typedef struct store_span {
 /* Put the seal behind the end of the file, which HDF5 has closed. */
 CRM_CHECKED store_seal_put(int fd, const char *path, const store_table *t);
 /* Read and check the seal, with the digest of all bytes but those of arrays, before HDF5 sees the
- * file; span and n_span are set.  CRM_ERR_FORMAT when there is none or it does not fit; kind: what
- * the message of a foreign file asks for, or NULL. */
+ * file; span, n_span and content are set.  CRM_ERR_FORMAT when there is none or it does not fit;
+ * kind: what the message of a foreign file asks for, or NULL. */
 CRM_CHECKED store_seal_check(crm_store *s, const char *kind);
 /* Are the arrays of the table just those of the seal? */
 CRM_CHECKED store_seal_match(const crm_store *s);
@@ -178,7 +186,7 @@ CRM_CHECKED store_seal_ours(int fd, int64_t size, const char *path, bool *sealed
 struct crm_store {
     char *path;
     int fd;
-    int64_t size;
+    int64_t size, content; /* bytes of the file, and of them what HDF5 may read */
     void *map;
     store_span *span; /* of the seal */
     int n_span;

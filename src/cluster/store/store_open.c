@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crmpi/base_mem.h"
@@ -47,35 +46,13 @@ static crm_status check_length(const crm_store *s)
     return CRM_OK;
 }
 
-/* HDF5 opens the file by its name once more: what it reads has to be what the seal was checked on.
- */
-static crm_status check_same(const crm_store *s, hid_t file)
-{
-    struct stat mine, its;
-    void *fd = NULL;
-
-    CRM_CHECK(H5Fget_vfd_handle(file, H5P_DEFAULT, &fd) >= 0 && fd && fstat(s->fd, &mine) == 0 &&
-                  fstat(*(const int *)fd, &its) == 0 && mine.st_dev == its.st_dev &&
-                  mine.st_ino == its.st_ino,
-              CRM_ERR_IO, "%s: was replaced while it was opened; run again", s->path);
-    return CRM_OK;
-}
-
 static crm_status look_through(crm_store *s, const char *kind)
 {
-    hid_t fapl, file;
     crm_status st;
+    hid_t file;
 
-    store_h5_setup();
-    fapl = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_fapl_sec2(fapl);
-    H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG);
-    file = H5Fopen(s->path, H5F_ACC_RDONLY, fapl);
-    H5Pclose(fapl);
-    CRM_CHECK(file >= 0, CRM_ERR_FORMAT, "%s: is damaged: HDF5 cannot open it: %s", s->path,
-              store_h5_why());
-    st = check_same(s, file);
-    if (!st) st = store_scan(s, file, kind);
+    CRM_TRY(store_source_open(s->fd, s->content, s->path, &file));
+    st = store_scan(s, file, kind);
     H5Fclose(file);
     return st;
 }

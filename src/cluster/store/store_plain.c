@@ -179,19 +179,10 @@ static crm_status check_hdf5(const char *path, int64_t *size)
     return CRM_OK;
 }
 
-static crm_status open_plain(const char *path, int64_t *size, hid_t *file)
+static crm_status open_descriptor(const char *path, int *fd)
 {
-    hid_t access;
-
-    CRM_TRY(check_hdf5(path, size));
-    store_h5_setup();
-    access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_fapl_sec2(access);
-    H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
-    *file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    H5Pclose(access);
-    CRM_CHECK(*file >= 0, CRM_ERR_FORMAT, "%s: is damaged: HDF5 cannot open it: %s", path,
-              store_h5_why());
+    *fd = crm_path_open(path, O_RDONLY);
+    CRM_CHECK(*fd >= 0, CRM_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
     return CRM_OK;
 }
 
@@ -201,11 +192,15 @@ crm_status crm_store_read_plain(const char *path, crm_store_plain_fn take, void 
     crm_status st;
     int64_t size;
     hid_t file = -1;
+    int fd;
 
-    CRM_TRY(open_plain(path, &size, &file));
+    CRM_TRY(check_hdf5(path, &size));
+    CRM_TRY(open_descriptor(path, &fd));
     p.most = size < INT64_MAX / PACKED_MOST - SMALL ? size * PACKED_MOST + SMALL : INT64_MAX;
-    st = read_group(&p, file);
-    H5Fclose(file);
+    st = store_source_open(fd, size, path, &file);
+    if (!st) st = read_group(&p, file);
+    if (file >= 0) H5Fclose(file);
+    close(fd);
     return st;
 }
 
@@ -218,8 +213,7 @@ crm_status crm_store_is_ours(const char *path, bool *ours)
 
     *ours = false;
     CRM_TRY(check_hdf5(path, &size));
-    fd = crm_path_open(path, O_RDONLY);
-    CRM_CHECK(fd >= 0, CRM_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+    CRM_TRY(open_descriptor(path, &fd));
     st = store_seal_ours(fd, size, path, &sealed, ours);
     close(fd);
     return st;

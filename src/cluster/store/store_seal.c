@@ -217,6 +217,7 @@ crm_status store_seal_check(crm_store *s, const char *kind)
     CRM_TRY(read_foot(s->fd, s->size, s->path, &f, &there));
     if (!there) return no_seal(s, kind);
     CRM_TRY(check_foot(s, &f));
+    s->content = (int64_t)f.end;
     CRM_TRY(read_spans(s, &f));
     CRM_TRY(digest_rest(s->fd, s->path, s->span, f.n, f.size - FOOT + HASHED_FOOT, &d));
     CRM_CHECK(d.hi == f.hi && d.lo == f.lo, CRM_ERR_FORMAT,
