@@ -147,9 +147,10 @@ int main(int argc, char **argv)
         return crm_status_exit_code(st);
     }
     crm_fp_setup();
-    signal(
-        SIGPIPE,
-        SIG_IGN); /* a reader that goes away is an error like a full disk, and clean-up happens */
+    /* A reader that goes away and a limit on the size of files are errors like a full disk, and
+     * clean-up happens. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     st = run(&a, argc, argv);
     if (!st) st = end_output(&a);
     if (st) report_error(&a, st);

@@ -12,7 +12,7 @@ model: {hidden: [12], fusion: 0, months: [6], rnn: gru, rnn_units: 6, text: cnn,
         heads: [sentiment]}
 train: {epochs: 6, lanes: 4, lane_rows: 8, patience: 4, validation: 0.2, refit: true}
 boosting: {iterations: 30}
-checkpoint: {steps: 8, epochs: false, cost: 0}
+checkpoint: {steps: 12, epochs: false, cost: 0}
 Y
   alone synth job.yaml >/dev/null 2>synth.err || { cat synth.err >&2; return 1; }
 }
