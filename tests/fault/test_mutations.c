@@ -247,12 +247,14 @@ static outcome read_series(void)
 static outcome read_file(target t)
 {
     int status = 0;
-    pid_t pid = fork();
+    pid_t pid;
 
+    fflush(NULL);
+    pid = fork();
     if (pid == 0) {
         alarm(LIMIT);
-        if (t == DATA_SET) _exit((int)read_data(path_of(t)));
-        _exit((int)(t == MODEL ? read_model(path_of(t)) : read_series()));
+        if (t == DATA_SET) exit((int)read_data(path_of(t)));
+        exit((int)(t == MODEL ? read_model(path_of(t)) : read_series()));
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) return CRASHED;
     return WEXITSTATUS(status) < CRASHED ? (outcome)WEXITSTATUS(status) : CRASHED;
