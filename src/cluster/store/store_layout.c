@@ -66,6 +66,7 @@ crm_status store_layout_open(store_layout *l, const char *path, int fd)
     H5Pclose(fapl);
     H5Pclose(fcpl);
     CRM_TRY(st);
+    CRM_CHECK(l->sink.err != ENOMEM, CRM_ERR_NOMEM, "out of memory: %s", path);
     CRM_CHECK(l->file >= 0, CRM_ERR_IO, "%s: cannot be made: %s", path, store_layout_reason(l));
     return CRM_OK;
 }

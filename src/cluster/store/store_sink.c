@@ -28,7 +28,10 @@ static H5FD_t *sink_open(const char *name, unsigned flags, hid_t fapl, haddr_t m
     (void)name;
     (void)flags;
     (void)maxaddr;
-    if (!f) return NULL;
+    if (!f) {
+        if (info) (*info)->err = ENOMEM; /* HDF5 forgets why */
+        return NULL;
+    }
     f->sink = *info;
     return &f->base;
 }

@@ -235,8 +235,9 @@ static bool parse_list(const crm_opt *o, opt_text given, opt_value *v, crm_str *
     while (good && t.len > 0 && p <= end) {
         crm_str item = {0};
         p = take_item(p, end, &item) + 1;
-        good = crm_opt_items_add(o, trim(item.text ? item.text : "", item.len), &items, why);
-        why->failed |= item.failed;
+        why->failed |= item.failed; /* a text that is short of something is not looked at */
+        good = !why->failed &&
+               crm_opt_items_add(o, trim(item.text ? item.text : "", item.len), &items, why);
         crm_str_free(&item);
     }
     if (good && !why->failed) return crm_opt_items_end(&items, v, why);

@@ -113,9 +113,11 @@ static void check_event(reader *r)
     }
 }
 
-/* The next event becomes the current one; false when the pass has ended by an error. */
+/* The next event becomes the current one; false when the pass has ended by an error, or because
+ * memory is out: what is read then is short of something. */
 static bool next(reader *r)
 {
+    r->stopped |= r->log->nomem;
     if (r->stopped) return false;
     yaml_event_delete(&r->event);
     if (!yaml_parser_parse(&r->parser, &r->event)) {
