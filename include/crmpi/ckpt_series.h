@@ -1,8 +1,8 @@
 /* ckpt_series.h - checkpoints of one piece of work in a folder: two verified ones are kept (room
  * ckpt).
  *
- *     DIR/<number>.h5        a bag (ckpt.h), written to a temporary name, fsync, rename, fsync of DIR
- *     DIR/<number>.manifest  text: kind, number, bytes and digest of the whole file; written last,
+ *     DIR/<number>.h5        a bag (ckpt.h), written to a temporary name, fsync, rename, fsync of
+ * DIR DIR/<number>.manifest  text: kind, number, bytes and digest of the whole file; written last,
  *                            in the same way.  A file without its manifest does not count.
  *
  * Not collective: one process writes and reads. */
@@ -30,8 +30,8 @@ extern const crm_opt crm_ckpt_opts[]; /* checkpoint.*, CRM_OPT_LAYOUT: no result
 CRM_CHECKED crm_ckpt_write(const char *dir, const char *kind, int64_t number, const crm_bag *b);
 /** The newest checkpoint that is whole; *out NULL and CRM_OK when DIR holds none at all.  A warning
  *  names each newer one that is damaged.  Temporary files of a writer that was killed are removed.
- *  @return CRM_ERR_FORMAT when there are checkpoints and none of them is whole, naming them and what
- *          to do; CRM_ERR_IO, CRM_ERR_NOMEM */
+ *  @return CRM_ERR_FORMAT when there are checkpoints and none of them is whole, naming them and
+ * what to do; CRM_ERR_IO, CRM_ERR_NOMEM */
 CRM_CHECKED crm_ckpt_newest(const char *dir, const char *kind, crm_bag **out, int64_t *number);
 /** Remove DIR and the checkpoints in it; fine when it is not there. */
 CRM_CHECKED crm_ckpt_clear(const char *dir);
