@@ -154,6 +154,47 @@ static void a_thread_that_ended_starts_again(void)
     check_end(again);
 }
 
+/* An error that came before nobody answered any more; the first of two is the cause. */
+static void after_an_error(void)
+{
+    crm_watchdog_note("NCCL: unhandled system error");
+    crm_watchdog_note("something else that follows");
+    too_late();
+}
+
+static void what_went_wrong_before_is_told(void)
+{
+    char text[1024];
+    double seconds = 0;
+
+    T_EQ_I(run(after_an_error, text, &seconds), 5);
+    T_CHECK(strstr(text, "; is a rank stuck or its node lost? NCCL: unhandled system error; "
+                         "finished units are kept") != NULL);
+    T_CHECK(!strstr(text, "something else"));
+}
+
+/* Nothing is watched yet; leaving what was never entered, and too many levels, do no harm. */
+static void sections_only(void)
+{
+    crm_watchdog_leave();
+    crm_watchdog_step(3);
+    for (int i = 0; i < 100; i++)
+        crm_watchdog_enter(CRM_IN_LOAD);
+    sleep_for(0.5);
+    for (int i = 0; i < 200; i++)
+        crm_watchdog_leave();
+    crm_watchdog_stop();
+}
+
+static void sections_need_a_start(void)
+{
+    char text[1024];
+    double seconds;
+
+    T_EQ_I(run(sections_only, text, &seconds), 0);
+    T_CHECK(text[0] == '\0');
+}
+
 /* The main thread may wait while it holds the lock of stderr. */
 static void locked(void)
 {
@@ -229,6 +270,8 @@ int main(int argc, char **argv)
         {"arming is cheap", arming_is_cheap},
         {"who does not is ended with code 5 and one line", who_does_not_is_ended},
         {"a thread that ended starts again", a_thread_that_ended_starts_again},
+        {"an error that came before is told", what_went_wrong_before_is_told},
+        {"sections have no effect before the start", sections_need_a_start},
         {"locks of stdio do not hold it up", locks_do_not_matter},
         {"a process that was stopped and continued lives", who_was_stopped_lives},
         {"the deadline moves by the time stopped", the_deadline_moves_once},

@@ -30,7 +30,7 @@ cat >study.yaml <<Y
 data: {path: $TMP/small.h5}
 synth: {customers: 240, seed: 7}
 eval: {models: [logistic, hybrid], folds: 2, group_ranks: 2}
-train: {epochs: 120, patience: 0, members: 1, lane_rows: 8, lanes: 4}
+train: {epochs: 30, patience: 0, members: 1, lane_rows: 8, lanes: 4}
 model: {text_dim: 8, text_filters: 4, rnn_units: 4, event_dim: 4, months: [4], hidden: [8], fusion: 8, event_steps: 6,
   documents: 2, text_length: 12}
 watchdog: {limit: $limit}
@@ -87,6 +87,7 @@ begun whole || not_ok "the study begins" "$(cat whole.err)"
 start=$(now)
 ends 120
 length=$(($(now) - start))
+[ $length -lt 4000 ] || length=4000 # a busy machine
 check "a study that is not disturbed" [ "$code" = 0 ]
 [ "$code" = 0 ] || { cat whole.err >&2; exit 1; }
 want=$(digests whole)
