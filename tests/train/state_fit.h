@@ -153,6 +153,12 @@ static inline bool same_heard(const heard *a, const heard *b)
     return a->n == b->n && memcmp(a->x, b->x, sizeof a->x) == 0;
 }
 
+/* All, 1, all but one, 2, ... */
+static inline int ranks_of(int life, int size)
+{
+    return life % 2 ? 1 + life / 2 % size : size - life / 2 % size;
+}
+
 /* Lives until the end, each on another number of ranks; against the undisturbed fit. */
 static inline void compare_chain(const chain *c, const char *const *sets, int n)
 {
@@ -166,8 +172,8 @@ static inline void compare_chain(const chain *c, const char *const *sets, int n)
     calm = told = (heard){.n = 0};
     T_OK(undisturbed(c->way[0], sets, n, &quiet, &want));
     for (; st == CRM_ERR_STOPPED && lives <= quiet.asked; lives++)
-        st = live_on(1 + (lives * 2) % size, c->way[lives % c->n_ways], sets, n, &w, lives > 0,
-                     &got);
+        st =
+            live_on(ranks_of(lives, size), c->way[lives % c->n_ways], sets, n, &w, lives > 0, &got);
     T_OK(st);
     T_CHECK(!w.strange);
     T_EQ_I(lives, 1 + quiet.asked / c->stride);
