@@ -4,7 +4,7 @@
  *     RUN/run.json        provenance: versions, host, ranks, times, digests (not reproducible)
  *     RUN/metrics.jsonl   one JSON object per epoch and per finished unit
  *     RUN/units/          result of each finished unit (a bag), so that a restart repeats none
- *     RUN/checkpoints/    fits at hand, a folder of checkpoints each (ckpt_series.h); gone at the end
+ *     RUN/checkpoints/    fits at hand (ckpt_series.h), gone at the end
  *     RUN/models/         one model file per model, fitted on all rows
  *     RUN/predictions.h5  row ids, folds and probabilities per model
  *     RUN/units.json      digests of the weights and the predictions of each unit (reproducible)
