@@ -128,8 +128,9 @@ static void print_commands(void)
         printf("  %-9s %-14s %s\n", c->name, c->operand, c->help);
     printf("\n  crmpi <command> --help               options and their defaults\n");
     printf("  crmpi --version\n\n");
-    printf("Exit codes: 0 done; 2 usage or config; 3 data or files; 4 numeric; 5 communication,\n"
-           "device or memory; 75 stopped by a signal, run again; 70 a bug of crmpi.\n");
+    printf("Exit codes: 0 done; 2 usage or config; 3 data or files; 4 numeric or not reproduced;\n"
+           "5 communication, device or memory; 75 stopped by a signal, run again; 70 a bug of "
+           "crmpi.\n");
 }
 
 void app_print_help(const app *a, const app_command *c)

@@ -358,6 +358,7 @@ static crm_status repeat(app *a, verification *v)
 {
     const app_repeat how = {v->n_sample, v->sample};
     const char *command = a->args.command;
+    bool kept = a->args.out != NULL;
     crm_status st;
 
     CRM_TRY(crm_comm_agree(a->world, app_is_root(a) ? take_out(a, v) : CRM_OK));
@@ -375,6 +376,10 @@ static crm_status repeat(app *a, verification *v)
     a->repeat = NULL;
     a->args.init = NULL;
     a->args.command = command;
+    if (st == CRM_ERR_STOPPED && !kept)
+        CRM_FAIL(CRM_ERR_STOPPED,
+                 "stopped; what was repeated is removed, and the next time all of it "
+                 "is; with --out DIR it stays, and the same command goes on with it");
     return st;
 }
 

@@ -145,6 +145,33 @@ alone train net.yaml --set eval.seed=5 --out third >/dev/null 2>&1
 cp third/models/hybrid.h5 init.h5
 fails "other initial parameters" 3 "init.h5: the content is not that of the run: digest [0-9a-f]{32}, run.json says [0-9a-f]{32}" verify second
 
+# --- a verification that is stopped ---
+# stopped CODE ARGS...: verify gets a signal once a unit is finished; it ends with CODE
+stopped() {
+  local code=$1 pid
+  shift
+  "$CRMPI" verify "$@" >said 2>err &
+  pid=$!
+  for _ in $(seq 300); do
+    [ -z "$(find long.verify-* kept -path '*/units/*.h5' 2>/dev/null)" ] || break
+    sleep 0.1
+  done
+  kill -TERM "$pid"
+  wait "$pid"
+  [ $? = "$code" ] || { cat said err; return 1; }
+}
+if [ "${CRM_TIER:-default}" = default ]; then
+  skip "a verification that is stopped" "tier: full"
+else
+  table 3000 many.csv
+  alone crossval net.yaml --set data.path=many.csv --set train.epochs=30 --out long >/dev/null 2>err || not_ok "crossval of a net" "$(cat err)"
+  check "a signal stops it" stopped 75 long
+  check "which is said" grep -q "stopped; what was repeated is removed" err
+  check "and is so" test -z "$(find . -name '*.verify-*')"
+  check "with --out it stays" stopped 75 long --out kept
+  check "and goes on" reproduced 2 "reproduced: .* summary are equal \(2 ranks here, 1 then\)" long --out kept
+fi
+
 # --- run.json and the crate ---
 if ! command -v python3 >/dev/null; then
   skip "run.json and ro-crate-metadata.json" "no python3"
