@@ -8,6 +8,7 @@
 #include "app_impl.h"
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
 #include "crmpi/base_stop.h"
 
 static const app_command *find_command(const char *name)
@@ -69,6 +70,21 @@ static double grace_of(const app *a, const app_command *c)
     return 1e-3;
 }
 
+/* Ranks that wait too long leave what they know beside what the command writes, or reads. */
+static crm_status watch(app *a)
+{
+    const char *beside = a->args.out            ? a->args.out
+                         : a->cfg.data_store[0] ? a->cfg.data_store
+                                                : a->cfg.data_path;
+    char dir[CRM_PATH_MAX];
+    int n = (int)strlen(beside);
+
+    while (n > 1 && beside[n - 1] == '/')
+        n--;
+    snprintf(dir, sizeof dir, "%.*s.health", n, beside);
+    return crm_watchdog_start(a->world, &a->watchdog, n > 0 && n < CRM_PATH_MAX - 8 ? dir : NULL);
+}
+
 static crm_status run_command(app *a, const app_command *c)
 {
     const char *path = c->reads_config ? a->args.operand : NULL;
@@ -81,7 +97,7 @@ static crm_status run_command(app *a, const app_command *c)
     if (!st && (c->reads_config || !a->args.operand)) st = app_configure(a, path, yaml, len);
     crm_mem_free(yaml);
     crm_stop_grace(grace_of(a, c));
-    if (!st && a->opts) st = crm_watchdog_start(a->world, &a->watchdog, NULL);
+    if (!st && a->opts) st = watch(a);
     if (!st) st = c->run(a);
     return st;
 }
