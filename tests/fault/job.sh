@@ -75,9 +75,13 @@ draw() {
   drawn=$(((state >> 24) % $1))
 }
 
+# epochs RUN: metrics.jsonl without times
+epochs() { sed -E 's/"(seconds|records_per_s)": *[^,}]*//g' "$1/metrics.jsonl"; }
+
 # differences RUN: what is not as in the undisturbed run "whole"
 differences() {
   local f
+  cmp -s <(epochs whole) <(epochs "$1") || echo "metrics.jsonl differs;"
   for f in summary.json predictions.h5 models/hybrid.h5 models/boosting.h5 models/logistic.h5; do
     cmp -s "whole/$f" "$1/$f" || echo "$f differs;"
   done
