@@ -118,6 +118,28 @@ static void pauses(void)
     T_FAILS(live(t_comm, how, SETS(LITTLE), &w, NULL, &got), CRM_ERR_IO, "no room for the state");
 }
 
+/* Results depend on the ranks then, but not on a stop. */
+static void fast_mode(void)
+{
+    static heard calm, told;
+    crm_digest want, got;
+
+    for (int whole = 0; whole < 2; whole++) {
+        const way how = {.whole = whole, .threads = 1};
+        watcher quiet = {.heard = &calm}, w = {.heard = &told, .pause_at = 6};
+        crm_bag *from = NULL;
+        calm = told = (heard){.n = 0};
+        T_OK(live(t_comm, how, SETS(LITTLE, "train.reduce=fast"), &quiet, NULL, &want));
+        T_FAILS(live(t_comm, how, SETS(LITTLE, "train.reduce=fast"), &w, NULL, &got),
+                CRM_ERR_STOPPED, "stopped at step 5 of phase search; run again");
+        T_OK(crm_bag_read(state_file(), "state", &from));
+        w.pause_at = 0;
+        T_OK(live(t_comm, how, SETS(LITTLE, "train.reduce=fast"), &w, from, &got));
+        T_CHECK(crm_digest_equal(want, got) && same_heard(&calm, &told));
+        crm_bag_free(&from);
+    }
+}
+
 /* ---- states that do not fit ---- */
 
 static const char *const texts[] = {"fit/data", "fit/phase", "fit/params"};
@@ -262,6 +284,7 @@ int main(int argc, char **argv)
                                    {"saving changes nothing", saving_is_silent},
                                    {"nothing is saved of a step that fails", failing_step},
                                    {"pauses of other kinds", pauses},
+                                   {"fast mode", fast_mode},
                                    {"damaged states are refused", damaged},
                                    {"states of another fit are refused", of_another_fit},
                                    {NULL, NULL}};
