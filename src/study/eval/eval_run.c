@@ -12,6 +12,7 @@
 #include "crmpi/base_path.h"
 #include "crmpi/base_rng.h"
 #include "crmpi/base_stop.h"
+#include "crmpi/comm_watchdog.h"
 #include "eval_impl.h"
 
 crm_status crm_unit_predict(study *s, crm_pipeline *p, const crm_view *v, double **proba)
@@ -287,11 +288,13 @@ static void wait_for_others(study *s)
 {
     const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
 
+    crm_watchdog_enter(CRM_IN_REDUCTION);
     while (!crm_study_marked(s) && units_done(s) < s->n_units) {
         if (crm_stop_signal()) crm_study_mark(s, CRM_ERR_STOPPED);
         crm_progress_epoch(s, NULL);
         nanosleep(&pause, NULL);
     }
+    crm_watchdog_leave();
 }
 
 crm_status crm_study_run(study *s)
