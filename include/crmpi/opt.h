@@ -141,16 +141,18 @@ CRM_CHECKED crm_opt_set_override(crm_opt_set *s, const char *key, const char *va
  *  comment ("# default", "# FILE:LINE", "# --set").  It can be loaded again.  with_origins false
  *  omits them.  Values are those now in the bound structs.  out->failed when memory is out. */
 void crm_opt_set_write_yaml(const crm_opt_set *s, bool with_origins, crm_str *out);
-/** Each option: visit(ctx, option, value text as --set takes it, origin text), in table order. */
-void crm_opt_set_each(const crm_opt_set *s,
-                      void (*visit)(void *ctx, const crm_opt *o, const char *value,
-                                    const char *origin),
-                      void *ctx);
+/** Each option: visit(ctx, option, value text as --set takes it, origin text), in table order,
+ * until memory is out (CRM_ERR_NOMEM). */
+CRM_CHECKED crm_opt_set_each(const crm_opt_set *s,
+                             void (*visit)(void *ctx, const crm_opt *o, const char *value,
+                                           const char *origin),
+                             void *ctx);
 /** Digest of (key, value) of all options without CRM_OPT_LAYOUT, sorted by key, so that it depends
  *  neither on order nor on origin. */
 CRM_CHECKED crm_opt_set_digest(const crm_opt_set *s, crm_digest *out);
-/** Options as aligned text for --help, and as Markdown tables by module for docs/options.md. */
-void crm_opt_set_write_help(const crm_opt_set *s, FILE *f);
+/** Options as aligned text for --help (CRM_ERR_NOMEM: nothing is written), and as Markdown tables
+ * by module for docs/options.md (out->failed). */
+CRM_CHECKED crm_opt_set_write_help(const crm_opt_set *s, FILE *f);
 void crm_opt_set_write_markdown(const crm_opt_set *s, crm_str *out);
 /** Free the set with the texts and lists of the bound structs; *s becomes NULL. */
 void crm_opt_set_free(crm_opt_set **s);

@@ -133,11 +133,11 @@ static void print_commands(void)
            "crmpi.\n");
 }
 
-void app_print_help(const app *a, const app_command *c)
+crm_status app_print_help(const app *a, const app_command *c)
 {
     if (!c) {
         print_commands();
-        return;
+        return CRM_OK;
     }
     printf("crmpi %s %s\n  %s\n\n", c->name, c->operand, c->help);
     printf("  --set KEY=VALUE   set one option; may be repeated, later ones win\n");
@@ -153,5 +153,5 @@ void app_print_help(const app *a, const app_command *c)
         "  --profile         train, crossval: where the time goes, as a table on stderr, each "
         "layer\n                    too; waits for a GPU at each range and leaves graphs out, so "
         "it is\n                    slower\n\nOptions:\n");
-    crm_opt_set_write_help(a->opts, stdout);
+    return crm_opt_set_write_help(a->opts, stdout);
 }

@@ -43,14 +43,6 @@ static crm_status bind(app *a)
     return app_models_new(a);
 }
 
-static int64_t threads(const app *a);
-
-static crm_status use(app *a)
-{
-    crm_log_setup((crm_log_level)a->cfg.log_level, crm_comm_rank(a->world));
-    return crm_pool_new((int)threads(a), &a->pool);
-}
-
 /* train.threads, read back from the set so that no struct layout is assumed here. */
 static void find_threads(void *ctx, const crm_opt *o, const char *value, const char *origin)
 {
@@ -58,12 +50,13 @@ static void find_threads(void *ctx, const crm_opt *o, const char *value, const c
     if (strcmp(o->key, "train.threads") == 0) sscanf(value, "%lld", (long long *)ctx);
 }
 
-static int64_t threads(const app *a)
+static crm_status use(app *a)
 {
     long long n = 1;
 
-    crm_opt_set_each(a->opts, find_threads, &n);
-    return n < 1 ? 1 : n;
+    crm_log_setup((crm_log_level)a->cfg.log_level, crm_comm_rank(a->world));
+    CRM_TRY(crm_opt_set_each(a->opts, find_threads, &n));
+    return crm_pool_new(n < 1 ? 1 : (int)n, &a->pool);
 }
 
 crm_status app_configure(app *a, const char *name, const char *yaml, size_t len)

@@ -82,7 +82,8 @@ bool app_is_root(const app *a);
 CRM_CHECKED app_parse(int argc, char **argv, app_args *args);
 /** CRM_ERR_CONFIG when an option was given that the command does not take. */
 CRM_CHECKED app_check_args(const app_args *args);
-void app_print_help(const app *a, const app_command *c);
+/** One process. */
+CRM_CHECKED app_print_help(const app *a, const app_command *c);
 /** Bind every table, read the config (rank 0 reads, all parse), check, set up log and threads. */
 CRM_CHECKED app_configure(app *a, const char *yaml_name, const char *yaml, size_t len);
 CRM_CHECKED app_read_config(app *a, const char *path, char **yaml, size_t *len);

@@ -258,7 +258,8 @@ static crm_status configure(app *a)
     n = (int64_t)len;
     if (!st) st = crm_comm_bcast(a->world, 0, &n, sizeof n);
     if (!st && !yaml) yaml = crm_mem_new((size_t)n + 1, 1);
-    if (!st) st = crm_comm_agree(a->world, yaml ? CRM_OK : CRM_ERR_NOMEM);
+    if (!st && !yaml) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: config.yaml");
+    st = crm_comm_agree(a->world, st);
     if (!st) st = crm_comm_bcast(a->world, 0, yaml, (size_t)n);
     if (!st) st = app_configure(a, a->args.operand, yaml, (size_t)n);
     crm_mem_free(yaml);
@@ -280,7 +281,7 @@ static crm_status open_device(app *a)
 
     CRM_TRY(crm_comm_agree(a->world, app_models_find(a, model_name(a), &spec)));
     if (!spec->estimator->uses_device) return CRM_OK;
-    crm_opt_set_each(a->opts, find_device_origin, &meant);
+    CRM_TRY(crm_comm_agree(a->world, crm_opt_set_each(a->opts, find_device_origin, &meant)));
     if (a->gpu.kind == CRM_DEVICE_CUDA && !meant) a->gpu.kind = CRM_DEVICE_AUTO;
     return app_device_open(a);
 }

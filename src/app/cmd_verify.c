@@ -134,7 +134,7 @@ static crm_status check_set(const app *a)
         search s = {a->args.set[i], strcspn(a->args.set[i], "="), false};
         while (s.len > 0 && s.key[s.len - 1] == ' ')
             s.len--;
-        crm_opt_set_each(a->opts, find_flags, &s);
+        CRM_TRY(crm_opt_set_each(a->opts, find_flags, &s));
         CRM_CHECK(s.free, CRM_ERR_CONFIG,
                   "--set %s: verify repeats the run as it was; only options that cannot change a "
                   "result may be set, such as data.path and train.threads",

@@ -39,6 +39,7 @@ static void print_version(const app *a)
 static crm_status print_markdown(app *a)
 {
     crm_str s = {0};
+    crm_status st = CRM_OK;
 
     CRM_TRY(app_configure(a, NULL, NULL, 0));
     crm_str_addf(
@@ -47,16 +48,18 @@ static crm_status print_markdown(app *a)
         "dotted, or on the\ncommand line as `--set key=value`. Options that cannot change a "
         "result are not in the digest of a run.\n\n");
     crm_opt_set_write_markdown(a->opts, &s);
-    if (app_is_root(a) && s.text) fputs(s.text, stdout);
+    if (s.failed)
+        CRM_SET(st, CRM_ERR_NOMEM, "out of memory: options");
+    else if (app_is_root(a))
+        fputs(s.text, stdout);
     crm_str_free(&s);
-    return CRM_OK;
+    return crm_comm_agree(a->world, st);
 }
 
 static crm_status print_help(app *a, const app_command *c)
 {
     CRM_TRY(app_configure(a, NULL, NULL, 0));
-    if (app_is_root(a)) app_print_help(a, c);
-    return CRM_OK;
+    return crm_comm_agree(a->world, app_is_root(a) ? app_print_help(a, c) : CRM_OK);
 }
 
 /* Seconds to a place where a command can stop; those that look for none end at once. */
@@ -106,7 +109,7 @@ static crm_status run(app *a, int argc, char **argv)
 {
     const app_command *c = NULL;
 
-    CRM_TRY(app_parse(argc, argv, &a->args));
+    CRM_TRY(crm_comm_agree(a->world, app_parse(argc, argv, &a->args)));
     if (a->args.version) {
         print_version(a);
         return CRM_OK;

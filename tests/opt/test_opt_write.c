@@ -196,7 +196,7 @@ static void each_option(void)
 
     sample_open(&s);
     T_OK(sample_load(&s, "eval.tags: ['a,b', c]\n", "data.path=x y"));
-    crm_opt_set_each(s.set, visit, &v);
+    T_OK(crm_opt_set_each(s.set, visit, &v));
     T_EQ_I(v.n, 14);
     T_CHECK(strncmp(v.text.text, "train.epochs=10 (default)\n", 26) == 0);
     T_CHECK(strstr(v.text.text, "\neval.tags=a\\,b,c (c.yaml:1)\n"));
@@ -231,7 +231,7 @@ static void help_text(void)
         return;
     }
     sample_open(&s);
-    crm_opt_set_write_help(s.set, f);
+    T_OK(crm_opt_set_write_help(s.set, f));
     read_all(f, text, sizeof text);
     T_CHECK(strncmp(text, start, strlen(start)) == 0);
     T_CHECK(strstr(text,

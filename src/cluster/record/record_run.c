@@ -83,11 +83,14 @@ static void add_option(void *ctx, const crm_opt *o, const char *value, const cha
 crm_status crm_record_note_options(crm_record *r, const crm_opt_set *s)
 {
     json_t *all;
+    crm_status st = CRM_OK;
 
     if (!r->root) return CRM_OK;
     all = json_object();
-    if (all) crm_opt_set_each(s, add_option, all);
-    return crm_record_put(r, "config", all);
+    if (all) st = crm_opt_set_each(s, add_option, all);
+    if (!st) return crm_record_put(r, "config", all);
+    json_decref(all);
+    return st;
 }
 
 typedef struct place {

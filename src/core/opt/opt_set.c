@@ -178,8 +178,10 @@ crm_status crm_opt_set_reject(const crm_opt_set *s, const char *key, const char 
     crm_str_addv(&why, fmt, ap);
     va_end(ap);
     crm_str_addf(&text, "%s", behind_value(why.text ? why.text : "", &value));
-    CRM_SET(st, CRM_ERR_CONFIG, "%s\n1 error",
-            text.failed || why.failed ? "out of memory" : text.text);
+    if (text.failed || why.failed || value.failed)
+        CRM_SET(st, CRM_ERR_NOMEM, "out of memory: error in %s", key);
+    else
+        CRM_SET(st, CRM_ERR_CONFIG, "%s\n1 error", text.text);
     crm_str_free(&text);
     crm_str_free(&why);
     crm_str_free(&value);

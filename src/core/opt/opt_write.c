@@ -41,18 +41,22 @@ void crm_opt_set_write_yaml(const crm_opt_set *s, bool with_origins, crm_str *ou
     }
 }
 
-void crm_opt_set_each(const crm_opt_set *s,
-                      void (*visit)(void *ctx, const crm_opt *o, const char *value,
-                                    const char *origin),
-                      void *ctx)
+crm_status crm_opt_set_each(const crm_opt_set *s,
+                            void (*visit)(void *ctx, const crm_opt *o, const char *value,
+                                          const char *origin),
+                            void *ctx)
 {
     for (size_t i = 0; i < s->n; i++) {
         const opt_entry *e = &s->entry[i];
         crm_str value = {0};
+        bool whole;
         crm_opt_entry_print(e, false, &value);
-        visit(ctx, e->o, value.text ? value.text : "", origin_of(e));
+        whole = !value.failed;
+        if (whole) visit(ctx, e->o, value.text ? value.text : "", origin_of(e));
         crm_str_free(&value);
+        CRM_CHECK(whole, CRM_ERR_NOMEM, "out of memory: %s", e->o->key);
     }
+    return CRM_OK;
 }
 
 static int by_key(const void *pa, const void *pb)
@@ -158,14 +162,16 @@ static void help_row(crm_str *out, const crm_opt *o, int width)
     add_wrapped(out, o->help ? o->help : "", indent);
     crm_str_addf(out, "%*s", indent, "");
     add_wrapped(out, facts.text ? facts.text : "", indent);
+    out->failed |= facts.failed || def.failed;
     crm_str_free(&facts);
     crm_str_free(&def);
 }
 
-void crm_opt_set_write_help(const crm_opt_set *s, FILE *f)
+crm_status crm_opt_set_write_help(const crm_opt_set *s, FILE *f)
 {
     crm_str out = {0};
     size_t width = 0;
+    crm_status st = CRM_OK;
 
     for (size_t i = 0; i < s->n; i++) {
         size_t n = strlen(s->entry[i].o->key);
@@ -177,8 +183,12 @@ void crm_opt_set_write_help(const crm_opt_set *s, FILE *f)
         crm_str_addf(&out, "  %-*s  ", (int)width, VARIANT_ROW);
         add_wrapped(&out, s->variants.help, (int)width + 4);
     }
-    if (out.text) fputs(out.text, f);
+    if (out.failed)
+        CRM_SET(st, CRM_ERR_NOMEM, "out of memory: help");
+    else if (out.text)
+        fputs(out.text, f);
     crm_str_free(&out);
+    return st;
 }
 
 /* A cell of a table: '|' and line ends would break it. */
@@ -215,11 +225,12 @@ static void markdown_row(crm_str *out, const crm_opt *o, int width)
     add_cell(out, o->unit && strcmp(o->unit, "1") != 0 ? o->unit : "");
     crm_str_addf(out, " ");
     add_cell(out, o->help ? o->help : "");
-    if (o->flags & CRM_OPT_LAYOUT) {
+    if (o->flags & CRM_OPT_LAYOUT && !out->failed) {
         out->len -= 2;
         crm_str_addf(out, " Not in the digest. |");
     }
     crm_str_addf(out, "\n");
+    out->failed |= def.failed || allowed.failed;
     crm_str_free(&def);
     crm_str_free(&allowed);
 }
