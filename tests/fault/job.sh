@@ -1,6 +1,6 @@
 # job.sh - for tests that end a job in the middle: a small study, its undisturbed result, ends of all its processes, and
 # whether another run of it came to the same.  Sourced after tests/e2e/lib.sh, in $TMP.
-# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck shell=bash disable=SC2034,SC2046,SC2154
 
 # Nets with a search and a refit, and two classical models: at most 3 s.
 write_job() {
@@ -43,6 +43,13 @@ in_background() {
 
 # ranks_of JOB: its processes under mpirun
 ranks_of() { ps -o pid=,comm= --ppid "$1" 2>/dev/null | awk '$2 == "crmpi" {print $1}'; }
+
+# A test that is ended itself leaves no process.
+end_job() {
+  local p
+  for p in $(jobs -pr); do kill -9 $(ranks_of "$p") "$p"; done
+} 2>/dev/null
+trap 'end_job; rm -rf "$TMP"' EXIT
 
 # alive PID: a process that is no zombie
 alive() {
