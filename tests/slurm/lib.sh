@@ -164,10 +164,10 @@ ended() {
 
 # Processes of the ranks of a job
 ranks_of() { # ID
-  local p
-  for p in $(pgrep -x crmpi); do
-    ! tr '\0' '\n' 2>/dev/null <"/proc/$p/environ" | grep -qx "SLURM_JOB_ID=$1" || echo "$p"
-  done
+  local pids
+  pids=$(pgrep -d ' ' -x crmpi) || return 0
+  # shellcheck disable=SC2086
+  (cd /proc && printf '%s/environ\n' $pids | xargs grep -lszx "SLURM_JOB_ID=$1" | cut -d / -f 1)
 }
 has_ranks() { # ID COUNT
   [ "$(ranks_of "$1" | wc -l)" = "$2" ]
@@ -175,11 +175,9 @@ has_ranks() { # ID COUNT
 
 # A node dies: everything in its host-name namespace at once.
 kill_node() { # NAME
-  local p uts
+  local uts
   uts=$(readlink "/proc/${node_pid[${1#v}]}/ns/uts")
-  for p in /proc/[0-9]*; do
-    [ "$(readlink "$p/ns/uts")" != "$uts" ] || kill -9 "${p#/proc/}"
-  done
+  find /proc -mindepth 3 -maxdepth 3 -path '/proc/[0-9]*/ns/uts' -lname "${uts/\[/\\[}" 2>/dev/null | cut -d / -f 3 | xargs kill -9
 }
 
 # same_run LABEL A B: summary, report and predictions of two run folders are the same bytes
@@ -194,6 +192,21 @@ same_run() {
 show() {
   local id
   for id in "$@"; do sed "s/^/#   $id: /" "$TMP"/*-"$id".out >&2; done
+}
+
+# beside COMMAND...: each (words split at spaces) at the same time, most of which is waiting for Slurm; then their TAP in order
+beside() {
+  local command running=() i
+  for command; do
+    # shellcheck disable=SC2086
+    (failed=0 && $command) >"beside-${#running[@]}" &
+    running+=($!)
+  done
+  for ((i = 0; i < ${#running[@]}; i++)); do
+    wait "${running[i]}"
+    cat "beside-$i"
+    ! grep -q '^not ok' "beside-$i" || failed=1
+  done
 }
 
 # study FOLDS EPOCHS: a configuration of some seconds in study.yaml, and its table

@@ -32,7 +32,7 @@ whole() {
 # stop_once NUMBER: a job, a signal at a random moment of its fits, its end; prints TAP.  One that was done before the signal
 # came is repeated.
 stop_once() {
-  local n=$1 signal=${signals[$1 % 4]} failed=0 id run start took state
+  local n=$1 signal=${signals[$1 % 4]} id run start took state
   RANDOM=$((n + $$ + SECONDS))
   for run in "s$n" "s$n-again" "s$n-third" "s$n-fourth"; do
     id=$(submit "${two[@]}" "$jobs/crossval-cpu.sbatch" study.yaml --out "$run" "${often[@]}")
@@ -52,17 +52,10 @@ stop_once() {
   same_run "$signal $n: same end" one "$run"
   [ "$failed" = 0 ] || show "$id"
 }
-for ((n = 0; n < count; n += 4)); do # four at a time: most of it is waiting for Slurm
-  running=()
-  for ((k = n; k < count && k < n + 4; k++)); do
-    stop_once "$k" >"stop-$k" &
-    running+=($!)
-  done
-  wait "${running[@]}"
-  for ((k = n; k < count && k < n + 4; k++)); do
-    cat "stop-$k"
-    ! grep -q '^not ok' "stop-$k" || failed=1
-  done
+for ((n = 0; n < count; n += 4)); do
+  batch=()
+  for ((k = n; k < count && k < n + 4; k++)); do batch+=("stop_once $k"); done
+  beside "${batch[@]}"
 done
 [ "$tier" = long ] || exit "$failed"
 
