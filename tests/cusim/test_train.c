@@ -200,15 +200,41 @@ static void stops_with_a_name(void)
     crm_device_free(&d);
 }
 
+/* Steps that go wrong are left out, on one rank as on all, and checks of the parameters change
+ * nothing. */
+#define GUARDED FLAT, "train.lane_rows=6", "train.epochs=2"
+static void guarded(void)
+{
+    crm_device *d = open_device(true);
+    way how = {.whole = true, .threads = 1, .device = d, .listen = true};
+    crm_comm *alone = NULL;
+
+    T_OK(crm_comm_split(t_comm, crm_comm_rank(t_comm), &alone));
+    fit_one(t_comm, how, SETS(GUARDED, "check.every=0", "train.on_spike=off"), &first);
+    fit_one(t_comm, how, SETS(GUARDED, "check.every=1", "train.on_spike=skip"), &again);
+    same(&first, &again);
+    how.file = path[FILE_INFINITE];
+    fit_one(alone, how, SETS(GUARDED, "train.on_nonfinite=skip", "check.every=3"), &first);
+    how.resident = true;
+    fit_one(t_comm, how, SETS(GUARDED, "train.on_nonfinite=skip"), &again);
+    same(&first, &again);
+    T_EQ_I(first.heard.left_out, 2);
+    T_CHECK(told(&first, "(row 77)") && told(&again, "(row 77)"));
+    fit_one(t_comm, how, SETS(GUARDED, "train.on_nonfinite=rollback", "train.rollback_span=1"),
+            &again);
+    T_OK(again.st);
+    T_CHECK(again.heard.left_out > 2);
+    crm_comm_free(&alone);
+    crm_device_free(&d);
+}
+
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {{"all branches and heads", all_branches},
-                                   {"other branches", other_branches},
-                                   {"a graph runs again", same_graph},
-                                   {"rows stay where there is room", rows_stay},
-                                   {"stopped, it goes on", goes_on},
-                                   {"stops with a name", stops_with_a_name},
-                                   {NULL, NULL}};
+    static const t_case cases[] = {
+        {"all branches and heads", all_branches}, {"other branches", other_branches},
+        {"a graph runs again", same_graph},       {"rows stay where there is room", rows_stay},
+        {"stopped, it goes on", goes_on},         {"stops with a name", stops_with_a_name},
+        {"steps that go wrong, checks", guarded}, {NULL, NULL}};
 
     if (!find_module(argv[0], NULL, "lazy")) return 0;
     return run_cases(argc, argv, cases);
