@@ -119,6 +119,7 @@ one_rank_only() {
   in_background run 3 --set checkpoint.steps=0
   until [ "$(find run/units -name '*.h5' 2>/dev/null | wc -l)" -ge 1 ]; do
     [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.01
   done
   mapfile -t pids < <(ranks_of "$job")
   kill -USR1 "${pids[2]}"

@@ -24,13 +24,19 @@ took=$(($(now) - begun))
 # until FILE: until it is there, at most 20 s
 until_there() {
   local end=$((SECONDS + 20))
-  until [ -e "$1" ]; do [ "$SECONDS" -lt "$end" ] || return 1; done
+  until [ -e "$1" ]; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.01
+  done
 }
 
 # until_saved: until the net of the job has a checkpoint
 until_saved() {
   local end=$((SECONDS + 20))
-  until [ -n "$(newest run)" ]; do [ "$SECONDS" -lt "$end" ] || return 1; done
+  until [ -n "$(newest run)" ]; do
+    [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.01
+  done
 }
 
 # wait_for MICROSECONDS
@@ -66,6 +72,7 @@ for ((i = 0; i < stops; i++)); do
   for n in 1 2; do
     for signal in USR1 USR2 TERM HUP; do
       [ "$n" = 1 ] || [ "$signal" = USR1 ] || [ "$signal" = USR2 ] || continue
+      [ "$stops" -gt 1 ] || [ "$signal" = TERM ] || [ "$signal" = USR$n ] || continue # a short form of it
       rm -rf run
       in_background run "$n"
       until_there run/.lock || bad+=" no run folder;"
@@ -91,10 +98,8 @@ fi
 # ---- a net that is saved at its next step, on more ranks than one, and goes on on fewer ----
 in_net() {
   rm -rf run
-  in_background run 3 --set eval.group_ranks=3 --set checkpoint.steps=0 --set checkpoint.epochs=false \
-    --set checkpoint.minutes=0
-  until_there run/units || return 1
-  wait_for 100000
+  in_background run 3 --set eval.group_ranks=3 --set checkpoint.steps=2
+  until_saved || return 1
   sent=$(now)
   kill -USR1 "$job"
   ended
