@@ -132,6 +132,7 @@ strike_and_resume() {
         break
       fi
     done
+    [ $((jobs % 10)) != 0 ] || echo "# $done_kills kills so far"
     bad=$(differences "$run")
     [ -z "$bad" ] || wrong+=" job $jobs ($n ranks): $bad"
   done
