@@ -57,8 +57,8 @@ strike() {
     kill -9 "$job" "${pids[@]}" 2>/dev/null
     how=all
   fi
-  if ! all_gone 8 "$job" "${pids[@]}"; then
-    stayed+=" $how"
+  if ! all_gone 20 "$job" "${pids[@]}"; then # mpirun needs two seconds on a quiet machine
+    stayed+=" $how ($(tail -n 2 err.txt))"
     kill -9 "$job" "${pids[@]}" 2>/dev/null
   fi
 }
