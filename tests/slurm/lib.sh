@@ -102,6 +102,9 @@ slurm_node() { # NAME: start it
 }
 
 declare -A node_pid
+slurm_is_up() { # NODES
+  [ "$(timeout 5 sinfo -h -N -t idle -o %N 2>/dev/null | wc -l)" = "$1" ]
+}
 slurm_up() { # [NODES]
   local nodes=${1:-4} port i
   port=$(slurm_ports "$nodes") || slurm_skip "no free ports"
@@ -113,7 +116,8 @@ slurm_up() { # [NODES]
   printf 'AutoDetect=off\nName=gpu File=/dev/null\nName=gpu File=/dev/zero\n' >"$TMP/slurm/gres.conf"
   export SLURM_CONF=$TMP/slurm/slurm.conf
   (umask 077 && head -c 1024 /dev/urandom >"$TMP/slurm/munge.key")
-  munged --foreground --socket="$TMP/slurm/munge.socket" --key-file="$TMP/slurm/munge.key" --pid-file="$TMP/slurm/munged.pid" \
+  # --force: its folder may lie below one that only root may enter
+  munged --foreground --force --socket="$TMP/slurm/munge.socket" --key-file="$TMP/slurm/munge.key" --pid-file="$TMP/slurm/munged.pid" \
     --log-file="$TMP/slurm/munged.log" --seed-file="$TMP/slurm/munged.seed" >"$TMP/slurm/munged.out" 2>&1 </dev/null &
   disown # bash tells of children that are killed
   for ((i = 0; i < 50; i++)); do
@@ -123,12 +127,9 @@ slurm_up() { # [NODES]
   slurmctld -D >"$TMP/slurm/slurmctld.out" 2>&1 </dev/null &
   disown
   for ((i = 1; i <= nodes; i++)); do slurm_node "v$i"; done
-  for ((i = 0; i < 150; i++)); do
-    [ "$(sinfo -h -N -t idle -o %N 2>/dev/null | wc -l)" != "$nodes" ] || return 0
-    sleep 0.1
-  done
+  until_true 20 slurm_is_up "$nodes" && return 0
   tail -n 20 "$TMP"/slurm/*.log "$TMP"/slurm/*.out >&2
-  slurm_skip "slurmctld and its nodes did not come up within 15 s: $(tail -qn 1 "$TMP/slurm/slurmctld.log" "$TMP/slurm/munged.out" 2>/dev/null | tr '\n' ' ')"
+  slurm_skip "slurmctld and its nodes did not come up within 20 s: $(tail -qn 1 "$TMP/slurm/slurmctld.log" "$TMP/slurm/munged.out" 2>/dev/null | tr '\n' ' ')"
 }
 
 # submit SCRIPT ARGUMENTS...: SCRIPT may have options of sbatch before it; prints the job's number
