@@ -1,7 +1,7 @@
 #!/bin/bash
 # summary.json keeps its contract: every key, lengths, digest, for every kind of split; neither it nor report.md holds a
 # time, host, path or number of ranks.
-# timeout: 120
+# timeout: 120  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Bad input: one clear message, the same exit code on every rank, no hang, nothing left behind.
-# timeout: 300
+# timeout: 300  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

@@ -1,7 +1,7 @@
 #!/bin/bash
 # predictions.h5 as another program reads it: rows, ids (numbers, texts, none), labels, folds, probabilities. Labels are
 # missing in some rows, so that rows of the file are not those of the table.
-# timeout: 120
+# timeout: 120  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

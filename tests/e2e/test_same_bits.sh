@@ -1,7 +1,7 @@
 #!/bin/bash
 # Same digests of data, folds, weights, predictions and summary on 1-4 ranks, 1-2 threads, shared or separate fits,
 # every instruction set, and, where a second build is there, another compiler.
-# timeout: 300
+# timeout: 300  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The full net, all branches and heads, on generated customers: same digests and model file on 1-4 ranks, shared or
 # separate fits, 1-2 threads, every instruction set, and, where a second build is there, another compiler.
-# timeout: 300
+# timeout: 300  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Targets of synthetic customers: describe tells classes from numbers; a study takes classes of customers only, and
 # says on every rank which those are.
-# timeout: 120
+# timeout: 120  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

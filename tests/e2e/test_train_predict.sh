@@ -1,7 +1,7 @@
 #!/bin/bash
 # train, then predict by each model: what is printed and kept; rows with levels never seen, missing values, columns in
 # another order and columns too many, on 1 and 3 ranks; --out FILE; ids that a spreadsheet would run.
-# timeout: 180
+# timeout: 180  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

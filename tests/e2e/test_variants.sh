@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test_variants.sh - several settings of one model in one study: names, bits, model files, errors.
-# timeout: 240
+# timeout: 240  beside: others
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$TMP" || exit 1
 

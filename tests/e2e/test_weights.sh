@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test_weights.sh - parameters that another program wrote: train --init, predict --weights; the learnt vectors of rows.
-# timeout: 240
+# timeout: 240  beside: others
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$TMP" || exit 1
 python=${CRM_PYTHON:-/usr/bin/python3}

@@ -8,6 +8,7 @@
  *   CRM_ALLOC_NAME  name of the program, "crmpi" where unset
  *   CRM_ALLOC_FAIL  number of the call that gets NULL, from 1; 0 or unset: none
  *   CRM_ALLOC_ON    1: every call behind it fails too
+ *   CRM_ALLOC_KEEP  number of the free() that is left out, from 1; 0 or unset: none
  *   CRM_ALLOC_RANK  only in this rank of an MPI job
  *   CRM_ALLOC_FROM  "program" (where unset), or parts of file names, such as "libyaml:libhdf5"
  *   CRM_ALLOC_LOG   file: "calls N", how many there were, written at the end; "failed K" and where
@@ -37,9 +38,9 @@ static struct {
     uintptr_t first, end;
 } range[RANGES];
 static int n_ranges;
-static long fail_at;
+static long fail_at, keep_at;
 static bool on, ready;
-static atomic_long calls;
+static atomic_long calls, frees;
 static const char *from, *log_path;
 
 /* ---- before the real functions are known: dlsym allocates ---- */
@@ -137,7 +138,7 @@ static bool is_rank(void)
 __attribute__((constructor)) static void start(void)
 {
     const char *name = getenv("CRM_ALLOC_NAME"), *at = getenv("CRM_ALLOC_FAIL"),
-               *more = getenv("CRM_ALLOC_ON");
+               *more = getenv("CRM_ALLOC_ON"), *keep = getenv("CRM_ALLOC_KEEP");
     void *frame[2];
 
     if (!real_malloc) find_all();
@@ -145,6 +146,7 @@ __attribute__((constructor)) static void start(void)
     from = getenv("CRM_ALLOC_FROM");
     log_path = getenv("CRM_ALLOC_LOG");
     fail_at = at ? atol(at) : 0;
+    keep_at = keep ? atol(keep) : 0;
     on = more && strcmp(more, "1") == 0;
     dl_iterate_phdr(add_ranges, NULL);
     backtrace(frame, 2); /* loads what it needs, once */
@@ -161,19 +163,25 @@ __attribute__((destructor)) static void end(void)
     write_log(line, NULL, 0);
 }
 
-/* Whether the call that comes back to this address gets nothing. */
-static bool fails(const void *back)
+/* Whether a call that comes back to this address counts. */
+static bool counts(const void *back)
 {
     uintptr_t at = (uintptr_t)back;
+    int i = 0;
+
+    while (ready && i < n_ranges && (at < range[i].first || at >= range[i].end))
+        i++;
+    return ready && i < n_ranges;
+}
+
+/* Whether it gets nothing. */
+static bool fails(const void *back)
+{
     void *frame[DEPTH];
     char line[64];
     long k;
-    int i = 0;
 
-    if (!ready) return false;
-    while (i < n_ranges && (at < range[i].first || at >= range[i].end))
-        i++;
-    if (i == n_ranges) return false;
+    if (!counts(back)) return false;
     k = atomic_fetch_add(&calls, 1) + 1;
     if (fail_at <= 0 || (on ? k < fail_at : k != fail_at)) return false;
     if (k == fail_at) {
@@ -230,5 +238,9 @@ int posix_memalign(void **out, size_t align, size_t size)
 void free(void *p)
 {
     if (!real_malloc) find_all();
-    if (!is_early(p) && real_free) real_free(p);
+    if (is_early(p) || !real_free) return;
+    if (keep_at > 0 && counts(__builtin_return_address(0)) &&
+        atomic_fetch_add(&frees, 1) + 1 == keep_at)
+        return;
+    real_free(p);
 }
