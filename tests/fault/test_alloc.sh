@@ -22,6 +22,7 @@ F
 chmod +x faulty
 export FAULT_PROGRAM=$real FAULT_BEFORE='' ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=1:exitcode=0:abort_on_error=1
 export CRM_ALLOC_LOG=$TMP/log CRM_ALLOC_FAIL=0
+absorbed='' # yes: a fault may also leave the result as it is
 
 # ---- input ----
 table 40 in.csv
@@ -84,19 +85,28 @@ kept() {
   awk -v RS='' '/leak of/ && /crm_mem_new/' "$TMP/err" | grep -E 'leak of|src/' | head -n 8
 }
 
+# keys_of RUN: the keys of its run.json, one a line
+keys_of() {
+  [ ! -e "$1/run.json" ] || grep -oE '"[^"]*":' "$1/run.json" | grep -v CRM_ALLOC | sort
+}
+
 # judge RC ARGS...: what is wrong with a run in which an allocation failed; nothing when all is well
 judge() {
   local rc=$1 text
   shift
   grep -q '^failed ' "$TMP/log" 2>/dev/null || { [ "$rc" = "$code" ] || echo "exit code $rc without a fault"; return; }
-  text=$(grep 'crmpi: error:' "$TMP/err")
+  text=$(grep 'crmpi: error:' "$TMP/err" | sort -u) # without a group of ranks each of them speaks
   if [ "$rc" -ge 128 ] || grep -q 'Process received signal' "$TMP/err"; then
     echo "signal, exit code $rc"
   elif [ "$rc" = 2 ] && [ "$code" = 2 ] && grep -Eq '[0-9] errors?$' "$TMP/err"; then
     return # told all the same, but for the nearest key
+  elif [ "$rc" = 0 ] && [ -n "$absorbed" ]; then
+    # Absorbed: all keys of run.json are there, but for the names of the fault itself.
+    [ "$(keys_of out)" = "$(keys_of "$TMP/whole")" ] || echo "run.json lacks $(diff <(keys_of "$TMP/whole") <(keys_of out) | head -n 3)"
+    return
   elif [ "$rc" != 5 ]; then
     echo "exit code $rc: ${text:-$(tail -n 3 "$TMP/err" | head -c 300)}"
-  elif [ "$(grep -c 'crmpi: error:' "$TMP/err")" != 1 ] || ! grep -q 'memory' <<<"$text"; then
+  elif [ "$(wc -l <<<"$text")" != 1 ] || ! grep -q 'memory' <<<"$text"; then
     echo "message: ${text:-none}"
   fi
   kept
@@ -196,6 +206,14 @@ full) one=200 pair=8 ;;
 *) one=26 pair=1 ;;
 esac
 all "" $one
+# The libraries that read options and write records say that memory is out.  HDF5 and libsvm are left out: they crash by it.
+export CRM_ALLOC_FROM=libyaml:libjansson
+absorbed=yes
+command_with "libyaml and libjansson: import" 0 $((one / 8 + 1)) 1 "" import "$TMP/good.yaml" --set data.path="$TMP/in.csv"
+command_with "libyaml and libjansson: train" 0 $((one / 4 + 1)) 1 "" train "$TMP/good.yaml" --set data.path="$TMP/in.csv" \
+  --set eval.models=[logistic] --out out
+export CRM_ALLOC_FROM=program
+absorbed=
 limit=30 two $pair
 [ "$tier" = default ] || leaks $((one / 5))
 exit "$failed"

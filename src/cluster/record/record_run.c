@@ -66,30 +66,41 @@ crm_status crm_record_note_list(crm_record *r, const char *path, int n, const ch
 
     if (!r->root) return CRM_OK;
     all = json_array();
-    for (int i = 0; i < n && all; i++)
-        json_array_append_new(all, crm_record_json_text(item[i]));
+    for (int i = 0; i < n && all; i++) {
+        if (json_array_append_new(all, crm_record_json_text(item[i])) == 0) continue;
+        json_decref(all);
+        all = NULL;
+    }
     return crm_record_put(r, path, all);
 }
 
+/* jansson says by its result that something is missing. */
+typedef struct option_list {
+    json_t *all;
+    bool failed;
+} option_list;
+
 static void add_option(void *ctx, const crm_opt *o, const char *value, const char *origin)
 {
+    option_list *list = ctx;
     json_t *one = json_object();
 
-    json_object_set_new(one, "value", crm_record_json_text(value));
-    json_object_set_new(one, "origin", crm_record_json_text(origin));
-    json_object_set_new(ctx, o->key, one);
+    list->failed |= json_object_set_new(one, "value", crm_record_json_text(value)) != 0;
+    list->failed |= json_object_set_new(one, "origin", crm_record_json_text(origin)) != 0;
+    list->failed |= json_object_set_new(list->all, o->key, one) != 0;
 }
 
 crm_status crm_record_note_options(crm_record *r, const crm_opt_set *s)
 {
-    json_t *all;
-    crm_status st = CRM_OK;
+    option_list list = {.all = NULL};
+    crm_status st;
 
     if (!r->root) return CRM_OK;
-    all = json_object();
-    if (all) st = crm_opt_set_each(s, add_option, all);
-    if (!st) return crm_record_put(r, "config", all);
-    json_decref(all);
+    list.all = json_object();
+    st = crm_opt_set_each(s, add_option, &list);
+    if (!st && list.failed) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: options for run.json");
+    if (!st) return crm_record_put(r, "config", list.all);
+    json_decref(list.all);
     return st;
 }
 
@@ -109,7 +120,14 @@ static json_t *rank_list(const place *p, int n)
         json_object_set_new(one, "pid", json_integer(p[i].pid));
         json_object_set_new(one, "peak_resident_bytes", json_integer(p[i].resident));
         json_object_set_new(one, "peak_held_bytes", json_integer(p[i].held));
-        json_array_append_new(all, one);
+        if (json_object_size(one) < 5) {
+            json_decref(one);
+            one = NULL;
+        }
+        if (json_array_append_new(all, one) != 0) {
+            json_decref(all); /* memory is out; the caller sees it by NULL */
+            return NULL;
+        }
     }
     return all;
 }
