@@ -12,6 +12,10 @@ int crm_stop_signal(void);
  *  files that are complete at any time, so nothing is lost but what the present unit did since its
  *  last checkpoint.  0 (the start): never.  Main thread; not collective. */
 void crm_stop_grace(double seconds);
+/** While there is a path, this process makes that file, empty, once a signal has come, wherever its
+ *  main thread waits; NULL: no more, and none is made after the return.  Main thread; not
+ *  collective. */
+void crm_stop_tell(const char *path);
 /** "SIGUSR1" ...; "signal" for others. */
 const char *crm_stop_name(int signal);
 

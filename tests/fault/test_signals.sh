@@ -149,6 +149,33 @@ in_trees() {
 }
 check "boosting stops after a tree" in_trees
 
+# ---- a signal to a rank that only waits: one that has no unit, one whose units are finished ----
+# to_last: USR1 to the last rank of the job once the net has a checkpoint; the grace ends nobody
+to_last() {
+  local pids
+  until_saved && sleep 0.5 || return 1
+  mapfile -t pids < <(ranks_of "$job")
+  sent=$(now)
+  kill -USR1 "${pids[2]}"
+  ended
+  [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] && grep -q 'SIGUSR1: hybrid-[^ ]* is saved at step' err.txt &&
+    [ ! -e run/.stopped ] || { echo "code $code after $passed us: $(tail -n 3 err.txt)" >&2; return 1; }
+}
+long_net=(--set stop.grace=0 --set train.epochs=2000 --set train.patience=0 --set train.refit=false)
+waits_for_one() {
+  rm -rf run
+  in_background run 3 --set eval.models=[hybrid] --set eval.split=holdout --set eval.final=false --set eval.group_ranks=1 \
+    "${long_net[@]}"
+  to_last
+}
+check "a rank without a unit passes its signal on" waits_for_one
+waits_at_end() {
+  rm -rf run
+  in_background run 3 --set eval.models=[hybrid,logistic] --set eval.final=false "${long_net[@]}"
+  to_last
+}
+check "a rank whose units are finished passes its signal on" waits_at_end
+
 # ---- two signals, of which threads may take either first; signals that are ignored ----
 twice() {
   rm -rf run
@@ -186,6 +213,21 @@ in_calibrate() {
   [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] && grep -q 'SIGUSR1: [1-9][0-9]* of 10000 blocks' err.txt
 }
 check "calibrate stops" in_calibrate
+one_in_calibrate() {
+  local pids
+  rm -rf null
+  mpirun --oversubscribe --bind-to none -n 2 "$CRMPI" calibrate job.yaml --set eval.models=[logistic,naive_bayes] \
+    --set calibrate.replicates=2000 --set stop.grace=0 --out null >out.txt 2>err.txt </dev/null &
+  job=$!
+  until_there null/null/000001.h5 || return 1
+  mapfile -t pids < <(ranks_of "$job")
+  sent=$(now)
+  kill -USR1 "${pids[1]}"
+  ended
+  [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] && grep -q 'SIGUSR1: [1-9][0-9]* of 200 blocks' err.txt &&
+    [ ! -e null/.stopped ]
+}
+check "calibrate stops on all ranks when one gets the signal" one_in_calibrate
 in_synth() {
   mkdir -p made
   "$CRMPI" synth --set data.path=made/large.h5 --set synth.customers=10000000 >out.txt 2>err.txt </dev/null &

@@ -251,6 +251,61 @@ static void the_grace_is_from_the_signal_on(void)
     T_CHECK(seconds < 2);
 }
 
+/* ---- a mark for others ---- */
+
+static char mark[64];
+
+static bool mark_comes(void)
+{
+    for (double start = crm_clock_now(); crm_clock_now() - start < 5; sleep_for(0.01))
+        if (unlink(mark) == 0) return true;
+    return false;
+}
+
+/* Once, while the main thread does other things; not before a signal, nor after the end. */
+static int tells_others(void)
+{
+    crm_stop_install();
+    crm_stop_tell(mark);
+    sleep_for(0.1);
+    if (unlink(mark) == 0) return 1;
+    raise(SIGUSR1);
+    if (!mark_comes()) return 2;
+    crm_stop_tell(NULL);
+    sleep_for(0.1);
+    return unlink(mark) == 0 ? 3 : 0;
+}
+
+static int tells_late(void)
+{
+    crm_stop_install();
+    raise(SIGUSR1);
+    crm_stop_tell(mark);
+    return mark_comes() ? 0 : 4;
+}
+
+static int tells_no_more(void)
+{
+    crm_stop_install();
+    crm_stop_tell(mark);
+    crm_stop_tell(NULL);
+    raise(SIGUSR1);
+    sleep_for(0.2);
+    return unlink(mark) == 0 ? 5 : 0;
+}
+
+static void a_mark_tells_others(void)
+{
+    char text[512];
+    double seconds;
+
+    snprintf(mark, sizeof mark, "/tmp/crmpi-test-stop-%ld", (long)getpid());
+    T_EQ_I(run(tells_others, text, &seconds), 0);
+    T_EQ_I(run(tells_late, text, &seconds), 0);
+    T_EQ_I(run(tells_no_more, text, &seconds), 0);
+    unlink(mark);
+}
+
 static int ends_at_once(void)
 {
     crm_stop_install();
@@ -282,6 +337,7 @@ int main(int argc, char **argv)
         {"who looks away ends after the grace", who_looks_away_ends_after_the_grace},
         {"the grace is from the signal on", the_grace_is_from_the_signal_on},
         {"commands that cannot stop end at once", commands_that_cannot_stop_end_at_once},
+        {"a mark tells others", a_mark_tells_others},
         {NULL, NULL}};
 
     return t_main(argc, argv, cases);

@@ -1,11 +1,12 @@
-/* base_stop.c - the wish to stop: a flag that signals set, and a thread that ends a process which
- * does not come to look at it.
+/* base_stop.c - the wish to stop: a flag that signals set, and a thread that leaves a mark for
+ * other processes and ends a process which does not come to look at the flag.
  *
  * A handler may run on any thread, at any place: it writes the flag and the time and wakes the
  * thread of the grace, nothing else. */
 #include "crmpi/base_stop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "crmpi/base_log.h"
+#include "crmpi/base_path.h"
 
 enum { EXIT_STOPPED = 75, POLL_MS = 20 };
 static const int64_t second = 1000000000; /* nanoseconds */
@@ -34,7 +36,9 @@ static struct wish {
     _Atomic int64_t grace; /* ns, 0: none */
     sem_t came;
     bool ready, runs; /* of the main thread: the semaphore and the thread are there */
-} wish;
+    pthread_mutex_t lock;
+    char mark[CRM_PATH_MAX]; /* under lock; "": none, or it was made */
+} wish = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static int64_t clock_ns(void)
 {
@@ -108,6 +112,20 @@ static void leave(int64_t grace)
     _exit(EXIT_STOPPED);
 }
 
+/* One that cannot be made is not told: the others got the signal too, or end with this process. */
+static void make_mark(void)
+{
+    int fd;
+
+    pthread_mutex_lock(&wish.lock);
+    if (wish.mark[0]) {
+        fd = open(wish.mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (fd >= 0) close(fd);
+        wish.mark[0] = '\0';
+    }
+    pthread_mutex_unlock(&wish.lock);
+}
+
 static void *loop(void *arg)
 {
     const struct timespec pause = {.tv_nsec = POLL_MS * 1000 * 1000};
@@ -117,6 +135,7 @@ static void *loop(void *arg)
         continue;
     for (;; nanosleep(&pause, NULL)) {
         int64_t grace = atomic_load(&wish.grace);
+        make_mark();
         if (grace > 0 && clock_ns() - atomic_load(&wish.at) >= grace) leave(grace);
     }
     return NULL;
@@ -141,12 +160,25 @@ static bool start(void)
     return ok;
 }
 
-void crm_stop_grace(double seconds)
+static void need_thread(void)
 {
-    atomic_store(&wish.grace, (int64_t)(seconds * (double)second));
-    if (seconds <= 0 || wish.runs) return;
+    if (wish.runs) return;
     wish.runs = start();
     if (!wish.runs)
         crm_log_line(CRM_LOG_WARN, "stop",
                      "no thread for stop.grace: a signal waits for the next place to stop at");
+}
+
+void crm_stop_grace(double seconds)
+{
+    atomic_store(&wish.grace, (int64_t)(seconds * (double)second));
+    if (seconds > 0) need_thread();
+}
+
+void crm_stop_tell(const char *path)
+{
+    if (path) need_thread();
+    pthread_mutex_lock(&wish.lock);
+    snprintf(wish.mark, sizeof wish.mark, "%s", path ? path : "");
+    pthread_mutex_unlock(&wish.lock);
 }

@@ -71,8 +71,8 @@ typedef struct study {
 } study;
 
 /* ---- the wish to stop (eval_stop.c) ---- */
-/** On this rank: a signal came, or it is the first of its group and sees that another one has
- * stopped. */
+/** On this rank: a signal came, or it is the first of its group and sees that one came to a rank
+ *  outside of it, or that another group has stopped. */
 bool crm_study_wants_stop(study *s);
 /** CRM_ERR_STOPPED when a rank of the group wants to stop.  Collective over the group. */
 CRM_CHECKED crm_study_check_stop(study *s);
@@ -85,8 +85,12 @@ CRM_CHECKED crm_stopped(crm_comm *world, int64_t done, int64_t of, const char *w
 /** Leave a mark of a group that has failed or stopped, without a word and without touching the
  * error that is under way: when that fails, the others end their units first. */
 void crm_study_mark(const study *s, crm_status why);
-/** Whether some group has left a mark. */
+/** From now on a signal to this rank leaves the mark of a stop, wherever the rank waits; or no
+ *  more. */
+void crm_study_listen(const study *s, bool on);
+/** Whether some group has left a mark; that it has failed. */
 bool crm_study_marked(const study *s);
+bool crm_study_failed(const study *s);
 /** Remove temporary files that processes left which were killed.  One process. */
 CRM_CHECKED crm_remove_unfinished(const crm_record *r);
 /** Remove what an earlier run left: marks and temporary files.  Rank 0 of all, elsewhere no effect.

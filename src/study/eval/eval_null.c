@@ -64,6 +64,7 @@ typedef struct null_study {
     const crm_null_cfg *cfg;
     int target;
     crm_comm *self; /* this rank alone */
+    study *all;     /* of all ranks: whether one of them is to stop */
     int64_t n;
     int64_t *row;
     int32_t *label; /* of the rows */
@@ -215,7 +216,7 @@ static crm_status experiment(const null_study *ns, int64_t replicate, double *ou
     crm_data *d;
     crm_status st;
 
-    CRM_CHECK(!crm_stop_signal(), CRM_ERR_STOPPED, "%s", ""); /* its block is run again */
+    CRM_TRY(crm_study_check_stop(ns->all)); /* its block is run again */
     make_labels(ns, replicate);
     CRM_TRY(crm_data_recombine(ns->e->data, &g, &d));
     cfg.seed = (int64_t)(crm_rng_derive((uint64_t)cfg.seed, 3, (uint64_t)replicate, 0) >> 11);
@@ -353,16 +354,19 @@ static crm_status run_left(const null_study *ns)
     if (crm_comm_rank(ns->e->world) == 0) {
         st = crm_record_path(ns->e->record, "null", path, sizeof path);
         if (!st) st = crm_path_mkdirs(path);
-        if (!st) st = crm_remove_unfinished(ns->e->record);
+        if (!st) st = crm_study_begin(ns->all);
         if (!st) st = find_left(ns, left);
     }
 agree:
     st = crm_comm_agree(ns->e->world, st);
+    crm_study_listen(ns->all, !st);
     if (!st) st = crm_comm_max_i64(ns->e->world, left, blocks_of(ns));
     if (!st) st = crm_comm_agree(ns->e->world, run_own(ns, left));
     if (st == CRM_ERR_STOPPED) st = stopped(ns);
     crm_mem_free(left);
-    return st;
+    crm_study_listen(ns->all, false);
+    st = crm_comm_agree(ns->e->world, st); /* no mark is made after this */
+    return crm_comm_agree(ns->e->world, crm_study_end(ns->all, st));
 }
 
 /* ---- digests of the blocks ---- */
@@ -544,11 +548,13 @@ static crm_status prepare(null_study *ns)
 
 crm_status crm_eval_null(const crm_eval *e, const crm_null_cfg *cfg, crm_null *out)
 {
-    null_study ns = {.e = e, .cfg = cfg};
+    study all = {.e = e};
+    null_study ns = {.e = e, .cfg = cfg, .all = &all};
     crm_status st = crm_comm_agree(e->world, prepare(&ns));
 
     *out = (crm_null){0};
     if (!st) st = crm_comm_split(e->world, crm_comm_rank(e->world), &ns.self);
+    all.group = ns.self;
     if (!st) st = run_left(&ns);
     if (!st)
         st = crm_comm_agree(e->world, crm_comm_rank(e->world) == 0 ? aggregate(&ns, out) : CRM_OK);

@@ -254,7 +254,7 @@ static crm_status run_unit(study *s, const unit *u)
 /* Whether some group has failed, the same answer on all ranks of this one. */
 static crm_status others_failed(const study *s, int64_t *failed)
 {
-    *failed = crm_comm_rank(s->group) == 0 && crm_study_marked(s);
+    *failed = crm_comm_rank(s->group) == 0 && crm_study_failed(s);
     return crm_comm_max_i64(s->group, failed, 1);
 }
 
@@ -303,11 +303,14 @@ crm_status crm_study_run(study *s)
     crm_status st = crm_comm_agree(world, crm_study_begin(s));
 
     if (st) return st;
+    crm_study_listen(s, true);
     if (s->group) st = run_units(s);
     if (st && s->n_groups > 1) crm_study_mark(s, st);
     if (!st && crm_comm_rank(world) == 0 && s->n_groups > 1) wait_for_others(s);
     st = crm_comm_agree(world, st);
     if (st == CRM_ERR_STOPPED)
         st = crm_stopped(world, crm_comm_rank(world) == 0 ? units_done(s) : 0, s->n_units, "units");
+    crm_study_listen(s, false);
+    st = crm_comm_agree(world, st); /* no mark is made after this */
     return crm_comm_agree(world, crm_study_end(s, st));
 }

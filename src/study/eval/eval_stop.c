@@ -14,7 +14,7 @@
 
 #define STOPPED_MARK ".stopped"
 #define FAILED_MARK  ".failed"
-/* s; between two looks for the mark that another group leaves, and what the first checkpoint of a
+/* s; between two looks for the mark that another rank leaves, and what the first checkpoint of a
  * run is thought to take. */
 static const double look_pause = 0.2, first_guess = 0.02;
 
@@ -33,7 +33,8 @@ bool crm_study_wants_stop(study *s)
     double now;
 
     if (crm_stop_signal()) return true;
-    if (s->n_groups < 2 || crm_comm_rank(s->group) > 0) return false;
+    if (crm_comm_size(s->e->world) == crm_comm_size(s->group) || crm_comm_rank(s->group) > 0)
+        return false;
     now = crm_clock_now();
     if (s->others_stopped || now - s->looked < look_pause) return s->others_stopped;
     s->looked = now;
@@ -55,6 +56,7 @@ crm_status crm_study_check_stop(study *s)
 {
     bool stop = false;
 
+    s->looked = 0; /* now, too */
     CRM_TRY(agree_stop(s, &stop));
     CRM_CHECK(!stop, CRM_ERR_STOPPED, "%s", ""); /* nothing was under way */
     return CRM_OK;
@@ -85,6 +87,17 @@ void crm_study_mark(const study *s, crm_status why)
     if (fd >= 0) close(fd);
 }
 
+void crm_study_listen(const study *s, bool on)
+{
+    char mark[CRM_PATH_MAX];
+
+    if (on && crm_record_path(s->e->record, STOPPED_MARK, mark, sizeof mark)) {
+        crm_err_clear();
+        return;
+    }
+    crm_stop_tell(on ? mark : NULL);
+}
+
 crm_status crm_stopped(crm_comm *world, int64_t done, int64_t of, const char *what)
 {
     char left[LEFT_MAX + 8];
@@ -106,9 +119,14 @@ static void unmark(const study *s)
     if (n > 0 && n < (int)sizeof mark) unlink(mark);
 }
 
+bool crm_study_failed(const study *s)
+{
+    return mark_is_there(s, FAILED_MARK);
+}
+
 bool crm_study_marked(const study *s)
 {
-    return mark_is_there(s, FAILED_MARK) || mark_is_there(s, STOPPED_MARK);
+    return crm_study_failed(s) || mark_is_there(s, STOPPED_MARK);
 }
 
 /* ---- begin and end of a study ---- */
