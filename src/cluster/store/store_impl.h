@@ -134,6 +134,7 @@ CRM_CHECKED store_sink_use(hid_t fapl, store_sink *sink, hid_t *driver);
 typedef struct store_source {
     int fd;
     int64_t end; /* nothing behind it is read */
+    bool *nomem; /* set when there is no memory, while the file is opened */
 } store_source;
 /* Open bytes [0, end) of fd, which has to stay open, as an HDF5 file; path is for messages. */
 CRM_CHECKED store_source_open(int fd, int64_t end, const char *path, hid_t *file);

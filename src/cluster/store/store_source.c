@@ -22,6 +22,7 @@ static H5FD_t *source_open(const char *name, unsigned flags, hid_t fapl, haddr_t
 
     (void)name;
     (void)maxaddr;
+    if (info && !f && !(flags & H5F_ACC_RDWR)) *info->nomem = true; /* HDF5 forgets why */
     if (!f) return NULL;
     f->source = *info;
     return &f->base;
@@ -104,7 +105,8 @@ static const H5FD_class_t SOURCE = {
 
 crm_status store_source_open(int fd, int64_t end, const char *path, hid_t *file)
 {
-    const store_source source = {.fd = fd, .end = end};
+    bool nomem = false;
+    const store_source source = {.fd = fd, .end = end, .nomem = &nomem};
     hid_t driver, access;
 
     store_h5_setup();
@@ -117,6 +119,7 @@ crm_status store_source_open(int fd, int64_t end, const char *path, hid_t *file)
     if (*file < 0) store_h5_note();
     H5Pclose(access);
     if (driver >= 0) H5FDunregister(driver); /* an open file keeps it */
+    CRM_CHECK(!nomem, CRM_ERR_NOMEM, "out of memory: %s", path);
     CRM_CHECK(*file >= 0, CRM_ERR_FORMAT, "%s: is damaged: HDF5 cannot open it: %s", path,
               store_h5_why());
     return CRM_OK;
