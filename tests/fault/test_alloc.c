@@ -1,7 +1,7 @@
 /* test_alloc.c - memory that is not there: options, import, generator, opening and folds with the
  * k-th allocation of one rank failing, for every k (default tier: for some).  Each time the same
  * status on all ranks, a message, all memory, files and maps given back, and no file left.
- * ranks: 1 2 3   timeout: 240 */
+ * ranks: 1 2 3   timeout: 900 */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -153,7 +153,7 @@ static long most(void)
     const char *tier = getenv("CRM_TIER");
 
     if (tier && strcmp(tier, "long") == 0) return LONG_MAX;
-    return tier && strcmp(tier, "full") == 0 ? 200 : 24;
+    return tier && strcmp(tier, "full") == 0 ? 80 : 24;
 }
 
 static void clean(void)

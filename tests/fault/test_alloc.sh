@@ -202,7 +202,7 @@ leaks() {
 RANDOM=7
 case $tier in
 long) one=1000000 pair=1000000 ;;
-full) one=200 pair=8 ;;
+full) one=80 pair=3 ;;
 *) one=26 pair=1 ;;
 esac
 all "" $one
@@ -215,5 +215,5 @@ command_with "libyaml and libjansson: train" 0 $((one / 4 + 1)) 1 "" train "$TMP
 export CRM_ALLOC_FROM=program
 absorbed=
 limit=30 two $pair
-[ "$tier" = default ] || leaks $((one / 5))
+[ "$tier" = default ] || leaks $((one / 4))
 exit "$failed"
