@@ -188,6 +188,10 @@ static void goes_on(void)
     stopped(path[FILE_INFINITE], 4, SETS(ALL, "train.on_nonfinite=rollback", "optim.kind=sgd"));
     stopped(path[FILE_HUGE], 7, SETS(SPIKED, "train.on_spike=rollback", "train.rollback_span=1"));
     stopped(path[FILE_HUGE], 5, SETS(SPIKED, "train.on_spike=skip"));
+    /* epochs of two steps, some of which lose both */
+    stopped(path[FILE_INFINITE], 1,
+            SETS(SMALL, "train.validation=0", "train.lane_rows=19", "train.epochs=6",
+                 "train.on_nonfinite=rollback", "train.rollback_span=1"));
 }
 
 /* ---- a step that is told ---- */

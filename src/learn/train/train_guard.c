@@ -541,6 +541,7 @@ static crm_status put_own(const guard *g, crm_bag *b)
     if (g->n_left > 0) CRM_TRY(crm_bag_put(b, "fit/guard/steps", CRM_I64, 1, &g->n_left, g->left));
     CRM_TRY(put_window(&g->losses, "fit/guard/losses", b));
     if (!needs_begin(g) || g->r->ended) return CRM_OK;
+    CRM_TRY(crm_bag_put_f64(b, "fit/guard/begin/grad_norm", g->back.grad_norm));
     CRM_TRY(put_window(&g->back.losses, "fit/guard/begin/losses", b));
     return crm_bag_put(b, "fit/guard/begin/weights", CRM_F32, 1, &t->size, g->back.w);
 }
@@ -617,6 +618,7 @@ static crm_status get_begin(guard *g, const crm_bag *b)
     const char *state;
 
     CRM_TRY(new_copy(g));
+    CRM_TRY(crm_bag_get_f64(b, "fit/guard/begin/grad_norm", &s->grad_norm));
     CRM_TRY(get_window(g, b, "fit/guard/begin/losses", &s->losses));
     CRM_TRY(crm_bag_get(b, "fit/guard/begin/weights", CRM_F32, r->t->size, &a));
     memcpy(s->w, a->data, (size_t)a->n * sizeof *s->w);
@@ -624,8 +626,7 @@ static crm_status get_begin(guard *g, const crm_bag *b)
         CRM_TRY(get_state(g, i, state, b));
     s->step = (int64_t)(r->epoch - 1) * r->feed->steps;
     s->at = 0;
-    s->lr = r->lr;
-    s->grad_norm = r->grad_norm;
+    s->lr = r->lr; /* each step sets it */
     s->there = true;
     return CRM_OK;
 }
