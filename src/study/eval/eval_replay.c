@@ -29,13 +29,27 @@ static int64_t next_number(const char *dir, int64_t below)
     return best;
 }
 
+/* Whether the fit passes over the step after this state, which was saved when an epoch was
+ * repeated. */
+static crm_status leaves_out(const crm_bag *b, int64_t step, bool *yes)
+{
+    const crm_bag_array *left = crm_bag_find(b, "fit/guard/steps");
+
+    *yes = false;
+    if (!left) return CRM_OK;
+    CRM_TRY(crm_bag_get(b, "fit/guard/steps", CRM_I64, -1, &left));
+    for (int64_t i = 0; i < left->n; i++)
+        *yes = *yes || ((const int64_t *)left->data)[i] == step;
+    return CRM_OK;
+}
+
 /* Whether a state of this run's first net comes before the step that is asked for. */
 static crm_status comes_before(const crm_eval *e, const crm_replay *r, const crm_bag *b, bool *yes)
 {
     char hex[CRM_DIGEST_HEX];
     const char *run, *phase;
     int64_t member, step;
-    bool same, before;
+    bool same, before, left = false;
 
     *yes = false;
     CRM_TRY(crm_bag_get_text(b, "unit/run", &run));
@@ -45,8 +59,9 @@ static crm_status comes_before(const crm_eval *e, const crm_replay *r, const crm
     same = r->phase ? strcmp(phase, r->phase) == 0 : strcmp(phase, CRM_PHASE_REFIT) != 0;
     before =
         r->phase && strcmp(r->phase, CRM_PHASE_REFIT) == 0 && strcmp(phase, CRM_PHASE_SEARCH) == 0;
+    if (same) CRM_TRY(leaves_out(b, r->step, &left));
     *yes = strcmp(run, crm_digest_hex(e->run, hex)) == 0 && member == 0 &&
-           (before || (same && step < r->step));
+           (before || (same && step < r->step && !left));
     return CRM_OK;
 }
 
