@@ -150,10 +150,11 @@ static void on_step(void *ctx, const crm_step *step)
     crm_progress_step(((keeper *)ctx)->study, step);
 }
 
-/* A net is none the worse for a head that learns nothing, so it goes on. */
+/* A net is none the worse for a head that learns nothing, so it goes on.  Nothing is known of an
+ * epoch whose steps were left out. */
 static void tell_unlabelled(study *s, const crm_epoch *e)
 {
-    if (s->told_unlabelled || crm_comm_rank(s->e->world) > 0) return;
+    if (s->told_unlabelled || e->left_out > 0 || crm_comm_rank(s->e->world) > 0) return;
     for (int i = 0; i < e->n_heads; i++) {
         if (!isnan(e->head_loss[i])) continue;
         crm_log_line(CRM_LOG_WARN, "train", "model.heads: '%s' has no label in the training rows",
