@@ -281,7 +281,8 @@ static void held_by_ourselves(const crm_record_cfg *cfg, const char *name)
     char pid[64] = "is in use by host ";
 
     T_OK(crm_record_open(t_comm, cfg, at(name), "crossval", config, one, &state, &r));
-    if (root()) snprintf(pid, sizeof pid, ", pid %ld, job 4711, since 2", (long)getpid());
+    if (root())
+        snprintf(pid, sizeof pid, ", pid %ld, job 4711, restart 0, since 2", (long)getpid());
     T_OK(crm_comm_bcast(t_comm, 0, pid, sizeof pid));
     refused_as(name, cfg, "crossval", config, one, CRM_ERR_CONFIG, pid);
     crm_record_close(&r, false);
@@ -329,6 +330,33 @@ static void stale_lease(void)
     refused_as("stale", &lease, "crossval", config, one, CRM_ERR_CONFIG,
                "is in use by host elsewhere, pid 1, job 5");
     contains("stale/.lease", "elsewhere");
+}
+
+/* A job that Slurm put back into the queue goes on in the folder that its dead node held; another
+ * job, and a second step of the same start, do not. */
+static void lease_of_an_earlier_start(void)
+{
+    static const char held[] = "host elsewhere, pid 1, job 5, restart 1, since 2026\n";
+    const crm_record_cfg lease = {.lock = CRM_RECORD_LOCK_LEASE, .lock_wait = 0.2};
+    static const char *const busy[][2] = {{"5", "1"}, {"55", "2"}, {"5", "0"}};
+    crm_record_state state;
+    crm_record *r = NULL;
+
+    if (root()) T_OK(crm_path_mkdirs(at("restart")));
+    put("restart/.lease", held);
+    for (int i = 0; i < 3; i++) {
+        setenv("SLURM_JOB_ID", busy[i][0], 1);
+        setenv("SLURM_RESTART_COUNT", busy[i][1], 1);
+        refused_as("restart", &lease, "crossval", config, one, CRM_ERR_CONFIG, "job 5, restart 1");
+    }
+    setenv("SLURM_RESTART_COUNT", "2", 1);
+    setenv("SLURM_JOB_ID", "5", 1);
+    T_OK(crm_record_open(t_comm, &lease, at("restart"), "crossval", config, one, &state, &r));
+    contains("restart/.lease", "job 5, restart 2");
+    crm_record_close(&r, false);
+    exists("restart/.lease", false);
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("SLURM_RESTART_COUNT");
 }
 
 /* Each kind of lock keeps the other kind out, in both orders, and names who is there. */
@@ -515,6 +543,7 @@ int main(int argc, char **argv)
         {"waits for the lock", waits_for_the_lock},
         {"the holder is named", holder_is_named},
         {"stale lease", stale_lease},
+        {"lease of an earlier start", lease_of_an_earlier_start},
         {"kinds of lock exclude each other", kinds_of_lock_exclude_each_other},
         {"auto heeds a lease", auto_heeds_a_lease},
         {"metrics", metrics},

@@ -3,8 +3,10 @@
  * RUN/.lock is held with flock, which the kernel drops with the process however it ends; the file
  * names its holder for the loser's message.  Where flock is not offered a lease file made with
  * O_EXCL stands for it; it outlives a killed process, so a lease of this host whose process is gone
- * is taken over.  Every job takes flock first where it works and then looks for a lease, whether it
- * makes one itself or not, so that record.lock=auto and record.lock=lease exclude each other. */
+ * is taken over, and so is one of an earlier start of this very Slurm job: Slurm puts a job back
+ * into the queue only when it takes the earlier start for dead.  Every job takes flock first where
+ * it works and then looks for a lease, whether it makes one itself or not, so that record.lock=auto
+ * and record.lock=lease exclude each other. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,19 +18,30 @@
 #include <unistd.h>
 
 #include "crmpi/base_log.h"
+#include "crmpi/comm_watchdog.h"
 #include "record_impl.h"
 
 enum { HOLDER_MAX = 512 };
 
+/* Job of Slurm, "none" outside of one, and how often it was put back into the queue. */
+static const char *this_job(long *restart)
+{
+    const char *job = getenv("SLURM_JOB_ID"), *count = getenv("SLURM_RESTART_COUNT");
+
+    *restart = count ? strtol(count, NULL, 10) : 0;
+    return job && job[0] ? job : "none";
+}
+
 static void this_holder(char out[HOLDER_MAX])
 {
-    const char *job = getenv("SLURM_JOB_ID");
+    long restart;
+    const char *job = this_job(&restart);
     char host[256] = "?", utc[32];
 
     if (gethostname(host, sizeof host) != 0) memcpy(host, "?", 2);
     host[sizeof host - 1] = '\0';
-    snprintf(out, HOLDER_MAX, "host %s, pid %ld, job %.64s, since %s\n", host, (long)getpid(),
-             job && job[0] ? job : "none", crm_clock_utc(utc));
+    snprintf(out, HOLDER_MAX, "host %s, pid %ld, job %.64s, restart %ld, since %s\n", host,
+             (long)getpid(), job, restart, crm_clock_utc(utc));
 }
 
 /* First line of a lock file, "" when it cannot be read. */
@@ -93,14 +106,18 @@ static attempt try_flock(const char *path, int *out)
     return a;
 }
 
-/* A lease of this host whose process is gone. */
+/* A lease of this host whose process is gone, or of an earlier start of this job. */
 static bool is_stale(const char *holder)
 {
-    char host[256] = "", theirs[256] = "";
-    long pid = 0;
+    char host[256] = "", theirs[256] = "", job[65] = "";
+    long pid = 0, restart = 0, ours;
+    const char *own = this_job(&ours);
+    int n = sscanf(holder, "host %255[^,], pid %ld, job %64[^,], restart %ld", theirs, &pid, job,
+                   &restart);
 
+    if (n == 4 && strcmp(own, "none") != 0 && strcmp(own, job) == 0 && restart < ours) return true;
     if (gethostname(host, sizeof host) != 0) return false;
-    if (sscanf(holder, "host %255[^,], pid %ld", theirs, &pid) != 2 || pid <= 0) return false;
+    if (n < 2 || pid <= 0) return false;
     return strcmp(host, theirs) == 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
@@ -206,6 +223,8 @@ crm_status crm_record_lock_take(const char *dir, const crm_record_cfg *cfg, reco
         if (a == TAKEN) return CRM_OK;
         CRM_CHECK(a != BROKEN, CRM_ERR_IO, "%s: cannot be written: %s", file, strerror(errno));
         if (crm_clock_now() >= end) return fail_busy(dir, file, cfg->lock_wait);
+        crm_watchdog_enter(CRM_IN_LOAD); /* this rank sleeps, but it goes on */
+        crm_watchdog_leave();
         nanosleep(&pause, NULL);
     }
 }
