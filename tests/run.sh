@@ -5,7 +5,7 @@
 #   --full   also those marked "tier: full", and the C tests again from the sanitizer and clang builds; 25 minutes
 #   --long   also those marked "tier: long"; hours
 #   WORD     only tests whose name (folder/test_name) holds WORD; only they are built
-#   -j N     tests run N at a time (default: cores, at most 4); scripts that are not marked for it one by one
+#   -j N     tests of one process run N at a time (default: cores, at most 4)
 #
 # Marks in the head comment of a test: "ranks: 1 2 4" (a run under mpirun for each), "tier: full" or "tier: long",
 # "timeout: SECONDS" (default 60), "beside: others" (a script of e2e, slurm or fault that may run beside other tests).  A test prints TAP.  One that crashes, hangs or prints no result has failed.
@@ -221,14 +221,15 @@ ranks_for() { # PRESET NAME
     echo "${all[@]}"
 }
 
-# The tests of one build: first programs and scripts marked "beside: others", several at a time, those that may take longest in
-# front; then the other scripts of e2e, slurm and fault, one by one.
+# The tests of one build: first those of one process and scripts marked "beside: others", several at a time, those that may
+# take longest in front; then those of several ranks, which wait for one another and so need the cores, and the other
+# scripts of e2e, slurm and fault, one by one.
 run_build() { # PRESET; all C tests, and with release the scripts too
     local preset=$1 id=0 running=0 name r i titles=() beside=() alone=()
     for name in "${names[@]}"; do
         [ "$preset" = release ] || [ "${name##*.}" = c ] || continue
         for r in $(ranks_for "$preset" "$name"); do
-            if [[ "$name" == @(e2e/*|slurm/*|fault/*.sh) ]] && [ -z "${beside_of[$name]}" ]; then
+            if [ "$r" -gt 1 ] || { [[ "$name" == @(e2e/*|slurm/*|fault/*.sh) ]] && [ -z "${beside_of[$name]}" ]; }; then
                 alone+=("$name $r")
             else
                 beside+=("${timeout_of[$name]} $name $r")
