@@ -51,11 +51,9 @@ if study small.yaml s1 1; then ok "$what: crossval of all models on 1 rank"; els
 for m in $(models small.yaml); do
   [ -s "s1/models/$m.h5" ] || not_ok "$what: $m has a model file"
 done
-same "2 ranks share each fit" s2 2
 same "3 ranks share each fit, 2 threads" s3 3 --set train.threads=2
 same "4 ranks share each fit" s4 4
 same "3 ranks, a fit each" s3a 3 --set eval.group_ranks=1
-same "2 threads" s1t 1 --set train.threads=2
 layout="--set knn.method=kd_tree --set forest.rows_bytes=0 --set svm.cache_mb=1"
 for key in train logistic mlp; do layout+=" --set $key.cache_bytes=0"; done
 # shellcheck disable=SC2086
@@ -102,7 +100,6 @@ variants:
   rule-rfm: {rule.kind: rfm}
 Y
 if study blocks.yaml b1 1; then ok "$what: crossval of all models on 1 rank"; else not_ok "$what: crossval"; exit 1; fi
-same "2 ranks share each fit" b2 2
 same "3 ranks share each fit, 2 threads" b3 3 --set train.threads=2
 same "4 ranks in groups of 2" b4 4 --set eval.group_ranks=2
 exit "$failed"
