@@ -3,7 +3,7 @@
 # with exit code 3 and one sentence that has the cause; and the same command then ends with the same model.  Every kind of
 # failure in turn, at 10 calls; 30 with tier full, all with tier long.  tests/fault/test_io_faults.c does the same for every
 # call of a checkpoint.
-# timeout: 3000
+# timeout: 3000  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 cd "$TMP" || exit 1
