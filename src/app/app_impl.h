@@ -87,6 +87,9 @@ CRM_CHECKED app_print_help(const app *a, const app_command *c);
 /** Bind every table, read the config (rank 0 reads, all parse), check, set up log and threads. */
 CRM_CHECKED app_configure(app *a, const char *yaml_name, const char *yaml, size_t len);
 CRM_CHECKED app_read_config(app *a, const char *path, char **yaml, size_t *len);
+/** After app_configure: ranks that wait too long leave what they know beside what the command
+ *  writes, or reads.  Collective. */
+CRM_CHECKED app_watch(app *a);
 
 /* registry.c: static tables of transforms, estimators and models */
 enum { APP_CLASSES_MAX = 32, APP_MODELS_MAX = 32 };

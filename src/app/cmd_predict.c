@@ -292,6 +292,7 @@ crm_status cmd_predict(app *a)
     crm_status st;
 
     CRM_TRY(configure(a));
+    CRM_TRY(app_watch(a));
     CRM_TRY(open_device(a));
     st = predict(a, &p);
     prediction_free(a, &p);

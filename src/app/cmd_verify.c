@@ -11,6 +11,7 @@
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/base_stop.h"
 #include "crmpi/store.h"
 
 /* What the record says, equal on all ranks. */
@@ -149,6 +150,8 @@ static crm_status configure(app *a, const verification *v)
 
     CRM_TRY(crm_comm_agree(a->world, crm_path_join(v->then.dir, "config.yaml", name, sizeof name)));
     CRM_TRY(app_configure(a, name, v->config, (size_t)v->then.config_bytes));
+    crm_stop_grace(a->cfg.stop_grace);
+    CRM_TRY(app_watch(a));
     return crm_comm_agree(a->world, check_set(a));
 }
 
@@ -343,6 +346,11 @@ static crm_status take_out(const app *a, verification *v)
     if (!a->args.out) return make_temp(v);
     CRM_CHECK(!realpath(a->args.out, path) || strcmp(path, v->then.dir) != 0, CRM_ERR_CONFIG,
               "--out %s is the run itself; the repetition needs a folder of its own", a->args.out);
+    CRM_TRY(crm_path_join(a->args.out, "run.json", path, sizeof path));
+    CRM_CHECK(!crm_path_exists(path), CRM_ERR_CONFIG,
+              "--out %s holds a finished run, so that nothing would be repeated; name another "
+              "folder, or remove that one",
+              a->args.out);
     return crm_path_join("", a->args.out, v->out, sizeof v->out);
 }
 

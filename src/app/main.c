@@ -11,6 +11,8 @@
 #include "crmpi/base_path.h"
 #include "crmpi/base_stop.h"
 
+enum { GRACE = 4 }; /* s, until the options say how long */
+
 static const app_command *find_command(const char *name)
 {
     for (const app_command *c = app_commands; c->name; c++)
@@ -69,12 +71,11 @@ static double grace_of(const app *a, const app_command *c)
                                        "calibrate", "sweep",  "verify"};
 
     for (size_t i = 0; i < sizeof look / sizeof *look; i++)
-        if (strcmp(c->name, look[i]) == 0) return a->cfg.stop_grace;
+        if (strcmp(c->name, look[i]) == 0) return a->opts ? a->cfg.stop_grace : GRACE;
     return 1e-3;
 }
 
-/* Ranks that wait too long leave what they know beside what the command writes, or reads. */
-static crm_status watch(app *a)
+crm_status app_watch(app *a)
 {
     const char *beside = a->args.out            ? a->args.out
                          : a->cfg.data_store[0] ? a->cfg.data_store
@@ -100,7 +101,7 @@ static crm_status run_command(app *a, const app_command *c)
     if (!st && (c->reads_config || !a->args.operand)) st = app_configure(a, path, yaml, len);
     crm_mem_free(yaml);
     crm_stop_grace(grace_of(a, c));
-    if (!st && a->opts) st = watch(a);
+    if (!st && a->opts) st = app_watch(a);
     if (!st) st = c->run(a);
     return st;
 }
@@ -159,7 +160,7 @@ int main(int argc, char **argv)
     crm_status st;
 
     crm_stop_install();
-    crm_stop_grace(4); /* until the options say how long */
+    crm_stop_grace(GRACE);
     st = crm_comm_start(&argc, &argv, &a.world);
     if (st) {
         report_error(&a, st);

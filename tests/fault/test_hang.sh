@@ -141,6 +141,26 @@ hang() {
   return 1
 }
 
+# predict_ends: rank 1 is stopped before it has read its rows
+predict_ends() {
+  local code=0
+  # shellcheck disable=SC2016
+  mpirun --oversubscribe --bind-to none -n 2 bash -c 'echo $$ >"$1/pid.$OMPI_COMM_WORLD_RANK"; exec "${@:2}"' _ \
+    "$TMP" "$CRMPI" predict whole --set watchdog.limit=1 --set data.path="$TMP/many.h5" --out "$TMP/many.csv" \
+    >predict.out 2>predict.err &
+  launcher=$!
+  for _ in $(seq 1000); do
+    ! grep -qs many.h5 "/proc/$(<pid.1)/maps" || break
+    sleep 0.005
+  done 2>/dev/null
+  kill -STOP "$(<pid.1)"
+  ends 40
+  [ "$code" = 5 ] && grep -q 'rank 1 .* has not answered' predict.err && return 0
+  echo "# exit code $code"
+  cat predict.err
+  return 1
+}
+
 done_=0 wrong=0 over=0
 while [ $done_ -lt "$count" ] && [ $over -lt $((count + 10)) ]; do
   hang $done_
@@ -165,4 +185,17 @@ ends 120
 check "a rank that is stopped for 1 s does no harm" [ "$code" = 0 ]
 check "and changes no result" [ "$(digests short)" = "$want" ]
 [ "$failed" = 0 ] || tail -n 5 short.err >&2
+
+# One that waits for the lock of the run folder sleeps, and is not blocked.
+mkdir locked
+(exec 9>locked/.lock && flock 9 && exec sleep $((limit * 4))) &
+sleep 0.3
+ranks 2 crossval study.yaml --out locked --set record.lock_wait=60 >locked.out 2>locked.err
+code=$?
+check "a rank that waits for the lock of its run folder is left alone" [ $code = 0 ]
+[ $code = 0 ] || grep crmpi: locked.err >&2
+
+# A command without a run folder is watched, too.
+"$CRMPI" synth study.yaml --set data.path="$TMP/many.h5" --set synth.customers=6000 >/dev/null 2>&1
+check "predict ends when a rank is stopped" predict_ends
 exit "$failed"

@@ -26,7 +26,7 @@
 #include "crmpi/base_mem.h"
 
 enum { NONE = 0, POLL_MS = 100, EXIT_LOST = 5, DEPTH = 16, NOTE = 200, LINE = 1024 };
-enum { ALONE = 10 };               /* limits that a rank waits where it can ask nobody */
+enum { ALONE = 10 }; /* limits that a rank waits where it can ask nobody, or may write */
 static const int64_t ms = 1000000; /* nanoseconds */
 static const int64_t second = 1000000000;
 static const int64_t hear_every = 1000000000; /* ns between looks at files, and writings */
@@ -115,11 +115,15 @@ static double base_limit(void)
     return dog.dir[0] ? dog.limit : ALONE * dog.limit;
 }
 
+/* A process that waits in fsync until gigabytes are on their disk looks like one that is blocked.
+ */
 static double own_limit(void)
 {
-    double most = grown * dog.longest[section_of(dog.seen)];
+    int s = section_of(dog.seen);
+    double most = grown * dog.longest[s];
+    double least = s == CRM_IN_CHECKPOINT ? ALONE * dog.limit : base_limit();
 
-    return most > base_limit() ? most : base_limit();
+    return most > least ? most : least;
 }
 
 static health own(void)
@@ -266,6 +270,13 @@ static void go_on(double seconds, const char *found)
     if (found) warn(found);
 }
 
+/* No folder, no space: as without one. */
+static void cannot_ask(void)
+{
+    if (section_is_over() && in_seconds(dog.age) >= ALONE * dog.limit)
+        leave_section("no rank can be asked, as its folder cannot be written");
+}
+
 /* An exchange that fails means that the main thread has just got its answer. */
 static void decide(void)
 {
@@ -281,6 +292,7 @@ static void decide(void)
     if (armed && atomic_compare_exchange_strong(&dog.until, &until, NONE))
         leave_armed(v == HEALTH_GOES_ON ? "" : found);
     if (v != HEALTH_GOES_ON && atomic_load(&dog.now) == dog.seen) leave_section(found);
+    if (!dog.written) cannot_ask();
     go_on(again, again > 0 || !dog.written ? NULL : found);
 }
 
@@ -289,11 +301,10 @@ static void ask(void)
     health h;
     int made = crm_health_ask(dog.dir);
 
-    if (made < 0) { /* no folder, no space: as without one */
+    if (made < 0) {
         dog.role = IDLE;
         dog.next = in_seconds(dog.age) + dog.limit;
-        if (in_seconds(dog.age) >= ALONE * dog.limit)
-            leave_section("no rank can be asked, as its folder cannot be written");
+        cannot_ask();
         return;
     }
     dog.role = made ? ASKS : FOLLOWS;
@@ -379,7 +390,9 @@ static void look(void)
         dog.age += passed;
     }
     if (now != dog.seen) begin_wait(now);
-    if (!stopped) attend();
+    if (stopped) return;
+    attend();
+    dog.last = clock_ns(); /* files of thousands of ranks take seconds: no stop, nor a wait */
 }
 
 static void *loop(void *arg)
