@@ -101,6 +101,8 @@ static void what_goes_wrong(void)
 
     T_FAILS(crm_path_read(in_dir("none"), 10, &text, &n), CRM_ERR_IO, "No such file");
     T_FAILS(crm_path_read(dir, 10, &text, &n), CRM_ERR_IO, "is a folder");
+    T_CHECK(mkfifo(in_dir("pipe"), 0600) == 0);
+    T_FAILS(crm_path_read(in_dir("pipe"), 10, &text, &n), CRM_ERR_IO, "is a pipe"); /* no wait */
     T_OK(crm_path_write_atomic(in_dir("six"), "123456", 6));
     T_FAILS(crm_path_read(in_dir("six"), 5, &text, &n), CRM_ERR_FORMAT, "6 bytes, the limit is 5");
     T_CHECK(!text);

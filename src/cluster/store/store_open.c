@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crmpi/base_mem.h"
@@ -104,11 +105,16 @@ static crm_status map_arrays(crm_store *s)
 
 static crm_status open_file(crm_store *s, const char *path, const char *kind)
 {
+    struct stat found;
+
     s->path = crm_mem_strdup(path);
     CRM_CHECK(s->path, CRM_ERR_NOMEM, "out of memory: path");
     CRM_TRY(crm_path_file_size(path, &s->size));
     s->fd = crm_path_open(path, O_RDONLY | O_NONBLOCK);
     CRM_CHECK(s->fd >= 0, CRM_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+    /* of what was opened: another may have taken its place since */
+    CRM_CHECK(fstat(s->fd, &found) == 0, CRM_ERR_IO, "%s: %s", path, strerror(errno));
+    s->size = found.st_size;
     CRM_TRY(check_length(s));
     CRM_TRY(store_seal_check(s, kind));
     CRM_TRY(look_through(s, kind));

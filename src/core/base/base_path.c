@@ -93,6 +93,7 @@ crm_status crm_path_file_size(const char *path, int64_t *bytes)
 
     CRM_CHECK(stat(path, &s) == 0, CRM_ERR_IO, "%s: %s", path, strerror(errno));
     CRM_CHECK(!S_ISDIR(s.st_mode), CRM_ERR_IO, "%s: is a folder, a file is needed", path);
+    CRM_CHECK(!S_ISFIFO(s.st_mode), CRM_ERR_IO, "%s: is a pipe, a file is needed", path);
     CRM_CHECK(access(path, R_OK) == 0, CRM_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
     *bytes = s.st_size;
     return CRM_OK;
