@@ -113,7 +113,7 @@ crm_requeue() { # CODE
     local id=$SLURM_JOB_ID lives=${SLURM_RESTART_COUNT:-0} most=${CRMPI_MAX_RESTARTS:-20}
     # each task of an array has a number of its own, but is known to scontrol by this name whether it waits or runs
     [ -z "${SLURM_ARRAY_JOB_ID:-}" ] || id=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
-    if [ "$lives" -ge "$most" ]; then
+    if ! [ "$lives" -lt "$most" ]; then # also where one of them is no number
         crm_say "exit code $1 after $lives restarts, the most that CRMPI_MAX_RESTARTS allows; the same sbatch line goes on"
         exit "$1"
     fi

@@ -30,7 +30,7 @@ jobs=$CRM_SOURCE_DIR/jobs
 export CRMPI
 
 slurm_end() {
-  kill -9 -1 2>/dev/null # all but this process: the rest of the namespace
+  [ $$ != 1 ] || kill -9 -1 2>/dev/null # all but this process: the rest of the namespace, whose first it is
   cd / && rm -rf "$TMP"
 }
 trap slurm_end EXIT
