@@ -176,6 +176,20 @@ waits_at_end() {
 }
 check "a rank whose units are finished passes its signal on" waits_at_end
 
+# ---- an error in one group of ranks, then a signal to the others ----
+error_first() {
+  rm -rf run
+  in_background run 2 --set eval.models=[hybrid,boosting] --set optim.kind=sgd --set optim.lr=1000 --set optim.warmup=0 \
+    --set optim.clip_norm=0 --set boosting.iterations=1000000 --set boosting.early_stopping=off
+  until_there run/.failed || return 1
+  sent=$(now)
+  kill -USR1 "$job"
+  ended
+  [ "$code" = 4 ] && [ "$passed" -lt 5000000 ] && grep -q 'crmpi: error: .*not finite' err.txt ||
+    { echo "code $code after $passed us: $(grep -a crmpi: err.txt | tail -n 2)" >&2; return 1; }
+}
+check "an error of one group is told when the others are stopped" error_first
+
 # ---- two signals, of which threads may take either first; signals that are ignored ----
 twice() {
   rm -rf run

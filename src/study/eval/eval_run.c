@@ -298,6 +298,13 @@ static void wait_for_others(study *s)
     crm_watchdog_leave();
 }
 
+/* An error of one group is told, and not that another one was stopped. */
+static crm_status agree_all(crm_comm *world, crm_status st)
+{
+    CRM_TRY(crm_comm_agree(world, st == CRM_ERR_STOPPED ? CRM_OK : st));
+    return crm_comm_agree(world, st);
+}
+
 crm_status crm_study_run(study *s)
 {
     crm_comm *world = s->e->world;
@@ -308,7 +315,7 @@ crm_status crm_study_run(study *s)
     if (s->group) st = run_units(s);
     if (st && s->n_groups > 1) crm_study_mark(s, st);
     if (!st && crm_comm_rank(world) == 0 && s->n_groups > 1) wait_for_others(s);
-    st = crm_comm_agree(world, st);
+    st = agree_all(world, st);
     if (st == CRM_ERR_STOPPED)
         st = crm_stopped(world, crm_comm_rank(world) == 0 ? units_done(s) : 0, s->n_units, "units");
     crm_study_listen(s, false);
