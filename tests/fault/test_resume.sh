@@ -87,6 +87,14 @@ not_repeated() {
   [ "$(stat -c '%n %y %i' $(cut -d' ' -f1 <<<"$was"))" = "$was" ] && same_end run
 }
 check "finished units are not repeated" not_repeated
+other_program() {
+  rm -rf run && cp -r killed run
+  study run 1 >out.txt 2>err.txt && ! grep -q 'goes on with' err.txt || return 1
+  rm -rf run && cp -r killed run
+  sed -i 's/"program":"[^"]*"/"program":"0.0.1 abc"/' run/.starts
+  study run 1 >out.txt 2>err.txt && grep -q 'run was begun by crmpi 0.0.1 abc and goes on with [0-9]' err.txt && same_end run
+}
+check "a run that another program began is told" other_program
 damaged_ledger() {
   rm -rf run && cp -r killed run
   flip run/units/hybrid-r0-f0.h5

@@ -16,9 +16,6 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-/* Made at each build (cmake/build_facts.cmake); the commit is "" where it is not known. */
-extern const char crm_build_commit[], crm_build_type[], crm_build_flags[];
-
 extern char **environ;
 
 /* Instruction sets that our kernels choose by, of the first processor. */

@@ -85,6 +85,9 @@ CRM_CHECKED crm_record_run_read(const char *dir, json_t **out);
 /** Program, machine, job and environment into run.json (record_facts.c); rank 0. */
 CRM_CHECKED crm_record_facts(crm_record *r);
 
+/* Made at each build (cmake/build_facts.cmake); the commit is "" where it is not known. */
+extern const char crm_build_commit[], crm_build_type[], crm_build_flags[];
+
 /* ---- times at which a run was started (record_starts.c); one process ----------------------------
  */
 #define RECORD_STARTS_FILE ".starts"

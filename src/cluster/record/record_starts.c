@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "record_impl.h"
 
@@ -25,15 +26,41 @@ static json_t *job_text(void)
     return crm_record_json_text(text);
 }
 
+/* "0.6.0", with the commit where the build knows it. */
+static void program_text(char *out, size_t cap)
+{
+    snprintf(out, cap, "%s%s%s", CRM_VERSION, crm_build_commit[0] ? " " : "", crm_build_commit);
+}
+
+/* Results are equal for equal programs: units and checkpoints of two are told. */
+static void compare_program(const char *dir)
+{
+    json_t *all = crm_record_starts(dir);
+    const json_t *last = json_array_get(all, json_array_size(all) - 1);
+    const char *was = json_string_value(json_object_get(last, "program"));
+    char now[128];
+
+    program_text(now, sizeof now);
+    if (was && strcmp(was, now) != 0)
+        crm_log_line(
+            CRM_LOG_WARN, "record",
+            "%s was begun by crmpi %.100s and goes on with %s: its results may be those of "
+            "neither",
+            dir, was, now);
+    json_decref(all);
+}
+
 static json_t *this_start(int ranks)
 {
     json_t *line = json_object(), *job = job_text();
-    char utc[32], host[256];
+    char utc[32], host[256], program[128];
 
     crm_comm_host(host, sizeof host);
     json_object_set_new(line, "time", json_string(crm_clock_utc(utc)));
     json_object_set_new(line, "host", crm_record_json_text(host));
     json_object_set_new(line, "ranks", json_integer(ranks));
+    program_text(program, sizeof program);
+    json_object_set_new(line, "program", crm_record_json_text(program));
     if (job) json_object_set_new(line, "job", job);
     return line;
 }
@@ -47,6 +74,7 @@ void crm_record_starts_add(const char *dir, int ranks)
     crm_str out = {0};
     int fd = -1;
 
+    compare_program(dir);
     if (text) crm_str_addf(&out, "\n%s\n", text);
     if (crm_path_join(dir, RECORD_STARTS_FILE, path, sizeof path))
         crm_err_clear();
