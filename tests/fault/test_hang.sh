@@ -195,6 +195,17 @@ code=$?
 check "a rank that waits for the lock of its run folder is left alone" [ $code = 0 ]
 [ $code = 0 ] || grep crmpi: locked.err >&2
 
+# Each rank with a disk of its own at the same place: they are not taken for a folder that all see.
+mkdir own
+# shellcheck disable=SC2016
+own=(unshare --mount --propagation private bash -c 'mount -t tmpfs own "$1" && exec "$2" --rank busy "$1"' _ "$TMP/own"
+  "$CRM_BUILD_DIR/tests/test_fault_hang_ranks")
+if unshare --mount --propagation private mount -t tmpfs own own 2>/dev/null && [ -x "${own[-1]}" ]; then
+  check "disks of the same name are no shared folder" crm_mpirun 2 "${own[@]}"
+else
+  skip "disks of the same name are no shared folder" "no file system can be mounted here"
+fi
+
 # A command without a run folder is watched, too.
 "$CRMPI" synth study.yaml --set data.path="$TMP/many.h5" --set synth.customers=6000 >/dev/null 2>&1
 check "predict ends when a rank is stopped" predict_ends

@@ -504,7 +504,7 @@ void crm_watchdog_disarm(void)
 
 typedef struct card { /* of a rank: where it is, and which folder it sees under each name */
     health_place place;
-    uint64_t parent, tmp; /* 0: none */
+    uint64_t probe, tmp; /* 0: none */
     int64_t nfs;
 } card;
 
@@ -515,14 +515,23 @@ static uint64_t number_of(const char *folder)
     return stat(folder, &s) == 0 && S_ISDIR(s.st_mode) ? (uint64_t)s.st_ino : 0;
 }
 
-static card card_of(const char *parent)
+/* A folder that rank 0 makes for the others to look for: on disks of their own, nodes may have
+ * parents of the same name and number. */
+static void probe_of(const char *dir, char out[CRM_PATH_MAX])
+{
+    int n = snprintf(out, CRM_PATH_MAX, "%s.probe", dir ? dir : "");
+
+    if (!dir || n >= CRM_PATH_MAX) out[0] = '\0';
+}
+
+static card card_of(const char *probe, const char *parent)
 {
     card c = {.place = {.pid = (int)getpid()}, .tmp = number_of("/tmp")};
     struct statfs f;
 
     crm_comm_host(c.place.host, sizeof c.place.host);
-    if (!parent[0]) return c;
-    c.parent = number_of(parent);
+    if (!probe[0]) return c;
+    c.probe = number_of(probe);
     c.nfs = statfs(parent, &f) == 0 && (long)f.f_type == nfs_magic;
     return c;
 }
@@ -537,14 +546,14 @@ typedef struct folder {
 static folder choose(const card *all, int n, const char *dir)
 {
     folder f = {.answer_in = answer_in};
-    bool parent = all[0].parent != 0, tmp = all[0].tmp != 0;
+    bool shared = all[0].probe != 0, tmp = all[0].tmp != 0;
 
     for (int q = 0; q < n; q++) {
-        parent = parent && all[q].parent == all[0].parent;
+        shared = shared && all[q].probe == all[0].probe;
         tmp = tmp && all[q].tmp == all[0].tmp && strcmp(all[q].place.host, all[0].place.host) == 0;
         if (all[q].nfs) f.answer_in = answer_in_nfs;
     }
-    if (parent)
+    if (shared)
         snprintf(f.dir, sizeof f.dir, "%s", dir);
     else if (tmp) {
         snprintf(f.dir, sizeof f.dir, "/tmp/crmpi-health-%d", all[0].place.pid);
@@ -613,7 +622,7 @@ enum { EARLIER = 4096 }; /* ranks whose files of an earlier run are removed */
 crm_status crm_watchdog_start(crm_comm *world, const crm_watchdog_cfg *cfg, const char *dir)
 {
     int n = crm_comm_size(world), rank = crm_comm_rank(world);
-    char parent[CRM_PATH_MAX];
+    char parent[CRM_PATH_MAX], probe[CRM_PATH_MAX];
     health_ranks ranks;
     void *all = NULL;
     size_t total;
@@ -622,10 +631,13 @@ crm_status crm_watchdog_start(crm_comm *world, const crm_watchdog_cfg *cfg, cons
     crm_status st;
 
     parent_of(dir, parent);
-    mine = card_of(parent);
-    if (rank == 0 && dir) crm_health_clear(dir, 0, EARLIER); /* all wait for its card */
-    st = crm_comm_agree(world, new_ranks(n, rank, &ranks));
+    probe_of(dir, probe);
+    if (rank == 0 && dir) crm_health_clear(dir, 0, EARLIER);
+    if (rank == 0 && probe[0]) (void)mkdir(probe, 0777);
+    st = crm_comm_agree(world, new_ranks(n, rank, &ranks)); /* all wait for rank 0 */
+    mine = card_of(probe, parent);
     if (!st) st = crm_comm_allgather(world, &mine, sizeof mine, &all, &total, NULL);
+    if (rank == 0 && probe[0]) (void)rmdir(probe);
     if (!st) {
         for (int q = 0; q < n; q++)
             ranks.place[q] = ((const card *)all)[q].place;
