@@ -139,7 +139,8 @@ graced() {
 check "a fit that has no place to stop ends after stop.grace" graced
 in_trees() {
   rm -rf run
-  in_background run 1 --set eval.models=[boosting] --set boosting.iterations=1000000 --set boosting.early_stopping=off
+  in_background run 1 --set eval.models=[boosting] --set boosting.iterations=1000000 --set boosting.early_stopping=off \
+    --set boosting.learning_rate=1e-5
   until_there run/units || return 1
   wait_for 300000
   sent=$(now)
@@ -180,7 +181,8 @@ check "a rank whose units are finished passes its signal on" waits_at_end
 error_first() {
   rm -rf run
   in_background run 2 --set eval.models=[hybrid,boosting] --set optim.kind=sgd --set optim.lr=1000 --set optim.warmup=0 \
-    --set optim.clip_norm=0 --set boosting.iterations=1000000 --set boosting.early_stopping=off
+    --set optim.clip_norm=0 --set boosting.iterations=1000000 --set boosting.early_stopping=off \
+    --set boosting.learning_rate=1e-5
   until_there run/.failed || return 1
   sent=$(now)
   kill -USR1 "$job"
