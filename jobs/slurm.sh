@@ -143,7 +143,7 @@ crm_job() { # COMMAND KIND ARGUMENTS...
     [ "$kind" != gpu ] || [ "$command" = import ] || given+=(--set device=cuda)
     # ranks of the life before may still be on their way out, on a node that Slurm has lost sight of
     [ "${SLURM_RESTART_COUNT:-0}" = 0 ] || given+=(--set record.lock_wait=300)
-    given+=("${crm_rest[@]}")
+    given+=(${crm_rest[@]+"${crm_rest[@]}"}) # bash before 4.4 takes an empty list for unset
     [ -z "$crm_out" ] || given+=(--out "$crm_out")
 
     # A signal to the whole job (scancel --full) reaches srun and the ranks too: this shell only waits for them.

@@ -31,8 +31,19 @@ static const int64_t ms = 1000000; /* nanoseconds */
 static const int64_t second = 1000000000;
 static const int64_t hear_every = 1000000000; /* ns between looks at files, and writings */
 static const int64_t answer_in = 5000000000;  /* ns for the answers of others */
-static const int64_t answer_in_nfs = 70000000000;
-static const long nfs_magic = 0x6969;
+/* Where their files take longer to be seen: NFS keeps what it knows of a folder for a minute; a
+ * write to a file system of a cluster may have to wait for other work there.  Numbers of statfs(2).
+ */
+static const struct {
+    uint32_t magic;
+    int64_t answer_in;
+} far_systems[] = {{0x6969, 70000000000},      /* NFS */
+                   {0x0bd00bd0, 30000000000},  /* Lustre */
+                   {0x47504653, 30000000000},  /* GPFS */
+                   {0x00c36400, 30000000000},  /* Ceph */
+                   {0x19830326, 30000000000},  /* BeeGFS */
+                   {0x65735546, 30000000000},  /* FUSE: GlusterFS and others */
+                   {0xff534d42, 30000000000}}; /* CIFS */
 static const double grown = 10; /* limit of a kind in waits of that kind that ended */
 
 const char *const crm_section_names[CRM_SECTION_COUNT] = {"import", "load", "step", "reduction",
@@ -505,7 +516,7 @@ void crm_watchdog_disarm(void)
 typedef struct card { /* of a rank: where it is, and which folder it sees under each name */
     health_place place;
     uint64_t probe, tmp; /* 0: none */
-    int64_t nfs;
+    int64_t answer_in;
 } card;
 
 static uint64_t number_of(const char *folder)
@@ -524,15 +535,24 @@ static void probe_of(const char *dir, char out[CRM_PATH_MAX])
     if (!dir || n >= CRM_PATH_MAX) out[0] = '\0';
 }
 
+static int64_t answer_time(const char *folder)
+{
+    struct statfs f;
+
+    if (statfs(folder, &f) != 0) return answer_in;
+    for (size_t i = 0; i < sizeof far_systems / sizeof *far_systems; i++)
+        if ((uint32_t)f.f_type == far_systems[i].magic) return far_systems[i].answer_in;
+    return answer_in;
+}
+
 static card card_of(const char *probe, const char *parent)
 {
     card c = {.place = {.pid = (int)getpid()}, .tmp = number_of("/tmp")};
-    struct statfs f;
 
     crm_comm_host(c.place.host, sizeof c.place.host);
     if (!probe[0]) return c;
     c.probe = number_of(probe);
-    c.nfs = statfs(parent, &f) == 0 && (long)f.f_type == nfs_magic;
+    c.answer_in = answer_time(parent);
     return c;
 }
 
@@ -551,7 +571,7 @@ static folder choose(const card *all, int n, const char *dir)
     for (int q = 0; q < n; q++) {
         shared = shared && all[q].probe == all[0].probe;
         tmp = tmp && all[q].tmp == all[0].tmp && strcmp(all[q].place.host, all[0].place.host) == 0;
-        if (all[q].nfs) f.answer_in = answer_in_nfs;
+        if (all[q].answer_in > f.answer_in) f.answer_in = all[q].answer_in;
     }
     if (shared)
         snprintf(f.dir, sizeof f.dir, "%s", dir);
