@@ -279,7 +279,10 @@ static crm_status finish(leaves *e, const float *grad)
         r->failed = 0;
         return show(e, grad, norm);
     }
-    if (spike) CRM_TRY(blame(e));
+    if (spike && (r->failed || r->t->spikes == 0))
+        CRM_TRY(blame(e));
+    else if (spike) /* one of many that are let pass: its rows would cost another step */
+        crm_guard_blame(r->guard, r->step, NULL);
     if (r->failed) return CRM_OK;
     r->grad_norm = norm;
     add_losses(e);
