@@ -210,6 +210,9 @@ static void exec_job(const job *j, const char *self)
     dup2(fd, STDOUT_FILENO);
     dup2(fd, STDERR_FILENO);
     snprintf(ranks, sizeof ranks, "%d", j->ranks);
+    path_of(j, ".tmp", out); /* two Open MPIs that begin at once would both make its folder */
+    mkdir(out, 0700);
+    setenv("TMPDIR", out, 1);
     execlp("mpirun", "mpirun", "--oversubscribe", "--bind-to", "none", "-n", ranks, self, "--rank",
            j->name, folder, (char *)NULL);
     _exit(127);

@@ -39,7 +39,7 @@ crm_status crm_record_file_digest(const char *path, int64_t *bytes, crm_digest *
     crm_status st;
 
     CRM_TRY(crm_path_file_size(path, bytes)); /* tells a missing file from a folder */
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = crm_path_open(path, O_RDONLY);
     CRM_CHECK(fd >= 0, CRM_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
     st = crm_hash_new(&h);
     if (!st) st = add_file(fd, path, h, bytes);

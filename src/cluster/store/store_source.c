@@ -105,12 +105,13 @@ static const H5FD_class_t SOURCE = {
 
 crm_status store_source_open(int fd, int64_t end, const char *path, hid_t *file)
 {
+    static hid_t driver = -1; /* kept: HDF5 1.10 uses it after its last reference, closing a file */
     bool nomem = false;
     const store_source source = {.fd = fd, .end = end, .nomem = &nomem};
-    hid_t driver, access;
+    hid_t access;
 
     store_h5_setup();
-    driver = H5FDregister(&SOURCE);
+    if (driver < 0) driver = H5FDregister(&SOURCE);
     access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
     *file = driver >= 0 && H5Pset_driver(access, driver, &source) >= 0
@@ -118,7 +119,6 @@ crm_status store_source_open(int fd, int64_t end, const char *path, hid_t *file)
                 : -1;
     if (*file < 0) store_h5_note();
     H5Pclose(access);
-    if (driver >= 0) H5FDunregister(driver); /* an open file keeps it */
     CRM_CHECK(!nomem, CRM_ERR_NOMEM, "out of memory: %s", path);
     CRM_CHECK(*file >= 0, CRM_ERR_FORMAT, "%s: is damaged: HDF5 cannot open it: %s", path,
               store_h5_why());
