@@ -183,7 +183,7 @@ two() {
 
 # leaks RUNS: the commands on one rank in the build with AddressSanitizer
 leaks() {
-  local debug=${CRM_DEBUG_PROGRAM:-$CRM_SOURCE_DIR/build/debug/crmpi}
+  local keep debug=${CRM_DEBUG_PROGRAM:-$CRM_SOURCE_DIR/build/debug/crmpi}
   if [ ! -x "$debug" ]; then
     skip "what is not given back" "no build in build/debug"
     return
@@ -193,8 +193,11 @@ leaks() {
     skip "what is not given back" "this system does not let a process trace itself"
     return
   fi
-  # the check of the check: one block that is not given back on purpose
-  CRM_ALLOC_KEEP=40 run 1 describe "$TMP/in.h5"
+  # the check of the check: one block that is not given back on purpose; a word left on the stack may hide one of them
+  for keep in 10 40 80 120 200 300; do
+    CRM_ALLOC_KEEP=$keep run 1 describe "$TMP/in.h5"
+    [ -z "$(kept)" ] || break
+  done
   check "what is not given back is found" [ -n "$(kept)" ]
   limit=240 all "given back: " "$1"
 }
