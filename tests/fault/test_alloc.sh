@@ -205,7 +205,7 @@ leaks() {
 RANDOM=7
 case $tier in
 long) one=1000000 pair=1000000 ;;
-full) one=80 pair=3 ;;
+full) one=40 pair=2 ;;
 *) one=26 pair=1 ;;
 esac
 all "" $one

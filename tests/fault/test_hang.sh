@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A rank that hangs: a random rank of a short study is stopped (SIGSTOP) at a random moment, on 2 to 4 ranks.  The job ends
 # within the limit + 10 s with code 5, the line and RUN/health name the rank and the section, no process is left, and the
-# same command on another number of ranks ends with the digests of a run that was not disturbed.  Once; 4 times with tier
+# same command on another number of ranks ends with the digests of a run that was not disturbed.  Once; twice with tier
 # full, 50 times with tier long (CRM_HANGS names another number, CRM_SEED the random numbers).  A stop that is shorter than
 # the limit does no harm.  timeout: 2400
 # shellcheck source=tests/e2e/lib.sh
@@ -9,7 +9,7 @@
 cd "$TMP" || exit 1
 case "${CRM_TIER:-default}" in
 long) count=50 ;;
-full) count=4 ;;
+full) count=2 ;;
 *) count=1 ;;
 esac
 count=${CRM_HANGS:-$count} limit=2

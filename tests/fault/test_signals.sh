@@ -10,7 +10,7 @@
 cd "$TMP" || exit 1
 case "${CRM_TIER:-default}" in
 long) stops=24 ;;
-full) stops=4 ;;
+full) stops=2 ;;
 *) stops=1 ;;
 esac
 stops=${CRM_STOPS:-$stops}
