@@ -42,7 +42,8 @@ static void read_set(crm_opt_set *s, const char *text, int number, opt_log *log)
     if (!eq) crm_str_addf(&why, "is no assignment; allowed: key=value");
     if (eq && !e) {
         crm_str_add(&key, text, len);
-        crm_opt_unknown(s, key.text ? key.text : "", len, t, false, &why);
+        log->nomem |= key.failed;
+        if (!key.failed) crm_opt_unknown(s, key.text ? key.text : "", len, t, false, &why);
         crm_str_free(&key);
     }
     crm_opt_log_set(log, number, text, &why);
