@@ -210,12 +210,19 @@ take_result() { # ID TITLE
     fi
 }
 
-# Numbers of ranks to run a test with: all of its mark; with sanitizers the first and the last, with clang the last.
+# Numbers of ranks to run a test with: all of its mark; with sanitizers the first and the last (of the shim the first), with
+# clang the last.
 ranks_for() { # PRESET NAME
     local all
     read -ra all <<<"${ranks_of[$2]:-0}"
     case $1 in
-    debug) [ ${#all[@]} = 1 ] || all=("${all[0]}" "${all[-1]}") ;;
+    debug)
+        if [[ "$2" == cusim/* ]]; then # minutes each: fibres and sanitizers do not go well together
+            all=("${all[0]}")
+        elif [ ${#all[@]} != 1 ]; then
+            all=("${all[0]}" "${all[-1]}")
+        fi
+        ;;
     clang) all=("${all[-1]}") ;;
     esac
     echo "${all[@]}"

@@ -2,7 +2,7 @@
  * places, of a data set, a model and checkpoints.  Each is read in full in a process of its own
  * with a time limit: no crash, no hang, and none is taken for good.
  *
- * 300 changes by default, 2000 with tier full, 10000 with tier long.
+ * 300 changes by default, 600 with tier full, 10000 with tier long.
  * timeout: 600 */
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -291,7 +291,7 @@ static int wanted(void)
     const char *tier = getenv("CRM_TIER");
 
     if (tier && strcmp(tier, "long") == 0) return 10000;
-    return tier && strcmp(tier, "full") == 0 ? 2000 : 300;
+    return tier && strcmp(tier, "full") == 0 ? 600 : 300;
 }
 
 static void changes(void)
