@@ -5,7 +5,7 @@
 #   --full   also those marked "tier: full", and the C tests again from the sanitizer and clang builds; 25 minutes
 #   --long   also those marked "tier: long"; hours
 #   WORD     only tests whose name (folder/test_name) holds WORD; only they are built
-#   -j N     tests of one process run N at a time (default: cores + 1, at most 5)
+#   -j N     tests of one process run N at a time (default: cores, at most 4)
 #
 # Marks in the head comment of a test: "ranks: 1 2 4" (a run under mpirun for each), "tier: full" or "tier: long",
 # "timeout: SECONDS" (default 60), "beside: others" (a script of e2e, slurm or fault that may run beside other tests).  A test prints TAP.  One that crashes, hangs or prints no result has failed.
@@ -18,8 +18,8 @@ unset CRM_BUILD_DIR
 . "$here/../jobs/env.sh"
 
 tier=default word='' setup=yes
-jobs=$(($(nproc) + 1)) # one more than cores: starting MPI is mostly waiting
-[ "$jobs" -le 5 ] || jobs=5
+jobs=$(nproc)
+[ "$jobs" -le 4 ] || jobs=4
 while [ $# -gt 0 ]; do
     case "$1" in
     --full | --long) tier=${1#--} ;;

@@ -3,7 +3,7 @@
 # memory and one sentence, on all ranks, leaves nothing half written, and what a run left goes on to the same bits.  About
 # 40 values of k; more with tier full, then also in the build with AddressSanitizer, which finds what is not given back;
 # every k with tier long.  tests/fault/test_alloc.c does the same inside one process, for opening and importing.
-# timeout: 7000  beside: others
+# tier: full  timeout: 7000  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 cd "$TMP" || exit 1

@@ -1,7 +1,7 @@
 #!/bin/bash
 # What logs hold: names, addresses, ticket texts and amounts of customers stand in no output but the predictions, not even
 # with log.level debug and when something is wrong at any stage; and no cell of the predictions is a formula.
-# timeout: 120  beside: others
+# tier: full  timeout: 120
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 cd "$TMP" || exit 1

@@ -2,7 +2,7 @@
 # Going on: a damaged newest checkpoint is named and the one before it used, two damaged ones end the run and nothing begins
 # from scratch silently, checkpoints of another run are refused, finished units are not repeated, a checkpoint that cannot be
 # written is a warning, a signal to one rank stops all groups; each time the bits of the undisturbed run.
-# timeout: 240  beside: others
+# timeout: 240
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 # shellcheck source=tests/fault/job.sh
