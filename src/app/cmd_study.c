@@ -344,25 +344,31 @@ static crm_status some_units(app *a, crm_eval *e, study_kind kind)
     return kind == CALIBRATE ? crm_eval_null(e, &a->null, &n) : crm_eval_units(e, kind == TRAIN);
 }
 
+/* What every way to run these models on these data has in common. */
+static crm_eval study_of(const app *a, const crm_data *d, const models *m)
+{
+    return (crm_eval){.world = a->world,
+                      .pool = a->pool,
+                      .cfg = &a->eval,
+                      .data = d,
+                      .spec = m->spec,
+                      .n_models = m->n,
+                      .init = a->init,
+                      .init_file = a->args.init,
+                      .max_group = app_models_max_group(a),
+                      .run = a->run_digest};
+}
+
 /* The study itself, in an open run folder. */
 static crm_status work(app *a, const crm_data *d, crm_record *run, const models *m, study_kind kind)
 {
-    crm_eval e = {.world = a->world,
-                  .pool = a->pool,
-                  .cfg = &a->eval,
-                  .data = d,
-                  .spec = m->spec,
-                  .n_models = m->n,
-                  .init = a->init,
-                  .init_file = a->args.init,
-                  .max_group = app_models_max_group(a),
-                  .progress = (crm_progress_mode)a->cfg.progress,
-                  .ckpt = &a->ckpt,
-                  .run = a->run_digest,
-                  .record = run};
+    crm_eval e = study_of(a, d, m);
     double start = crm_clock_now();
     crm_status st;
 
+    e.progress = (crm_progress_mode)a->cfg.progress;
+    e.ckpt = &a->ckpt;
+    e.record = run;
     if (a->args.profile) crm_profile_start();
     if (app_models_fast(a)) {
         e.note = "train.reduce is fast: results depend on the number of ranks and threads.";
@@ -504,16 +510,7 @@ static crm_status replay_model(app *a, const crm_eval *e, int model)
 
 static crm_status replay_models(app *a, const crm_data *d, const models *m)
 {
-    crm_eval e = {.world = a->world,
-                  .pool = a->pool,
-                  .cfg = &a->eval,
-                  .data = d,
-                  .spec = m->spec,
-                  .n_models = m->n,
-                  .init = a->init,
-                  .init_file = a->args.init,
-                  .max_group = app_models_max_group(a),
-                  .run = a->run_digest};
+    crm_eval e = study_of(a, d, m);
     int nets = 0;
 
     for (int i = 0; i < m->n; i++) {
