@@ -1,0 +1,122 @@
+/* table_frame.h - inside of room table: the rows of one table of a schema as typed columns, and the
+ * steps from files to the data set.
+ *
+ *   table_input    bytes of the files of a table, plain or unpacked, as one long text
+ *   table_frame    this rank's rows of a table: a contiguous part in the order of the files
+ *   table_clean    duplicates, ranges, outliers, fills: frame -> frame, with a report per column
+ *   table_index    rows found by key, over all ranks
+ *   table_take     values of rows that other ranks have
+ *   table_entity   rows of the data set; events and documents grouped by them and ordered by time
+ *   table_make     profile, monthly, events, documents, targets, features -> store */
+#ifndef CRM_TABLE_FRAME_H
+#define CRM_TABLE_FRAME_H
+
+#include "crmpi/table_schema.h"
+#include "table_impl.h"
+
+#define CRM_WHOLE_MISSING INT64_MIN
+
+/* ---- typed columns ---- */
+/* A column of a frame.  Rows are those of the frame; what its type does not use is NULL. */
+typedef struct table_cells {
+    double *real;   /* REAL: NaN is missing                                                      */
+    int64_t *whole; /* INTEGER; BOOLEAN (0, 1); TIME (s since 1970 UTC): CRM_WHOLE_MISSING        */
+    int32_t *code;  /* CATEGORY: index into level, -1 missing                                     */
+    crm_digest *key; /* ID: XXH3-128 of the text (of its keyed hash when hashed); zeros: missing.
+                        Two keys are taken for equal when these are: among 1e9 keys that goes wrong
+                        with a probability below 1e-20 */
+    int64_t *end; /* TEXT, ID: end of each text in bytes                                        */
+    char *bytes;  /* TEXT, ID: one after the other, without 0                                   */
+    int64_t n_levels; /* CATEGORY: of all ranks, sorted as crm_table_levels_sort */
+    const char **level;
+    table_levels levels; /* what level points into */
+    int64_t missing;     /* on this rank, as they came from the file     */
+    int64_t bad; /* on this rank: values that became missing because they did not fit          */
+} table_cells;
+
+typedef struct table_frame {
+    const crm_table_schema *schema;
+    int table;
+    int64_t n, before, total; /* rows here, on ranks before, on all */
+    table_cells *column;      /* [columns of the table]             */
+    int64_t *where;           /* [n] file number << 40 | line where the row begins */
+    int n_files;
+    char **file;       /* [n_files] paths, in order */
+    int64_t skipped;   /* rows of all ranks left out as broken or bad                             */
+    crm_digest source; /* of the bytes of all files */
+} table_frame;
+
+/* ---- rejects: rows and values that are left out, by place only ---- */
+/* Lines "FILE:LINE:COL<tab>TABLE<tab>COLUMN<tab>what is wrong", without values.  At most limit
+ * lines are kept per rank and table, the rest is counted.  Not collective but where said. */
+typedef struct table_rejects table_rejects;
+CRM_CHECKED crm_table_rejects_new(int64_t limit, table_rejects **out);
+void crm_table_rejects_add(table_rejects *r, const char *file, int64_t line, int64_t col,
+                           const char *table, const char *column, const char *what);
+int64_t crm_table_rejects_count(const table_rejects *r);
+/* Write all ranks' lines in the order of tables, files, lines to path (removed when there are
+ * none). Collective; *total is the count of all ranks. */
+CRM_CHECKED crm_table_rejects_write(crm_comm *comm, table_rejects *r, const char *path,
+                                    int64_t *total);
+void crm_table_rejects_free(table_rejects **r);
+
+/* Read the files of a table; every rank gets a contiguous part of its rows, about equal in bytes.
+ * folder: what relative patterns begin at.  Numbers are correctly rounded; categories have one list
+ * of levels, equal on all ranks.  The rows and their order do not depend on the number of ranks.
+ * @return CRM_OK; CRM_ERR_IO no file for a pattern, unreadable; CRM_ERR_FORMAT "FILE:LINE:COL: ..."
+ * of the first fault in file order that the schema does not allow; CRM_ERR_NOMEM.  Collective. */
+CRM_CHECKED crm_table_frame_read(crm_comm *comm, const crm_table_schema *s, int table,
+                                 const char *folder, table_rejects *rejects, table_frame *f);
+/* Keep the rows i of this rank with keep[i] != 0; before and total follow.  Collective. */
+CRM_CHECKED crm_table_frame_keep(crm_comm *comm, table_frame *f, const uint8_t *keep);
+/* "FILE:LINE" of a row. */
+const char *crm_table_frame_where(const table_frame *f, int64_t row, char *out, size_t cap);
+void crm_table_frame_free(table_frame *f);
+
+/* A text as seconds since 1970 UTC by a format of strptime (or "iso"); false when it does not fit
+ * or is no date ("2023-02-30").  Does not depend on locale or time zone of the machine. */
+bool crm_table_time(const char *format, const char *text, size_t len, int64_t *out);
+/* "2018-03-01 12:00:00" (UTC). */
+const char *crm_table_time_text(int64_t t, char out[32]);
+
+/* ---- cleaning ---- */
+/* What stood in a column, before and behind the cleaning; sums of all ranks. */
+typedef struct table_quality_column {
+    int64_t rows, missing, bad, distinct; /* distinct: exact up to 2^20, else -1 */
+    int64_t outliers, filled, changed;    /* behind: values winsorised or flagged, filled, mapped */
+    double min, max, mean, sd, quantile[5]; /* .05 .25 .5 .75 .95; numbers and times; NaN else */
+} table_quality_column;
+typedef struct table_quality {
+    int n;
+    table_quality_column *before, *after; /* [n] columns of the table */
+    int64_t rows_before, rows_after, duplicates, near_duplicates, dropped;
+} table_quality;
+/* Duplicates, outliers, fills, indicator and flag columns as the schema of the table says.  Columns
+ * that are added ("<name> missing", "<name> outlier") are in extra, in the order of the schema.
+ * Collective. */
+typedef struct table_extra {
+    int n;
+    char **name;
+    int *of;         /* [n] column that it tells about */
+    uint8_t **value; /* [n][rows of this rank]         */
+} table_extra;
+CRM_CHECKED crm_table_clean(crm_comm *comm, table_frame *f, table_extra *extra, table_quality *q);
+void crm_table_extra_free(table_extra *x);
+void crm_table_quality_free(table_quality *q);
+
+/* ---- rows by key ---- */
+typedef struct table_index table_index;
+/* key[n] of this rank's rows before .. before + n - 1.  A key that comes more than once gives its
+ * first row; *repeated (may be NULL) counts the others.  Missing keys are passed over.  Each key is
+ * kept by one rank, chosen by its bits: 24 bytes each.  Collective. */
+CRM_CHECKED crm_table_index_new(crm_comm *comm, const crm_digest *key, int64_t n, int64_t before,
+                                int64_t *repeated, table_index **out);
+/* row[i] = global row of key[i], -1 when there is none.  Collective; n may differ. */
+CRM_CHECKED crm_table_index_find(crm_comm *comm, const table_index *x, const crm_digest *key,
+                                 int64_t n, int64_t *row);
+void crm_table_index_free(table_index **x);
+/* Fetch: out[i] = the item of bytes size of global row row[i] (-1: out[i] is left as it is); rank r
+ * has items of rows first[r] .. first[r + 1] - 1, first [ranks + 1].  Collective. */
+CRM_CHECKED crm_table_take(crm_comm *comm, const int64_t *first, const void *items, size_t size,
+                           const int64_t *row, int64_t n, void *out);
+#endif
