@@ -19,6 +19,8 @@ fi
 export OMPI_MCA_mpi_yield_when_idle="${OMPI_MCA_mpi_yield_when_idle:-1}"
 # Copying straight from another process needs a right that many containers withhold; shared memory always works.
 export OMPI_MCA_btl_vader_single_copy_mechanism="${OMPI_MCA_btl_vader_single_copy_mechanism:-none}"
+# What Open MPI takes on one machine in any case; looking for networks first costs every start a quarter of a second of waiting.
+export OMPI_MCA_pml="${OMPI_MCA_pml:-ob1}"
 
 crm_mpirun() {
     local ranks=$1
