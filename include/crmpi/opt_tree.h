@@ -37,7 +37,9 @@ const crm_node *crm_tree_file_top(const crm_tree_file *f);
 const char *crm_tree_file_path(const crm_tree_file *f);
 /** Child of a mapping; NULL when absent, and when node is NULL or no mapping. */
 const crm_node *crm_node_get(const crm_node *node, const char *key);
-/** Add one error "FILE:LINE:COL: KEY: ..." at a node; all of them are told at once by errors. */
+/** Add one error "FILE:LINE:COL: KEY: value 'x' ..." at a node, with its text and the keys that lead
+ *  to it ("tables.orders.bad"); fmt goes on behind "value 'x' ".  All are told at once by errors.
+ */
 void crm_node_wrong(crm_tree_file *f, const crm_node *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /** Values of nodes; a node that is NULL leaves *out as it is; a wrong one is added to the errors
@@ -46,6 +48,7 @@ void crm_node_wrong(crm_tree_file *f, const crm_node *at, const char *fmt, ...)
 void crm_node_text(crm_tree_file *f, const crm_node *node, const char **out);
 void crm_node_i64(crm_tree_file *f, const crm_node *node, int64_t min, int64_t max, int64_t *out);
 void crm_node_f64(crm_tree_file *f, const crm_node *node, double min, double max, double *out);
+/** yes, true, no or false. */
 void crm_node_bool(crm_tree_file *f, const crm_node *node, bool *out);
 /** values: NULL-terminated; *out becomes the index. */
 void crm_node_enum(crm_tree_file *f, const crm_node *node, const char *const *values, int *out);
@@ -56,6 +59,6 @@ void crm_node_texts(crm_tree_file *f, const crm_node *node, int *n, const char *
 void crm_node_keys(crm_tree_file *f, const crm_node *map, const char *const *keys);
 /** CRM_OK, or CRM_ERR_CONFIG with all errors added so far, sorted by position, and their number, as
  *  crm_opt_set_load tells them. */
-CRM_CHECKED crm_tree_file_errors(const crm_tree_file *f);
+CRM_CHECKED crm_tree_file_errors(crm_tree_file *f);
 void crm_tree_file_close(crm_tree_file **f);
 #endif

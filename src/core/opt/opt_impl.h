@@ -151,6 +151,8 @@ void crm_opt_entry_commit(opt_entry *e, opt_setting *next);
 /* opt_log.c */
 /** Add an error; why is emptied.  key NULL: none is named. */
 void crm_opt_log_file(opt_log *log, int line, int col, const char *key, crm_str *why);
+/** Add the error of a key that the file gave before, in line first. */
+void crm_opt_log_twice(opt_log *log, int line, int col, const char *key, opt_text value, int first);
 void crm_opt_log_set(opt_log *log, int number, const char *assignment, crm_str *why);
 /** All errors as one CRM_ERR_CONFIG; CRM_OK when there are none. */
 CRM_CHECKED crm_opt_log_raise(opt_log *log);
@@ -181,4 +183,9 @@ void crm_opt_yaml_read(crm_opt_set *s, const char *text, size_t len, opt_log *lo
 /** Keep v (taken over) as the next value of e. */
 void crm_opt_stage(opt_entry *e, opt_value *v, opt_kind kind, const char *name, int line, int col,
                    opt_log *log);
+/** A file of another encoding, of more than OPT_FILE_MAX bytes or with control characters is not
+ *  parsed: one error tells it all. */
+bool crm_opt_check_bytes(const char *text, size_t len, opt_log *log);
+/** The text of a plain file, the caller's; beyond OPT_FILE_MAX bytes *text stays as it is. */
+CRM_CHECKED crm_opt_read_file(const char *path, char **text, size_t *len);
 #endif

@@ -49,8 +49,7 @@ static void read_set(crm_opt_set *s, const char *text, int number, opt_log *log)
     crm_opt_log_set(log, number, text, &why);
 }
 
-/* A file of another encoding or with control characters is not parsed: one error tells it all. */
-static bool check_bytes(const char *text, size_t len, opt_log *log)
+bool crm_opt_check_bytes(const char *text, size_t len, opt_log *log)
 {
     crm_str why = {0};
     int line = 1, col = 1;
@@ -92,7 +91,7 @@ crm_status crm_opt_set_load_text(crm_opt_set *s, const char *name, const char *t
     opt_log log = {.name = name};
     crm_status st;
 
-    if (check_bytes(text, len, &log)) crm_opt_yaml_read(s, text, len, &log);
+    if (crm_opt_check_bytes(text, len, &log)) crm_opt_yaml_read(s, text, len, &log);
     for (int i = 0; i < n; i++)
         read_set(s, sets[i], i, &log);
     st = crm_opt_log_raise(&log);
@@ -101,20 +100,25 @@ crm_status crm_opt_set_load_text(crm_opt_set *s, const char *name, const char *t
     return st;
 }
 
+crm_status crm_opt_read_file(const char *path, char **text, size_t *len)
+{
+    int64_t size;
+
+    CRM_TRY(crm_path_file_size(path, &size));
+    CRM_CHECK(crm_path_is_file(path), CRM_ERR_IO,
+              "%s: is a pipe or device, a config must be a plain file", path);
+    *len = (size_t)size;
+    if (*len <= OPT_FILE_MAX) CRM_TRY(crm_path_read(path, OPT_FILE_MAX, text, len));
+    return CRM_OK;
+}
+
 crm_status crm_opt_set_load(crm_opt_set *s, const char *path, const char *const *sets, int n)
 {
     crm_status st = CRM_OK;
     char *text = NULL;
-    int64_t size;
     size_t len = 0;
 
-    if (path) {
-        CRM_TRY(crm_path_file_size(path, &size));
-        CRM_CHECK(crm_path_is_file(path), CRM_ERR_IO,
-                  "%s: is a pipe or device, a config must be a plain file", path);
-        len = (size_t)size;
-        if (len <= OPT_FILE_MAX) CRM_TRY(crm_path_read(path, OPT_FILE_MAX, &text, &len));
-    }
+    if (path) CRM_TRY(crm_opt_read_file(path, &text, &len));
     st = crm_opt_set_load_text(s, path ? path : "(no file)", text ? text : "", len, sets, n);
     crm_mem_free(text);
     return st;

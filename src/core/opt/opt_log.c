@@ -49,6 +49,16 @@ void crm_opt_log_file(opt_log *log, int line, int col, const char *key, crm_str 
     add(log, 0, line, col, &text);
 }
 
+void crm_opt_log_twice(opt_log *log, int line, int col, const char *key, opt_text value, int first)
+{
+    crm_str why = {0};
+
+    crm_str_addf(&why, "value '");
+    crm_opt_show(&why, value.p, value.len);
+    crm_str_addf(&why, "' is given to a key of line %d again; allowed: each key once", first);
+    crm_opt_log_file(log, line, col, key, &why);
+}
+
 void crm_opt_log_set(opt_log *log, int number, const char *assignment, crm_str *why)
 {
     crm_str text = {0};
