@@ -112,6 +112,9 @@ const char *crm_data_row_id(const crm_data *d, int64_t row, char *out, size_t ca
 /** Surveyed satisfaction before and after a measure, [rows] each (NaN = not asked), and whether the
  * row was treated; NULL when absent. */
 const float *crm_data_survey(const crm_data *d, const float **after, const int32_t **treated);
+/** Group numbers of the rows, [rows], or NULL: rows with equal numbers are duplicates of each
+ * other, which folds and splits below never part. */
+const int64_t *crm_data_group(const crm_data *d);
 /** For who has read rows of the data set once and keeps them: its own pages no longer count as
  * memory of this process (crm_store_release).  Nothing changes for readers.  Not collective,
  * thread-safe. */
@@ -149,7 +152,8 @@ CRM_CHECKED crm_view_all(const crm_data *d, crm_view **out);
 /** Rows of v at the positions where keep[i] != 0. */
 CRM_CHECKED crm_view_select(const crm_view *v, const uint8_t *keep, crm_view **out);
 /** Stratified split of v: about fraction of the rows of each class (at least one of each class with
- * two or more rows) into *second, the rest into *first.  Keyed by seed; not by rank. */
+ * two or more rows) into *second, the rest into *first.  Duplicates go the way of the first of them
+ * in the shuffled order.  Keyed by seed; not by rank. */
 CRM_CHECKED crm_view_split(const crm_view *v, int target, double fraction, uint64_t seed,
                            crm_view **first, crm_view **second);
 void crm_view_free(crm_view **v);
@@ -167,18 +171,18 @@ typedef enum crm_fold_kind {
     CRM_FOLDS_FILE
 } crm_fold_kind;
 /** Make repeats x folds.  Stratified: classes spread evenly, sizes differ by at most one per class.
- * Grouped: rows with equal group[i] (one per row of v) stay together.  CRM_ERR_FORMAT "k = 10
- * folds, but class 'x' has 7 rows" when k is larger than the rarest class, and when there is one
- * class only. */
+ * Grouped: rows with equal group[i] (one per row of v) stay together.  Duplicates (crm_data_group)
+ * stay together in all kinds, and classes are then as even as that allows.  CRM_ERR_FORMAT "k = 10
+ * folds, but class 'x' has 7 rows" when k is larger than the rarest class (counted in groups of
+ * duplicates), and when there is one class only. */
 CRM_CHECKED crm_folds_make(const crm_view *v, int target, crm_fold_kind kind, int folds,
                            int repeats, uint64_t seed, const int64_t *group, crm_folds **out);
-/** Hold-out: per repeat one test part (fold 0) with about fraction of each class; the rest is -1.
- */
+/** Hold-out: per repeat one test part (fold 0) as crm_view_split makes it; the rest is -1. */
 CRM_CHECKED crm_folds_holdout(const crm_view *v, int target, double fraction, int repeats,
                               uint64_t seed, crm_folds **out);
 /** Folds from a text file: one line per row of the data set, a fold number per repeat,
  * comma-separated; 0-based;
- *  -1: never in a test part. Errors name the line. */
+ *  -1: never in a test part. Errors name the line.  Duplicates stand where the file says. */
 CRM_CHECKED crm_folds_read(const crm_view *v, const char *path, crm_folds **out);
 /** Training and test view of one fold. */
 CRM_CHECKED crm_folds_views(const crm_folds *f, const crm_view *v, int repeat, int fold,

@@ -307,6 +307,108 @@ static void folds_of_a_file(void)
     crm_data_close(&d);
 }
 
+/* ---- duplicates: array group/number ---- */
+enum { DUP = 90, DUP_BIG = 12 };
+
+/* Rows 0..11 are one customer, then 15 pairs, then 48 single rows; every third row has class b. */
+static void duplicate_rows(int32_t *label, int64_t *number)
+{
+    for (int i = 0; i < DUP; i++) {
+        number[i] = i < DUP_BIG ? -5 : i < DUP_BIG + 30 ? 1000 - (i - DUP_BIG) / 2 : 5000 + i;
+        label[i] = i % 3 == 0;
+    }
+}
+
+static crm_data *with_duplicates(crm_view **v)
+{
+    int32_t label[DUP];
+    int64_t number[DUP];
+    sample_array a[] = {{"target/t/label", CRM_I32, 1, {DUP}, label},
+                        {"group/number", CRM_I64, 1, {DUP}, number},
+                        {0}};
+    static const sample_names t[] = {{"target/t/label", "classes", 2, {"a", "b"}}, {0}};
+    crm_data *d = NULL;
+
+    duplicate_rows(label, number);
+    T_OK(sample_write(sample_path("twins.h5"), DUP, a, t, "customer"));
+    T_OK(crm_data_open(sample_path("twins.h5"), &d));
+    T_OK(crm_view_labelled(d, 0, v));
+    T_CHECK(crm_data_group(d) && crm_data_group(d)[3] == -5);
+    return d;
+}
+
+/* Rows with equal numbers have equal folds. */
+static void check_together(const crm_data *d, const int32_t *fold)
+{
+    const int64_t *number = crm_data_group(d);
+
+    for (int i = 0; i < DUP; i++)
+        for (int j = 0; j < i; j++)
+            T_CHECK(number[i] != number[j] || fold[i] == fold[j]);
+}
+
+/* 30 of 90 rows are of class b, 18 rows and 6 of them to each of five folds, where groups allow
+ * that; the customer of 12 rows has 4 of them. */
+static void duplicates_stay_together(void)
+{
+    crm_view *v, *train, *test;
+    crm_data *d = with_duplicates(&v);
+    crm_folds *f = NULL;
+
+    T_OK(crm_folds_make(v, 0, CRM_FOLDS_STRATIFIED, 5, 3, 7, NULL, &f));
+    for (int r = 0; r < 3; r++) {
+        int64_t rows[5] = {0}, b[5] = {0};
+        check_together(d, f->fold + r * DUP);
+        for (int i = 0; i < DUP; i++) {
+            rows[f->fold[r * DUP + i]]++;
+            b[f->fold[r * DUP + i]] += i % 3 == 0;
+        }
+        for (int k = 0; k < 5; k++)
+            T_CHECK(rows[k] == 18 && b[k] == 6);
+    }
+    T_CHECK(memcmp(f->fold, f->fold + DUP, DUP * sizeof *f->fold) != 0);
+    crm_folds_free(&f);
+    T_OK(crm_folds_make(v, 0, CRM_FOLDS_PLAIN, 5, 1, 7, NULL, &f));
+    check_together(d, f->fold);
+    crm_folds_free(&f);
+    T_OK(crm_folds_holdout(v, 0, 0.25, 2, 7, &f));
+    for (int r = 0; r < 2; r++)
+        check_together(d, f->fold + r * DUP);
+    crm_folds_free(&f);
+    T_OK(crm_view_split(v, 0, 0.2, 3, &train, &test));
+    T_CHECK(train->n + test->n == DUP && test->n >= 12 && test->n <= 30);
+    crm_view_free(&train);
+    crm_view_free(&test);
+    crm_view_free(&v);
+    crm_data_close(&d);
+}
+
+/* Groups of a column are joined where they share a customer; the
+ * first 18 rows are four groups, too few for 5 folds. */
+static void duplicates_join_groups(void)
+{
+    crm_view *v;
+    crm_data *d = with_duplicates(&v);
+    int64_t column[DUP];
+    crm_folds *f = NULL;
+
+    for (int i = 0; i < DUP; i++)
+        column[i] = i / 9; /* rows 0..8, 9..17 ...: both have rows of the first customer */
+    T_OK(crm_folds_make(v, 0, CRM_FOLDS_GROUPED, 3, 2, 1, column, &f));
+    for (int r = 0; r < 2; r++) {
+        check_together(d, f->fold + r * DUP);
+        T_EQ_I(f->fold[r * DUP], f->fold[r * DUP + 17]);
+        for (int i = 0; i < DUP; i++)
+            T_EQ_I(f->fold[r * DUP + i], f->fold[r * DUP + i / 9 * 9]);
+    }
+    crm_folds_free(&f);
+    v->n = DUP_BIG + 6;
+    T_FAILS(crm_folds_make(v, 0, CRM_FOLDS_STRATIFIED, 5, 1, 1, NULL, &f), CRM_ERR_FORMAT,
+            "class 'a' of target 't' has 4 groups of duplicates");
+    crm_view_free(&v);
+    crm_data_close(&d);
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"labelled rows", labelled_rows},
@@ -317,6 +419,8 @@ int main(int argc, char **argv)
                                    {"hold-out", hold_out},
                                    {"inner split", inner_split},
                                    {"folds of a file", folds_of_a_file},
+                                   {"duplicates stay together", duplicates_stay_together},
+                                   {"duplicates join groups", duplicates_join_groups},
                                    {NULL, NULL}};
     return sample_main(argc, argv, cases);
 }

@@ -72,6 +72,11 @@ const float *crm_data_survey(const crm_data *d, const float **after, const int32
     return d->survey_after ? d->survey_before : NULL;
 }
 
+const int64_t *crm_data_group(const crm_data *d)
+{
+    return d->group_number;
+}
+
 crm_ids crm_data_ids(const crm_data *d)
 {
     return (crm_ids){.number = d->id_number, .first = d->id_first, .byte = d->id_byte};

@@ -2,7 +2,8 @@
  *
  * Stratified and plain: rows are shuffled (keyed by seed and repeat), then each class deals its
  * rows to the folds in turn, going on where the class before it stopped, so that fold sizes differ
- * by at most one as well. */
+ * by at most one as well.  Rows that the data set calls duplicates of each other stay in one fold
+ * (data_groups.c). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include "crmpi/base_path.h"
 #include "crmpi/base_rng.h"
 #include "crmpi/base_str.h"
-#include "data_impl.h"
+#include "data_groups.h"
 
 static crm_status folds_new(const crm_view *v, int folds, int repeats, crm_folds **out)
 {
@@ -52,27 +53,44 @@ static crm_status finish(const crm_view *v, crm_folds *f)
     return CRM_OK;
 }
 
+/* Rows of each class, or groups of duplicates in which it occurs. */
+static crm_status count_classes(const crm_view *v, const crm_target *t, int64_t *count)
+{
+    crm_groups g;
+    int64_t *last;
+
+    for (int64_t i = 0; i < v->n; i++)
+        count[t->label[v->row[i]]]++;
+    if (!v->data->group_number) return CRM_OK;
+    CRM_TRY(crm_groups_of_view(v, &g));
+    last = crm_mem_new((size_t)t->n_classes, sizeof *last);
+    if (last) crm_groups_count_classes(&g, v, t, last, count);
+    crm_mem_free(last);
+    crm_groups_free(&g);
+    CRM_CHECK(last, CRM_ERR_NOMEM, "out of memory: %d classes", t->n_classes);
+    return CRM_OK;
+}
+
 static crm_status check_classes(const crm_view *v, int target, int folds)
 {
     const crm_target *t = &v->data->target[target];
+    const char *what = v->data->group_number ? "groups of duplicates" : "rows";
     int64_t *count = NULL;
     int present = 0;
     crm_status st = CRM_OK;
 
     CRM_NEW(count, t->n_classes);
-    for (int64_t i = 0; i < v->n; i++)
-        count[t->label[v->row[i]]]++;
+    CRM_TRY_TO(st, done, count_classes(v, t, count));
     for (int c = 0; c < t->n_classes; c++)
         present += count[c] > 0;
     CRM_CHECK_TO(st, done, present >= 2, CRM_ERR_FORMAT,
                  "target '%s' has %s in its %lld labelled rows; two or more classes are needed",
                  t->name, present ? "one class only" : "no class", (long long)v->n);
     for (int c = 0; c < t->n_classes; c++)
-        CRM_CHECK_TO(
-            st, done, count[c] == 0 || count[c] >= folds, CRM_ERR_FORMAT,
-            "eval.folds = %d, but class '%s' of target '%s' has %lld rows; lower eval.folds "
-            "or drop the class",
-            folds, t->class_name[c], t->name, (long long)count[c]);
+        CRM_CHECK_TO(st, done, count[c] == 0 || count[c] >= folds, CRM_ERR_FORMAT,
+                     "eval.folds = %d, but class '%s' of target '%s' has %lld %s; lower eval.folds "
+                     "or drop the class",
+                     folds, t->class_name[c], t->name, (long long)count[c], what);
 done:
     crm_mem_free(count);
     return st;
@@ -91,64 +109,25 @@ static void deal(const crm_view *v, const int32_t *label, int n_classes, const i
         }
 }
 
-/* Group id and position, sorted by id to number the groups. */
-typedef struct member {
-    int64_t id, at;
-} member;
-
-static int by_id(const void *a, const void *b)
+/* What stays together: groups of a column, or duplicates; n 0: nothing. */
+static crm_status find_groups(const crm_view *v, crm_fold_kind kind, const int64_t *group,
+                              crm_groups *out)
 {
-    const member *x = a, *y = b;
-
-    if (x->id != y->id) return x->id < y->id ? -1 : 1;
-    return (x->at > y->at) - (x->at < y->at);
-}
-
-/* Groups in shuffled order, each to the fold that is smallest so far (lowest number on ties). */
-static crm_status deal_groups(const crm_view *v, const int64_t *group, uint64_t seed, int repeat,
-                              int folds, int32_t *fold)
-{
-    int64_t *start = NULL, *order = NULL, *size = NULL, n_groups = 0;
-    member *m = NULL;
-    crm_status st = CRM_OK;
-
-    CRM_NEW_TO(st, done, m, v->n);
-    CRM_NEW_TO(st, done, start, v->n + 1);
-    CRM_NEW_TO(st, done, order, v->n);
-    CRM_NEW_TO(st, done, size, folds);
-    for (int64_t i = 0; i < v->n; i++)
-        m[i] = (member){group[i], i};
-    qsort(m, (size_t)v->n, sizeof *m, by_id);
-    for (int64_t i = 0; i < v->n; i++)
-        if (i == 0 || m[i].id != m[i - 1].id) start[n_groups++] = i;
-    start[n_groups] = v->n;
-    CRM_CHECK_TO(st, done, n_groups >= folds, CRM_ERR_FORMAT,
-                 "eval.folds = %d, but there are %lld groups", folds, (long long)n_groups);
-    crm_rng_permute(seed, CRM_RNG_FOLDS, (uint32_t)repeat, n_groups, order);
-    for (int64_t g = 0; g < n_groups; g++) {
-        int best = 0;
-        for (int k = 1; k < folds; k++)
-            if (size[k] < size[best]) best = k;
-        for (int64_t i = start[order[g]]; i < start[order[g] + 1]; i++)
-            fold[m[i].at] = best;
-        size[best] += start[order[g] + 1] - start[order[g]];
-    }
-done:
-    crm_mem_free(m);
-    crm_mem_free(start);
-    crm_mem_free(order);
-    crm_mem_free(size);
-    return st;
+    *out = (crm_groups){0};
+    if (kind == CRM_FOLDS_GROUPED) return crm_groups_join(v, group, out);
+    return v->data->group_number ? crm_groups_of_view(v, out) : CRM_OK;
 }
 
 static crm_status fill_repeat(const crm_view *v, int target, crm_fold_kind kind, uint64_t seed,
-                              const int64_t *group, crm_folds *f, int repeat)
+                              const crm_groups *g, crm_folds *f, int repeat)
 {
     const crm_target *t = &v->data->target[target];
     int32_t *fold = f->fold + repeat * f->n;
     int64_t *order = NULL;
 
-    if (kind == CRM_FOLDS_GROUPED) return deal_groups(v, group, seed, repeat, f->folds, fold);
+    if (g->n && kind == CRM_FOLDS_STRATIFIED)
+        return crm_groups_stratify(g, v, t, seed, repeat, f->folds, fold);
+    if (g->n) return crm_groups_deal(g, seed, repeat, f->folds, fold);
     CRM_NEW(order, v->n);
     crm_rng_permute(seed, CRM_RNG_FOLDS, (uint32_t)repeat, v->n, order);
     if (kind == CRM_FOLDS_STRATIFIED)
@@ -162,18 +141,21 @@ static crm_status fill_repeat(const crm_view *v, int target, crm_fold_kind kind,
 crm_status crm_folds_make(const crm_view *v, int target, crm_fold_kind kind, int folds, int repeats,
                           uint64_t seed, const int64_t *group, crm_folds **out)
 {
-    crm_status st = CRM_OK;
+    crm_groups g;
+    crm_status st;
 
     *out = NULL;
     CRM_TRY(check_classes(v, target, kind == CRM_FOLDS_STRATIFIED ? folds : 1));
     CRM_CHECK(v->n >= folds, CRM_ERR_FORMAT, "eval.folds = %d, but there are %lld labelled rows",
               folds, (long long)v->n);
     CRM_CHECK(kind != CRM_FOLDS_GROUPED || group, CRM_ERR_ARG, "grouped folds need groups");
-    CRM_TRY(folds_new(v, folds, repeats, out));
+    CRM_TRY(find_groups(v, kind, group, &g));
+    st = folds_new(v, folds, repeats, out);
     for (int r = 0; r < repeats && !st; r++)
-        st = fill_repeat(v, target, kind, seed, group, *out, r);
+        st = fill_repeat(v, target, kind, seed, &g, *out, r);
     if (!st) st = finish(v, *out);
-    if (st) crm_folds_free(out);
+    if (st && *out) crm_folds_free(out);
+    crm_groups_free(&g);
     return st;
 }
 

@@ -189,6 +189,7 @@ static crm_status open_rest(crm_data *d)
     CRM_TRY(optional(d, "survey/before", CRM_F32, n, (const void **)&d->survey_before));
     CRM_TRY(optional(d, "survey/after", CRM_F32, n, (const void **)&d->survey_after));
     CRM_TRY(optional(d, "survey/treated", CRM_I32, n, (const void **)&d->survey_treated));
+    CRM_TRY(optional(d, "group/number", CRM_I64, n, (const void **)&d->group_number));
     CRM_TRY(optional(d, "id/number", CRM_I64, n, (const void **)&d->id_number));
     CRM_TRY(crm_data_array(d, "id/byte", CRM_U8, 1, (int64_t[]){-1}, &a));
     if (!a) return CRM_OK;

@@ -192,6 +192,8 @@ static crm_status gather_rest(crm_data *d, const crm_data *base, const crm_recom
                      (const void **)&d->survey_before));
     CRM_TRY(pick_new(d, base->survey_after, g->row, g->n, sizeof *d->survey_after,
                      (const void **)&d->survey_after));
+    CRM_TRY(pick_new(d, base->group_number, g->row, g->n, sizeof *d->group_number,
+                     (const void **)&d->group_number));
     return pick_new(d, base->survey_treated, g->row, g->n, sizeof *d->survey_treated,
                     (const void **)&d->survey_treated);
 }

@@ -2,7 +2,7 @@
 #include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
 #include "crmpi/base_str.h"
-#include "data_impl.h"
+#include "data_groups.h"
 
 crm_status crm_view_new(const crm_data *d, int64_t n, crm_view **out)
 {
@@ -90,20 +90,48 @@ crm_status crm_view_labelled(const crm_data *d, int target, crm_view **out)
     return CRM_OK;
 }
 
-/* The first round(fraction n_c) rows of each class, in a shuffled order, are taken. */
-static void take_by_class(const crm_view *v, const int32_t *label, int k, double fraction,
-                          const int64_t *order, int64_t *left, uint8_t *second)
+/* left[k]: rows of each class that are to be taken, round(fraction n_c). */
+static void share(const crm_view *v, const int32_t *label, int k, double fraction, int64_t *left)
 {
-    for (int c = 0; c < k; c++)
-        left[c] = 0;
     for (int64_t i = 0; i < v->n; i++)
         left[label[v->row[i]]]++;
     for (int c = 0; c < k; c++) {
         int64_t n = left[c], take = (int64_t)(fraction * (double)n + 0.5);
         left[c] = n < 2 ? 0 : take < 1 ? 1 : take > n - 1 ? n - 1 : take;
     }
+}
+
+/* The first rows of each class, in a shuffled order, are taken. */
+static void take_by_class(const crm_view *v, const int32_t *label, const int64_t *order,
+                          int64_t *left, uint8_t *second)
+{
     for (int64_t i = 0; i < v->n; i++)
         if (left[label[v->row[order[i]]]]-- > 0) second[order[i]] = 1;
+}
+
+/* As above, with their duplicates; the first row of a group that comes up decides. */
+static crm_status take_groups(const crm_view *v, const int32_t *label, const int64_t *order,
+                              int64_t *left, uint8_t *second)
+{
+    crm_groups g;
+    uint8_t *met = NULL;
+    crm_status st = CRM_OK;
+
+    CRM_TRY(crm_groups_of_view(v, &g));
+    CRM_NEW_TO(st, done, met, g.n);
+    for (int64_t i = 0; i < v->n; i++) {
+        int64_t k = g.of[order[i]];
+        bool take = !met[k] && left[label[v->row[order[i]]]] > 0;
+        met[k] = 1;
+        for (int64_t j = g.start[k]; j < g.start[k + 1] && take; j++) {
+            second[g.at[j]] = 1;
+            left[label[v->row[g.at[j]]]]--;
+        }
+    }
+done:
+    crm_mem_free(met);
+    crm_groups_free(&g);
+    return st;
 }
 
 crm_status crm_view_split(const crm_view *v, int target, double fraction, uint64_t seed,
@@ -119,7 +147,11 @@ crm_status crm_view_split(const crm_view *v, int target, double fraction, uint64
     CRM_NEW_TO(st, done, left, t->n_classes);
     CRM_NEW_TO(st, done, keep, v->n);
     crm_rng_permute(seed, CRM_RNG_INNER, 0, v->n, order);
-    take_by_class(v, t->label, t->n_classes, fraction, order, left, keep);
+    share(v, t->label, t->n_classes, fraction, left);
+    if (v->data->group_number)
+        CRM_TRY_TO(st, done, take_groups(v, t->label, order, left, keep));
+    else
+        take_by_class(v, t->label, order, left, keep);
     CRM_TRY_TO(st, done, crm_view_select(v, keep, second));
     for (int64_t i = 0; i < v->n; i++)
         keep[i] = !keep[i];
