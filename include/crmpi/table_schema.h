@@ -65,6 +65,18 @@ typedef enum crm_letter_case {
     CRM_CASE_COUNT
 } crm_letter_case;
 
+/** What a column is made of that no file has: numbers of its row, one after the other. */
+typedef enum crm_derive {
+    CRM_DERIVE_NONE,       /* read from the files                                        */
+    CRM_DERIVE_PRODUCT,    /* a * b                                                      */
+    CRM_DERIVE_RATIO,      /* a / b; missing when b is 0                                 */
+    CRM_DERIVE_DIFFERENCE, /* a - b; of two times: days                                  */
+    CRM_DERIVE_SUM,        /* a + b                                                      */
+    CRM_DERIVE_COUNT
+} crm_derive;
+/** "none", "product", "ratio", "difference", "sum", NULL. */
+extern const char *const crm_derive_names[];
+
 /** A column of a table.  Texts are the schema's; "" means none. */
 typedef struct crm_field {
     const char *name; /* as in the header */
@@ -90,7 +102,10 @@ typedef struct crm_field {
     int ref_table;          /* ID: table whose key it refers to; -1: none */
     bool hashed;            /* ID, CATEGORY: replaced by a keyed hash (privacy.key) */
     bool scrubbed; /* TEXT: e-mail addresses, telephone, card and account numbers are taken out */
-    int line, col; /* in the schema */
+    crm_derive derive; /* REAL: not in the files, made by crm_table_derive of from[2]; missing when
+                          one of them is, or when the result is not finite */
+    int from[2];       /* columns of the table before this one */
+    int line, col;     /* in the schema */
 } crm_field;
 
 /* ---- values of other tables ---- */
@@ -160,8 +175,8 @@ typedef struct crm_table_def {
     int key;              /* column; -1: none */
     crm_duplicates duplicates;
     int n;
-    crm_field *column; /* [n], those that the schema names; other columns of the file are ignored
-                          when `rest` says so, else an error */
+    crm_field *column; /* [n], those that the schema names, then those that are derived; other
+                          columns of the file are ignored when `rest` says so, else an error */
     bool rest_ignored;
     int entity;           /* reference column that leads to the entity (first hop); -1: the entity
                              table itself, or a table without role */

@@ -67,6 +67,10 @@ void crm_table_rejects_free(table_rejects **r);
  * of the first fault in file order that the schema does not allow; CRM_ERR_NOMEM.  Collective. */
 CRM_CHECKED crm_table_frame_read(crm_comm *comm, const crm_table_schema *s, int table,
                                  const char *folder, table_rejects *rejects, table_frame *f);
+/* Fill the columns that are made of others (crm_field.derive), which crm_table_frame_read passes
+ * over; real is made when it is NULL.  Row by row, before the cleaning; CRM_ERR_NOMEM.  Not
+ * collective. */
+CRM_CHECKED crm_table_derive(table_frame *f);
 /* Keep the rows i of this rank with keep[i] != 0; before and total follow.  Collective. */
 CRM_CHECKED crm_table_frame_keep(crm_comm *comm, table_frame *f, const uint8_t *keep);
 /* "FILE:LINE" of a row. */
