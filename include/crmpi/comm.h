@@ -40,6 +40,9 @@ void crm_comm_host(char *out, size_t cap);
  * code, with its text on every rank.  Text of the failing rank is kept as it is when all other
  * ranks are fine.  Collective. */
 CRM_CHECKED crm_comm_agree(crm_comm *c, crm_status local);
+/** A signal to stop (base_stop.h) that has come to any of the ranks, the same on all; 0 while none
+ * has.  Collective. */
+CRM_CHECKED crm_comm_stop_signal(crm_comm *c, int *signal);
 /** New group of the ranks with equal color, ordered by rank; a negative color gives *out = NULL.
  *  Collective over c. */
 CRM_CHECKED crm_comm_split(crm_comm *c, int color, crm_comm **out);

@@ -4,6 +4,7 @@
 
 #include "comm_impl.h"
 #include "crmpi/base_mem.h"
+#include "crmpi/base_stop.h"
 
 enum { CHUNK = 1 << 30 };
 
@@ -134,6 +135,16 @@ static crm_status agree_on(MPI_Comm mpi, int rank, crm_status local)
 crm_status crm_comm_agree(crm_comm *c, crm_status local)
 {
     return c->size == 1 ? local : agree_on(c->mpi, c->rank, local);
+}
+
+crm_status crm_comm_stop_signal(crm_comm *c, int *signal)
+{
+    int64_t any = crm_stop_signal();
+
+    *signal = 0;
+    CRM_TRY(crm_comm_max_i64(c, &any, 1));
+    *signal = (int)any;
+    return CRM_OK;
 }
 
 /* ---- within a time limit ---- */

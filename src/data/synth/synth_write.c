@@ -25,31 +25,41 @@ static crm_status check_options(const crm_synth_cfg *cfg)
     return CRM_OK;
 }
 
-/* The file is written whole or not at all, so that there is nothing to go on with. */
-static crm_status check_stop(void)
+/* At the begin of each block, on all ranks.  The file is written whole or not at all, so that there
+ * is nothing to go on with. */
+static crm_status check_stop(crm_comm *comm)
 {
-    int signal = crm_stop_signal();
+    int signal;
 
+    CRM_TRY(crm_comm_stop_signal(comm, &signal));
     CRM_CHECK(!signal, CRM_ERR_STOPPED,
               "stopped by %s: no data set is written; run the same command again to make it",
               crm_stop_name(signal));
     return CRM_OK;
 }
 
-static crm_status count(const synth_model *m, synth_person *p, share *s)
+/* Customers of block b of this rank; none where others have more blocks. */
+static void block_of(const share *s, int64_t b, int64_t *first, int64_t *end)
 {
-    int64_t *total = s->total;
+    *first = s->first + b * BLOCK;
+    *end = *first + BLOCK < s->end ? *first + BLOCK : s->end;
+}
 
-    for (int64_t i = s->first; i < s->end; i++) {
-        if (i % BLOCK == 0) CRM_TRY(check_stop());
-        crm_synth_person(m, (uint64_t)i, p);
-        total[UNIT_EVENT] += p->n_events;
-        total[UNIT_DOC] += p->n_docs;
-        total[UNIT_TOKEN] += p->n_tokens;
-        s->purchases += p->n_purchases;
+static crm_status count(crm_comm *comm, const synth_model *m, synth_person *p, share *s)
+{
+    int64_t *total = s->total, i, end;
+
+    for (int64_t b = 0; b < s->blocks; b++) {
+        CRM_TRY(check_stop(comm));
+        for (block_of(s, b, &i, &end); i < end; i++) {
+            crm_synth_person(m, (uint64_t)i, p);
+            total[UNIT_EVENT] += p->n_events;
+            total[UNIT_DOC] += p->n_docs;
+            total[UNIT_TOKEN] += p->n_tokens;
+            s->purchases += p->n_purchases;
+        }
     }
     total[UNIT_ROW] = s->end - s->first;
-    s->blocks = (s->end - s->first + BLOCK - 1) / BLOCK;
     return CRM_OK;
 }
 
@@ -59,14 +69,14 @@ static crm_status plan(crm_comm *comm, const synth_model *m, synth_person *p, sh
 
     *s = (share){.first = n / size * rank + n % size * rank / size,
                  .end = n / size * (rank + 1) + n % size * (rank + 1) / size};
-    CRM_TRY(crm_comm_agree(comm, count(m, p, s)));
+    s->blocks = (s->end - s->first + BLOCK - 1) / BLOCK;
+    CRM_TRY(crm_comm_max_i64(comm, &s->blocks, 1));
+    if (s->blocks == 0) s->blocks = 1; /* the last offsets are in the last block */
+    CRM_TRY(count(comm, m, p, s));
     for (int u = 0; u < UNIT_COUNT; u++)
         CRM_TRY(crm_comm_exscan_i64(comm, s->total[u], &s->before[u]));
     CRM_TRY(crm_comm_sum_i64(comm, s->total, UNIT_COUNT));
-    CRM_TRY(crm_comm_sum_i64(comm, &s->purchases, 1));
-    CRM_TRY(crm_comm_max_i64(comm, &s->blocks, 1));
-    if (s->blocks == 0) s->blocks = 1; /* the last offsets are in the last block */
-    return CRM_OK;
+    return crm_comm_sum_i64(comm, &s->purchases, 1);
 }
 
 static crm_status describe(crm_store_writer *w, const synth_model *m)
@@ -87,10 +97,9 @@ static crm_status describe(crm_store_writer *w, const synth_model *m)
 static crm_status fill(const synth_model *m, const share *s, int64_t b, bool last_rank,
                        synth_person *p, synth_shelf *shelf)
 {
-    int64_t i = s->first + b * BLOCK, end = i + BLOCK < s->end ? i + BLOCK : s->end;
+    int64_t i, end;
 
-    CRM_TRY(check_stop());
-    for (; i < end; i++) {
+    for (block_of(s, b, &i, &end); i < end; i++) {
         crm_synth_person(m, (uint64_t)i, p);
         CRM_TRY(crm_synth_shelf_add(shelf, p));
     }
@@ -105,7 +114,8 @@ static crm_status write_blocks(crm_comm *comm, const synth_model *m, const share
     crm_status st = crm_comm_agree(comm, crm_synth_shelf_new(s->before, &shelf));
 
     for (int64_t b = 0; !st && b < s->blocks; b++) {
-        st = crm_comm_agree(comm, fill(m, s, b, last, p, &shelf));
+        st = check_stop(comm);
+        if (!st) st = crm_comm_agree(comm, fill(m, s, b, last, p, &shelf));
         if (!st) st = crm_synth_shelf_flush(&shelf, w);
     }
     crm_synth_shelf_free(&shelf);

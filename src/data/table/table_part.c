@@ -12,6 +12,10 @@
 #include "crmpi/base_str.h"
 #include "table_impl.h"
 
+enum {
+    BATCH = 4 << 20
+}; /* bytes of the file between two looks for a signal: tens of milliseconds */
+
 typedef struct pass {
     const table_file *file;
     const table_plan *plan;
@@ -21,32 +25,48 @@ typedef struct pass {
 typedef crm_status (*row_fn)(const pass *x, int64_t row, const table_reader *r);
 
 /* The data set is written whole or not at all, so that there is nothing to go on with. */
-static crm_status check_stop(const pass *x)
+static crm_status check_stop(crm_comm *comm, const table_file *f)
 {
-    int signal = crm_stop_signal();
+    int signal;
 
+    CRM_TRY(crm_comm_stop_signal(comm, &signal));
     CRM_CHECK(!signal, CRM_ERR_STOPPED,
               "stopped by %s while %s was read: no data set is written; run the same command again "
               "to make it",
-              crm_stop_name(signal), x->file->path);
+              crm_stop_name(signal), f->path);
     return CRM_OK;
 }
 
-static crm_status each_row(const pass *x, size_t begin, size_t end, row_fn fn, int64_t *rows)
+/* Records that begin before r->end. */
+static crm_status read_batch(const pass *x, table_reader *r, row_fn fn, int64_t *rows)
 {
-    table_reader r = {
-        .file = x->file, .sep = x->plan->sep, .pos = begin, .end = end, .n_want = x->plan->n};
-    crm_status st = CRM_OK;
     bool got = true;
 
+    while (got) {
+        CRM_TRY(crm_table_reader_next(r, &got));
+        if (got) CRM_TRY(fn(x, (*rows)++, r));
+    }
+    return CRM_OK;
+}
+
+/* The rows of this rank, batch by batch; between two batches the ranks agree whether to stop.  A
+ * rank with a bad row goes on agreeing, since a rank before it may yet find one further up. */
+static crm_status each_row(crm_comm *comm, const pass *x, size_t begin, size_t end, row_fn fn,
+                           int64_t *rows)
+{
+    table_reader r = {.file = x->file, .sep = x->plan->sep, .pos = begin, .n_want = x->plan->n};
+    int64_t batches = (int64_t)((end - begin + BATCH - 1) / BATCH);
+    crm_status st, row = CRM_OK;
+
     *rows = 0;
-    while (!st && got) {
-        st = crm_table_reader_next(&r, &got);
-        if (!st && got && *rows % CRM_LEAF_ROWS == 0) st = check_stop(x);
-        if (!st && got) st = fn(x, (*rows)++, &r);
+    st = crm_comm_max_i64(comm, &batches, 1);
+    for (size_t at = begin; !st && batches-- > 0; at = r.end) {
+        r.end = end - at < BATCH ? end : at + BATCH;
+        if (!row) row = read_batch(x, &r, fn, rows);
+        st = check_stop(comm, x->file);
     }
     crm_table_reader_free(&r);
-    return st;
+    return st ? st : crm_table_first_error(comm, row);
 }
 
 /* ---- first pass ---- */
@@ -123,8 +143,8 @@ crm_status crm_table_part_scan(crm_comm *comm, const table_file *f, size_t begin
     crm_status st = CRM_OK;
 
     if (!is_text) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %d columns", p->n);
-    if (!st) st = each_row(&x, begin, end, check_row, &t->n);
-    CRM_TRY_TO(st, done, crm_table_first_error(comm, st));
+    CRM_TRY_TO(st, done, crm_comm_agree(comm, st));
+    CRM_TRY_TO(st, done, each_row(comm, &x, begin, end, check_row, &t->n));
     CRM_TRY_TO(st, done, count_rows(comm, f, t));
     CRM_TRY_TO(st, done, crm_comm_max_i64(comm, is_text, p->n));
     for (int k = 0; k < p->n; k++)
@@ -229,7 +249,7 @@ crm_status crm_table_part_fill(crm_comm *comm, const table_file *f, size_t begin
 
     CRM_TRY(crm_comm_agree(comm, make_columns(p, t)));
     t->id_whole = p->id >= 0;
-    CRM_TRY(crm_table_first_error(comm, each_row(&x, begin, end, fill_row, &rows)));
+    CRM_TRY(each_row(comm, &x, begin, end, fill_row, &rows));
     CRM_TRY(crm_comm_sum_i64(comm, t->missing, p->n));
     whole = t->id_whole;
     CRM_TRY(crm_comm_min_i64(comm, &whole, 1));
