@@ -148,10 +148,49 @@ def many_attributes(f):
         f["g"].attrs["k%d" % i] = np.int64(i)
 
 
+def one_text_many_times(f):
+    """300 items; point_at_one makes all of them the first, of 1,000 bytes."""
+    f.create_group("zz").attrs["zz"] = np.array(["A" * 1000] + ["%03d" % i for i in range(299)], dtype=h5py.string_dtype())
+
+
+def lookup3(data):
+    """The checksum of HDF5's metadata: hashlittle of Bob Jenkins' lookup3.c, initial value 0."""
+    m = 0xFFFFFFFF
+    a = b = c = (0xDEADBEEF + len(data)) & m
+    padded = data + b"\0" * (-len(data) % 12)
+
+    def rot(x, k):
+        return (x << k | x >> (32 - k)) & m
+
+    for i in range(0, len(padded), 12):
+        a, b, c = ((v + int.from_bytes(padded[i + k:i + k + 4], "little")) & m for v, k in ((a, 0), (b, 4), (c, 8)))
+        if i + 12 < len(padded):
+            for k in (4, 6, 8, 16, 19, 4):
+                a, b, c = b, (c + b) & m, (a - c) & m ^ rot(c, k)
+    for k in (14, 11, 25, 16, 4, 14, 24):
+        a, b, c = b, (c ^ b) - rot(b, k) & m, a
+    return b
+
+
+def point_at_one(path):
+    """An item is length (4 bytes), address of the heap (8), number in it (4).  The list lies in a block of the object's header,
+    whose checksum is at its end."""
+    data = bytearray(open(path, "rb").read())
+    n, first = 16 * 300, data.find(b"\xe8\x03\0\0")
+    while first >= 0 and not (data[first + 16] == data[first + 32] == 3):
+        first = data.find(b"\xe8\x03\0\0", first + 1)
+    block = max(data.rfind(b"OHDR", 0, first), data.rfind(b"OCHK", 0, first))
+    end = next(e for e in range(first + n, first + n + 256)
+               if int.from_bytes(data[e:e + 4], "little") == lookup3(data[block:e]))
+    data[first:first + n] = data[first:first + 16] * 300
+    data[end:end + 4] = lookup3(data[block:end]).to_bytes(4, "little")
+    open(path, "wb").write(data)
+
+
 OURS = [external, virtual, soft_link, external_link, second_name, cycle, chunked, filtered, plugin, compact, half, big_endian,
         compound, references, long_texts, named_type, no_shape, six_dimensions, texts_in_two_dimensions, endless,
         never_written, bad_name, bad_key, attribute_type, attribute_shape, attribute_of_bytes, no_kind, kind_is_number, no_digest,
-        digest_is_word, newer, nothing, many_attributes]
+        digest_is_word, newer, nothing, many_attributes, one_text_many_times]
 
 
 def spans(path):
@@ -171,6 +210,8 @@ for make in OURS:
     shutil.copyfile(folder + "/good.h5", path)
     with h5py.File(path, "r+") as f:
         make(f)
+    if make is one_text_many_times:
+        point_at_one(path)
     with open(path + ".spans", "w") as out:
         for at, size in spans(path):
             out.write("%d %d\n" % (at, size))

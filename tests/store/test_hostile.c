@@ -84,6 +84,7 @@ static const hostile HOSTILE[] = {
     {"digest_is_word", "the attribute crmpi_digest is not ours"},
     {"newer", "has format version 2, this program reads version 1"},
     {"many_attributes", "holds more than 32768 attributes"},
+    {"one_text_many_times", "the texts of attribute zz are said to have 300000 bytes"},
 };
 enum { HOSTILES = sizeof HOSTILE / sizeof *HOSTILE };
 

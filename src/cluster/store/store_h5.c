@@ -82,6 +82,45 @@ hid_t store_h5_attr(hid_t object, const char *key, hid_t type, int rank, const h
     return attr;
 }
 
+/* A conversion "text of variable length -> its number of bytes" for H5Aread.  HDF5 hands it what
+ * the file holds for each item: the number, 32 bits little-endian, then where the text is. */
+static herr_t text_to_bytes(hid_t from, hid_t to, H5T_cdata_t *c, size_t n, size_t stride,
+                            size_t bkg_stride, void *data, void *bkg, hid_t dxpl)
+{
+    size_t step = H5Tget_size(from);
+    unsigned char *p = data;
+
+    (void)bkg_stride, (void)bkg, (void)dxpl;
+    if (c->command == H5T_CONV_INIT) {
+        c->need_bkg = H5T_BKG_NO;
+        return H5Tis_variable_str(from) > 0 && H5Tequal(to, H5T_NATIVE_INT64) > 0 ? 0 : -1;
+    }
+    if (c->command == H5T_CONV_FREE) return 0;
+    if (step < sizeof(int64_t) && stride == 0) return -1; /* it would overwrite what comes next */
+    for (size_t i = 0; i < n; i++) {
+        const unsigned char *in = p + i * (stride ? stride : step);
+        int64_t v = in[0] | in[1] << 8 | in[2] << 16 | (int64_t)in[3] << 24;
+        memcpy(p + i * (stride ? stride : sizeof v), &v, sizeof v);
+    }
+    return 0;
+}
+
+bool store_h5_text_bytes(hid_t attr, int64_t *bytes)
+{
+    static bool registered;
+    hid_t text;
+
+    if (!registered) {
+        text = store_h5_text(0);
+        registered = H5Tregister(H5T_PERS_SOFT, "crmpi_text_bytes", text, H5T_NATIVE_INT64,
+                                 text_to_bytes) >= 0;
+        H5Tclose(text);
+    }
+    if (registered && H5Aread(attr, H5T_NATIVE_INT64, bytes) >= 0) return true;
+    store_h5_note();
+    return false;
+}
+
 hid_t store_h5_follow(hid_t group, const char *name, const H5L_info_t *info, const char *path,
                       const char *root, char *where, crm_status *st)
 {

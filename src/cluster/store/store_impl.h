@@ -188,6 +188,7 @@ struct crm_store {
     char *path;
     int fd;
     int64_t size, content; /* bytes of the file, and of them what HDF5 may read */
+    int64_t texts;         /* bytes of the texts of attributes met so far */
     void *map;
     store_span *span; /* of the seal */
     int n_span;
@@ -198,5 +199,8 @@ struct crm_store {
 };
 /* Fill table and digest from an open HDF5 file; every failure is CRM_ERR_FORMAT (or NOMEM). */
 CRM_CHECKED store_scan(crm_store *s, hid_t file, const char *kind);
-CRM_CHECKED store_scan_value(const crm_store *s, hid_t object, const char *key, store_value *out);
+CRM_CHECKED store_scan_value(crm_store *s, hid_t object, const char *key, store_value *out);
+/* Bytes of each text of an attribute of variable length, as the file claims them, none of which is
+ * read; false when they cannot be told. */
+bool store_h5_text_bytes(hid_t attr, int64_t *bytes);
 #endif

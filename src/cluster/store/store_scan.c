@@ -21,6 +21,29 @@ typedef struct scan {
     crm_status st;
 } scan;
 
+/* Each text has bytes of its own in a file of ours; one that many items point at would be read as
+ * many times. */
+static crm_status check_texts(crm_store *s, hid_t attr, const char *key, int64_t n)
+{
+    int64_t *bytes, sum = 0;
+    crm_status st = CRM_OK;
+
+    if (n == 0) return CRM_OK;
+    CRM_NEW(bytes, n);
+    CRM_CHECK_TO(st, done, store_h5_text_bytes(attr, bytes), CRM_ERR_FORMAT,
+                 "%s: attribute %s cannot be read: %s", s->path, key, store_h5_why());
+    for (int64_t i = 0; i < n; i++)
+        sum += bytes[i];
+    CRM_CHECK_TO(st, done, sum <= s->content - s->texts, CRM_ERR_FORMAT,
+                 "%s: the texts of attribute %s are said to have %lld bytes, with %lld of others, "
+                 "in a file of %lld",
+                 s->path, key, (long long)sum, (long long)s->texts, (long long)s->content);
+    s->texts += sum;
+done:
+    crm_mem_free(bytes);
+    return st;
+}
+
 static crm_status read_texts(hid_t attr, hid_t space, const char *where, int64_t n,
                              store_value *out)
 {
@@ -59,7 +82,7 @@ static bool value_kind(hid_t type, hid_t space, int64_t size, store_value *out, 
     return scalar || (out->kind == STORE_LIST && rank == 1);
 }
 
-crm_status store_scan_value(const crm_store *s, hid_t object, const char *key, store_value *out)
+crm_status store_scan_value(crm_store *s, hid_t object, const char *key, store_value *out)
 {
     const char *where = s->path;
     hid_t attr = H5Aopen(object, key, H5P_DEFAULT), type = -1, space = -1;
@@ -74,9 +97,10 @@ crm_status store_scan_value(const crm_store *s, hid_t object, const char *key, s
     CRM_CHECK_TO(st, done, type >= 0 && space >= 0 && value_kind(type, space, s->size, out, &n),
                  CRM_ERR_FORMAT, "%s: attribute %s has a type or shape that crmpi does not write",
                  where, key);
-    if (out->kind == STORE_TEXT || out->kind == STORE_LIST)
+    if (out->kind == STORE_TEXT || out->kind == STORE_LIST) {
+        CRM_TRY_TO(st, done, check_texts(s, attr, key, n));
         st = read_texts(attr, space, where, n, out);
-    else if (H5Aread(attr, type, out->kind == STORE_I64 ? (void *)&out->i : (void *)&out->f) < 0)
+    } else if (H5Aread(attr, type, out->kind == STORE_I64 ? (void *)&out->i : (void *)&out->f) < 0)
         CRM_SET(st, CRM_ERR_FORMAT, "%s: attribute %s cannot be read", where, key);
 done:
     if (type >= 0) H5Tclose(type);
