@@ -38,10 +38,11 @@ typedef struct app_args {
     char **argv;
 } app_args;
 
-/** What verify asks of the command that it repeats: to print no results, and perhaps to run these
- * units only. */
+/** What verify asks of the command that it repeats: to print no results, to go on with nothing but
+ * what a repetition of the same run has left, and perhaps to run these units only. */
 typedef struct app_repeat {
-    int n; /* 0: all */
+    const char *dir, *digest; /* of the run that is repeated, and of its run.json */
+    int n;                    /* 0: all */
     const char *const *unit;
 } app_repeat;
 

@@ -38,31 +38,36 @@ static void print_build(void)
     printf("CPU        %s\n", crm_cpu_features());
 }
 
-static void print_cpu(void)
+/* Why something is not there is a line of its own; only memory that is out is an error. */
+static crm_status print_why(crm_status st, const char *head)
+{
+    if (st == CRM_ERR_NOMEM) return st;
+    printf("%s%s\n", head, crm_err_text());
+    crm_err_clear();
+    return CRM_OK;
+}
+
+static crm_status print_cpu(void)
 {
     crm_device *d;
+    crm_status st = crm_device_cpu(CRM_CPU_BEST, &d);
 
-    if (crm_device_cpu(CRM_CPU_BEST, &d) == CRM_OK) {
-        printf("device     %s\n", crm_device_name(d));
-        crm_device_free(&d);
-    } else {
-        printf("device     none: %s\n", crm_err_text());
-        crm_err_clear();
-    }
+    if (st) return print_why(st, "device     none: ");
+    printf("device     %s\n", crm_device_name(d));
+    crm_device_free(&d);
+    return CRM_OK;
 }
 
 /* What there is of CUDA on the node of rank 0, a line each. */
-static void print_gpu(const app *a)
+static crm_status print_gpu(const app *a)
 {
     char *text;
+    crm_status st = crm_device_found(&a->gpu, &text);
 
-    if (crm_device_found(&a->gpu, &text) == CRM_OK) {
-        fputs(text, stdout);
-        crm_mem_free(text);
-    } else {
-        printf("cuda       %s\n", crm_err_text());
-        crm_err_clear();
-    }
+    if (st) return print_why(st, "cuda       ");
+    fputs(text, stdout);
+    crm_mem_free(text);
+    return CRM_OK;
 }
 
 /* What each rank has opened. */
@@ -116,14 +121,15 @@ static crm_status open_device(app *a)
     return wanted ? app_device_open(a) : CRM_OK;
 }
 
-static void print_all(app *a, const place *all, const char *transport)
+static crm_status print_all(app *a, const place *all, const char *transport)
 {
     print_build();
-    print_cpu();
-    print_gpu(a);
+    CRM_TRY(print_cpu());
+    CRM_TRY(print_gpu(a));
     print_ranks(a, all);
     print_devices(a, all, transport);
     print_advice();
+    return CRM_OK;
 }
 
 static crm_status print_info(app *a)
@@ -132,12 +138,13 @@ static crm_status print_info(app *a)
     place mine = here(a);
     void *all;
     size_t total;
+    crm_status st = CRM_OK;
 
     CRM_TRY(crm_dsum_explain(a->world, a->device, a->gpu.transport, transport));
     CRM_TRY(crm_comm_gather(a->world, 0, &mine, sizeof mine, &all, &total, NULL));
-    if (app_is_root(a)) print_all(a, all, transport);
+    if (app_is_root(a)) st = print_all(a, all, transport);
     crm_mem_free(all);
-    return CRM_OK;
+    return crm_comm_agree(a->world, st);
 }
 
 /* What there is, also when it is not what device: asks for; that is the error then. */

@@ -12,7 +12,8 @@
 
 typedef enum study_kind { CROSSVAL, TRAIN, CALIBRATE } study_kind;
 
-/* Digest of what a result depends on: command, options that matter, data. */
+/* Digest of what a result depends on: command, options that matter, data.  That of a repetition
+ * depends on the run that is repeated, too: the units of the run itself are none of its own. */
 static crm_status study_digest(app *a, crm_digest *out)
 {
     crm_digest options, data;
@@ -27,6 +28,7 @@ static crm_status study_digest(app *a, crm_digest *out)
     crm_hash_add_digest(h, options);
     crm_hash_add_digest(h, data);
     if (a->init) crm_hash_add_digest(h, a->init_digest);
+    if (a->repeat) crm_hash_add_text(h, a->repeat->digest);
     *out = crm_hash_value(h);
     crm_hash_free(&h);
     return CRM_OK;
@@ -42,6 +44,11 @@ static crm_status explain(const app *a, crm_status st)
 
     snprintf(why, sizeof why, "%s", crm_err_text());
     end = strstr(why, changed);
+    if (st == CRM_ERR_CONFIG && a->repeat && strstr(why, ": holds another run"))
+        CRM_FAIL(CRM_ERR_CONFIG,
+                 "--out %s: holds a run that is not an unfinished repetition of %s; name another "
+                 "folder, or remove that one",
+                 a->args.out, a->repeat->dir);
     if (st != CRM_ERR_CONFIG || !end || end[sizeof changed - 1]) return st;
     *end = '\0';
     crm_record_read_note(a->args.out, "digests.data", data, sizeof data);

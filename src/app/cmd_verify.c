@@ -16,7 +16,8 @@
 
 /* What the record says, equal on all ranks. */
 typedef struct recorded {
-    char dir[CRM_PATH_MAX]; /* of the run, absolute */
+    char dir[CRM_PATH_MAX];    /* of the run, absolute */
+    char self[CRM_DIGEST_HEX]; /* digest of run.json */
     char command[32];
     char data[CRM_DIGEST_HEX], source[CRM_DIGEST_HEX], init[CRM_DIGEST_HEX];
     char data_path[CRM_PATH_MAX], init_path[CRM_PATH_MAX], folder[CRM_PATH_MAX];
@@ -60,6 +61,7 @@ static crm_status read_notes(recorded *t)
     char seed[32];
     bool can = false;
 
+    take_note(t, "digest", t->self, sizeof t->self);
     take_note(t, "command", t->command, sizeof t->command);
     take_note(t, "digests.data", t->data, sizeof t->data);
     take_note(t, "digests.source", t->source, sizeof t->source);
@@ -364,7 +366,7 @@ static bool store_is_set(const app *a)
 /* The command of the run, told nothing but where to write. */
 static crm_status repeat(app *a, verification *v)
 {
-    const app_repeat how = {v->n_sample, v->sample};
+    const app_repeat how = {v->then.dir, v->then.self, v->n_sample, v->sample};
     const char *command = a->args.command;
     bool kept = a->args.out != NULL;
     crm_status st;

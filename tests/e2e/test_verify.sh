@@ -70,6 +70,10 @@ check "with the same digests of units" cmp run/units.json again/units.json
 fails "--units none" 2 "number of units from 1 on" verify run --units 0
 fails "another seed" 2 "only options that cannot change a result" verify run --set eval.seed=3
 fails "--out is the run" 2 "is the run itself" verify trained --out ./trained
+cp -r run copied && rm copied/run.json copied/summary.json copied/units/*f1.h5
+fails "--out is an unfinished copy of the run" 2 "copied: holds a run that is not an unfinished repetition of .*run;" verify run --out copied
+fails "--out is an unfinished repetition of another run" 2 "is not an unfinished repetition of" verify trained --out copied
+check "which stays as it is" test -d copied/models -a ! -e copied/run.json
 fails "--out is a finished run" 2 "nothing would be repeated" verify run --out again
 fails "no folder" 3 "there is no such run folder" verify nowhere
 fails "not a run" 3 "is not a run folder" verify .
