@@ -12,7 +12,7 @@
 namespace cusim
 {
 enum {
-    THREADS_PER_BLOCK = 1024,
+    THREADS_PER_BLOCK = MAX_THREADS,
     SHARED_DEFAULT = 48 << 10,
     SHARED_OPT_IN = 227 << 10,
     PROCESSORS = 132

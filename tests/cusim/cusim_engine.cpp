@@ -72,7 +72,7 @@ static void make_ready(int *threads, int n)
 /* ---- barriers ---- */
 static bool same_site(site a, site b)
 {
-    return a.line == b.line && !strcmp(a.file, b.file);
+    return a.line == b.line && (a.file == b.file || !strcmp(a.file, b.file));
 }
 
 /* All live threads wait at a barrier: it must be the same one. */
@@ -325,9 +325,7 @@ static void start_threads(uint3 where, const launch_shape &shape)
         t.index = i;
         t.state = FRESH;
         t.on = nullptr;
-        if (t.queue) {
-            t.queue->copies = t.queue->groups = 0;
-        }
+        t.queue = nullptr;
         block.scratch[i] = i;
     }
     block.live = block.n;
@@ -362,24 +360,22 @@ static void run_block(uint3 where, const launch_shape &shape)
     shared_end();
 }
 
-/* Under ThreadSanitizer new memory for each block, which has no history. */
+/* Kept from launch to launch; under ThreadSanitizer new memory for each block, which has no
+ * history. */
 static void threads_map(int n)
 {
+    static size_t mapped;
     size_t bytes = static_cast<size_t>(n) * sizeof(cuda_thread);
-    block.n = n;
-    block.threads = static_cast<cuda_thread *>(map_pages(bytes + 64));
-    block.tsan_barrier = reinterpret_cast<char *>(block.threads) + bytes;
-}
-
-static void threads_unmap()
-{
-    for (int i = 0; i < block.n; i++) {
-        if (block.threads[i].queue) {
-            unmap_pages(block.threads[i].queue, sizeof(copy_queue));
-        }
+    if (block.threads && (with_tsan || mapped < bytes + 64)) {
+        unmap_pages(block.threads, mapped);
+        block.threads = nullptr;
     }
-    unmap_pages(block.threads, static_cast<size_t>(block.n) * sizeof(cuda_thread) + 64);
-    block.threads = nullptr;
+    if (!block.threads) {
+        mapped = bytes + 64;
+        block.threads = static_cast<cuda_thread *>(map_pages(mapped));
+    }
+    block.n = n;
+    block.tsan_barrier = reinterpret_cast<char *>(block.threads) + bytes;
 }
 
 void run_grid(const launch_shape &shape, const kernel_call &call)
@@ -399,16 +395,11 @@ void run_grid(const launch_shape &shape, const kernel_call &call)
     block.ready.resize(static_cast<size_t>(n));
     block.scratch.resize(static_cast<size_t>(n));
     fibres_start();
-    threads_map(n);
     for (size_t i = 0; i < blocks.size(); i++) {
-        if (with_tsan && i > 0) {
-            threads_unmap();
-            threads_map(n);
-        }
+        threads_map(n);
         unsigned k = static_cast<unsigned>(blocks[i]);
         run_block({k % g.x, k / g.x % g.y, k / (g.x * g.y)}, shape);
     }
-    threads_unmap();
     tsan_acquire(&end_edge);
 }
 } // namespace cusim

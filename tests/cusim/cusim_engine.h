@@ -43,7 +43,7 @@ struct fibre {
 
 enum thread_state { FRESH, READY, AT_BARRIER, AT_COLLECTIVE, EXITED };
 
-enum { MAX_COPIES = 64, MAX_COPY_GROUPS = 16 };
+enum { MAX_THREADS = 1024, MAX_COPIES = 64, MAX_COPY_GROUPS = 16 };
 /* Copies not yet waited for, oldest first; ends[g] is how many of them belong to the groups up to
  * g. */
 struct copy_queue {

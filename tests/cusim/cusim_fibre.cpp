@@ -80,12 +80,16 @@ void fibres_start()
     host.tsan = __tsan_get_current_fiber();
 #endif
 #ifdef CUSIM_ASAN
-    pthread_attr_t attributes;
-    void *stack;
-    pthread_getattr_np(pthread_self(), &attributes);
-    pthread_attr_getstack(&attributes, &stack, &host.stack_bytes);
-    pthread_attr_destroy(&attributes);
+    static thread_local void *stack; /* asking again for each launch would read /proc each time */
+    static thread_local size_t bytes;
+    if (!stack) {
+        pthread_attr_t attributes;
+        pthread_getattr_np(pthread_self(), &attributes);
+        pthread_attr_getstack(&attributes, &stack, &bytes);
+        pthread_attr_destroy(&attributes);
+    }
     host.stack = static_cast<char *>(stack);
+    host.stack_bytes = bytes;
 #endif
 }
 

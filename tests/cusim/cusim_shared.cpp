@@ -86,9 +86,11 @@ void *shared_object(const void *key, size_t bytes, size_t align)
 
 static copy_queue &my_copies()
 {
+    static copy_queue queues[MAX_THREADS];
     cuda_thread *t = running();
     if (!t->queue) {
-        t->queue = static_cast<copy_queue *>(map_pages(sizeof(copy_queue)));
+        t->queue = &queues[t->index];
+        t->queue->copies = t->queue->groups = 0;
     }
     return *t->queue;
 }
