@@ -115,6 +115,15 @@ const float *crm_data_survey(const crm_data *d, const float **after, const int32
 /** Group numbers of the rows, [rows], or NULL: rows with equal numbers are duplicates of each
  * other, which folds and splits below never part. */
 const int64_t *crm_data_group(const crm_data *d);
+/** What each column of each block is: a row for each, texts "" where nothing is known. */
+typedef struct crm_dictionary {
+    int n;
+    const char *const *block, *const *name, *const *type, *const *unit;
+    const char *const *meaning, *const *source, *const *cleaning;
+    const float *missing; /* share of values, 0 to 1; NaN: not counted */
+} crm_dictionary;
+/** NULL when the data set has none (made by an older version). */
+const crm_dictionary *crm_data_dictionary(const crm_data *d);
 /** For who has read rows of the data set once and keeps them: its own pages no longer count as
  * memory of this process (crm_store_release).  Nothing changes for readers.  Not collective,
  * thread-safe. */

@@ -22,6 +22,7 @@ struct crm_data {
     const int32_t *survey_treated;
     const int64_t *id_number, *id_first;
     const uint8_t *id_byte;
+    crm_dictionary dictionary;   /* n 0: none */
     const int64_t *group_number; /* [rows] duplicates have equal numbers; NULL: none are known */
     struct crm_recombined *recombined; /* memory of crm_data_recombine; NULL: opened from a file */
 };
@@ -33,6 +34,7 @@ CRM_CHECKED crm_data_array(const crm_data *d, const char *name, crm_dtype dtype,
 CRM_CHECKED crm_data_offsets(const crm_data *d, const char *name, int64_t n, int64_t total,
                              const int64_t **out);
 CRM_CHECKED crm_data_open_targets(crm_data *d);
+CRM_CHECKED crm_data_open_dictionary(crm_data *d);
 void crm_data_close_recombined(crm_data *d);
 /** Empty view of n rows over d. */
 CRM_CHECKED crm_view_new(const crm_data *d, int64_t n, crm_view **out);

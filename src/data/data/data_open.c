@@ -213,6 +213,7 @@ crm_status crm_data_open(const char *path, crm_data **out)
     CRM_TRY_TO(st, fail, open_documents(d));
     CRM_TRY_TO(st, fail, open_rest(d));
     CRM_TRY_TO(st, fail, crm_data_open_targets(d));
+    CRM_TRY_TO(st, fail, crm_data_open_dictionary(d));
     *out = d;
     return CRM_OK;
 fail:

@@ -2,6 +2,7 @@
  * tokens, and to write them block by block.  Memory is that of one block. */
 #include "crmpi/base_mem.h"
 #include "crmpi/base_stop.h"
+#include "synth_dictionary.h"
 #include "synth_shelf.h"
 
 enum { BLOCK = 8192 };
@@ -10,6 +11,7 @@ typedef struct share {
     int64_t first, end;         /* customers of this rank                     */
     int64_t before[UNIT_COUNT]; /* rows of the ranks before                   */
     int64_t total[UNIT_COUNT];
+    int64_t gaps[GAP_COUNT];   /* values that are missing                    */
     int64_t purchases, blocks; /* in all; blocks of the rank that has most   */
 } share;
 
@@ -57,6 +59,7 @@ static crm_status count(crm_comm *comm, const synth_model *m, synth_person *p, s
             total[UNIT_DOC] += p->n_docs;
             total[UNIT_TOKEN] += p->n_tokens;
             s->purchases += p->n_purchases;
+            crm_synth_gaps_add(p, s->gaps);
         }
     }
     total[UNIT_ROW] = s->end - s->first;
@@ -76,6 +79,7 @@ static crm_status plan(crm_comm *comm, const synth_model *m, synth_person *p, sh
     for (int u = 0; u < UNIT_COUNT; u++)
         CRM_TRY(crm_comm_exscan_i64(comm, s->total[u], &s->before[u]));
     CRM_TRY(crm_comm_sum_i64(comm, s->total, UNIT_COUNT));
+    CRM_TRY(crm_comm_sum_i64(comm, s->gaps, GAP_COUNT));
     return crm_comm_sum_i64(comm, &s->purchases, 1);
 }
 
@@ -122,9 +126,19 @@ static crm_status write_blocks(crm_comm *comm, const synth_model *m, const share
     return st;
 }
 
+/* Made of sums of all ranks, so equal on all. */
+static crm_status make_dictionary(crm_comm *comm, const share *s, crm_table_dictionary **out)
+{
+    crm_status st = crm_table_dictionary_new(out);
+
+    if (!st) st = crm_synth_dictionary(s->gaps, s->total[UNIT_ROW], s->total[UNIT_DOC], *out);
+    return crm_comm_agree(comm, st);
+}
+
 static crm_status write_file(crm_comm *comm, const synth_model *m, synth_person *p,
                              const char *path, crm_synth_info *info)
 {
+    crm_table_dictionary *d = NULL;
     crm_store_writer *w = NULL;
     crm_digest digest;
     crm_status st = CRM_OK;
@@ -134,13 +148,17 @@ static crm_status write_file(crm_comm *comm, const synth_model *m, synth_person 
     CRM_TRY_TO(st, done, plan(comm, m, p, &s));
     CRM_TRY_TO(st, done, describe(w, m));
     CRM_TRY_TO(st, done, crm_synth_shelf_define(w, m, s.total));
+    CRM_TRY_TO(st, done, make_dictionary(comm, &s, &d));
     CRM_TRY_TO(st, done, write_blocks(comm, m, &s, p, w));
+    CRM_TRY_TO(st, done, crm_table_dictionary_write(comm, w, d));
     CRM_TRY_TO(st, done, crm_store_commit(&w, &digest));
+    crm_table_dictionary_beside(comm, path, NULL, d);
     if (info)
         *info = (crm_synth_info){
             s.total[UNIT_ROW],   s.total[UNIT_EVENT], s.purchases, s.total[UNIT_DOC],
             s.total[UNIT_TOKEN], m->lexicon.n_words,  digest};
 done:
+    crm_table_dictionary_free(&d);
     crm_store_abandon(&w);
     return st;
 }

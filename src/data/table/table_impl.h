@@ -164,7 +164,9 @@ CRM_CHECKED crm_table_part_codes(crm_comm *comm, const table_file *f, const tabl
 /* Digest of the file, the options and the columns asked for.  Collective. */
 CRM_CHECKED crm_table_digest(crm_comm *comm, const table_file *f, const crm_table_cfg *cfg,
                              const crm_table_like *like, crm_digest *out);
-/* Write the data set.  Collective. */
-CRM_CHECKED crm_table_write(crm_comm *comm, const char *path, const table_plan *p,
+/* Write the data set, and, unless it is made like another, its data dictionary beside it; csv:
+ * where the rows are from.  Collective.
+ */
+CRM_CHECKED crm_table_write(crm_comm *comm, const char *path, const char *csv, const table_plan *p,
                             const table_part *t, crm_digest source, crm_digest *content);
 #endif

@@ -109,7 +109,8 @@ crm_status crm_table_import(crm_comm *comm, const crm_table_cfg *cfg, const char
     CRM_TRY_TO(st, done, read_part(comm, &file, &plan, &part));
     CRM_TRY_TO(st, done, crm_table_digest(comm, &file, cfg, like, &source));
     if (info) CRM_TRY_TO(st, done, describe(comm, &plan, &part, info));
-    CRM_TRY_TO(st, done, crm_table_write(comm, store_path, &plan, &part, source, &content));
+    CRM_TRY_TO(st, done,
+               crm_table_write(comm, store_path, csv_path, &plan, &part, source, &content));
     if (info) {
         info->source = source;
         info->content = content;

@@ -1,16 +1,19 @@
 /* table_write.c - typed columns into the data set (docs/data-set-arrays.md), and the digest that
  * tells what it was made from. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
 #include "crmpi/store.h"
+#include "crmpi/table_dictionary.h"
 #include "table_impl.h"
 
 /* ---- source digest ---- */
 enum { BLOCK = 1 << 20 }; /* bytes of the file that are hashed as one */
 static const char IMPORTER[] =
-    "crmpi-table 1"; /* raise it when equal input gives another data set */
+    "crmpi-table 2"; /* raise it when equal input gives another data set */
 
 static void add_list(crm_hash *h, int n, const char *const *item)
 {
@@ -202,6 +205,46 @@ static crm_status write_ids(const output *o)
     return crm_store_write(o->w, "id/number", t->before, t->n, t->id_number);
 }
 
+/* ---- data dictionary ---- */
+static crm_status add_entry(const output *o, const table_plan_column *c, const char *file,
+                            crm_table_dictionary *d)
+{
+    static const char *const block[CRM_TABLE_KIND_COUNT] = {NULL, "profile", "profile", "target",
+                                                            "id"};
+    static const char *const type[CRM_TABLE_KIND_COUNT] = {NULL, "real", "category", "category",
+                                                           "id"};
+    const char *cleaning =
+        c->kind == CRM_TABLE_NUMERIC && o->plan->cfg->bad_values == CRM_TABLE_BAD_MISSING
+            ? "bad values: missing"
+            : "";
+    int64_t missing = o->part->missing[c - o->plan->column];
+    double share = (double)missing / (double)o->part->total;
+    crm_str source = {0};
+    crm_status st = CRM_OK;
+
+    if (!block[c->kind]) return CRM_OK;
+    crm_str_addf(&source, "%s: %s", file, c->name);
+    if (source.failed) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: the data dictionary");
+    if (!st)
+        st = crm_table_dictionary_add(
+            d, &(crm_table_entry){.block = block[c->kind],
+                                  .name = c->kind == CRM_TABLE_LABEL ? o->plan->target : c->name,
+                                  .type = type[c->kind],
+                                  .source = source.text,
+                                  .cleaning = cleaning,
+                                  .missing = c->kind == CRM_TABLE_ID ? NAN : share});
+    crm_str_free(&source);
+    return st;
+}
+
+static crm_status make_dictionary(const output *o, const char *file, crm_table_dictionary **out)
+{
+    CRM_TRY(crm_table_dictionary_new(out));
+    for (int k = 0; k < o->plan->n; k++)
+        CRM_TRY(add_entry(o, &o->plan->column[k], file, *out));
+    return CRM_OK;
+}
+
 static crm_status write_all(const output *o, crm_digest source)
 {
     CRM_TRY(write_root(o, source));
@@ -212,19 +255,24 @@ static crm_status write_all(const output *o, crm_digest source)
     return write_ids(o);
 }
 
-crm_status crm_table_write(crm_comm *comm, const char *path, const table_plan *p,
+crm_status crm_table_write(crm_comm *comm, const char *path, const char *csv, const table_plan *p,
                            const table_part *t, crm_digest source, crm_digest *content)
 {
     output o = {.comm = comm, .plan = p, .part = t};
+    crm_table_dictionary *d = NULL;
     crm_status st = CRM_OK;
 
     o.name = crm_mem_new((size_t)p->n, sizeof *o.name);
     if (!o.name) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %d columns", p->n);
+    if (!st) st = make_dictionary(&o, crm_path_base(csv), &d);
     CRM_TRY_TO(st, done, crm_comm_agree(comm, st));
     CRM_TRY_TO(st, done, crm_store_create(comm, path, "crmpi-dataset", &o.w));
     CRM_TRY_TO(st, done, write_all(&o, source));
+    CRM_TRY_TO(st, done, crm_table_dictionary_write(comm, o.w, d));
     CRM_TRY_TO(st, done, crm_store_commit(&o.w, content));
+    if (!p->like) crm_table_dictionary_beside(comm, path, NULL, d);
 done:
+    crm_table_dictionary_free(&d);
     crm_store_abandon(&o.w);
     crm_mem_free(o.name);
     return st;
