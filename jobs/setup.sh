@@ -11,7 +11,7 @@
 set -euo pipefail
 
 packages=(build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev hdf5-tools
-    libyaml-dev libjansson-dev libxxhash-dev librandom123-dev libsvm-dev zlib1g-dev libzstd-dev)
+    libyaml-dev libjansson-dev libxxhash-dev librandom123-dev libsvm-dev zlib1g-dev libzstd-dev libsodium-dev)
 test_packages=(clang clang-format-14 libclang-rt-14-dev shellcheck python3 python3-h5py python3-xarray python3-h5netcdf
     python3-netcdf4 python3-xxhash patchelf xz-utils)
 torch_packages=(python3-torch python3-h5py python3-numpy libopenblas0-pthread)
@@ -60,7 +60,7 @@ missing_parts() {
         command -v "$c" >/dev/null || echo "$c"
     done
     command -v pkg-config >/dev/null || return 0
-    for m in yaml-0.1 jansson libxxhash zlib libzstd; do
+    for m in yaml-0.1 jansson libxxhash zlib libzstd libsodium; do
         pkg-config --exists "$m" || echo "$m"
     done
 }
@@ -73,7 +73,7 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     fi
     say "not a Debian system, so nothing was installed.  Not found: ${missing[*]}"
     say "Needed: a C11 compiler, CMake 3.25, Ninja, pkg-config, Open MPI 4.1, HDF5 1.10 built with MPI, and the"
-    say "development files of libyaml, jansson, xxhash, Random123, libsvm, zlib and zstd."
+    say "development files of libyaml, jansson, xxhash, Random123, libsvm, zlib, zstd and libsodium."
     exit 1
 fi
 
