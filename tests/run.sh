@@ -43,6 +43,7 @@ if [ -z "${CRM_SHARED:-}" ] && [ -d "$CRM_SOURCE_DIR/../shared" ]; then
     CRM_SHARED=$(cd "$CRM_SOURCE_DIR/../shared" && pwd -P)
 fi
 [ -z "${CRM_SHARED:-}" ] || export CRM_SHARED
+export OMPI_MCA_pml="${OMPI_MCA_pml:-ob1}" # as in tests/e2e/lib.sh
 export CRM_TIER=$tier # scripts with a number of repetitions take it from here
 export CRM_CLANG_BUILD_DIR=$CRM_SOURCE_DIR/build/clang
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -210,12 +211,18 @@ take_result() { # ID TITLE
     fi
 }
 
-# Numbers of ranks to run a test with: all of its mark; with sanitizers the first and the last (of the shim the first), with
-# clang the last.
+# Numbers of ranks to run a test with: all of its mark; in the default tier of more than two the first and the third, and the
+# last where it is above 4; with sanitizers the first and the last (of the shim the first), with clang the last.
 ranks_for() { # PRESET NAME
     local all
     read -ra all <<<"${ranks_of[$2]:-0}"
     case $1 in
+    release)
+        if [ "$tier" = default ] && [ ${#all[@]} -gt 2 ]; then
+            [ "${all[-1]}" -gt 4 ] || all=("${all[0]}" "${all[2]}")
+            [ ${#all[@]} = 2 ] || all=("${all[0]}" "${all[2]}" "${all[-1]}")
+        fi
+        ;;
     debug)
         if [[ "$2" == cusim/* ]]; then # minutes each: fibres and sanitizers do not go well together
             all=("${all[0]}")

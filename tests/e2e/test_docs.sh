@@ -1,5 +1,6 @@
 #!/bin/bash
 # Docs that are made from the program agree with it; help names every command; info runs.
+# beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

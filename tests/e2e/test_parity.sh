@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The reference model beside PyTorch: logits, gradients, parameters after three Adam steps; padded and ragged; GRU, LSTM
 # and both directions. Skipped where PyTorch is not installed.
-# timeout: 240
+# timeout: 240  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 python=${CRM_PYTHON:-/usr/bin/python3}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.json says where a result is from: options with origins, versions, device, ranks with hosts, seeds, times, digests.
 # What it says is compared with `crmpi info`, hostname and summary.json.
-# timeout: 120
+# timeout: 120  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

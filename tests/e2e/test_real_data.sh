@@ -64,14 +64,16 @@ Y
     n=$(right "${pair%:*}")
     check "hold-out: ${pair%:*} has $n of 667 right, ${pair#*:} within 1" test "$n" -ge $((${pair#*:} - 1)) -a "$n" -le $((${pair#*:} + 1))
   done
-  for seed in 0 1 2 3 4 5 6 7 8 9; do
+  seeds=10
+  [ "${CRM_TIER:-default}" != default ] || seeds=4
+  for ((seed = 0; seed < seeds; seed++)); do
     study holdout --set eval.folds_file="$folds" --set eval.models=forest --set eval.published=forest:accuracy:0.925 --set eval.seed=$seed
     right forest >>forest
     echo >>forest
   done
   sort -n forest | tr '\n' ' ' >forests
-  check "hold-out: forests of ten seeds have $(cat forests)right, all of 614 to 622" \
-    awk '{ n++; if ($1 < 614 || $1 > 622) bad = 1 } END { exit bad || n != 10 }' forest
+  check "hold-out: forests of $seeds seeds have $(cat forests)right, all of 614 to 622" \
+    awk -v seeds=$seeds '{ n++; if ($1 < 614 || $1 > 622) bad = 1 } END { exit bad || n != seeds }' forest
   check "which are not all one" test "$(sort -u forest | wc -l)" -gt 1
 else
   skip "telecom churn" "no telecom_churn.csv under $CRM_SHARED"
