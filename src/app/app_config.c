@@ -1,5 +1,7 @@
 /* app_config.c - options of the program, and the one set that binds the tables of all rooms. */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app_impl.h"
 #include "crmpi/base_log.h"
@@ -12,7 +14,11 @@ _Static_assert(sizeof progress_names / sizeof *progress_names == CRM_PROGRESS_CO
 #define S app_cfg
 const crm_opt app_opts[] = {
     CRM_OPT_S(S, data_path, "data.path", "", CRM_OPT_LAYOUT,
-              "What a command reads: a CSV, or a data set (HDF5); synth writes it there."),
+              "What a command reads: a CSV, the folder of a schema's files, or a data set (HDF5); "
+              "synth writes it there."),
+    CRM_OPT_S(S, data_schema, "data.schema", "", CRM_OPT_LAYOUT,
+              "Schema of the tables in the folder data.path (docs/schema.md); in a config relative "
+              "to it; empty: data.path is one CSV."),
     CRM_OPT_S(
         S, data_store, "data.store", "", CRM_OPT_LAYOUT,
         "Where import writes the data set; empty: beside --out, as OUT.h5; without --out, into "
@@ -59,6 +65,31 @@ static crm_status use(app *a)
     return crm_pool_new(n < 1 ? 1 : (int)n, &a->pool);
 }
 
+/* A schema that the config names stands beside it; written as an absolute path, so that it is found
+ * from anywhere the effective config is read. */
+static void find_schema_origin(void *ctx, const crm_opt *o, const char *value, const char *origin)
+{
+    (void)value;
+    if (strcmp(o->key, "data.schema") == 0)
+        *(bool *)ctx = origin && strncmp(origin, "--set", 5) != 0;
+}
+
+static crm_status place_schema(app *a, const char *name)
+{
+    char dir[CRM_PATH_MAX] = "", here[CRM_PATH_MAX], beside[CRM_PATH_MAX], whole[CRM_PATH_MAX];
+    bool from_file = false;
+
+    if (!a->cfg.data_schema[0] || a->cfg.data_schema[0] == '/') return CRM_OK;
+    CRM_TRY(crm_opt_set_each(a->opts, find_schema_origin, &from_file));
+    if (name && from_file) CRM_TRY(crm_path_dir(name, dir, sizeof dir));
+    CRM_CHECK(getcwd(here, sizeof here), CRM_ERR_IO, "the current folder has no name: %s",
+              strerror(errno));
+    CRM_TRY(crm_path_join(dir, a->cfg.data_schema, beside, sizeof beside));
+    CRM_TRY(crm_path_join(here, beside, whole, sizeof whole));
+    return crm_opt_set_override(a->opts, "data.schema", whole,
+                                from_file ? "derived: beside the config" : "--set");
+}
+
 crm_status app_configure(app *a, const char *name, const char *yaml, size_t len)
 {
     crm_status st = bind(a);
@@ -66,6 +97,7 @@ crm_status app_configure(app *a, const char *name, const char *yaml, size_t len)
     if (!st && yaml)
         st = crm_opt_set_load_text(a->opts, name, yaml, len, a->args.set, a->args.n_set);
     if (!st && !yaml) st = crm_opt_set_load(a->opts, NULL, a->args.set, a->args.n_set);
+    if (!st) st = place_schema(a, name);
     if (!st) st = app_models_make(a);
     if (!st) st = use(a);
     return crm_comm_agree(a->world, st);

@@ -21,6 +21,7 @@
 /** Options of the program itself. */
 typedef struct app_cfg {
     const char *data_path, *data_store;
+    const char *data_schema; /* absolute; "": none */
     int log_level, progress;
     double stop_grace; /* s */
 } app_cfg;
