@@ -1,6 +1,7 @@
 /* app_config.c - options of the program, and the one set that binds the tables of all rooms. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app_impl.h"
@@ -10,6 +11,12 @@
 
 static const char *const progress_names[] = {"auto", "on", "off", NULL};
 _Static_assert(sizeof progress_names / sizeof *progress_names == CRM_PROGRESS_COUNT + 1, "names");
+
+/* Who may read what is written, and what others than the owner are denied. */
+static const char *const access_names[] = {"owner", "group", "all", NULL};
+static const mode_t denied[] = {077, 027, 022};
+_Static_assert(sizeof access_names / sizeof *access_names == sizeof denied / sizeof *denied + 1,
+               "names");
 
 #define S app_cfg
 const crm_opt app_opts[] = {
@@ -27,6 +34,12 @@ const crm_opt app_opts[] = {
               "What is written to stderr; quiet, error and warn switch the progress line off."),
     CRM_OPT_E(S, progress, "log.progress", "auto", progress_names, CRM_OPT_LAYOUT,
               "The progress line on stderr; auto draws it on a terminal (under srun say on)."),
+    CRM_OPT_E(S, access, "privacy.access", "owner", access_names, CRM_OPT_LAYOUT,
+              "Who may read data sets, models, predictions and checkpoints that are written: their "
+              "owner, the owner's group too, or everybody."),
+    CRM_OPT_S(S, key_file, "privacy.key", "", CRM_OPT_LAYOUT,
+              "File with the secret key of columns that a schema has hashed; the key is neither "
+              "stored nor logged."),
     CRM_OPT_R(
         S, stop_grace, "stop.grace", 4, 0, 86400, "s", CRM_OPT_LAYOUT,
         "After a signal to stop (USR1, USR2, TERM, HUP): how long a fit may take to come to a "
@@ -61,6 +74,7 @@ static crm_status use(app *a)
     long long n = 1;
 
     crm_log_setup((crm_log_level)a->cfg.log_level, crm_comm_rank(a->world));
+    umask(denied[a->cfg.access]);
     CRM_TRY(crm_opt_set_each(a->opts, find_threads, &n));
     return crm_pool_new(n < 1 ? 1 : (int)n, &a->pool);
 }

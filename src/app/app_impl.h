@@ -22,7 +22,8 @@
 typedef struct app_cfg {
     const char *data_path, *data_store;
     const char *data_schema; /* absolute; "": none */
-    int log_level, progress;
+    const char *key_file; /* of hashed columns */
+    int log_level, progress, access;
     double stop_grace; /* s */
 } app_cfg;
 extern const crm_opt app_opts[];

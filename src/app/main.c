@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "app_impl.h"
 #include "crmpi/base_log.h"
@@ -167,6 +168,7 @@ int main(int argc, char **argv)
         return crm_status_exit_code(st);
     }
     crm_fp_setup();
+    umask(077); /* what is written is the owner's, unless privacy.access says otherwise */
     /* A reader that goes away and a limit on the size of files are errors like a full disk, and
      * clean-up happens. */
     signal(SIGPIPE, SIG_IGN);
