@@ -6,9 +6,14 @@
  *   table_when       conditions
  *   table_entity     rows of the data set; what the rows of an entity say together
  *   table_stream     events and documents by entity and time
+ *   table_words      their words
+ *   table_classes    values as classes
+ *   table_set        all that a data set is made of
  *   table_target     labels
- *   table_features   columns made of events and documents
- *   table_make       the data set */
+ *   table_aggregate  numbers of a stretch of a stream
+ *   table_features   columns and months made of streams
+ *   table_make       the arrays of the data set
+ *   table_tables     the import from end to end */
 #ifndef CRM_TABLE_RELATE_H
 #define CRM_TABLE_RELATE_H
 
@@ -83,7 +88,7 @@ void crm_table_values_free(table_values *v);
 /* The array that the type uses, and the bytes of an item. */
 void *crm_table_values_data(const table_values *v, size_t *size);
 bool crm_table_values_missing(const table_values *v, int64_t i);
-bool crm_table_values_equal(const table_values *v, int64_t i, int64_t j);
+void crm_table_values_clear(table_values *v, int64_t i);
 /* As a number: TIME in seconds; NaN: missing or no number. */
 double crm_table_values_number(const table_values *v, int64_t i);
 /* Copy of the kind and the levels of v with room for n values, all missing. */
@@ -103,60 +108,189 @@ typedef struct table_entities {
     int64_t *first;           /* [ranks + 1]                   */
     int64_t *of_row;          /* [rows of the entity table's frame] entity, -1: none */
     table_route route;        /* rows of the entity table to the ranks of their entities */
-    int64_t *entity;          /* [route.n_in] entity of this rank, counted from 0     */
-    table_index *by_key;      /* entities by key; NULL where each row is one          */
-    int64_t *cutoff;          /* [n] s since 1970; CRM_WHOLE_MISSING: none            */
+    int64_t *entity;          /* [route.n_in] entity of this rank, counted from 0        */
+    table_index *by_key;      /* entities by key; NULL where no table asks for it        */
     int64_t contradictions;   /* entities and columns with more than one value, on all ranks */
 } table_entities;
 /* Distinct keys in the order of the entity table's rows.  Collective. */
 CRM_CHECKED crm_table_entities_new(table_world *w, table_entities *e);
 /* What the rows of each entity say: values of the entity table's rows -> one for each entity of
- * this rank, as schema.contradictions says.  A row with use[row] == 0 says nothing (use NULL: all
- * do).  name is for messages.  Collective. */
+ * this rank, as schema.contradictions says; a missing value contradicts nothing.  What comes in as
+ * number i [route.n_in] says nothing when use[i] == 0 (use NULL: all do).  name is for messages.
+ * Collective. */
 CRM_CHECKED crm_table_entities_say(table_world *w, table_entities *e, const table_values *v,
                                    const uint8_t *use, const char *name, table_values *out);
 /* Entity of each row of a table; *of [rows] is the caller's.  Collective. */
 CRM_CHECKED crm_table_entities_of(table_world *w, const table_entities *e, int table, int64_t **of);
-/* What only the frame of the entity table needs. */
-void crm_table_entities_settle(table_entities *e);
+/* Keys as texts, one behind the other (of the first row of each); both are the caller's.
+ * Collective. */
+CRM_CHECKED crm_table_entities_ids(table_world *w, const table_entities *e, int64_t **end,
+                                   char **bytes);
 void crm_table_entities_free(table_entities *e);
 
+/* ---- words of documents ---- */
+typedef struct table_words {
+    table_levels local;  /* words of this rank in the order of their numbers           */
+    table_levels all;    /* of all documents of the data set, once crm_table_words_end */
+    const char **sorted; /* [all.n] by bytes                                           */
+    int32_t *code;       /* [local.n] index in sorted, -1: not used                    */
+} table_words;
+/* Words that are used (used[i] != 0 of each of this rank's), in one list for all ranks.
+ * Collective. */
+CRM_CHECKED crm_table_words_end(crm_comm *comm, const uint8_t *used, table_words *x);
+void crm_table_words_free(table_words *x);
+
 /* ---- streams ---- */
-/* A column of a stream. */
+/* A column of a stream: n items of size bytes. */
 typedef struct table_lane {
-    size_t size; /* bytes of an item */
-    void *data;  /* [n] */
+    size_t size;
+    void *data;
 } table_lane;
 
-/* Dated rows of one table in one role, by (entity, time, row). */
+/* Rows of one table in one role, by (entity, time, row). */
 typedef struct table_stream {
     int table;
     bool documents; /* else events */
-    bool dated;     /* documents may have no time; it is then CRM_WHOLE_MISSING */
+    bool dated;     /* documents may have no time: it is then CRM_WHOLE_MISSING */
     int64_t n;
     int64_t *first; /* [entities + 1] */
     int64_t last;   /* the latest time of all rows of the table; INT64_MIN: none */
+    int64_t homeless, undated, empty; /* rows of all ranks left out: without entity, time, text */
     int n_lanes;
-    table_lane *lane; /* all of the below that are [n], for what is done to each */
-    int64_t *time;
-    uint32_t *mark;    /* bit 0: it is in the role; bit 1 + k: the condition of label k holds */
-    int32_t *category; /* or kind of a document; NULL: all have the first name */
-    table_names names;
-    int n_numbers;
-    double **number; /* [n_numbers] events */
-    table_names number_name;
-    int n_labels; /* of documents */
-    int32_t **label;
-    int64_t *token_at, *tokens; /* [n] first token of each document, and how many it has */
-    int32_t *token;             /* numbers of words */
+    table_lane *lane;        /* the arrays below that are [n]                                  */
+    int64_t *time;           /* s */
+    uint64_t *mark;          /* bit 0: in the role; bit 1 + k: the condition of label k holds */
+    int32_t *category;       /* of an event, or kind of a document; -1 missing                */
+    table_names names;       /* of the categories                                             */
+    int64_t *uses;           /* [names.n] items of all ranks with each, once it is settled     */
+    int n_numbers, n_labels; /* of the role */
+    double **number;         /* [numbers of the role][n]                                      */
+    int32_t **label;         /* [labels of the role][n] classes; NULL: a number               */
+    double **label_number;   /* [labels of the role][n]                                       */
+    table_names *classes;    /* [labels of the role]                                          */
+    int64_t *token_first;    /* [n] of each document in token                                 */
+    int64_t *tokens;         /* [n]                                                           */
+    int32_t *token;          /* numbers of words                                              */
     int64_t n_tokens;
 } table_stream;
+/* Rows of a table in a role.  Collective. */
+CRM_CHECKED crm_table_stream_new(table_world *w, const table_entities *e, int table, bool documents,
+                                 table_words *words, table_stream *s);
+/* Keep items i with keep[i] != 0, in place; first is made anew for the entities that stay
+ * (entity_keep [entities], NULL: all). */
+void crm_table_stream_keep(table_stream *s, int64_t n_entities, const uint8_t *keep,
+                           const uint8_t *entity_keep);
+void crm_table_stream_free(table_stream *s);
 
-/* ---- words ---- */
-typedef struct table_words {
-    table_levels local;  /* words of this rank in the order of their numbers            */
-    table_levels all;    /* of all documents of the data set, once crm_table_words_end  */
-    const char **sorted; /* [all.n] by bytes */
-    int32_t *code;       /* [local.n] index in sorted, -1: not used */
-} table_words;
+/* ---- classes ---- */
+/* Values as classes: categories, whole numbers, booleans; sorted as levels are.  code [v->n].
+ * Collective. */
+CRM_CHECKED crm_table_classes(crm_comm *comm, const table_values *v, const crm_field *f,
+                              int32_t *code, table_names *names);
+
+/* ---- all that a data set is made of, on this rank ---- */
+/* A target of the entities. */
+typedef struct table_label {
+    int32_t *code; /* [entities] classes; NULL: numbers */
+    table_names classes;
+    double *value;
+    char *column; /* name of the number */
+} table_label;
+
+/* A column of the profile. */
+typedef struct table_column {
+    char *name;
+    table_values v;
+    crm_path from; /* column -1: a flag of the cleaning */
+} table_column;
+
+typedef struct table_set {
+    crm_comm *comm;
+    const crm_table_schema *schema;
+    table_entities e;
+    int64_t n, before, total; /* rows here, on ranks before, on all */
+    int64_t *cutoff;          /* [n] s since 1970; CRM_WHOLE_MISSING: none */
+    int n_num, n_cat;
+    table_column *num, *cat;
+    table_label *label; /* [labels of the schema] */
+    int64_t *id_end;    /* [n]; NULL: no ids */
+    char *id_bytes;
+    int n_streams;
+    table_stream *stream;
+    table_words words;
+    int64_t late, no_history;
+} table_set;
+
+/* What the entity table says of its rows; its frame and what it refers to are there.  Collective.
+ */
+CRM_CHECKED crm_table_set_entities(table_world *w, table_set *x);
+/* Cut-offs, labels that look at events, what lies behind the cut-off goes; the frames are not
+ * needed any more.  Collective. */
+CRM_CHECKED crm_table_set_settle(table_set *x);
+void crm_table_set_free(table_set *x);
+/* Labels of the entity's own row, and those that look at a table.  Collective. */
+CRM_CHECKED crm_table_target_own(table_world *w, table_set *x);
+CRM_CHECKED crm_table_target_any(table_set *x);
+
+/* ---- numbers of streams ---- */
+typedef enum table_op {
+    TABLE_COUNT,
+    TABLE_SUM,
+    TABLE_MEAN,
+    TABLE_MAX,
+    TABLE_DISTINCT,
+    TABLE_RECENCY,
+    TABLE_GAP_MEAN,
+    TABLE_GAP_MAX,
+    TABLE_TREND,
+    TABLE_SEASON_SIN,
+    TABLE_SEASON_COS,
+    TABLE_CHANGE,
+    TABLE_SHARE,
+    TABLE_OP_COUNT
+} table_op;
+/* A column made of a stream. */
+typedef struct table_feature {
+    char *name;
+    int stream;
+    table_op op;
+    int64_t span;     /* s before the cut-off; 0: the whole history */
+    int number;       /* of the stream; -1: the events themselves   */
+    int32_t category; /* TABLE_SHARE */
+} table_feature;
+/* Value for entity number i of this rank.  seen [names of the stream] is scratch, zeros at first.
+ * NaN where there is nothing to tell from. */
+double crm_table_aggregate(const table_set *x, const table_feature *f, int64_t i, int64_t *seen);
+/* Events (number -1) or sum of a number in the months before the cut-off, oldest first. */
+void crm_table_months(const table_set *x, int stream, int number, int64_t i, int months,
+                      double *out);
+
+typedef struct table_pair { /* a product or a ratio of two columns */
+    char *name;
+    bool ratio;
+    int of[2];
+} table_pair;
+/* Columns of profile/num: the profile's, then features, then pairs. */
+typedef struct table_features {
+    int n, n_features, n_pairs;
+    char **name; /* [n] */
+    table_feature *feature;
+    table_pair *pair;
+    int64_t *seen; /* scratch */
+    int n_channels, months;
+    char **channel; /* [n_channels] of the monthly block */
+    int *channel_stream, *channel_number;
+} table_features;
+/* Collective. */
+CRM_CHECKED crm_table_features_new(const table_set *x, table_features *out);
+/* All numbers of entity i: out [n]. */
+void crm_table_features_row(const table_set *x, const table_features *f, int64_t i, double *out);
+void crm_table_features_free(table_features *f);
+
+/* ---- the data set ---- */
+/* As float; 0 below FLT_MIN, NaN beyond FLT_MAX. */
+float crm_table_float(double v);
+/* Counts in out are filled but rows, orphans and rejected.  Collective. */
+CRM_CHECKED crm_table_make(const table_set *x, const char *path, crm_digest source, table_world *w,
+                           crm_table_tables *out);
 #endif

@@ -62,12 +62,12 @@ bool crm_table_values_missing(const table_values *v, int64_t i)
     return v->whole[i] == CRM_WHOLE_MISSING;
 }
 
-bool crm_table_values_equal(const table_values *v, int64_t i, int64_t j)
+void crm_table_values_clear(table_values *v, int64_t i)
 {
-    if (v->real) return v->real[i] == v->real[j];
-    if (v->code) return v->code[i] == v->code[j];
-    if (v->key) return crm_digest_equal(v->key[i], v->key[j]);
-    return v->whole[i] == v->whole[j];
+    if (v->real) v->real[i] = NAN;
+    if (v->code) v->code[i] = -1;
+    if (v->key) v->key[i] = (crm_digest){0};
+    if (v->whole) v->whole[i] = CRM_WHOLE_MISSING;
 }
 
 double crm_table_values_number(const table_values *v, int64_t i)
@@ -101,11 +101,8 @@ static crm_status make_missing(crm_field_type type, int64_t n, table_values *out
         CRM_NEW(out->key, n);
     else
         CRM_NEW(out->whole, n);
-    for (int64_t i = 0; i < n; i++) {
-        if (out->real) out->real[i] = NAN;
-        if (out->code) out->code[i] = -1;
-        if (out->whole) out->whole[i] = CRM_WHOLE_MISSING;
-    }
+    for (int64_t i = 0; i < n; i++)
+        crm_table_values_clear(out, i);
     return CRM_OK;
 }
 

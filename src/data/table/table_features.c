@@ -1,0 +1,366 @@
+/* table_features.c - which columns are made of the streams, their names, and a row of numbers.
+ *
+ *   T.count.3m  T.amount.sum.3m  .mean  .max  T.distinct.3m      per window ("all": whole history)
+ *   T.count.change.3m  T.amount.change.3m                        window less the one before it
+ *   T.recency  T.gaps.mean  T.gaps.max                           days
+ *   T.count.trend  T.amount.trend                                per month
+ *   T.season.sin  T.season.cos   T.share.CATEGORY
+ *   D.count.3m  D.recency                                        of documents
+ *   a * b   a / b                                                of named columns */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crmpi/base_mem.h"
+#include "crmpi/base_str.h"
+#include "table_relate.h"
+
+enum { SHARES_MAX = 64, TREND_MONTHS = 12 };
+
+typedef struct planner {
+    const table_set *x;
+    table_features *out;
+    int cap, cap_channels;
+    const char *table; /* name of the stream's table */
+    crm_str number;    /* name of the number */
+    char window[24];
+} planner;
+
+static crm_status copy_name(crm_str *s, char **out)
+{
+    *out = s->failed ? NULL : crm_mem_strdup(s->text ? s->text : "");
+    crm_str_free(s);
+    CRM_CHECK(*out, CRM_ERR_NOMEM, "out of memory: the name of a column");
+    return CRM_OK;
+}
+
+static crm_status add(planner *p, const table_feature *f, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static crm_status add(planner *p, const table_feature *f, const char *fmt, ...)
+{
+    table_features *o = p->out;
+    crm_str name = {0};
+    va_list ap;
+
+    if (o->n_features == p->cap) {
+        int cap = 2 * p->cap + 64;
+        table_feature *more = crm_mem_grow(o->feature, (size_t)p->cap, (size_t)cap, sizeof *more);
+        CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: %d columns", cap);
+        o->feature = more;
+        p->cap = cap;
+    }
+    o->feature[o->n_features] = *f;
+    crm_str_addf(&name, "%s.", p->table);
+    va_start(ap, fmt);
+    crm_str_addv(&name, fmt, ap);
+    va_end(ap);
+    return copy_name(&name, &o->feature[o->n_features++].name);
+}
+
+static bool wants(const planner *p, unsigned aggregate)
+{
+    return p->x->schema->features.aggregates & aggregate;
+}
+
+/* Name of a number of the stream; false past the last. */
+static bool number_name(planner *p, int stream, int number)
+{
+    const table_stream *s = &p->x->stream[stream];
+    const crm_table_def *t = &p->x->schema->table[s->table];
+
+    crm_str_free(&p->number);
+    p->number = (crm_str){0};
+    if (number >= s->n_numbers) return false;
+    crm_table_path_text(p->x->schema, s->table, &t->events.number[number], &p->number);
+    return true;
+}
+
+/* ---- per window ---- */
+static crm_status plan_numbers(planner *p, const table_feature *base)
+{
+    static const struct {
+        unsigned aggregate;
+        table_op op;
+        const char *name;
+    } ops[] = {{CRM_AGG_SUM, TABLE_SUM, "sum"},
+               {CRM_AGG_MEAN, TABLE_MEAN, "mean"},
+               {CRM_AGG_MAX, TABLE_MAX, "max"},
+               {CRM_AGG_CHANGE, TABLE_CHANGE, "change"}};
+
+    for (int q = 0; number_name(p, base->stream, q); q++)
+        for (size_t k = 0; k < sizeof ops / sizeof *ops; k++) {
+            table_feature f = *base;
+            f.op = ops[k].op;
+            f.number = q;
+            if (!wants(p, ops[k].aggregate) || (f.op == TABLE_CHANGE && f.span == 0)) continue;
+            CRM_TRY(add(p, &f, "%s.%s.%s", p->number.text, ops[k].name, p->window));
+        }
+    return CRM_OK;
+}
+
+static crm_status plan_window(planner *p, int stream, int64_t months)
+{
+    const table_stream *s = &p->x->stream[stream];
+    table_feature f = {.stream = stream, .number = -1, .span = months * TABLE_MONTH};
+
+    snprintf(p->window, sizeof p->window, "%lldm", (long long)months);
+    if (months == 0) snprintf(p->window, sizeof p->window, "all");
+    if (wants(p, CRM_AGG_COUNT)) CRM_TRY(add(p, &f, "count.%s", p->window));
+    if (s->documents) return CRM_OK;
+    f.op = TABLE_CHANGE;
+    if (wants(p, CRM_AGG_CHANGE) && months > 0) CRM_TRY(add(p, &f, "count.change.%s", p->window));
+    CRM_TRY(plan_numbers(p, &f));
+    f.op = TABLE_DISTINCT;
+    if (wants(p, CRM_AGG_DISTINCT) && s->category) CRM_TRY(add(p, &f, "distinct.%s", p->window));
+    return CRM_OK;
+}
+
+/* ---- of the whole history ---- */
+static crm_status plan_trend(planner *p, int stream)
+{
+    int months = p->x->schema->features.months;
+    table_feature f = {.stream = stream, .op = TABLE_TREND, .number = -1};
+
+    if (!wants(p, CRM_AGG_TREND)) return CRM_OK;
+    f.span = (int64_t)(months > 1 ? months : TREND_MONTHS) * TABLE_MONTH;
+    CRM_TRY(add(p, &f, "count.trend"));
+    for (f.number = 0; number_name(p, stream, f.number); f.number++)
+        CRM_TRY(add(p, &f, "%s.trend", p->number.text));
+    return CRM_OK;
+}
+
+static int falling(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x < y) - (x > y);
+}
+
+/* The SHARES_MAX categories that come up most are those with more than *least uses and the first
+ * *ties with just as many. */
+static crm_status most_frequent(const table_stream *s, int64_t *least, int64_t *ties)
+{
+    int64_t *sorted, n = s->names.n;
+
+    *least = 0;
+    *ties = 0;
+    if (n <= SHARES_MAX) return CRM_OK;
+    CRM_NEW(sorted, n);
+    memcpy(sorted, s->uses, (size_t)n * sizeof *sorted);
+    qsort(sorted, (size_t)n, sizeof *sorted, falling);
+    *least = sorted[SHARES_MAX - 1];
+    for (int64_t k = 0; k < SHARES_MAX; k++)
+        *ties += sorted[k] == *least;
+    crm_mem_free(sorted);
+    return CRM_OK;
+}
+
+static crm_status plan_shares(planner *p, int stream)
+{
+    const table_stream *s = &p->x->stream[stream];
+    table_feature f = {.stream = stream, .op = TABLE_SHARE, .number = -1};
+    int64_t least, ties;
+
+    if (!wants(p, CRM_AGG_SHARES) || !s->category) return CRM_OK;
+    CRM_TRY(most_frequent(s, &least, &ties));
+    for (int64_t c = 0; c < s->names.n; c++) {
+        if (s->uses[c] < least || (s->uses[c] == least && ties-- <= 0)) continue;
+        f.category = (int32_t)c;
+        CRM_TRY(add(p, &f, "share.%s", s->names.item[c]));
+    }
+    return CRM_OK;
+}
+
+static crm_status plan_history(planner *p, int stream)
+{
+    static const struct {
+        unsigned aggregate;
+        table_op op;
+        const char *name;
+    } ops[] = {{CRM_AGG_RECENCY, TABLE_RECENCY, "recency"},
+               {CRM_AGG_GAPS, TABLE_GAP_MEAN, "gaps.mean"},
+               {CRM_AGG_GAPS, TABLE_GAP_MAX, "gaps.max"},
+               {CRM_AGG_SEASON, TABLE_SEASON_SIN, "season.sin"},
+               {CRM_AGG_SEASON, TABLE_SEASON_COS, "season.cos"}};
+    table_feature f = {.stream = stream, .number = -1};
+
+    for (size_t k = 0; k < sizeof ops / sizeof *ops; k++) {
+        f.op = ops[k].op;
+        if (p->x->stream[stream].documents && f.op != TABLE_RECENCY) continue;
+        if (wants(p, ops[k].aggregate)) CRM_TRY(add(p, &f, "%s", ops[k].name));
+    }
+    if (p->x->stream[stream].documents) return CRM_OK;
+    CRM_TRY(plan_trend(p, stream));
+    return plan_shares(p, stream);
+}
+
+/* Documents of which each entity has one say nothing by their number; those of a table of events
+ * are counted as events. */
+static bool has_features(const table_set *x, const table_stream *s)
+{
+    const crm_table_schema *schema = x->schema;
+
+    if (!s->documents) return true;
+    return s->dated && !schema->table[s->table].events.is &&
+           (s->table != schema->entity || schema->key >= 0);
+}
+
+static crm_status plan_streams(planner *p)
+{
+    const crm_feature_def *d = &p->x->schema->features;
+
+    for (int k = 0; k < p->x->n_streams; k++) {
+        const table_stream *s = &p->x->stream[k];
+        p->table = p->x->schema->table[s->table].name;
+        if (!has_features(p->x, s)) continue;
+        for (int w = 0; w < d->n_windows; w++)
+            CRM_TRY(plan_window(p, k, d->window[w]));
+        CRM_TRY(plan_history(p, k));
+    }
+    return CRM_OK;
+}
+
+/* ---- months ---- */
+static crm_status add_channel(planner *p, int stream, int number)
+{
+    table_features *o = p->out;
+    crm_str name = {0};
+
+    crm_str_addf(&name, "%s.", p->table);
+    if (number < 0)
+        crm_str_addf(&name, "count");
+    else
+        crm_str_addf(&name, "%s.sum", p->number.text);
+    CRM_TRY(copy_name(&name, &o->channel[o->n_channels]));
+    o->channel_stream[o->n_channels] = stream;
+    o->channel_number[o->n_channels++] = number;
+    return CRM_OK;
+}
+
+static crm_status plan_months(planner *p)
+{
+    table_features *o = p->out;
+    int cap = 0;
+
+    o->months = p->x->schema->features.months;
+    for (int k = 0; k < p->x->n_streams && o->months > 0; k++)
+        cap += p->x->stream[k].documents ? 0 : 1 + p->x->stream[k].n_numbers;
+    CRM_NEW(o->channel, cap);
+    CRM_NEW(o->channel_stream, cap);
+    CRM_NEW(o->channel_number, cap);
+    for (int k = 0; k < p->x->n_streams && cap > 0; k++) {
+        if (p->x->stream[k].documents) continue;
+        p->table = p->x->schema->table[p->x->stream[k].table].name;
+        CRM_TRY(add_channel(p, k, -1));
+        for (int q = 0; number_name(p, k, q); q++)
+            CRM_TRY(add_channel(p, k, q));
+    }
+    return CRM_OK;
+}
+
+/* ---- products and ratios ---- */
+static crm_status find_column(const table_features *o, int n, const char *name, const char *key,
+                              int *out)
+{
+    const char *near;
+
+    for (*out = 0; *out < n; ++*out)
+        if (strcmp(o->name[*out], name) == 0) return CRM_OK;
+    near = crm_nearest(name, (const char *const *)o->name, n);
+    CRM_FAIL(CRM_ERR_CONFIG, "features.%s: '%s' is no numeric column of the data set%s%s%s", key,
+             name, near ? " (nearest: " : "", near ? near : "", near ? ")" : "");
+}
+
+static crm_status add_pairs(table_features *o, int n, const char *(*pair)[2], bool ratio)
+{
+    int have = o->n - o->n_pairs;
+
+    for (int i = 0; i < n; i++) {
+        table_pair *q = &o->pair[o->n_pairs];
+        crm_str name = {0};
+        q->ratio = ratio;
+        for (int k = 0; k < 2; k++)
+            CRM_TRY(find_column(o, have, pair[i][k], ratio ? "ratios" : "products", &q->of[k]));
+        crm_str_addf(&name, "%s %c %s", pair[i][0], ratio ? '/' : '*', pair[i][1]);
+        CRM_TRY(copy_name(&name, &q->name));
+        o->name[o->n++] = q->name;
+        o->n_pairs++;
+    }
+    return CRM_OK;
+}
+
+/* Names of all columns, then the pairs that are made of them. */
+static crm_status name_columns(const table_set *x, table_features *o)
+{
+    const crm_feature_def *d = &x->schema->features;
+    int64_t most = 1;
+
+    CRM_NEW(o->name, x->n_num + o->n_features + d->n_products + d->n_ratios);
+    CRM_NEW(o->pair, d->n_products + d->n_ratios);
+    for (int k = 0; k < x->n_num; k++)
+        o->name[o->n++] = x->num[k].name;
+    for (int k = 0; k < o->n_features; k++)
+        o->name[o->n++] = o->feature[k].name;
+    CRM_TRY(add_pairs(o, d->n_products, d->product, false));
+    CRM_TRY(add_pairs(o, d->n_ratios, d->ratio, true));
+    for (int k = 0; k < x->n_streams; k++)
+        if (x->stream[k].names.n > most) most = x->stream[k].names.n;
+    CRM_NEW(o->seen, most);
+    return CRM_OK;
+}
+
+crm_status crm_table_features_new(const table_set *x, table_features *out)
+{
+    planner p = {.x = x, .out = out};
+    crm_status st;
+
+    *out = (table_features){0};
+    st = plan_streams(&p);
+    if (!st) st = plan_months(&p);
+    if (!st) st = name_columns(x, out);
+    crm_str_free(&p.number);
+    return crm_comm_agree(x->comm, st);
+}
+
+void crm_table_features_free(table_features *f)
+{
+    for (int k = 0; k < f->n_features; k++)
+        crm_mem_free(f->feature[k].name);
+    for (int k = 0; k < f->n_pairs; k++)
+        crm_mem_free(f->pair[k].name);
+    for (int k = 0; k < f->n_channels; k++)
+        crm_mem_free(f->channel[k]);
+    crm_mem_free(f->feature);
+    crm_mem_free(f->pair);
+    crm_mem_free(f->channel);
+    crm_mem_free(f->channel_stream);
+    crm_mem_free(f->channel_number);
+    crm_mem_free(f->name);
+    crm_mem_free(f->seen);
+    *f = (table_features){0};
+}
+
+/* ---- a row ---- */
+static double own_number(const table_set *x, const table_column *c, int64_t i)
+{
+    double v = crm_table_values_number(&c->v, i);
+
+    return c->v.type == CRM_FIELD_TIME ? ((double)x->cutoff[i] - v) / TABLE_DAY : v;
+}
+
+void crm_table_features_row(const table_set *x, const table_features *f, int64_t i, double *out)
+{
+    int n = 0;
+
+    for (int k = 0; k < x->n_num; k++)
+        out[n++] = own_number(x, &x->num[k], i);
+    for (int k = 0; k < f->n_features; k++)
+        out[n++] = crm_table_aggregate(x, &f->feature[k], i, f->seen);
+    for (int k = 0; k < f->n_pairs; k++) {
+        double a = out[f->pair[k].of[0]], b = out[f->pair[k].of[1]];
+        out[n++] = !f->pair[k].ratio ? a * b : b == 0 ? NAN : a / b;
+    }
+}
