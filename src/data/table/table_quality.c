@@ -1,0 +1,197 @@
+/* table_quality.c - what the columns of a frame hold, and that as Markdown. */
+#include <math.h>
+#include <string.h>
+
+#include "crmpi/base_mem.h"
+#include "crmpi/base_str.h"
+#include "table_clean.h"
+
+static const double share[5] = {.05, .25, .5, .75, .95};
+
+/* ---- distinct values of what is no number ---- */
+static crm_status make_keys(const crm_field *c, const table_cells *v, int64_t n, crm_digest **out)
+{
+    CRM_NEW(*out, n);
+    for (int64_t i = 0; i < n; i++) {
+        size_t len;
+        const char *text;
+        if (crm_table_cell_missing(c, v, i)) continue; /* zeros: none */
+        if (c->type == CRM_FIELD_ID) {
+            (*out)[i] = v->key[i];
+            continue;
+        }
+        text = crm_table_cell_text(v, i, &len);
+        (*out)[i] = crm_digest_of(text, len);
+    }
+    return CRM_OK;
+}
+
+static crm_status distinct_keys(crm_comm *comm, const table_frame *f, int k,
+                                table_quality_column *q)
+{
+    const crm_field *c = &f->schema->table[f->table].column[k];
+    crm_digest *key = NULL;
+    table_index *x = NULL;
+    int64_t repeated = 0;
+    crm_status st = crm_comm_agree(comm, make_keys(c, &f->column[k], f->n, &key));
+
+    if (!st) st = crm_table_index_new(comm, key, f->n, f->before, &repeated, &x);
+    q->distinct = q->rows - q->missing - repeated;
+    if (q->distinct > TABLE_DISTINCT_MAX) q->distinct = -1;
+    crm_table_index_free(&x);
+    crm_mem_free(key);
+    return st;
+}
+
+static crm_status distinct_codes(crm_comm *comm, const table_frame *f, int k,
+                                 table_quality_column *q)
+{
+    const crm_field *c = &f->schema->table[f->table].column[k];
+    const table_cells *v = &f->column[k];
+    int64_t n = c->type == CRM_FIELD_BOOLEAN ? 2 : v->n_levels;
+    int64_t *count = crm_mem_new((size_t)n, sizeof *count);
+    crm_status st = CRM_OK;
+
+    if (!count) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %lld levels", (long long)n);
+    CRM_TRY(crm_comm_agree(comm, st));
+    for (int64_t i = 0; i < f->n; i++)
+        if (!crm_table_cell_missing(c, v, i))
+            count[c->type == CRM_FIELD_BOOLEAN ? v->whole[i] : v->code[i]]++;
+    st = crm_comm_sum_i64(comm, count, n);
+    for (int64_t i = 0; i < n; i++)
+        q->distinct += count[i] > 0;
+    crm_mem_free(count);
+    return st;
+}
+
+/* ---- numbers ---- */
+static crm_status measure_spread(const table_spread *s, table_quality_column *q)
+{
+    table_moments m;
+
+    CRM_TRY(crm_table_spread_moments(s, &m));
+    CRM_TRY(crm_table_spread_quantiles(s, 5, share, q->quantile));
+    CRM_TRY(crm_table_spread_distinct(s, &q->distinct));
+    q->min = m.min;
+    q->max = m.max;
+    q->mean = m.mean;
+    q->sd = s->present > 1 ? sqrt(m.squares / (double)(s->present - 1)) : (double)NAN;
+    return CRM_OK;
+}
+
+static crm_status make_numbers(const crm_field *c, const table_cells *v, int64_t n, double **out)
+{
+    CRM_NEW(*out, n);
+    for (int64_t i = 0; i < n; i++)
+        (*out)[i] = crm_table_cell_number(c, v, i);
+    return CRM_OK;
+}
+
+static crm_status measure_numbers(crm_comm *comm, const table_frame *f, int k,
+                                  table_quality_column *q)
+{
+    const crm_field *c = &f->schema->table[f->table].column[k];
+    table_spread s = {0};
+    double *v = NULL;
+    crm_status st = crm_comm_agree(comm, make_numbers(c, &f->column[k], f->n, &v));
+
+    if (!st) st = crm_table_spread_new(comm, v, f->n, f->before, f->total, &s);
+    crm_mem_free(v);
+    if (!st) st = measure_spread(&s, q);
+    crm_table_spread_free(&s);
+    return st;
+}
+
+static crm_status measure(crm_comm *comm, const table_frame *f, int k, table_quality_column *q)
+{
+    const crm_field *c = &f->schema->table[f->table].column[k];
+    int64_t count[2] = {0, f->column[k].bad};
+
+    q->rows = f->total;
+    q->min = q->max = q->mean = q->sd = NAN;
+    for (int i = 0; i < 5; i++)
+        q->quantile[i] = NAN;
+    if (c->type == CRM_FIELD_IGNORE) return CRM_OK;
+    for (int64_t i = 0; i < f->n; i++)
+        count[0] += crm_table_cell_missing(c, &f->column[k], i);
+    CRM_TRY(crm_comm_sum_i64(comm, count, 2));
+    q->missing = count[0];
+    q->bad = count[1];
+    if (crm_table_is_number(c->type) || c->type == CRM_FIELD_TIME)
+        return measure_numbers(comm, f, k, q);
+    if (c->type == CRM_FIELD_CATEGORY || c->type == CRM_FIELD_BOOLEAN)
+        return distinct_codes(comm, f, k, q);
+    return distinct_keys(comm, f, k, q);
+}
+
+crm_status crm_table_quality_measure(crm_comm *comm, const table_frame *f, table_quality_column *q)
+{
+    for (int k = 0; k < f->schema->table[f->table].n; k++)
+        CRM_TRY(measure(comm, f, k, &q[k]));
+    return CRM_OK;
+}
+
+void crm_table_quality_free(table_quality *q)
+{
+    crm_mem_free(q->before);
+    crm_mem_free(q->after);
+    *q = (table_quality){0};
+}
+
+/* ---- Markdown ---- */
+static void add_number(crm_str *out, crm_field_type type, double x)
+{
+    char text[32];
+
+    if (isnan(x))
+        crm_str_addf(out, " |");
+    else if (type == CRM_FIELD_TIME && fabs(x) < 1e15)
+        crm_str_addf(out, " %s |", crm_table_time_text((int64_t)x, text));
+    else
+        crm_str_addf(out, " %.6g |", x);
+}
+
+static void add_line(crm_str *out, const crm_field *c, const char *when,
+                     const table_quality_column *q)
+{
+    crm_str_addf(out, "| %s | %s | %s | %lld | %lld | %lld |", c->name,
+                 crm_field_type_names[c->type], when, (long long)q->rows, (long long)q->missing,
+                 (long long)q->bad);
+    if (q->distinct < 0)
+        crm_str_addf(out, " > %d |", (int)TABLE_DISTINCT_MAX);
+    else
+        crm_str_addf(out, " %lld |", (long long)q->distinct);
+    add_number(out, c->type, q->mean);
+    if (isnan(q->sd))
+        crm_str_addf(out, " |");
+    else
+        crm_str_addf(out, " %.6g%s |", q->sd, c->type == CRM_FIELD_TIME ? " s" : "");
+    add_number(out, c->type, q->min);
+    for (int i = 0; i < 5; i++)
+        add_number(out, c->type, q->quantile[i]);
+    add_number(out, c->type, q->max);
+    crm_str_addf(out, " %lld | %lld |\n", (long long)q->outliers, (long long)q->filled);
+}
+
+void crm_table_quality_markdown(const crm_table_schema *s, int table, const table_quality *q,
+                                crm_str *out)
+{
+    const crm_table_def *t = &s->table[table];
+
+    crm_str_addf(out,
+                 "## Table %s\n\n%lld rows read; %lld duplicates, %lld near duplicates and %lld "
+                 "rows with outliers or missing values left out; %lld rows stay.\n\n",
+                 t->name, (long long)q->rows_before, (long long)q->duplicates,
+                 (long long)q->near_duplicates, (long long)q->dropped, (long long)q->rows_after);
+    crm_str_addf(out,
+                 "| Column | Type | When | Rows | Missing | Bad | Distinct | Mean | SD | Min | "
+                 "5 %% | 25 %% | 50 %% | 75 %% | 95 %% | Max | Outliers | Filled |\n"
+                 "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | "
+                 "---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+    for (int k = 0; k < q->n; k++) {
+        if (t->column[k].type == CRM_FIELD_IGNORE) continue;
+        add_line(out, &t->column[k], "before", &q->before[k]);
+        add_line(out, &t->column[k], "behind", &q->after[k]);
+    }
+    crm_str_addf(out, "\n");
+}
