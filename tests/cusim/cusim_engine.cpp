@@ -138,6 +138,14 @@ static int arrived_lanes(const cuda_thread &t, int *lanes)
     return n;
 }
 
+/* Saves asking each lane at every arrival: a lane of the mask is still on its way. Lanes that
+ * disagree are found when all have come, or when no thread can go on. */
+static bool more_to_come(const cuda_thread &t)
+{
+    const warp_state &w = block.warp[t.index / 32];
+    return t.mask & ~w.waiting & ~w.gone;
+}
+
 static void resolve_collective(const cuda_thread &t)
 {
     int lanes[32], n = arrived_lanes(t, lanes);
@@ -158,6 +166,9 @@ static void resolve_collective(const cuda_thread &t)
         for (int k = 0; k < n; k++) {
             tsan_release(&block.threads[lanes[k]].tsan_out);
         }
+    }
+    for (int k = 0; k < n; k++) {
+        block.warp[t.index / 32].waiting &= ~(1u << (lanes[k] & 31));
     }
     make_ready(lanes, n);
 }
@@ -254,7 +265,10 @@ void collective(site where, unsigned mask, resolver resolve, bool orders_memory)
     if (orders_memory) {
         tsan_release(&t->tsan_in);
     }
-    resolve_collective(*t);
+    block.warp[t->index / 32].waiting |= 1u << (t->index & 31);
+    if (!more_to_come(*t)) {
+        resolve_collective(*t);
+    }
     leave();
     if (orders_memory) {
         tsan_acquire(&t->tsan_out);
@@ -284,6 +298,7 @@ static void run_to_end()
     tsan_acquire(block.tsan_begin);
     block.call.run(block.call.arguments);
     t->state = EXITED;
+    block.warp[t->index / 32].gone |= 1u << (t->index & 31);
     block.live--;
     tsan_release(block.tsan_end);
 }
@@ -315,6 +330,10 @@ void thread_main()
 static void start_threads(uint3 where, const launch_shape &shape)
 {
     dim3 d = shape.block;
+    for (int w = 0; w * 32 < block.n; w++) {
+        int lanes = std::min(block.n - w * 32, 32);
+        block.warp[w] = {0, lanes == 32 ? 0 : ~0u << lanes};
+    }
     for (int i = 0; i < block.n; i++) {
         unsigned u = static_cast<unsigned>(i);
         cuda_thread &t = block.threads[i];
@@ -364,18 +383,16 @@ static void run_block(uint3 where, const launch_shape &shape)
  * history. */
 static void threads_map(int n)
 {
-    static size_t mapped;
+    enum { MOST_BYTES = MAX_THREADS * sizeof(cuda_thread) + 64 };
+    static fresh_memory memory;
     size_t bytes = static_cast<size_t>(n) * sizeof(cuda_thread);
-    if (block.threads && (with_tsan || mapped < bytes + 64)) {
-        unmap_pages(block.threads, mapped);
-        block.threads = nullptr;
-    }
-    if (!block.threads) {
-        mapped = bytes + 64;
-        block.threads = static_cast<cuda_thread *>(map_pages(mapped));
-    }
+    char *p = fresh_take(memory, MOST_BYTES);
     block.n = n;
-    block.tsan_barrier = reinterpret_cast<char *>(block.threads) + bytes;
+    block.threads = reinterpret_cast<cuda_thread *>(p);
+    block.tsan_barrier = p + bytes;
+    if (with_tsan) {
+        fresh_used(memory, bytes + 64);
+    }
 }
 
 void run_grid(const launch_shape &shape, const kernel_call &call)

@@ -65,11 +65,17 @@ struct cuda_thread : coords {
     char tsan_in, tsan_out; /* addresses of __syncwarp's happens-before edges */
 };
 
+/* Lanes of one warp: those that wait at a collective, and those that have ended or never were. */
+struct warp_state {
+    unsigned waiting, gone;
+};
+
 /* The one block that runs. Blocks of all kernels of all host threads run one after another under
  * the shim's lock. */
 struct block_state {
     kernel_call call;
     cuda_thread *threads;
+    warp_state warp[MAX_THREADS / 32];
     int n, live, waiting;
     barrier_kind kind;
     int result, generation;
@@ -100,9 +106,17 @@ bool random_pause();
 void shared_start(size_t dynamic_bytes);
 void shared_end();
 
-/* ThreadSanitizer forgets what it saw in pages that are unmapped. */
 void *map_pages(size_t bytes);
 void unmap_pages(void *pages, size_t bytes);
+/* Memory that ThreadSanitizer has not seen yet, one piece behind the other; it forgets what it saw
+ * in pages that are unmapped, which costs more than the rest of a block, so they are many pieces.
+ */
+struct fresh_memory {
+    char *base;
+    size_t used;
+};
+char *fresh_take(fresh_memory &m, size_t most); /* the piece before may be gone after this */
+void fresh_used(fresh_memory &m, size_t bytes); /* of the piece that was taken last */
 
 void run_grid(const launch_shape &shape, const kernel_call &call);
 } // namespace cusim

@@ -72,6 +72,25 @@ void unmap_pages(void *pages, size_t bytes)
     munmap(pages, bytes);
 }
 
+enum { FRESH_BYTES = 8 << 20, FRESH_ALIGN = 256 };
+char *fresh_take(fresh_memory &m, size_t most)
+{
+    size_t bytes = with_tsan ? size_t{FRESH_BYTES} : most; /* elsewhere one piece serves for all */
+    if (m.base && m.used + most > bytes) {
+        unmap_pages(m.base, bytes);
+        m.base = nullptr;
+    }
+    if (!m.base) {
+        m = {static_cast<char *>(map_pages(bytes)), 0};
+    }
+    return m.base + m.used;
+}
+
+void fresh_used(fresh_memory &m, size_t bytes)
+{
+    m.used += (bytes + FRESH_ALIGN - 1) / FRESH_ALIGN * FRESH_ALIGN;
+}
+
 /* The host's thread becomes the fibre that the others return to. */
 void fibres_start()
 {

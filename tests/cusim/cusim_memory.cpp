@@ -27,7 +27,7 @@ static size_t rounded(size_t bytes)
 
 device_open::device_open()
 {
-    if (open_depth++ == 0) {
+    if (open_depth++ == 0 && with_asan) {
         for (auto &a : on_device) {
             asan_show(a.first, a.second.bytes);
         }
@@ -35,7 +35,7 @@ device_open::device_open()
 }
 device_open::~device_open()
 {
-    if (--open_depth == 0) {
+    if (--open_depth == 0 && with_asan) {
         for (auto &a : on_device) {
             asan_hide(a.first, rounded(a.second.bytes));
         }

@@ -30,6 +30,7 @@ void __tsan_release(void *address);
 namespace cusim
 {
 #ifdef CUSIM_ASAN
+constexpr bool with_asan = true;
 inline void asan_hide(const void *p, size_t n)
 {
     ASAN_POISON_MEMORY_REGION(p, n);
@@ -39,6 +40,7 @@ inline void asan_show(const void *p, size_t n)
     ASAN_UNPOISON_MEMORY_REGION(p, n);
 }
 #else
+constexpr bool with_asan = false;
 inline void asan_hide(const void *, size_t)
 {
 }

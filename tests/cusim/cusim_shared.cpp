@@ -23,12 +23,11 @@ static struct {
         char *address;
     } object[MAX_OBJECTS];
 } arena;
+static fresh_memory arena_memory;
 
 void shared_start(size_t dynamic_bytes)
 {
-    if (!arena.base) {
-        arena.base = static_cast<char *>(map_pages(ARENA_BYTES));
-    }
+    arena.base = fresh_take(arena_memory, ARENA_BYTES);
     asan_hide(arena.base, ARENA_BYTES);
     asan_show(arena.base, dynamic_bytes);
     fill_nan(arena.base, dynamic_bytes);
@@ -40,8 +39,7 @@ void shared_start(size_t dynamic_bytes)
 void shared_end()
 {
     if (with_tsan) {
-        unmap_pages(arena.base, ARENA_BYTES);
-        arena.base = nullptr;
+        fresh_used(arena_memory, arena.used);
     }
 }
 

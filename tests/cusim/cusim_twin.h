@@ -2,6 +2,9 @@
 #ifndef CUSIM_TWIN_H
 #define CUSIM_TWIN_H
 
+/* Inner loops over memory that was checked as a whole. */
+#define CUSIM_UNWATCHED __attribute__((no_sanitize("address", "undefined")))
+
 namespace cusim
 {
 struct twin_symbol {

@@ -141,23 +141,38 @@ void forward(const convolution &q)
     });
 }
 
+/* An output position and the tap at which it meets a place of x. */
+struct meeting {
+    int output, tap;
+};
+using meetings = std::vector<std::vector<meeting>>; /* of each place along an axis */
+
+meetings meetings_along(const convolution &q, int axis)
+{
+    meetings all(static_cast<size_t>(q.x.extent[2 + axis]));
+    for (int o = 0; o < q.y.extent[2 + axis]; o++) {
+        for (int r = 0; r < q.w.extent[2 + axis]; r++) {
+            int at = input_at(q, axis, o, r);
+            if (at >= 0 && at < q.x.extent[2 + axis]) {
+                all[static_cast<size_t>(at)].push_back({o, r});
+            }
+        }
+    }
+    return all;
+}
+
 /* dx: every output that met x(n, c, h, w), in order of filter, row and column. */
 void backward_data(const convolution &q)
 {
+    meetings rows = meetings_along(q, 0), columns = meetings_along(q, 1);
     each(q.x, [&](int n, int c, int h, int w) {
         float sum = 0;
         for (int k = 0; k < q.w.extent[0]; k++) {
-            for (int p = 0; p < q.y.extent[2]; p++) {
-                for (int o = 0; o < q.y.extent[3]; o++) {
-                    for (int r = 0; r < q.w.extent[2]; r++) {
-                        for (int s = 0; s < q.w.extent[3]; s++) {
-                            if (input_at(q, 0, p, r) == h && input_at(q, 1, o, s) == w) {
-                                float dy = q.at_y[place(q.y, n, k, p, o)],
-                                      f = q.at_w[place(q.w, k, c, r, s)];
-                                sum = fmaf(rounded(q, dy), rounded(q, f), sum);
-                            }
-                        }
-                    }
+            for (meeting p : rows[static_cast<size_t>(h)]) {
+                for (meeting o : columns[static_cast<size_t>(w)]) {
+                    float dy = q.at_y[place(q.y, n, k, p.output, o.output)],
+                          f = q.at_w[place(q.w, k, c, p.tap, o.tap)];
+                    sum = fmaf(rounded(q, dy), rounded(q, f), sum);
                 }
             }
         }
