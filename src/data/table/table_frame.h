@@ -71,6 +71,9 @@ CRM_CHECKED crm_table_frame_read(crm_comm *comm, const crm_table_schema *s, int 
  * over; real is made when it is NULL.  Row by row, before the cleaning; CRM_ERR_NOMEM.  Not
  * collective. */
 CRM_CHECKED crm_table_derive(table_frame *f);
+/* Digest of the bytes of the files of a table, as in its frame.  Collective. */
+CRM_CHECKED crm_table_frame_source(crm_comm *comm, const crm_table_schema *s, int table,
+                                   const char *folder, crm_digest *out);
 /* Keep the rows i of this rank with keep[i] != 0; before and total follow.  Collective. */
 CRM_CHECKED crm_table_frame_keep(crm_comm *comm, table_frame *f, const uint8_t *keep);
 /* "FILE:LINE" of a row. */
