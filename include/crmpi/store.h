@@ -86,6 +86,14 @@ int64_t crm_store_i64(const crm_store *s, const char *name, const char *key, int
 double crm_store_f64(const crm_store *s, const char *name, const char *key, double def);
 const char *const *crm_store_list(const crm_store *s, const char *name, const char *key,
                                   int64_t *n);
+/** Set on w every attribute of s that take(ctx, object, key) says yes to: for a file that is made
+ * from another one.  Not those of the file layer.  Collective, as the setters are; take answers the
+ * same on all ranks. */
+CRM_CHECKED crm_store_copy_attrs(const crm_store *s, crm_store_writer *w,
+                                 bool (*take)(void *ctx, const char *object, const char *key),
+                                 void *ctx);
+/** Names of the dimensions of an array; NULL when it has none. */
+const char *const *crm_store_dims(const crm_store *s, const char *name);
 /** Items of a text array written by crm_store_texts; NULL and n = 0 when absent. */
 const char *const *crm_store_items(const crm_store *s, const char *name, int64_t *n);
 /** Name of the i-th text array in name order; NULL past the last. */

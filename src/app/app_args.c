@@ -21,6 +21,8 @@ static const struct {
     {"--weights", offsetof(app_args, weights), "predict"},
     {"--replay", offsetof(app_args, replay), "train"},
     {"--units", offsetof(app_args, units), "verify"},
+    {"--ids", offsetof(app_args, ids), "forget"},
+    {"--runs", offsetof(app_args, runs), "forget"},
 };
 static const struct {
     const char *name;
@@ -108,7 +110,7 @@ crm_status app_check_args(const app_args *args)
     }
     CRM_CHECK(args->n_set == 0 ||
                   (strcmp(args->command, "compare") != 0 && strcmp(args->command, "report") != 0 &&
-                   strcmp(args->command, "describe") != 0),
+                   strcmp(args->command, "describe") != 0 && strcmp(args->command, "forget") != 0),
               CRM_ERR_CONFIG, "--set has no effect on %s: it has no options", args->command);
     CRM_CHECK(!args->embedding || strcmp(args->command, "predict") == 0, CRM_ERR_CONFIG,
               "--embedding is an option of predict, not of %s", args->command);
@@ -145,6 +147,9 @@ crm_status app_print_help(const app *a, const app_command *c)
     printf("  --model NAME      predict: which model of the run\n");
     printf("  --weights FILE    predict: parameters of the net from an HDF5 file, by name\n");
     printf("  --embedding       predict: the learnt vector of each row; --out FILE.h5 for HDF5\n");
+    printf("  --ids FILE        forget: the ids to be taken out, one a line\n");
+    printf("  --runs DIR        forget: where runs that learnt from them are looked for; default: "
+           "beside DATASET\n");
     printf("  --units N         verify: a sample of N units, spread over models and folds\n");
     printf("  --init FILE       train: initial parameters of nets, likewise\n");
     printf("  --replay [PHASE:]STEP\n                    train: tell that step of each net's fit, "

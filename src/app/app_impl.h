@@ -31,7 +31,7 @@ extern const crm_opt app_opts[];
 /** What the command line said. */
 typedef struct app_args {
     const char *command, *operand; /* CONFIG.yaml | RUN | DATASET */
-    const char *out, *model, *init, *weights, *replay, *units;
+    const char *out, *model, *init, *weights, *replay, *units, *ids, *runs;
     const char **set;  /* [n_set] */
     const char **more; /* [n_more] further operands, of compare */
     int n_set, n_more;
@@ -180,5 +180,6 @@ crm_status cmd_compare(app *a);
 crm_status cmd_predict(app *a);
 crm_status cmd_report(app *a);
 crm_status cmd_verify(app *a);
+crm_status cmd_forget(app *a);
 
 #endif

@@ -8,6 +8,8 @@ const app_command app_commands[] = {
     {"synth", "CONFIG.yaml", "generate synthetic customers into data.path", true, cmd_synth},
     {"import", "CONFIG.yaml", "read the CSV of data.path into the data set data.store", true,
      cmd_import},
+    {"forget", "DATASET", "take the customers of --ids out of a data set for good", false,
+     cmd_forget},
     {"describe", "DATASET", "what a data set holds", false, cmd_describe},
     {"train", "CONFIG.yaml", "fit each model of eval.models on all rows", true, cmd_train},
     {"crossval", "CONFIG.yaml", "compare models on the same folds with paired tests", true,

@@ -44,7 +44,7 @@ typedef struct sample_array {
 typedef struct sample_names {
     const char *name, *key;
     int64_t n;
-    const char *item[4];
+    const char *item[16];
 } sample_names;
 
 static inline crm_status sample_put(crm_store_writer *w, int64_t rows, const sample_array *a,

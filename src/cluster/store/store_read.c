@@ -56,6 +56,40 @@ const char *const *crm_store_list(const crm_store *s, const char *name, const ch
     return v ? v->items : NULL;
 }
 
+const char *const *crm_store_dims(const crm_store *s, const char *name)
+{
+    int64_t n;
+
+    return crm_store_list(s, name, "DIMENSION_LABELS", &n);
+}
+
+static crm_status copy_attr(const store_attr *a, crm_store_writer *w)
+{
+    const store_value *v = &a->value;
+
+    switch (v->kind) {
+    case STORE_TEXT:
+        return crm_store_attr_text(w, a->object, a->key, v->items[0]);
+    case STORE_I64:
+        return crm_store_attr_i64(w, a->object, a->key, v->i);
+    case STORE_F64:
+        return crm_store_attr_f64(w, a->object, a->key, v->f);
+    default:
+        return crm_store_attr_list(w, a->object, a->key, v->n, v->items);
+    }
+}
+
+crm_status crm_store_copy_attrs(const crm_store *s, crm_store_writer *w,
+                                bool (*take)(void *ctx, const char *object, const char *key),
+                                void *ctx)
+{
+    for (int i = 0; i < s->table.n_attr; i++) {
+        const store_attr *a = &s->table.attr[i];
+        if (!store_key_fault(a->key) && take(ctx, a->object, a->key)) CRM_TRY(copy_attr(a, w));
+    }
+    return CRM_OK;
+}
+
 const char *const *crm_store_items(const crm_store *s, const char *name, int64_t *n)
 {
     int at = store_table_find(&s->table, name);
