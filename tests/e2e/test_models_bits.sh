@@ -17,14 +17,14 @@ table3 300 small.csv
 cat >small.yaml <<Y
 data: {path: small.csv, store: small.h5, label: level}
 eval:
-  folds: 3
+  folds: 2
   models: [rule, rule-own, logistic, logistic-l1, logistic-elastic, logistic-chosen, naive_bayes, naive_bayes-uniform, knn, knn-distance, knn-manhattan, svm, svm-poly, svm-isotonic, svm-nystroem, svm-fourier, svm-primal, tree, tree-entropy, tree-leaves, tree-histogram, forest, forest-histogram, forest-pruned, boosting, boosting-sampled, boosting-stopped, mlp, mlp-lanes, hybrid]
 model: {hidden: [8], fusion: 0}
 train: {epochs: 3, lane_rows: 8}
-svm: {components: 40}
+svm: {components: 24}
 forest: {trees: 7}
 boosting: {iterations: 8}
-mlp: {hidden: [12], epochs: 6}
+mlp: {hidden: [12], epochs: 4}
 variants:
   rule-own: {rule.rules: ["when spend > 300 and plan = gold then high", "when calls is missing then mid: 0.7", else low]}
   logistic-l1: {logistic.penalty: l1, logistic.c: 0.1}
@@ -44,7 +44,7 @@ variants:
   forest-histogram: {forest.method: histogram}
   forest-pruned: {forest.bootstrap: false, forest.max_depth: 4, forest.class_weight: [balanced]}
   boosting-sampled: {boosting.subsample: 0.7, boosting.colsample: 0.5, boosting.l1: 0.1, boosting.l2: 1}
-  boosting-stopped: {boosting.early_stopping: on, boosting.iterations: 30}
+  boosting-stopped: {boosting.early_stopping: on, boosting.iterations: 20}
   mlp-lanes: {mlp.lanes: 2, mlp.dropout: 0.2}
 Y
 if study small.yaml s1 1; then ok "$what: crossval of all models on 1 rank"; else not_ok "$what: crossval"; exit 1; fi
