@@ -77,15 +77,15 @@ crm_status crm_summary_threshold_read(const node *model, crm_sum_threshold *t)
     node n, list;
     int folds = 0;
 
-    CRM_TRY(crm_node_new_object(model, "threshold", &n, &t->present));
+    CRM_TRY(crm_record_node_new_object(model, "threshold", &n, &t->present));
     if (!t->present) return CRM_OK;
-    CRM_TRY(crm_node_text(&n, "rule", &t->rule));
-    CRM_TRY(crm_node_real(&n, "cost_fn", &t->cost_fn));
-    CRM_TRY(crm_node_real(&n, "cost_fp", &t->cost_fp));
-    CRM_TRY(crm_node_list(&n, "folds", &list, &folds));
+    CRM_TRY(crm_record_node_text(&n, "rule", &t->rule));
+    CRM_TRY(crm_record_node_real(&n, "cost_fn", &t->cost_fn));
+    CRM_TRY(crm_record_node_real(&n, "cost_fp", &t->cost_fp));
+    CRM_TRY(crm_record_node_list(&n, "folds", &list, &folds));
     CRM_NEW(t->fold, folds);
     t->n_folds = folds;
-    CRM_TRY(crm_node_reals(&n, "folds", folds, t->fold));
+    CRM_TRY(crm_record_node_reals(&n, "folds", folds, t->fold));
     return crm_summary_metrics_read(&n, &t->metric, &t->n_metrics);
 }
 
@@ -94,15 +94,15 @@ static crm_status read_curve(const node *n, crm_sum_feature *f)
     node list;
     int points = 0;
 
-    CRM_TRY(crm_node_list(n, "x", &list, &points));
+    CRM_TRY(crm_record_node_list(n, "x", &list, &points));
     CRM_NEW(f->x, points);
     CRM_NEW(f->y, points);
     f->n_points = points;
-    CRM_TRY(crm_node_reals(n, "x", points, f->x));
-    CRM_TRY(crm_node_reals(n, "y", points, f->y));
+    CRM_TRY(crm_record_node_reals(n, "x", points, f->x));
+    CRM_TRY(crm_record_node_reals(n, "y", points, f->y));
     for (int i = 0; i < points && f->n_levels > 0; i++)
         if (!(f->x[i] >= 0 && f->x[i] < f->n_levels && f->x[i] == floor(f->x[i])))
-            return crm_node_wrong(&list, "a list of numbers of levels");
+            return crm_record_node_wrong(&list, "a list of numbers of levels");
     return CRM_OK;
 }
 
@@ -111,15 +111,15 @@ static crm_status read_feature(const node *n, crm_sum_feature *f)
     node list;
     int folds = 0;
 
-    if (!json_is_object(n->v)) return crm_node_wrong(n, "an object");
-    CRM_TRY(crm_node_text(n, "name", &f->name));
-    CRM_TRY(crm_node_real(n, "mean", &f->mean));
-    CRM_TRY(crm_node_interval(n, "ci95", f->ci));
-    CRM_TRY(crm_node_list(n, "folds", &list, &folds));
+    if (!json_is_object(n->v)) return crm_record_node_wrong(n, "an object");
+    CRM_TRY(crm_record_node_text(n, "name", &f->name));
+    CRM_TRY(crm_record_node_real(n, "mean", &f->mean));
+    CRM_TRY(crm_record_node_interval(n, "ci95", f->ci));
+    CRM_TRY(crm_record_node_list(n, "folds", &list, &folds));
     CRM_NEW(f->fold, folds);
     f->n_folds = folds;
-    CRM_TRY(crm_node_reals(n, "folds", folds, f->fold));
-    CRM_TRY(crm_node_texts(n, "levels", &f->level, &f->n_levels));
+    CRM_TRY(crm_record_node_reals(n, "folds", folds, f->fold));
+    CRM_TRY(crm_record_node_texts(n, "levels", &f->level, &f->n_levels));
     return read_curve(n, f);
 }
 
@@ -129,15 +129,15 @@ crm_status crm_summary_explanation_read(const node *model, crm_sum_explanation *
     bool present;
     int features = 0;
 
-    CRM_TRY(crm_node_new_object(model, "explanation", &n, &present));
+    CRM_TRY(crm_record_node_new_object(model, "explanation", &n, &present));
     if (!present) return CRM_OK;
-    CRM_TRY(crm_node_text(&n, "metric", &out->metric));
-    CRM_TRY(crm_node_count(&n, "permutations", &out->permutations));
-    CRM_TRY(crm_node_list(&n, "features", &list, &features));
+    CRM_TRY(crm_record_node_text(&n, "metric", &out->metric));
+    CRM_TRY(crm_record_node_count(&n, "permutations", &out->permutations));
+    CRM_TRY(crm_record_node_list(&n, "features", &list, &features));
     CRM_NEW(out->feature, features);
     out->n = features;
     for (int i = 0; i < features; i++) {
-        const node one = crm_node_item(&list, (size_t)i);
+        const node one = crm_record_node_item(&list, (size_t)i);
         CRM_TRY(read_feature(&one, &out->feature[i]));
     }
     return CRM_OK;
@@ -149,20 +149,20 @@ crm_status crm_summary_published_read(const node *target, crm_sum_published *out
     bool present;
     int figures = 0;
 
-    CRM_TRY(crm_node_new_object(target, "published", &n, &present));
+    CRM_TRY(crm_record_node_new_object(target, "published", &n, &present));
     if (!present) return CRM_OK;
-    CRM_TRY(crm_node_text(&n, "source", &out->source));
-    CRM_TRY(crm_node_list(&n, "figures", &list, &figures));
+    CRM_TRY(crm_record_node_text(&n, "source", &out->source));
+    CRM_TRY(crm_record_node_list(&n, "figures", &list, &figures));
     CRM_NEW(out->model, figures);
     CRM_NEW(out->metric, figures);
     CRM_NEW(out->value, figures);
     out->n = figures;
     for (int i = 0; i < figures; i++) {
-        const node one = crm_node_item(&list, (size_t)i);
-        if (!json_is_object(one.v)) return crm_node_wrong(&one, "an object");
-        CRM_TRY(crm_node_text(&one, "model", &out->model[i]));
-        CRM_TRY(crm_node_text(&one, "metric", &out->metric[i]));
-        CRM_TRY(crm_node_real(&one, "value", &out->value[i]));
+        const node one = crm_record_node_item(&list, (size_t)i);
+        if (!json_is_object(one.v)) return crm_record_node_wrong(&one, "an object");
+        CRM_TRY(crm_record_node_text(&one, "model", &out->model[i]));
+        CRM_TRY(crm_record_node_text(&one, "metric", &out->metric[i]));
+        CRM_TRY(crm_record_node_real(&one, "value", &out->value[i]));
     }
     return CRM_OK;
 }

@@ -34,30 +34,30 @@ typedef struct node {
     const json_t *v;
 } node;
 /** CRM_ERR_FORMAT: what is expected there. */
-CRM_CHECKED crm_node_wrong(const node *n, const char *expected);
-node crm_node_child(const node *up, const char *key);
-node crm_node_item(const node *up, size_t i);
-CRM_CHECKED crm_node_text_of(const node *n, char **out);
-CRM_CHECKED crm_node_real_of(const node *n, double *out);
-CRM_CHECKED crm_node_count_of(const node *n, int64_t max, int64_t *out);
+CRM_CHECKED crm_record_node_wrong(const node *n, const char *expected);
+node crm_record_node_child(const node *up, const char *key);
+node crm_record_node_item(const node *up, size_t i);
+CRM_CHECKED crm_record_node_text_of(const node *n, char **out);
+CRM_CHECKED crm_record_node_real_of(const node *n, double *out);
+CRM_CHECKED crm_record_node_count_of(const node *n, int64_t max, int64_t *out);
 /** Of a key. */
-CRM_CHECKED crm_node_text(const node *up, const char *key, char **out);
-CRM_CHECKED crm_node_real(const node *up, const char *key, double *out);
-CRM_CHECKED crm_node_count(const node *up, const char *key, int64_t *out);
-CRM_CHECKED crm_node_int(const node *up, const char *key, int *out);
-CRM_CHECKED crm_node_list(const node *up, const char *key, node *out, int *n);
-CRM_CHECKED crm_node_object(const node *up, const char *key, node *out);
-CRM_CHECKED crm_node_interval(const node *up, const char *key, double ci[2]);
+CRM_CHECKED crm_record_node_text(const node *up, const char *key, char **out);
+CRM_CHECKED crm_record_node_real(const node *up, const char *key, double *out);
+CRM_CHECKED crm_record_node_count(const node *up, const char *key, int64_t *out);
+CRM_CHECKED crm_record_node_int(const node *up, const char *key, int *out);
+CRM_CHECKED crm_record_node_list(const node *up, const char *key, node *out, int *n);
+CRM_CHECKED crm_record_node_object(const node *up, const char *key, node *out);
+CRM_CHECKED crm_record_node_interval(const node *up, const char *key, double ci[2]);
 /** Lists of n numbers, of n counts. */
-CRM_CHECKED crm_node_reals(const node *up, const char *key, int n, double *out);
-CRM_CHECKED crm_node_counts(const node *up, const char *key, int n, int64_t *out);
+CRM_CHECKED crm_record_node_reals(const node *up, const char *key, int n, double *out);
+CRM_CHECKED crm_record_node_counts(const node *up, const char *key, int n, int64_t *out);
 /** The list and its length only as far as it is filled, so that what is there can be freed. */
-CRM_CHECKED crm_node_texts(const node *up, const char *key, char ***out, int *filled);
+CRM_CHECKED crm_record_node_texts(const node *up, const char *key, char ***out, int *filled);
 /** Keys that a file of an earlier release lacks, or that are null: NULL, NaN, not present. */
-CRM_CHECKED crm_node_new_text(const node *up, const char *key, char **out);
-CRM_CHECKED crm_node_new_real(const node *up, const char *key, double *out);
-CRM_CHECKED crm_node_new_interval(const node *up, const char *key, double ci[2]);
-CRM_CHECKED crm_node_new_object(const node *up, const char *key, node *out, bool *present);
+CRM_CHECKED crm_record_node_new_text(const node *up, const char *key, char **out);
+CRM_CHECKED crm_record_node_new_real(const node *up, const char *key, double *out);
+CRM_CHECKED crm_record_node_new_interval(const node *up, const char *key, double ci[2]);
+CRM_CHECKED crm_record_node_new_object(const node *up, const char *key, node *out, bool *present);
 /* What stands beside the tests (record_summary_beside_read.c). */
 CRM_CHECKED crm_summary_pooled_read(const node *model, crm_sum_pooled *out);
 CRM_CHECKED crm_summary_beside_read(const node *comparison, crm_sum_comparison *out);
