@@ -260,11 +260,15 @@ void crm_table_path_text(const crm_table_schema *s, int from, const crm_path *p,
 /** What was imported; the same on every rank. */
 typedef struct crm_table_tables {
     int64_t entities, events, documents, tokens;
-    int64_t rejected;   /* rows and values in the rejects file                        */
-    int64_t orphans;    /* rows whose reference leads nowhere                         */
-    int64_t late;       /* rows at or behind the cut-off, left out of the blocks      */
-    int64_t no_history; /* entities left out for that                                 */
-    int64_t *rows;      /* [tables] as read */
+    int64_t rejected;       /* rows and values in the rejects file                        */
+    int64_t orphans;        /* rows whose reference leads nowhere                         */
+    int64_t late;           /* rows at or behind the cut-off, left out of the blocks      */
+    int64_t no_history;     /* entities left out for that, or because they have no cut-off */
+    int64_t homeless;       /* events and documents of no entity                          */
+    int64_t undated;        /* events and documents whose time is missing                 */
+    int64_t empty;          /* rows of a table of documents without text                  */
+    int64_t contradictions; /* entities with several values of a column, each column   */
+    int64_t *rows;          /* [tables] as read */
     crm_digest source, content;
 } crm_table_tables;
 

@@ -5,6 +5,7 @@
 #include "crmpi/base_log.h"
 #include "crmpi/base_path.h"
 #include "crmpi/store.h"
+#include "crmpi/table_schema.h"
 
 crm_status app_need_path(const app *a)
 {
@@ -15,9 +16,14 @@ crm_status app_need_path(const app *a)
         CRM_SET(st, CRM_ERR_CONFIG,
                 "data.path is not set; give it in the config or as --set "
                 "data.path=FILE");
-    else if (app_is_root(a))
+    else if (app_is_root(a) && !(app_has_tables(a) && crm_path_is_dir(a->cfg.data_path)))
         st = crm_path_file_size(a->cfg.data_path, &bytes);
     return crm_comm_agree(a->world, st);
+}
+
+bool app_has_tables(const app *a)
+{
+    return a->cfg.data_schema[0] != '\0';
 }
 
 /* "runs/telecom/" -> "runs/telecom.h5" */
@@ -40,8 +46,9 @@ static crm_status store_name(const app *a, char *out, size_t cap)
 
     if (a->cfg.data_store[0]) return crm_path_join("", a->cfg.data_store, out, cap);
     if (a->args.out) return beside(a->args.out, out, cap);
-    base = crm_path_base(a->cfg.data_path);
-    dot = strrchr(base, '.');
+    base = crm_path_base(app_has_tables(a) ? a->cfg.data_schema : a->cfg.data_path);
+    dot = app_has_tables(a) ? strstr(base, ".schema.") : NULL; /* shop.schema.yaml -> shop.h5 */
+    if (!dot) dot = strrchr(base, '.');
     n = snprintf(out, cap, "%.*s.h5", dot ? (int)(dot - base) : (int)strlen(base), base);
     CRM_CHECK(n > 0 && (size_t)n < cap, CRM_ERR_CONFIG, "data.path: the name is too long");
     return CRM_OK;
@@ -87,10 +94,22 @@ crm_status app_store_path(const app *a, char *out, size_t cap)
     return app_may_replace(a, a->cfg.data_store[0] ? "data.store" : "data set beside --out", out);
 }
 
-/* Digest of the CSV, taken once. */
+static crm_status tables_digest(app *a, crm_digest *out)
+{
+    crm_table_schema *s = NULL;
+    crm_status st = crm_comm_agree(a->world, crm_table_schema_open(a->cfg.data_schema, &s));
+
+    if (!st) st = crm_table_schema_source(a->world, s, a->cfg.data_path, out);
+    crm_table_schema_free(&s);
+    return st;
+}
+
+/* Digest of the CSV, or of the tables of the schema, taken once. */
 static crm_status source_digest(app *a, crm_digest *out)
 {
-    if (!a->source_known)
+    if (!a->source_known && app_has_tables(a))
+        CRM_TRY(tables_digest(a, &a->source));
+    else if (!a->source_known)
         CRM_TRY(crm_table_source_digest(a->world, &a->table, a->cfg.data_path, &a->source));
     a->source_known = true;
     *out = a->source;
@@ -102,7 +121,8 @@ static crm_status is_data_set(app *a, int64_t *hdf5)
 {
     *hdf5 = 0;
     CRM_TRY(app_need_path(a));
-    if (app_is_root(a)) *hdf5 = crm_store_is_hdf5(a->cfg.data_path);
+    if (app_is_root(a))
+        *hdf5 = !crm_path_is_dir(a->cfg.data_path) && crm_store_is_hdf5(a->cfg.data_path);
     return crm_comm_bcast(a->world, 0, hdf5, sizeof *hdf5);
 }
 
@@ -136,9 +156,38 @@ static crm_status is_fresh(app *a, const char *store, int64_t *fresh)
     return crm_comm_bcast(a->world, 0, fresh, sizeof *fresh);
 }
 
-static crm_status import_if_needed(app *a, const char *store)
+static crm_status import_csv(app *a, const char *store)
 {
     crm_table_info info = {0};
+    crm_status st = crm_table_import(a->world, &a->table, a->cfg.data_path, store, NULL, &info);
+
+    if (!st)
+        crm_log_line(CRM_LOG_INFO, "import",
+                     "%s: %lld rows, %d numeric and %d categorical columns -> %s", a->cfg.data_path,
+                     (long long)info.rows, info.n_num, info.n_cat, store);
+    crm_table_info_free(&info);
+    return st;
+}
+
+crm_status app_import_tables(app *a, const char *store, crm_table_tables *info)
+{
+    crm_table_schema *s = NULL;
+    crm_status st = crm_comm_agree(a->world, crm_table_schema_open(a->cfg.data_schema, &s));
+
+    *info = (crm_table_tables){0};
+    if (!st)
+        st = crm_table_import_schema(a->world, s, a->cfg.data_path, a->cfg.key_file, store, info);
+    if (!st)
+        crm_log_line(CRM_LOG_INFO, "import", "%s: %lld rows, %lld events, %lld documents -> %s",
+                     a->cfg.data_path, (long long)info->entities, (long long)info->events,
+                     (long long)info->documents, store);
+    crm_table_schema_free(&s);
+    return st;
+}
+
+static crm_status import_if_needed(app *a, const char *store)
+{
+    crm_table_tables tables;
     int64_t fresh;
     crm_status st;
 
@@ -147,12 +196,9 @@ static crm_status import_if_needed(app *a, const char *store)
         crm_log_line(CRM_LOG_INFO, "import", "%s is up to date with %s", store, a->cfg.data_path);
         return CRM_OK;
     }
-    st = crm_table_import(a->world, &a->table, a->cfg.data_path, store, NULL, &info);
-    if (!st)
-        crm_log_line(CRM_LOG_INFO, "import",
-                     "%s: %lld rows, %d numeric and %d categorical columns -> %s", a->cfg.data_path,
-                     (long long)info.rows, info.n_num, info.n_cat, store);
-    crm_table_info_free(&info);
+    if (!app_has_tables(a)) return import_csv(a, store);
+    st = app_import_tables(a, store, &tables);
+    crm_table_tables_free(&tables);
     return st;
 }
 

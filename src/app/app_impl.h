@@ -22,7 +22,7 @@
 typedef struct app_cfg {
     const char *data_path, *data_store;
     const char *data_schema; /* absolute; "": none */
-    const char *key_file; /* of hashed columns */
+    const char *key_file;    /* of hashed columns */
     int log_level, progress, access;
     double stop_grace; /* s */
 } app_cfg;
@@ -33,9 +33,9 @@ typedef struct app_args {
     const char *command, *operand; /* CONFIG.yaml | RUN | DATASET */
     const char *out, *model, *init, *weights, *replay, *units, *ids, *runs;
     const char **set;  /* [n_set] */
-    const char **more; /* [n_more] further operands, of compare */
+    const char **more; /* [n_more] further operands, of compare and import --propose */
     int n_set, n_more;
-    bool help, markdown, version, embedding, profile;
+    bool help, markdown, version, embedding, profile, propose;
     int argc; /* the whole of it, for run.json */
     char **argv;
 } app_args;
@@ -150,6 +150,11 @@ CRM_CHECKED app_may_replace(const app *a, const char *key, const char *path);
 /** Where import writes: data.store, else OUT.h5, else the CSV's name with .h5.  Collective. */
 CRM_CHECKED app_store_path(const app *a, char *out, size_t cap);
 CRM_CHECKED app_need_path(const app *a);
+/** data.path is the folder of the tables of data.schema. */
+bool app_has_tables(const app *a);
+/** Import them; crm_table_tables_free(info) in any case.  Collective. */
+struct crm_table_tables;
+CRM_CHECKED app_import_tables(app *a, const char *store, struct crm_table_tables *info);
 
 /* cmd_study.c */
 /* Report and figures from dir/summary.json beside it, tables on the terminal; one process. */
@@ -172,6 +177,8 @@ CRM_CHECKED app_write_embedding(app *a, crm_pipeline *p, const crm_data *d);
 crm_status cmd_info(app *a);
 crm_status cmd_synth(app *a);
 crm_status cmd_import(app *a);
+/* cmd_propose.c: a schema for the operands, of import --propose. */
+CRM_CHECKED app_propose(app *a);
 crm_status cmd_describe(app *a);
 crm_status cmd_train(app *a);
 crm_status cmd_crossval(app *a);

@@ -1,9 +1,13 @@
 /* cmd_data.c - synth, import, describe. */
 #include <math.h>
 
+#include "app_describe.h"
 #include "app_impl.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/table_schema.h"
+
+static crm_status print_targets(const crm_data *d);
 
 static void print_line(const app *a, const char *label, const char *path, int64_t rows,
                        crm_digest digest, double seconds)
@@ -50,6 +54,56 @@ static void print_columns(const crm_table_info *info)
                (long long)info->class_count[i]);
 }
 
+static void print_counts(const crm_table_tables *t)
+{
+    const struct {
+        int64_t n;
+        const char *what;
+    } left[] = {{t->homeless, "events or documents of no entity"},
+                {t->undated, "events or documents without time"},
+                {t->empty, "rows without text, which are no documents"},
+                {t->late, "events or documents at or behind the cut-off"},
+                {t->no_history, "entities without history before the cut-off"},
+                {t->orphans, "references that lead nowhere"},
+                {t->contradictions, "contradictory values of entities"},
+                {t->rejected, "rows or values rejected (listed in the rejects file)"}};
+
+    printf("%lld events, %lld documents, %lld words in them\n", (long long)t->events,
+           (long long)t->documents, (long long)t->tokens);
+    for (size_t k = 0; k < sizeof left / sizeof *left; k++)
+        if (left[k].n) printf("  %lld %s\n", (long long)left[k].n, left[k].what);
+}
+
+/* Targets of the data set that was made. */
+static crm_status print_made(const char *store)
+{
+    crm_data *d;
+    crm_status st;
+
+    CRM_TRY(crm_data_open(store, &d));
+    st = print_targets(d);
+    crm_data_close(&d);
+    return st;
+}
+
+static crm_status import_tables(app *a, const char *store)
+{
+    crm_table_tables info;
+    double start = crm_clock_now();
+    crm_status st = app_import_tables(a, store, &info);
+
+    if (!st) {
+        print_line(a, store, store, info.entities, info.content, crm_clock_now() - start);
+        if (app_is_root(a)) {
+            print_counts(&info);
+            st = print_made(store);
+        }
+        st = crm_comm_agree(a->world, st);
+    }
+    crm_table_tables_free(&info);
+    return st;
+}
+
 crm_status cmd_import(app *a)
 {
     crm_table_info info = {0};
@@ -59,6 +113,7 @@ crm_status cmd_import(app *a)
 
     CRM_TRY(app_need_path(a));
     CRM_TRY(app_store_path(a, store, sizeof store));
+    if (app_has_tables(a)) return import_tables(a, store);
     st = crm_table_import(a->world, &a->table, a->cfg.data_path, store, NULL, &info);
     if (!st) {
         print_line(a, store, store, info.rows, info.content, crm_clock_now() - start);
@@ -149,30 +204,60 @@ static crm_status print_targets(const crm_data *d)
     return CRM_OK;
 }
 
-static crm_status describe(const char *path)
+static crm_status print_head(const crm_data *d)
 {
     char hex[CRM_DIGEST_HEX];
-    crm_data *d;
-    crm_status st;
 
-    CRM_TRY(crm_data_open(path, &d));
-    printf("%s: %lld rows, digest %s\n", path, (long long)crm_data_rows(d),
+    printf("%s: %lld rows, digest %s\n", crm_data_path(d), (long long)crm_data_rows(d),
            crm_digest_hex(crm_data_digest(d), hex));
     print_schema(d);
     print_blocks(d);
-    st = print_targets(d);
-    crm_data_close(&d);
+    return print_targets(d);
+}
+
+/* DIR/describe.json of --out. */
+static crm_status write_json(const app *a, const crm_data *d, const crm_description *x)
+{
+    char path[CRM_PATH_MAX];
+    crm_str text = {0};
+    crm_status st;
+
+    if (!a->args.out) return CRM_OK;
+    CRM_TRY(crm_path_join(a->args.out, "describe.json", path, sizeof path));
+    CRM_TRY(crm_path_mkdirs(a->args.out));
+    st = app_json_description(d, x, &text);
+    if (!st) st = crm_path_write_atomic(path, text.text, text.len);
+    if (!st) printf("\n%s\n", path);
+    crm_str_free(&text);
     return st;
+}
+
+/* Figures are worked out by all ranks, and printed by rank 0. */
+static crm_status describe(app *a, const crm_data *d)
+{
+    crm_description *x = NULL;
+    crm_status st = crm_comm_agree(a->world, app_is_root(a) ? print_head(d) : CRM_OK);
+
+    if (!st) st = crm_data_describe(a->world, a->pool, d, &x);
+    if (!st && app_is_root(a)) {
+        st = app_print_description(d, x);
+        if (!st) st = write_json(a, d, x);
+    }
+    crm_description_free(&x);
+    return crm_comm_agree(a->world, st);
 }
 
 crm_status cmd_describe(app *a)
 {
-    crm_status st = CRM_OK;
+    crm_data *d = NULL;
+    crm_status st;
 
     if (a->args.operand) CRM_TRY(app_configure(a, NULL, NULL, 0));
-    if (!a->args.operand && !a->cfg.data_path[0])
-        CRM_SET(st, CRM_ERR_CONFIG, "describe needs a data set: crmpi describe DATA.h5");
-    else if (app_is_root(a))
-        st = describe(a->args.operand ? a->args.operand : a->cfg.data_path);
-    return crm_comm_agree(a->world, st);
+    CRM_CHECK(a->args.operand || a->cfg.data_path[0], CRM_ERR_CONFIG,
+              "describe needs a data set: crmpi describe DATA.h5");
+    CRM_TRY(crm_comm_agree(
+        a->world, crm_data_open(a->args.operand ? a->args.operand : a->cfg.data_path, &d)));
+    st = describe(a, d);
+    crm_data_close(&d);
+    return st;
 }

@@ -8,7 +8,6 @@ crm_status crm_table_world_add(table_world *w, int table)
     table_member *m = &w->member[table];
     crm_status st = CRM_OK;
 
-    m->rows = m->frame.total;
     m->link = crm_mem_new((size_t)w->schema->table[table].n, sizeof *m->link);
     if (!m->link) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: references of a table");
     CRM_TRY(crm_comm_agree(w->comm, st));
