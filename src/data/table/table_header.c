@@ -143,7 +143,8 @@ static crm_status match_names(header *h)
     for (int k = 0; k < s->n; k++, p += strlen(p) + 1)
         CRM_TRY(match_field(h, k, p));
     for (int c = 0; c < t->n; c++)
-        if (s->field[c] < 0 && t->column[c].type != CRM_FIELD_IGNORE)
+        if (s->field[c] < 0 && t->column[c].type != CRM_FIELD_IGNORE &&
+            t->column[c].derive == CRM_DERIVE_NONE)
             return crm_table_fail_at(
                 &s->file, h->begin, "the header has no column '%s' of table %s%s%s",
                 t->column[c].name, t->name, nearest(h, t->column[c].name, near), hint(h, more));

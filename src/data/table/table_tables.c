@@ -96,13 +96,6 @@ static crm_status plan(import *x)
 }
 
 /* ---- frames ---- */
-#pragma weak crm_table_derive
-
-static crm_status derive(table_frame *f)
-{
-    return crm_table_derive ? crm_table_derive(f) : CRM_OK;
-}
-
 static crm_status load(import *x, int table)
 {
     table_world *w = &x->w;
@@ -112,7 +105,7 @@ static crm_status load(import *x, int table)
     m->source = m->frame.source;
     m->rows = m->frame.total;
     CRM_TRY(crm_table_make_private(w->comm, x->key, &m->frame));
-    CRM_TRY(crm_comm_agree(w->comm, derive(&m->frame)));
+    CRM_TRY(crm_comm_agree(w->comm, crm_table_derive(&m->frame)));
     CRM_TRY(crm_table_clean(w->comm, &m->frame, &m->extra, &m->quality));
     return crm_table_world_add(w, table);
 }
