@@ -7,6 +7,7 @@
 #include "table_frame.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "crmpi/base_mem.h"
@@ -25,7 +26,7 @@ typedef struct reader {
     table_filler *filler;
     int segment; /* that is read, from byte pos, where line begins */
     bool begun;
-    size_t pos, slow_until, window;
+    size_t pos, slow_until, window, slow_window;
     int64_t line;
     table_batch batch;
     uint32_t *end; /* [window + TABLE_PAD] */
@@ -182,7 +183,7 @@ static crm_status read_slowly(reader *r)
                        .cap_line = b->cap_line,
                        .quotes = true,
                        .high = true};
-    while (!full && r->pos < end && r->pos - begin < TABLE_WINDOW)
+    while (!full && r->pos < end && r->pos - begin < r->slow_window)
         CRM_TRY(read_record(r, &full));
     return crm_table_filler_add(r->filler, s, segment_of(r)->source, b);
 }
@@ -194,7 +195,7 @@ static crm_status advance(reader *r)
 
     if (r->pos >= r->slow_until) CRM_TRY(read_window(r, &got));
     if (got) return CRM_OK;
-    if (r->pos >= r->slow_until) r->slow_until = r->pos + TABLE_WINDOW;
+    if (r->pos >= r->slow_until) r->slow_until = r->pos + r->slow_window;
     return read_slowly(r);
 }
 
@@ -262,10 +263,21 @@ static int64_t rows_at_most(const table_input *in)
     return rows;
 }
 
+/* CRM_TABLE_WINDOW is for tests: small windows let them see the ends of windows with few bytes. */
+static size_t window_wanted(void)
+{
+    const char *text = getenv("CRM_TABLE_WINDOW");
+    int64_t v;
+
+    if (!text || !crm_parse_i64(text, strlen(text), &v) || v < 1 || v > WINDOW_MAX)
+        return TABLE_WINDOW;
+    return (size_t)v;
+}
+
 static crm_status make_room(reader *r, const crm_table_schema *s, int table, table_frame *f,
                             table_rejects *rejects)
 {
-    r->window = TABLE_WINDOW;
+    r->window = r->slow_window = window_wanted();
     CRM_NEW(r->end, r->window + TABLE_PAD);
     CRM_TRY(crm_table_rejects_table(rejects, s->table[table].name));
     CRM_NEW(f->file, r->in->n);

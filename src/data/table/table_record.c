@@ -173,7 +173,7 @@ crm_status crm_table_field_text(const char **text, size_t *len, bool latin1, cha
     if (*len == 0) return CRM_OK;
     if (!latin1 && !(quoted && memchr(p, '"', *len))) return CRM_OK;
     if (2 * *len > *cap) {
-        char *more = crm_mem_new(4 * *len, 1);
+        char *more = crm_mem_new(4 * *len + TABLE_PAD, 1);
         CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: field of %zu bytes", *len);
         crm_mem_free(*scratch);
         *scratch = more;

@@ -167,13 +167,23 @@ typedef struct table_time_item {
     char what;              /* directive, or 0: the byte itself */
     unsigned char byte, at; /* at: in a text in which each number has its full width */
 } table_time_item;
+/* A format of which each number has its full width, for texts of just that length: each byte is a
+ * digit or known. */
+enum { TABLE_TIME_WORDS = 3 };
+typedef struct table_time_fixed {
+    size_t width; /* 0: there is none */
+    uint64_t known[TABLE_TIME_WORDS], is_known[TABLE_TIME_WORDS], is_digit[TABLE_TIME_WORDS];
+    int at[6]; /* year, month, day, hour, minute, second; -1: not there */
+} table_time_fixed;
 typedef struct table_time {
     bool iso;
-    int n, width; /* width 0: not all items have one */
+    int n, width; /* width -1: not all items have one */
     table_time_item item[64];
+    table_time_fixed fixed[3];
 } table_time;
 /* false: the format has an unknown directive or is too long. */
 bool crm_table_time_make(const char *format, table_time *t);
+/* TABLE_PAD bytes behind the text may be read. */
 bool crm_table_time_read(const table_time *t, const char *text, size_t len, int64_t *out);
 
 /* Rows are added to the columns of a frame batch by batch. */

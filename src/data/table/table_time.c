@@ -212,11 +212,10 @@ static bool take(const table_time_item *item, const char **p, const char *end, p
 static bool add_item(table_time *t, char what, char byte)
 {
     enum { MOST = sizeof t->item / sizeof *t->item };
-    int width = what == 0 ? 1 : what == 'Y' ? 4 : what == 'y' || strchr("mdHMS", what) ? 2 : 0;
+    int width = what == 0 || what == ' ' ? 1 : what == 'Y' ? 4 : strchr("ymdHMS", what) ? 2 : 0;
 
     if (t->n == MOST) return false;
     t->item[t->n++] = (table_time_item){what, (unsigned char)byte, (unsigned char)t->width};
-    if (t->n == 1) t->width = 0;
     t->width = width == 0 || t->width < 0 ? -1 : t->width + width;
     return true;
 }
@@ -243,18 +242,63 @@ static bool add_directive(table_time *t, char c)
     return c && strchr("YymdHMSjfbapzs", c) && add_item(t, c, 0);
 }
 
-bool crm_table_time_make(const char *format, table_time *t)
+static bool add_items(const char *format, table_time *t)
 {
-    *t = (table_time){.iso = strcmp(format, "iso") == 0};
-    if (t->iso) format = "%Y-%m-%d";
+    t->n = t->width = 0;
     for (const char *f = format; *f; f++) {
         bool good = *f == '%'      ? add_directive(t, *++f)
                     : is_blank(*f) ? add_item(t, ' ', 0)
                                    : add_item(t, 0, *f);
         if (!good) return false;
     }
-    if (t->width < 0) t->width = 0;
     return t->n > 0;
+}
+
+static void fix_byte(table_time_fixed *f, int at, bool known, unsigned char byte)
+{
+    int word = at / 8, shift = at % 8 * 8;
+
+    if (known) {
+        f->known[word] |= (uint64_t)byte << shift;
+        f->is_known[word] |= (uint64_t)0xFF << shift;
+    } else {
+        f->is_digit[word] |= (uint64_t)0xFF << shift;
+    }
+}
+
+/* The items as a text of one length, if they are that. */
+static void fix(const table_time *t, table_time_fixed *f)
+{
+    static const char PART[] = "YmdHMS";
+
+    *f = (table_time_fixed){.at = {-1, -1, -1, -1, -1, -1}};
+    if (t->width < 0 || t->width > 8 * TABLE_TIME_WORDS) return;
+    for (int k = 0; k < t->n; k++) {
+        const table_time_item *item = &t->item[k];
+        bool known = item->what == 0 || item->what == ' ';
+        const char *part = known ? NULL : strchr(PART, item->what);
+        int width = known ? 1 : item->what == 'Y' ? 4 : 2;
+        if (!known && (!part || f->at[part - PART] >= 0)) return;
+        if (part) f->at[part - PART] = item->at;
+        for (int i = 0; i < width; i++)
+            fix_byte(f, item->at + i, known, item->what ? ' ' : item->byte);
+    }
+    if (f->at[0] >= 0) f->width = (size_t)t->width;
+}
+
+bool crm_table_time_make(const char *format, table_time *t)
+{
+    static const char *const ISO[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"};
+
+    *t = (table_time){.iso = strcmp(format, "iso") == 0};
+    for (int k = 0; k < 3 && t->iso; k++) {
+        if (!add_items(ISO[k], t)) return false;
+        fix(t, &t->fixed[k]);
+    }
+    if (t->iso) return true;
+    if (!add_items(format, t)) return false;
+    fix(t, &t->fixed[0]);
+    return true;
 }
 
 /* ---- texts ---- */
@@ -288,11 +332,44 @@ static bool read_iso(const char *p, const char *end, int64_t *out)
     return p == end && finish(&x, out);
 }
 
+/* Two digits at p. */
+static int pair(const char *p, int at, int absent)
+{
+    return at < 0 ? absent : 10 * (p[at] & 15) + (p[at + 1] & 15);
+}
+
+/* Bytes are compared eight at a time: those known, and digits, which are 0 to 9 without the bits of
+ * '0'. */
+static bool read_fixed(const table_time_fixed *f, const char *p, int64_t *out)
+{
+    const uint64_t zeros = 0x3030303030303030u, more = 0x7676767676767676u;
+    uint64_t wrong = 0;
+    parts x = {0};
+
+    for (int k = 0; k < TABLE_TIME_WORDS; k++) {
+        uint64_t w, digit;
+        memcpy(&w, p + 8 * k, sizeof w);
+        wrong |= (w ^ f->known[k]) & f->is_known[k];
+        digit = (w ^ zeros) & f->is_digit[k];
+        wrong |= (digit | (digit + more)) & f->is_digit[k] & 0x8080808080808080u;
+    }
+    if (wrong) return false;
+    x.year = 100 * pair(p, f->at[0], 0) + pair(p, f->at[0] + 2, 0);
+    x.month = pair(p, f->at[1], 1);
+    x.day = pair(p, f->at[2], 1);
+    x.hour = pair(p, f->at[3], 0);
+    x.minute = pair(p, f->at[4], 0);
+    x.second = pair(p, f->at[5], 0);
+    return finish(&x, out);
+}
+
 bool crm_table_time_read(const table_time *t, const char *text, size_t len, int64_t *out)
 {
     const char *p = text, *end = text + len;
     parts x = {.month = 1, .day = 1};
 
+    for (int k = 0; k < 3; k++)
+        if (t->fixed[k].width == len && len > 0 && read_fixed(&t->fixed[k], text, out)) return true;
     if (t->iso) return read_iso(text, end, out);
     for (int k = 0; k < t->n; k++)
         if (!take(&t->item[k], &p, end, &x)) return false;
@@ -301,9 +378,12 @@ bool crm_table_time_read(const table_time *t, const char *text, size_t len, int6
 
 bool crm_table_time(const char *format, const char *text, size_t len, int64_t *out)
 {
+    char padded[128 + TABLE_PAD] = {0};
     table_time t;
 
-    return crm_table_time_make(format, &t) && crm_table_time_read(&t, text, len, out);
+    if (len > 128 || !crm_table_time_make(format, &t)) return false;
+    if (len) memcpy(padded, text, len);
+    return crm_table_time_read(&t, padded, len, out);
 }
 
 const char *crm_table_time_text(int64_t t, char out[32])
