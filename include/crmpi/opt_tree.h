@@ -57,6 +57,8 @@ void crm_node_texts(crm_tree_file *f, const crm_node *node, int *n, const char *
 /** Every key of a mapping that is not in keys (NULL-terminated) is an error that names the nearest
  *  one. */
 void crm_node_keys(crm_tree_file *f, const crm_node *map, const char *const *keys);
+/** Add a text as a YAML scalar, in quotes where a reader could take it for something else. */
+void crm_node_quote(crm_str *out, const char *text);
 /** CRM_OK, or CRM_ERR_CONFIG with all errors added so far, sorted by position, and their number, as
  *  crm_opt_set_load tells them. */
 CRM_CHECKED crm_tree_file_errors(crm_tree_file *f);

@@ -34,6 +34,7 @@ static const struct {
     {"--options-markdown", offsetof(app_args, markdown)},
     {"--embedding", offsetof(app_args, embedding)},
     {"--profile", offsetof(app_args, profile)},
+    {"--propose", offsetof(app_args, propose)},
 };
 
 /* Value of an option given as "--name value" or "--name=value"; NULL when argv[*i] is another one.
@@ -83,7 +84,7 @@ crm_status app_parse(int argc, char **argv, app_args *args)
             args->command = argv[i];
         else if (!args->operand)
             args->operand = argv[i];
-        else if (strcmp(args->command, "compare") == 0)
+        else if (strcmp(args->command, "compare") == 0 || strcmp(args->command, "import") == 0)
             args->more[args->n_more++] = argv[i];
         else
             CRM_FAIL(CRM_ERR_CONFIG,
@@ -95,6 +96,22 @@ crm_status app_parse(int argc, char **argv, app_args *args)
         args->help = true;
         args->command = args->operand;
     }
+    return CRM_OK;
+}
+
+/* import --propose looks at any number of files, and reads no config. */
+static crm_status check_propose(const app_args *args)
+{
+    bool is_import = strcmp(args->command, "import") == 0;
+
+    CRM_CHECK(!args->propose || is_import, CRM_ERR_CONFIG,
+              "--propose is an option of import, not of %s", args->command);
+    CRM_CHECK(!args->propose || args->operand, CRM_ERR_CONFIG,
+              "import --propose needs files: crmpi import --propose data/*.csv");
+    CRM_CHECK(!is_import || args->propose || args->n_more == 0, CRM_ERR_CONFIG,
+              "'%s' is one argument too many (after '%s'); option values are given as --set "
+              "key=value",
+              args->more[0], args->operand);
     return CRM_OK;
 }
 
@@ -118,7 +135,7 @@ crm_status app_check_args(const app_args *args)
                   strcmp(args->command, "crossval") == 0,
               CRM_ERR_CONFIG, "--profile is an option of train and crossval, not of %s",
               args->command);
-    return CRM_OK;
+    return check_propose(args);
 }
 
 static void print_commands(void)
@@ -150,6 +167,7 @@ crm_status app_print_help(const app *a, const app_command *c)
     printf("  --ids FILE        forget: the ids to be taken out, one a line\n");
     printf("  --runs DIR        forget: where runs that learnt from them are looked for; default: "
            "beside DATASET\n");
+    printf("  --propose FILE... import: write a schema for these files, to be edited; to --out\n");
     printf("  --units N         verify: a sample of N units, spread over models and folds\n");
     printf("  --init FILE       train: initial parameters of nets, likewise\n");
     printf("  --replay [PHASE:]STEP\n                    train: tell that step of each net's fit, "

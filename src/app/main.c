@@ -92,7 +92,7 @@ crm_status app_watch(app *a)
 
 static crm_status run_command(app *a, const app_command *c)
 {
-    const char *path = c->reads_config ? a->args.operand : NULL;
+    const char *path = c->reads_config && !a->args.propose ? a->args.operand : NULL;
     char *yaml = NULL;
     size_t len = 0;
     crm_status st = CRM_OK;
@@ -103,7 +103,7 @@ static crm_status run_command(app *a, const app_command *c)
     crm_mem_free(yaml);
     crm_stop_grace(grace_of(a, c));
     if (!st && a->opts) st = app_watch(a);
-    if (!st) st = c->run(a);
+    if (!st) st = a->args.propose ? app_propose(a) : c->run(a);
     return st;
 }
 

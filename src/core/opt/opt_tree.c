@@ -482,3 +482,8 @@ void crm_node_keys(crm_tree_file *f, const crm_node *map, const char *const *key
         if (!*k) refuse_word(f, map->child[i], true, "is given to an unknown key", keys);
     }
 }
+
+void crm_node_quote(crm_str *out, const char *text)
+{
+    crm_opt_quote(out, text);
+}

@@ -1,0 +1,298 @@
+/* test_propose.c - a schema guessed from the files of seven public data sets, beside the one that a
+ * person made of it (configs/): at most five decisions may differ.
+ * ranks: 1 3
+ * timeout: 60 */
+#include "crmpi/table_schema.h"
+#include "table_testing.h"
+
+enum { MOST = 5, FILES_MAX = 10 };
+
+/* ---- a schema as entries: one text per decision ---- */
+typedef struct entries {
+    int n;
+    char *key[512], *value[512];
+} entries;
+
+static void add(entries *e, crm_str *key, crm_str *value)
+{
+    T_CHECK(e->n < 512 && !key->failed && !value->failed);
+    e->key[e->n] = key->text;
+    e->value[e->n++] = value->text;
+    *key = *value = (crm_str){0};
+}
+
+static void free_entries(entries *e)
+{
+    for (int i = 0; i < e->n; i++) {
+        crm_mem_free(e->key[i]);
+        crm_mem_free(e->value[i]);
+    }
+}
+
+static void add_path(const crm_table_schema *s, int from, const crm_path *p, crm_str *out)
+{
+    crm_str text = {0};
+
+    crm_table_path_text(s, from, p, &text);
+    crm_str_addf(out, "%s ", p->column < 0 ? "-" : text.text);
+    crm_str_free(&text);
+}
+
+static const char *file_of(const crm_table_schema *s, int table)
+{
+    return table < 0 ? "-" : s->table[table].files.item[0];
+}
+
+static void add_list(const crm_opt_list *l, crm_str *out)
+{
+    for (int i = 0; i < l->n; i++)
+        crm_str_addf(out, "'%s' ", l->item[i]);
+}
+
+static void add_when(const crm_table_schema *s, int from, const crm_when *w, crm_str *out)
+{
+    for (int i = 0; i < w->n; i++) {
+        add_path(s, from, &w->term[i].left.path, out);
+        crm_str_addf(out, "%g '%s' %d ", w->term[i].left.number, w->term[i].left.text,
+                     w->term[i].relation);
+        add_path(s, from, &w->term[i].right.path, out);
+        crm_str_addf(out, "%g '%s' ", w->term[i].right.number, w->term[i].right.text);
+    }
+}
+
+/* All but its unit and its meaning, which no file tells. */
+static void add_column(const crm_table_schema *s, int table, int column, entries *e)
+{
+    const crm_field *c = &s->table[table].column[column];
+    crm_str key = {0}, v = {0};
+
+    crm_str_addf(&key, "column %s: %s", file_of(s, table), c->name);
+    crm_str_addf(&v, "%s %s %c %g..%g %lld..%lld %d ", crm_field_type_names[c->type], c->format,
+                 c->decimal, c->min, c->max, (long long)c->time_min, (long long)c->time_max,
+                 c->bad);
+    add_list(&c->missing, &v);
+    crm_str_addf(&v, "yes '%s' no '%s' case %d ", c->yes, c->no, (int)c->letters);
+    add_list(&c->map_from, &v);
+    add_list(&c->map_to, &v);
+    crm_str_addf(&v, "outliers %d fill %d indicator %d to %s hash %d scrub %d derive %s",
+                 c->outlier, c->fill, c->indicator, file_of(s, c->ref_table), c->hashed,
+                 c->scrubbed, crm_derive_names[c->derive]);
+    if (c->derive)
+        crm_str_addf(&v, " %s %s", s->table[table].column[c->from[0]].name,
+                     s->table[table].column[c->from[1]].name);
+    add(e, &key, &v);
+}
+
+static void add_roles(const crm_table_schema *s, int table, entries *e)
+{
+    const crm_table_def *t = &s->table[table];
+    crm_str key = {0}, v = {0};
+
+    crm_str_addf(&key, "events %s", file_of(s, table));
+    crm_str_addf(&v, "%d ", t->events.is);
+    add_path(s, table, &t->events.time, &v);
+    add_path(s, table, &t->events.category, &v);
+    for (int i = 0; i < t->events.n_numbers; i++)
+        add_path(s, table, &t->events.number[i], &v);
+    add_when(s, table, &t->events.when, &v);
+    add(e, &key, &v);
+    crm_str_addf(&key, "documents %s", file_of(s, table));
+    crm_str_addf(&v, "%d ", t->documents.is);
+    for (int i = 0; i < t->documents.n_texts; i++)
+        crm_str_addf(&v, "%s ", t->column[t->documents.text[i]].name);
+    add_path(s, table, &t->documents.time, &v);
+    add_path(s, table, &t->documents.kind, &v);
+    for (int i = 0; i < t->documents.n_labels; i++)
+        add_path(s, table, &t->documents.label[i], &v);
+    add(e, &key, &v);
+}
+
+static void add_table(const crm_table_schema *s, int table, entries *e)
+{
+    const crm_table_def *t = &s->table[table];
+    crm_str key = {0}, v = {0};
+
+    crm_str_addf(&key, "table %s", file_of(s, table));
+    crm_str_addf(&v, "%d %d %d %d %d key %s ", t->separator, t->latin1, t->bad, t->duplicates,
+                 t->rest_ignored, t->key < 0 ? "-" : t->column[t->key].name);
+    add_list(&t->missing, &v);
+    add(e, &key, &v);
+    for (int c = 0; c < t->n; c++)
+        add_column(s, table, c, e);
+    add_roles(s, table, e);
+}
+
+static void add_label(const crm_table_schema *s, const crm_label_def *l, entries *e)
+{
+    crm_str key = {0}, v = {0};
+
+    crm_str_addf(&key, "label %s", l->name);
+    crm_str_addf(&v, "%d '%s' %s %lld ", (int)l->kind, l->positive, file_of(s, l->table),
+                 (long long)l->within);
+    add_path(s, s->entity, &l->path, &v);
+    add_when(s, l->kind == CRM_LABEL_ANY ? l->table : s->entity, &l->when, &v);
+    add(e, &key, &v);
+}
+
+static void add_entity(const crm_table_schema *s, entries *e)
+{
+    crm_str key = {0}, v = {0};
+
+    crm_str_addf(&key, "entity");
+    crm_str_addf(&v, "%s %s %d", file_of(s, s->entity),
+                 s->key < 0 ? "-" : s->table[s->entity].column[s->key].name, s->contradictions);
+    add(e, &key, &v);
+    crm_str_addf(&key, "profile");
+    for (int i = 0; i < s->n_profile; i++)
+        add_path(s, s->entity, &s->profile[i], &v);
+    crm_str_addf(&v, ".");
+    add(e, &key, &v);
+    crm_str_addf(&key, "cutoff");
+    add_path(s, s->entity, &s->cutoff, &v);
+    crm_str_addf(&v, "%lld", (long long)s->cutoff_at);
+    add(e, &key, &v);
+    crm_str_addf(&key, "history");
+    crm_str_addf(&v, "%d", s->history);
+    add(e, &key, &v);
+}
+
+static void add_features(const crm_table_schema *s, entries *e)
+{
+    crm_str key = {0}, v = {0};
+
+    crm_str_addf(&key, "features");
+    crm_str_addf(&v, "months %d aggregates %u windows", s->features.months, s->features.aggregates);
+    for (int i = 0; i < s->features.n_windows; i++)
+        crm_str_addf(&v, " %lld", (long long)s->features.window[i]);
+    crm_str_addf(&v, " products %d ratios %d", s->features.n_products, s->features.n_ratios);
+    add(e, &key, &v);
+}
+
+static void list_entries(const crm_table_schema *s, entries *e)
+{
+    for (int t = 0; t < s->n; t++)
+        add_table(s, t, e);
+    add_entity(s, e);
+    for (int i = 0; i < s->n_labels; i++)
+        add_label(s, &s->label[i], e);
+    add_features(s, e);
+}
+
+static const char *find(const entries *e, const char *key)
+{
+    for (int i = 0; i < e->n; i++)
+        if (strcmp(e->key[i], key) == 0) return e->value[i];
+    return NULL;
+}
+
+/* Entries of either that the other has not, or has otherwise; each counts once. */
+static int count_edits(const char *set, const entries *guess, const entries *made)
+{
+    int n = 0;
+
+    for (int i = 0; i < made->n; i++) {
+        const char *v = find(guess, made->key[i]);
+        if (v && strcmp(v, made->value[i]) == 0) continue;
+        n++;
+        printf("# %s: %s: '%s', proposed '%s'\n", set, made->key[i], made->value[i],
+               v ? v : "none");
+    }
+    for (int i = 0; i < guess->n; i++)
+        if (!find(made, guess->key[i])) {
+            n++;
+            printf("# %s: %s: '%s' is left out\n", set, guess->key[i], guess->value[i]);
+        }
+    return n;
+}
+
+/* ---- the sets ---- */
+static const char *folder(void)
+{
+    static char out[512];
+    const char *shared = getenv("CRM_SHARED"), *source = getenv("CRM_SOURCE_DIR");
+
+    if (shared)
+        snprintf(out, sizeof out, "%.400s/data", shared);
+    else
+        snprintf(out, sizeof out, "%.400s/../shared/data", source ? source : ".");
+    return out;
+}
+
+static void compare(const char *set, const char *config, const char *yaml, size_t len)
+{
+    static entries guess, made;
+    crm_table_schema *a = NULL, *b = NULL;
+    const char *source = getenv("CRM_SOURCE_DIR");
+    char path[512];
+    int n;
+
+    guess = made = (entries){0};
+    snprintf(path, sizeof path, "%.300s/configs/%s", source ? source : ".", config);
+    T_OK(crm_table_schema_text("proposal.yaml", yaml, len, &a));
+    T_OK(crm_table_schema_open(path, &b));
+    if (a && b) {
+        list_entries(a, &guess);
+        list_entries(b, &made);
+        n = count_edits(set, &guess, &made);
+        printf("# %s: %d edits of %d entries\n", set, n, made.n);
+        T_CHECK(n <= MOST);
+        T_CHECK(made.n > 10);
+    }
+    if (t_failures) fprintf(stderr, "%s", yaml);
+    free_entries(&guess);
+    free_entries(&made);
+    crm_table_schema_free(&a);
+    crm_table_schema_free(&b);
+}
+
+static void check_set(const char *set, const char *config, const char *const *name)
+{
+    char path[FILES_MAX][512];
+    const char *file[FILES_MAX];
+    crm_str yaml = {0};
+    int n = 0;
+
+    for (; name[n]; n++) {
+        snprintf(path[n], sizeof path[n], "%.300s/%s/%s", folder(), set, name[n]);
+        file[n] = path[n];
+    }
+    if (!crm_path_is_file(file[0])) {
+        T_SKIP("no %.200s", file[0]);
+        return;
+    }
+    T_OK(crm_table_propose(t_comm, n, file, &yaml));
+    if (crm_comm_rank(t_comm) == 0)
+        compare(set, config, yaml.text ? yaml.text : "", yaml.len);
+    else
+        T_CHECK(yaml.len == 0);
+    crm_str_free(&yaml);
+}
+
+#define SET(function, set, config, ...)                                                            \
+    static void function(void)                                                                     \
+    {                                                                                              \
+        static const char *const names[] = {__VA_ARGS__, NULL};                                    \
+        check_set(set, config, names);                                                             \
+    }
+
+SET(telecom_churn, "telecom_churn", "telecom-churn.schema.yaml", "telecom_churn.csv")
+SET(ibm_telco, "ibm_telco", "ibm-telco.schema.yaml", "WA_Fn-UseC_-Telco-Customer-Churn.csv")
+SET(churn_modelling, "churn_modelling", "churn-modelling.schema.yaml", "Churn_Modelling.csv")
+SET(olist, "olist_bravida", "olist.schema.yaml", "olist_customers_dataset.csv",
+    "olist_order_items_dataset.csv", "olist_order_payments_dataset.csv",
+    "olist_order_reviews_dataset.csv", "olist_orders_dataset.csv", "olist_products_dataset.csv",
+    "olist_sellers_dataset.csv", "product_category_name_translation.csv")
+SET(online_retail, "online_retail", "online-retail.schema.yaml", "online_retail.csv.gz")
+SET(airline_tweets, "airline_tweets", "airline-tweets.schema.yaml", "Tweets.csv")
+SET(support_tickets, "support_tickets", "support-tickets.schema.yaml",
+    "customer_support_tickets.csv")
+
+int main(int argc, char **argv)
+{
+    static const t_case cases[] = {
+        {"telecom_churn", telecom_churn},     {"ibm_telco", ibm_telco},
+        {"churn_modelling", churn_modelling}, {"olist_bravida", olist},
+        {"online_retail", online_retail},     {"airline_tweets", airline_tweets},
+        {"support_tickets", support_tickets}, {NULL, NULL}};
+    return t_main_mpi(argc, argv, cases);
+}
