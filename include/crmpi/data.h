@@ -115,6 +115,8 @@ const float *crm_data_survey(const crm_data *d, const float **after, const int32
 /** Group numbers of the rows, [rows], or NULL: rows with equal numbers are duplicates of each
  * other, which folds and splits below never part. */
 const int64_t *crm_data_group(const crm_data *d);
+/** Cut-offs of the rows, s since 1970, [rows]; NULL: not stored. */
+const int64_t *crm_data_cutoff(const crm_data *d);
 /** What each column of each block is: a row for each, texts "" where nothing is known. */
 typedef struct crm_dictionary {
     int n;

@@ -22,6 +22,9 @@ double crm_stats_quantile_sorted(const double *sorted, int64_t n, double p);
 /** Distinct values of sorted[n]. */
 int64_t crm_stats_distinct_sorted(const double *sorted, int64_t n);
 
+/** Numbers of x[n] in ascending order, equal ones as they are, NaN last; n below 2^32; work[2 n].
+ */
+void crm_stats_order(const double *x, int64_t n, uint64_t *work, uint32_t *order);
 /** Twice the midrank of each value among x[n] (1 is the smallest, ties share the mean of their
  * ranks), so that all are whole.  order[n]: rows in ascending order of x. */
 void crm_stats_midranks2(const double *x, const uint32_t *order, int64_t n, double *rank2);

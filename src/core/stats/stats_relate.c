@@ -58,9 +58,10 @@ double crm_stats_pearson(const double *x, const double *y, int64_t n)
     return r > 1 ? 1 : r < -1 ? -1 : r; /* NaN, of infinite sums, stays */
 }
 
-/* Rows in ascending order of x. */
-static void order_of(const double *x, int64_t n, uint64_t *key, uint64_t *spare, uint32_t *order)
+void crm_stats_order(const double *x, int64_t n, uint64_t *key, uint32_t *order)
 {
+    uint64_t *spare = key + n;
+
     /* Two sorts of (32 bits of the key, row): by the low half, then, which keeps it, by the high
      * one. */
     for (int64_t i = 0; i < n; i++)
@@ -77,7 +78,7 @@ static void order_of(const double *x, int64_t n, uint64_t *key, uint64_t *spare,
 
 crm_status crm_stats_spearman(const double *x, const double *y, int64_t n, double *out)
 {
-    uint64_t *key = NULL, *spare = NULL;
+    uint64_t *key = NULL;
     uint32_t *order = NULL;
     double *rank = NULL;
     crm_status st = CRM_OK;
@@ -87,18 +88,16 @@ crm_status crm_stats_spearman(const double *x, const double *y, int64_t n, doubl
     for (int64_t i = 0; i < n; i++)
         CRM_CHECK(!isnan(x[i]) && !isnan(y[i]), CRM_ERR_NUMERIC, "value %lld is NaN: no rank",
                   (long long)i);
-    CRM_NEW_TO(st, done, key, n);
-    CRM_NEW_TO(st, done, spare, n);
+    CRM_NEW_TO(st, done, key, 2 * n);
     CRM_NEW_TO(st, done, order, n);
     CRM_NEW_TO(st, done, rank, 2 * n);
-    order_of(x, n, key, spare, order);
+    crm_stats_order(x, n, key, order);
     crm_stats_midranks2(x, order, n, rank);
-    order_of(y, n, key, spare, order);
+    crm_stats_order(y, n, key, order);
     crm_stats_midranks2(y, order, n, rank + n);
     *out = crm_stats_pearson(rank, rank + n, n);
 done:
     crm_mem_free(key);
-    crm_mem_free(spare);
     crm_mem_free(order);
     crm_mem_free(rank);
     return st;

@@ -1,4 +1,4 @@
-/* data_dictionary.c - the data dictionary of a data set, as it is stored. */
+/* data_dictionary.c - the data dictionary of a data set, as it is stored, and the cut-offs. */
 #include "crmpi/base_str.h"
 #include "data_impl.h"
 
@@ -15,6 +15,8 @@ crm_status crm_data_open_dictionary(crm_data *d)
     const crm_store_array *a;
     int64_t n;
 
+    CRM_TRY(crm_data_array(d, "row/cutoff", CRM_I64, 1, &d->rows, &a));
+    d->cutoff = a ? a->data : NULL;
     CRM_TRY(crm_data_array(d, "dictionary/missing", CRM_F32, 1, (int64_t[]){-1}, &a));
     if (!a) return CRM_OK;
     x->missing = a->data;
@@ -30,4 +32,9 @@ crm_status crm_data_open_dictionary(crm_data *d)
 const crm_dictionary *crm_data_dictionary(const crm_data *d)
 {
     return d->dictionary.n ? &d->dictionary : NULL;
+}
+
+const int64_t *crm_data_cutoff(const crm_data *d)
+{
+    return d->cutoff;
 }

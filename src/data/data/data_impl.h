@@ -22,6 +22,7 @@ struct crm_data {
     const int32_t *survey_treated;
     const int64_t *id_number, *id_first;
     const uint8_t *id_byte;
+    const int64_t *cutoff;
     crm_dictionary dictionary;   /* n 0: none */
     const int64_t *group_number; /* [rows] duplicates have equal numbers; NULL: none are known */
     struct crm_recombined *recombined; /* memory of crm_data_recombine; NULL: opened from a file */

@@ -1,0 +1,59 @@
+/* data_describe.h - what the columns of a data set hold, how they go together, whether they drift
+ * (room data).  docs/exploration.md says what the figures are. */
+#ifndef CRM_DATA_DESCRIBE_H
+#define CRM_DATA_DESCRIBE_H
+
+#include "crmpi/data.h"
+
+enum {
+    CRM_DESCRIBE_QUANTILES = 5, /* .05 .25 .5 .75 .95                        */
+    CRM_DESCRIBE_TOP = 10,      /* levels that are listed                    */
+    CRM_DESCRIBE_PARTS = 10,    /* parts of the rows, in the order of time   */
+    CRM_DESCRIBE_ROWS = 200,    /* fewest rows for drift                     */
+    CRM_DESCRIBE_LEVELS = 1000, /* most levels for association and drift     */
+    CRM_DESCRIBE_MATRIX = 300   /* most columns of a matrix, the first ones  */
+};
+extern const double crm_describe_p[CRM_DESCRIBE_QUANTILES];
+
+/** Figures of a column; a figure that is not defined is NaN. */
+typedef struct crm_figures {
+    int64_t n, missing, distinct; /* values there are; not there; different ones            */
+    double mean, sd, min, max;    /* numbers; sd by n - 1                                   */
+    double quantile[CRM_DESCRIBE_QUANTILES]; /* linear between order statistics             */
+    int64_t n_top;                           /* categories: most frequent first, then by code */
+    int64_t top[CRM_DESCRIBE_TOP], top_n[CRM_DESCRIBE_TOP];
+    /* Parts against the first one: [0] is NaN. */
+    double psi[CRM_DESCRIBE_PARTS], psi_p[CRM_DESCRIBE_PARTS], ks[CRM_DESCRIBE_PARTS];
+} crm_figures;
+
+typedef struct crm_described {
+    const char *block; /* "profile", "monthly", "events", "documents", "survey", "target" */
+    char *name;
+    bool numeric, per_row;         /* per_row: one value for each row of the data set */
+    const char *const *level_name; /* [n_levels], may be NULL                         */
+    int64_t n_levels;
+    crm_figures f;
+} crm_described;
+
+typedef struct crm_description {
+    int n;
+    crm_described *column; /* [n] */
+    bool drift;            /* there are enough rows                                  */
+    bool by_cutoff;        /* parts are in the order of the cut-offs, else of the rows */
+    /* Columns of the matrices: indices into column. */
+    int n_num, n_cat;
+    int *num, *cat;
+    double *pearson, *spearman; /* [n_num][n_num] over the rows that have both values */
+    double *cramer, *corrected; /* [n_cat][n_cat] V, and V less its bias              */
+} crm_description;
+
+/** Describe a data set.  Each column and each pair of columns is worked out by one rank, in one
+ * order, so the figures have the same bits on any number of ranks.  Memory of a rank: about 40
+ * bytes for each value of the longest column that it works on, and 1/4 GiB for the matrices.
+ *  Collective; d is open on all ranks.  *out is the caller's (crm_description_free), the same on
+ *  all ranks; its texts borrow from d.
+ *  @return CRM_OK; CRM_ERR_NOMEM; CRM_ERR_COMM. */
+CRM_CHECKED crm_data_describe(crm_comm *comm, crm_pool *pool, const crm_data *d,
+                              crm_description **out);
+void crm_description_free(crm_description **x);
+#endif
