@@ -39,6 +39,14 @@ enum { SPECS = sizeof specs / sizeof *specs };
 
 /* ---- values ---- */
 
+/* Gradients that are made again by differences of the reference, of a sequence and of a weight.
+ * Sanitizers look for other faults, and the reference is most of their time. */
+#ifdef __SANITIZE_ADDRESS__
+enum { OF_SEQUENCE = 2, OF_WEIGHT = 3 };
+#else
+enum { OF_SEQUENCE = 10, OF_WEIGHT = 16 };
+#endif
+
 static void near(double got, double expected, double *worst)
 {
     double off = fabs(got - expected) / fmax(1, fabs(expected));
@@ -46,10 +54,10 @@ static void near(double got, double expected, double *worst)
     if (!(off <= *worst)) *worst = off; /* NaN counts */
 }
 
-/* h of a sequence; gradients of about 10 of its inputs. */
+/* h of a sequence; gradients of some of its inputs. */
 static void check_sequence(const batch *b, reference *r, int lane, int64_t i, double *h, double *dx)
 {
-    int64_t steps = length_of(b, lane, i), inputs = b->x.d, jump = steps * inputs / 10 + 1;
+    int64_t steps = length_of(b, lane, i), inputs = b->x.d, jump = steps * inputs / OF_SEQUENCE + 1;
 
     reference_set(r, b->id[lane][i], steps);
     reference_run(r);
@@ -63,12 +71,12 @@ static void check_sequence(const batch *b, reference *r, int lane, int64_t i, do
     }
 }
 
-/* About 16 gradients of each weight of a lane. */
+/* Some gradients of each weight of a lane. */
 static void check_weights(const batch *b, reference *r, int lane, double *worst)
 {
     for (int k = 0; k < WEIGHTS; k++) {
         const mat *m = &b->dw[k];
-        int64_t count = m->n * m->d, jump = count / 16 + 1;
+        int64_t count = m->n * m->d, jump = count / OF_WEIGHT + 1;
 
         for (int64_t at = lane; at < count; at += jump) {
             double expected = 0;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # crmpi verify: a run is reproduced on any number of ranks; what was changed since is told, what cannot be repeated as well; the
 # run's folder is only read. run.json is complete enough for that, and ro-crate-metadata.json is an RO-Crate 1.1.
-# timeout: 240
+# timeout: 240  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1
