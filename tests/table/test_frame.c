@@ -28,6 +28,10 @@ static const frame_case CASES[] = {
      "\xEF\xBB\xBF"
      "a,b,c\n?,NA,?\n none ,,NA\n3,4,x",
      0, "0.2: - - -\n0.3: - - -\n0.4: 3 4 x\n", .rejects = NULL},
+    /* texts that mean missing though they are values */
+    {"a:integer,missing=-999 b:real,missing=0/1.50 c:time,missing=1900-01-01",
+     "a,b,c\n-999,0,1900-01-01\n-998,1.5,1900-01-02\n 7,\"1.50\", 1900-01-01\n", 0,
+     "0.2: - - -\n0.3: -998 1.5 -2208902400\n0.4: 7 - -\n", .rejects = NULL},
     /* numbers */
     {"a:real", "a\n+1\n-.5\n5.\n1e-3\n1.7976931348623157e308\n 12 \n-0\n0.1\n9007199254740993\n", 0,
      "0.2: 1\n0.3: -0.5\n0.4: 5\n0.5: 0.001\n0.6: 1.7976931348623157e+308\n0.7: 12\n0.8: -0\n"

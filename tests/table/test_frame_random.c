@@ -214,7 +214,7 @@ static int ref_value(reading *r, int c, crm_str *out)
     bool missing;
 
     trim(&text, &len);
-    missing = len == 0 || (len == 2 && memcmp(text, "NA", 2) == 0);
+    missing = len == 0 || (len == 2 && memcmp(text, "NA", 2) == 0) || (len == 1 && *text == '7');
     if (type == 'x' || type == 'k') {
         crm_str_addf(out, " '");
         if (!missing) crm_str_add(out, type == 'x' ? raw : text, type == 'x' ? raw_len : len);
@@ -307,7 +307,7 @@ static void describe(const plan *p, t_made *m)
 {
     static const char *const NAME[] = {"integer", "real", "category", "text", "id"};
     static const char *const BAD[] = {"error", "skip", "missing"};
-    static const char *const NA[] = {"NA"};
+    static const char *const NA[] = {"NA", "7"};
     crm_str text = {0};
 
     for (int c = 0; c < p->n; c++)
@@ -316,7 +316,7 @@ static void describe(const plan *p, t_made *m)
     t_schema(m, text.text, "random.csv");
     m->table.bad = p->table_bad;
     m->table.separator = p->separator;
-    m->table.missing = (crm_opt_list){1, NA};
+    m->table.missing = (crm_opt_list){2, NA};
     crm_str_free(&text);
 }
 

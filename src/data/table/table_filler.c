@@ -23,6 +23,8 @@ typedef struct column {
     table_time time;
     table_front front;
     table_levels levels;
+    size_t longest_missing;
+    bool marked;       /* a text that means missing is also a value: -999, 1900-01-01 */
     size_t used, room; /* bytes of texts */
     int64_t bad;
 } column;
@@ -32,7 +34,8 @@ struct table_filler {
     table_frame *frame;
     table_rejects *rejects;
     const table_kernels *kernels;
-    int64_t room; /* rows */
+    int64_t room, most; /* rows that there is room for now, that there can be */
+    size_t done, total; /* bytes of the part that are read, all of them       */
     column *column;
     int64_t skipped;
     /* of a batch */
@@ -50,31 +53,108 @@ struct table_filler {
 };
 
 /* ---- columns of a frame ---- */
-static crm_status new_cells(const crm_field *f, table_cells *c, int64_t rows)
+typedef struct array {
+    void **p;
+    size_t size;
+} array;
+
+/* Arrays of a column with an item for each row. */
+static int arrays_of(const crm_field *f, table_cells *c, array out[2])
 {
+    int n = 0;
+
     switch (f->type) {
     case CRM_FIELD_REAL:
-        CRM_NEW(c->real, rows);
+        out[n++] = (array){(void **)&c->real, sizeof *c->real};
         break;
     case CRM_FIELD_INTEGER:
     case CRM_FIELD_BOOLEAN:
     case CRM_FIELD_TIME:
-        CRM_NEW(c->whole, rows);
+        out[n++] = (array){(void **)&c->whole, sizeof *c->whole};
         break;
     case CRM_FIELD_CATEGORY:
-        CRM_NEW(c->code, rows);
+        out[n++] = (array){(void **)&c->code, sizeof *c->code};
         break;
     case CRM_FIELD_ID:
-        CRM_NEW(c->key, rows);
-        CRM_NEW(c->end, rows);
-        break;
-    case CRM_FIELD_TEXT:
-        CRM_NEW(c->end, rows);
+        out[n++] = (array){(void **)&c->key, sizeof *c->key};
         break;
     default:
         break;
     }
+    if (f->type == CRM_FIELD_ID || f->type == CRM_FIELD_TEXT)
+        out[n++] = (array){(void **)&c->end, sizeof *c->end};
+    return n;
+}
+
+static crm_status resize(void **p, size_t have, size_t room, size_t size)
+{
+    void *more = crm_mem_grow(*p, have, room, size);
+
+    CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: column of %zu rows", room);
+    *p = more;
     return CRM_OK;
+}
+
+static crm_status set_room(table_filler *x, int64_t room)
+{
+    size_t n = (size_t)x->frame->n;
+    void *where = x->frame->where;
+
+    for (int c = 0; c < x->table->n; c++) {
+        array a[2];
+        int k = arrays_of(&x->table->column[c], &x->frame->column[c], a);
+        while (k-- > 0)
+            CRM_TRY(resize(a[k].p, n, (size_t)room, a[k].size));
+    }
+    CRM_TRY(resize(&where, n, (size_t)room, sizeof *x->frame->where));
+    x->frame->where = where;
+    x->room = room;
+    return CRM_OK;
+}
+
+/* What have (rows, bytes) comes to at the end of the part, with a little to spare. */
+static double foresee(const table_filler *x, double have)
+{
+    double done = (double)x->done, total = (double)(x->total > x->done ? x->total : x->done);
+
+    return have * total / (done > 0 ? done : 1) * 1.125 + 64;
+}
+
+/* Room for more rows: about what the part will come to, at most its line ends. */
+static crm_status rows_room(table_filler *x, int64_t rows)
+{
+    int64_t need = x->frame->n + rows, room;
+    double likely;
+
+    CRM_ASSERT(need <= x->most);
+    if (need <= x->room) return CRM_OK;
+    likely = foresee(x, (double)need);
+    room = likely < (double)x->most ? (int64_t)likely : x->most;
+    return set_room(x, room > need ? room : need);
+}
+
+static size_t longest(const crm_opt_list *l, size_t least)
+{
+    for (int i = 0; i < l->n; i++)
+        if (strlen(l->item[i]) > least) least = strlen(l->item[i]);
+    return least;
+}
+
+/* Some text of the list is a value of the column. */
+static bool has_value(const column *c, const crm_opt_list *l)
+{
+    char decimal = c->field->decimal ? c->field->decimal : '.';
+    double v;
+    int64_t w;
+
+    for (int i = 0; i < l->n; i++) {
+        size_t len = strlen(l->item[i]);
+        if (crm_table_real(l->item[i], len, decimal, &v)) return true;
+        if (c->field->type == CRM_FIELD_TIME &&
+            crm_table_time(c->field->format ? c->field->format : "iso", l->item[i], len, &w))
+            return true;
+    }
+    return false;
 }
 
 static crm_status new_column(const crm_table_def *t, int c, table_filler *x)
@@ -87,26 +167,27 @@ static crm_status new_column(const crm_table_def *t, int c, table_filler *x)
         CRM_CHECK(crm_table_time_make(col->field->format ? col->field->format : "iso", &col->time),
                   CRM_ERR_CONFIG, "column '%s' of table %s: format '%s' is not one of strptime's",
                   col->field->name, t->name, col->field->format);
-    CRM_TRY(crm_table_front_add(&col->front, "", 0, TABLE_FRONT_FREE));
-    return new_cells(col->field, col->cells, x->room);
+    col->marked = has_value(col, &col->field->missing) || has_value(col, &t->missing);
+    col->longest_missing = longest(&col->field->missing, longest(&t->missing, 0));
+    return crm_table_front_add(&col->front, "", 0, TABLE_FRONT_FREE);
 }
 
 crm_status crm_table_filler_new(const crm_table_schema *s, int table, table_frame *f,
-                                table_rejects *rejects, int64_t rows, table_filler **out)
+                                table_rejects *rejects, int64_t rows, size_t bytes,
+                                table_filler **out)
 {
     const crm_table_def *t = &s->table[table];
     table_filler *x;
 
     CRM_NEW(x, 1);
     *out = x;
-    *x = (table_filler){.table = t, .frame = f, .rejects = rejects, .room = rows};
+    *x = (table_filler){.table = t, .frame = f, .rejects = rejects, .most = rows, .total = bytes};
     x->kernels = crm_table_kernels();
     CRM_NEW(x->column, t->n);
     CRM_NEW(f->column, t->n);
-    CRM_NEW(f->where, rows);
     for (int c = 0; c < t->n; c++)
         CRM_TRY(new_column(t, c, x));
-    return CRM_OK;
+    return set_room(x, 0);
 }
 
 void crm_table_filler_free(table_filler **xp)
@@ -181,8 +262,9 @@ static bool in_list(const crm_opt_list *l, const char *text, size_t len)
 
 static bool is_missing(const table_filler *x, const column *c, const char *text, size_t len)
 {
-    return len == 0 || in_list(&c->field->missing, text, len) ||
-           in_list(&x->table->missing, text, len);
+    if (len == 0) return true;
+    if (len > c->longest_missing) return false;
+    return in_list(&c->field->missing, text, len) || in_list(&x->table->missing, text, len);
 }
 
 /* Text of a field without quotes and the blanks round it. */
@@ -197,6 +279,20 @@ static crm_status text_of(table_filler *x, int64_t row, int field, const char **
                                 &x->scratch_cap);
 }
 
+/* The field as it stands in the file but for its quotes: what the front knows it by. */
+static const char *raw_of(const table_batch *b, int64_t row, int k, size_t *len)
+{
+    table_span s = b->span[row * b->n + k];
+    const char *p = b->base + s.begin;
+
+    *len = s.end - s.begin;
+    if (b->quotes && *len >= 2 && *p == '"') {
+        p++;
+        *len -= 2;
+    }
+    return p;
+}
+
 static crm_status note_bad(table_filler *x, int64_t row, int field, table_fault what)
 {
     if (x->n_bad == x->cap_bad) {
@@ -207,6 +303,21 @@ static crm_status note_bad(table_filler *x, int64_t row, int field, table_fault 
         x->cap_bad = cap;
     }
     x->bad[x->n_bad++] = (bad_value){row, field, what};
+    return CRM_OK;
+}
+
+/* Texts that mean missing though they are values. */
+static crm_status clear_marked(table_filler *x, column *c, int k, double *real, int64_t *whole)
+{
+    for (int64_t i = 0; c->marked && i < x->batch->rows; i++) {
+        const char *text;
+        size_t len;
+        CRM_TRY(text_of(x, i, k, &text, &len));
+        crm_table_trim(&text, &len);
+        if (!is_missing(x, c, text, len)) continue;
+        if (real) real[i] = (double)NAN;
+        if (whole) whole[i] = CRM_WHOLE_MISSING;
+    }
     return CRM_OK;
 }
 
@@ -227,6 +338,7 @@ static crm_status fill_real(table_filler *x, column *c, int k)
         if (is_missing(x, c, text, len) || crm_table_real(text, len, decimal, v)) continue;
         CRM_TRY(note_bad(x, x->odd[i], k, TABLE_NO_NUMBER));
     }
+    CRM_TRY(clear_marked(x, c, k, out, NULL));
     if (low == -INFINITY && high == INFINITY) return CRM_OK;
     for (int64_t i = 0; i < x->batch->rows; i++)
         if (out[i] < low || out[i] > high)
@@ -251,11 +363,26 @@ static crm_status fill_whole(table_filler *x, column *c, int k)
         *v = CRM_WHOLE_MISSING;
         CRM_TRY(note_bad(x, x->odd[i], k, TABLE_NO_WHOLE));
     }
+    CRM_TRY(clear_marked(x, c, k, NULL, out));
     if (low == -INFINITY && high == INFINITY) return CRM_OK;
     for (int64_t i = 0; i < x->batch->rows; i++)
         if (out[i] != CRM_WHOLE_MISSING && ((double)out[i] < low || (double)out[i] > high))
             CRM_TRY(note_bad(x, i, k, (double)out[i] < low ? TABLE_BELOW : TABLE_ABOVE));
     return CRM_OK;
+}
+
+/* What is not as most are: with blanks, missing, or no time. */
+static crm_status odd_time(table_filler *x, column *c, int k, int64_t row, int64_t *out)
+{
+    const char *text;
+    size_t len;
+
+    *out = CRM_WHOLE_MISSING;
+    CRM_TRY(text_of(x, row, k, &text, &len));
+    crm_table_trim(&text, &len);
+    if (is_missing(x, c, text, len) || crm_table_time_read(&c->time, text, len, out)) return CRM_OK;
+    *out = CRM_WHOLE_MISSING;
+    return note_bad(x, row, k, TABLE_NO_TIME);
 }
 
 static crm_status fill_time(table_filler *x, column *c, int k)
@@ -264,37 +391,20 @@ static crm_status fill_time(table_filler *x, column *c, int k)
     const crm_field *f = c->field;
 
     for (int64_t i = 0; i < x->batch->rows; i++) {
-        const char *text;
         size_t len;
-        out[i] = CRM_WHOLE_MISSING;
-        CRM_TRY(text_of(x, i, k, &text, &len));
-        crm_table_trim(&text, &len);
-        if (is_missing(x, c, text, len)) continue;
-        if (!crm_table_time_read(&c->time, text, len, &out[i])) {
-            out[i] = CRM_WHOLE_MISSING;
-            CRM_TRY(note_bad(x, i, k, TABLE_NO_TIME));
-        } else if (out[i] < f->time_min || out[i] > f->time_max) {
-            CRM_TRY(note_bad(x, i, k, out[i] < f->time_min ? TABLE_BELOW : TABLE_ABOVE));
-        }
+        const char *text = raw_of(x->batch, i, k, &len);
+        if (!crm_table_time_read(&c->time, text, len, &out[i]))
+            CRM_TRY(odd_time(x, c, k, i, &out[i]));
     }
+    CRM_TRY(clear_marked(x, c, k, NULL, out));
+    if (f->time_min == INT64_MIN && f->time_max == INT64_MAX) return CRM_OK;
+    for (int64_t i = 0; i < x->batch->rows; i++)
+        if (out[i] != CRM_WHOLE_MISSING && (out[i] < f->time_min || out[i] > f->time_max))
+            CRM_TRY(note_bad(x, i, k, out[i] < f->time_min ? TABLE_BELOW : TABLE_ABOVE));
     return CRM_OK;
 }
 
 /* ---- texts of few values ---- */
-/* The field as it stands in the file but for its quotes: what the front knows it by. */
-static const char *raw_of(const table_batch *b, int64_t row, int k, size_t *len)
-{
-    table_span s = b->span[row * b->n + k];
-    const char *p = b->base + s.begin;
-
-    *len = s.end - s.begin;
-    if (b->quotes && *len >= 2 && *p == '"') {
-        p++;
-        *len -= 2;
-    }
-    return p;
-}
-
 static bool same_letters(const char *word, const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -397,12 +507,13 @@ static crm_status fill_boolean(table_filler *x, column *c, int k)
 }
 
 /* ---- other texts ---- */
-static crm_status text_room(column *c, size_t more)
+static crm_status text_room(const table_filler *x, column *c, size_t more)
 {
-    size_t room = 2 * (c->used + more) + 4096;
+    size_t room;
     char *p;
 
     if (c->used + more <= c->room) return CRM_OK;
+    room = (size_t)foresee(x, (double)(c->used + more)) + more;
     p = crm_mem_grow(c->cells->bytes, c->used, room, 1);
     CRM_CHECK(p, CRM_ERR_NOMEM, "out of memory: %zu bytes of texts", room);
     c->cells->bytes = p;
@@ -432,7 +543,7 @@ static crm_status fill_text(table_filler *x, column *c, int k)
         }
         c->cells->missing += missing;
         if (missing) len = 0;
-        CRM_TRY(text_room(c, len));
+        CRM_TRY(text_room(x, c, len));
         if (len) memcpy(c->cells->bytes + c->used, text, len);
         c->used += len;
         c->cells->end[n + i] = (int64_t)c->used;
@@ -563,7 +674,9 @@ crm_status crm_table_filler_add(table_filler *x, const table_source *s, int file
     static const fill_fn OTHER[CRM_FIELD_TYPE_COUNT] = {
         [CRM_FIELD_CATEGORY] = fill_code, [CRM_FIELD_ID] = fill_text, [CRM_FIELD_TEXT] = fill_text};
 
-    CRM_ASSERT(x->frame->n + b->rows <= x->room);
+    if (b->rows == 0) return CRM_OK;
+    x->done += b->bytes;
+    CRM_TRY(rows_room(x, b->rows));
     CRM_TRY(batch_room(x, (size_t)b->rows));
     x->source = s;
     x->source_number = file;
@@ -626,6 +739,7 @@ static crm_status recode(column *c, int64_t n)
 
 static crm_status settle(table_filler *x, const table_input *in)
 {
+    if (x->frame->n < x->room - x->room / 8) CRM_TRY(set_room(x, x->frame->n));
     for (int c = 0; c < x->table->n; c++)
         if (x->frame->column[c].code) CRM_TRY(check_levels(x, in, c));
     for (int c = 0; c < x->table->n; c++) {

@@ -124,7 +124,8 @@ static crm_status read_window(reader *r, bool *got)
         return CRM_OK;
     }
     number_lines(r, p, flags);
-    r->pos += r->end[ends - 1] + 1u;
+    b->bytes = r->end[ends - 1] + 1u;
+    r->pos += b->bytes;
     return crm_table_filler_add(r->filler, s, segment_of(r)->source, b);
 }
 
@@ -185,6 +186,7 @@ static crm_status read_slowly(reader *r)
                        .high = true};
     while (!full && r->pos < end && r->pos - begin < r->slow_window)
         CRM_TRY(read_record(r, &full));
+    b->bytes = r->pos - begin;
     return crm_table_filler_add(r->filler, s, segment_of(r)->source, b);
 }
 
@@ -224,6 +226,15 @@ static crm_status read_step(reader *r)
     return CRM_OK;
 }
 
+static size_t bytes_of(const table_input *in)
+{
+    size_t bytes = 0;
+
+    for (int i = 0; i < in->n_segments; i++)
+        bytes += in->segment[i].end - in->segment[i].begin;
+    return bytes;
+}
+
 static crm_status check_stop(crm_comm *comm, const crm_table_def *t)
 {
     int signal;
@@ -240,11 +251,8 @@ static crm_status check_stop(crm_comm *comm, const crm_table_def *t)
 static crm_status read_part(crm_comm *comm, reader *r)
 {
     crm_status st, read = CRM_OK;
-    int64_t bytes = 0, steps;
+    int64_t steps = (int64_t)((bytes_of(r->in) + STEP - 1) / STEP);
 
-    for (int i = 0; i < r->in->n_segments; i++)
-        bytes += (int64_t)(r->in->segment[i].end - r->in->segment[i].begin);
-    steps = (bytes + STEP - 1) / STEP;
     if (steps == 0) steps = 1;
     st = crm_comm_max_i64(comm, &steps, 1);
     while (!st && steps-- > 0) {
@@ -285,7 +293,8 @@ static crm_status make_room(reader *r, const crm_table_schema *s, int table, tab
         f->file[f->n_files] = crm_mem_strdup(r->in->source[f->n_files].file.path);
         CRM_CHECK(f->file[f->n_files], CRM_ERR_NOMEM, "out of memory: names of %d files", r->in->n);
     }
-    return crm_table_filler_new(s, table, f, rejects, rows_at_most(r->in), &r->filler);
+    return crm_table_filler_new(s, table, f, rejects, rows_at_most(r->in), bytes_of(r->in),
+                                &r->filler);
 }
 
 static crm_status count_rows(crm_comm *comm, table_frame *f)

@@ -98,6 +98,7 @@ typedef struct table_batch {
     int64_t rows;
     table_span *span; /* [rows][n] */
     int64_t *line;    /* [rows] 1-based line where the record begins */
+    size_t bytes;     /* of the file that it comes from */
     size_t cap_span, cap_line;
     bool quotes, high; /* some field has quotes, some byte is no ASCII */
 } table_batch;
@@ -186,10 +187,12 @@ bool crm_table_time_make(const char *format, table_time *t);
 /* TABLE_PAD bytes behind the text may be read. */
 bool crm_table_time_read(const table_time *t, const char *text, size_t len, int64_t *out);
 
-/* Rows are added to the columns of a frame batch by batch. */
+/* Rows are added to the columns of a frame batch by batch; rows: there are no more, bytes: of the
+ * part. */
 typedef struct table_filler table_filler;
 CRM_CHECKED crm_table_filler_new(const crm_table_schema *s, int table, table_frame *f,
-                                 table_rejects *rejects, int64_t rows, table_filler **out);
+                                 table_rejects *rejects, int64_t rows, size_t bytes,
+                                 table_filler **out);
 /* Rows of the batch, all from source s (file number file). */
 CRM_CHECKED crm_table_filler_add(table_filler *x, const table_source *s, int file, table_batch *b);
 void crm_table_filler_free(table_filler **x);
