@@ -115,6 +115,9 @@ typedef struct crm_cfg_part {
 } crm_cfg_part;
 
 /* ---- transform ---- */
+/** Between transforms, code of a level that the model was not fitted with; -1 is a missing one. Who
+ *  reads a source finds -1 for both. */
+enum { CRM_CODE_UNSEEN = -2 };
 typedef struct crm_transform crm_transform;
 typedef struct crm_transform_class {
     const char *name;
@@ -133,6 +136,10 @@ typedef struct crm_transform_class {
     crm_status (*save)(const crm_transform *t, crm_bag *b);
     crm_status (*load)(crm_transform *t, const crm_schema *in_schema, crm_bag *b);
     void (*free)(crm_transform *t);
+    /** True when a transform of this config passes everything as it is: models are made without it
+     *  then, so that their files stay what they were before there was such a transform.  NULL:
+     *  never. */
+    bool (*idle)(const void *cfg);
 } crm_transform_class;
 /** First member of every transform. */
 struct crm_transform {
@@ -143,12 +150,15 @@ struct crm_transform {
 /** parts: CRM_FLAT_...; columns of other parts are left out. */
 CRM_CHECKED crm_source_new(const crm_data *d, unsigned parts, crm_source **out);
 /** As new, for data other than what want was taken from: columns are found by name and category
- * codes by the names of their levels; levels that want does not know become missing. CRM_ERR_FORMAT
+ * codes by the names of their levels; levels that want does not know are unseen. CRM_ERR_FORMAT
  * names the first column that d lacks.  want must outlive the source. */
 CRM_CHECKED crm_source_new_like(const crm_data *d, unsigned parts, const crm_schema *want,
                                 crm_source **out);
 /** Append a fitted transform (borrowed). */
 CRM_CHECKED crm_source_add(crm_source *s, const crm_transform *t);
+/** A source of its own: what s gives, then t (both borrowed; s must outlive it and get no further
+ *  transforms meanwhile). */
+CRM_CHECKED crm_source_then(const crm_source *s, const crm_transform *t, crm_source **out);
 const crm_data *crm_source_data(const crm_source *s);
 const crm_schema *crm_source_schema(const crm_source *s);
 /** Rows row[n] after all transforms into num [n][n_num] and cat [n][n_cat] (caller's). Thread-safe;
@@ -226,7 +236,7 @@ struct crm_estimator {
 
 /* ---- pipeline: named model of a study ---- */
 typedef struct crm_pipeline crm_pipeline;
-enum { CRM_PIPELINE_MAX = 8 };
+enum { CRM_PIPELINE_MAX = 16 };
 /** A model as the registry describes it: transforms in order, then the estimator, each with its
  * config. */
 typedef struct crm_model_spec {

@@ -1,7 +1,8 @@
 /* feature.h - transforms of columns, fitted on the training view only (room feature).
  *
  * Each is a crm_transform_class with its config struct and option table.  Fits are collective and
- * give the same bits on any number of ranks: sums over leaves, integer counts, exact quantiles. */
+ * give the same bits on any number of ranks: sums over leaves, integer counts, exact quantiles.
+ * Formulas and sources: docs/features.md. */
 #ifndef CRM_FEATURE_H
 #define CRM_FEATURE_H
 
@@ -13,16 +14,133 @@ typedef enum crm_impute_fill {
     CRM_IMPUTE_MEDIAN,
     CRM_IMPUTE_MEAN,
     CRM_IMPUTE_ZERO,
+    CRM_IMPUTE_MODE, /* the commonest value, the smallest of equally common ones */
+    CRM_IMPUTE_CONSTANT,
+    CRM_IMPUTE_KNN, /* mean of the nearest training rows that have the value */
     CRM_IMPUTE_COUNT
 } crm_impute_fill;
+enum { CRM_IMPUTE_NEIGHBOURS_MAX = 64 };
 typedef struct crm_impute_cfg {
     int fill; /* crm_impute_fill */
     /** Append "<name> missing" (0 or 1) for columns with missing values in training. */
     bool indicator;
+    double constant;
+    int64_t neighbours, rows; /* of knn: how many, among how many training rows at most */
 } crm_impute_cfg;
 extern const crm_opt crm_impute_opts[];
-/** Codes pass through.  A column without any value in training is filled with 0. */
+/** Codes pass through.  A column without any value in training is filled with 0, or the constant.
+ *  knn: distance over the columns that both rows have, each divided by its deviation in training,
+ *  times (columns / columns that both have) as in scikit-learn's nan_euclidean; what no row can
+ *  tell is filled with the mean.  The model file holds the rows. */
 extern const crm_transform_class crm_impute_class;
+
+/* ---- outliers: numbers beyond limits of the training rows ---- */
+typedef enum crm_outliers_action {
+    CRM_OUTLIERS_NONE,
+    CRM_OUTLIERS_FLAG,      /* a column "<name> outlier", where training has any */
+    CRM_OUTLIERS_WINSORISE, /* cut to the limits */
+    CRM_OUTLIERS_COUNT
+} crm_outliers_action;
+typedef enum crm_outliers_rule {
+    CRM_OUTLIERS_IQR,    /* first and third quartile -+ factor times their distance     */
+    CRM_OUTLIERS_ZSCORE, /* mean -+ factor times the population standard deviation      */
+    CRM_OUTLIERS_ROBUST, /* median -+ factor times the median absolute deviation / 0.6745 */
+    CRM_OUTLIERS_RULES
+} crm_outliers_rule;
+typedef struct crm_outliers_cfg {
+    int action, rule;
+    double factor; /* 0: 1.5, 3 and 3.5 by rule */
+} crm_outliers_cfg;
+extern const crm_opt crm_outliers_opts[];
+/** A column whose spread by the rule is 0 has no limits.  Missing values stay missing. */
+extern const crm_transform_class crm_outliers_class;
+
+/* ---- interact: products of pairs of numbers that tell more of the target than either ---- */
+typedef struct crm_interact_cfg {
+    int64_t pairs;   /* most products; 0: off */
+    int64_t columns; /* columns that pairs are looked for among, those that tell most */
+    int64_t bins;    /* quantiles that mutual information is counted in */
+} crm_interact_cfg;
+extern const crm_opt crm_interact_opts[];
+/** "<a> x <b>": product of the columns, each less its mean and divided by its deviation in
+ *  training.  Pairs by falling I(product; y) - max(I(a; y), I(b; y)), while that is above 0. */
+extern const crm_transform_class crm_interact_class;
+
+/* ---- power: numbers made more symmetric ---- */
+typedef enum crm_power_kind {
+    CRM_POWER_NONE,
+    CRM_POWER_LOG1P,       /* sign(x) log(1 + |x|) */
+    CRM_POWER_YEO_JOHNSON, /* lambda by maximum likelihood in -5..5, then z-score */
+    CRM_POWER_COUNT
+} crm_power_kind;
+typedef struct crm_power_cfg {
+    int kind;
+} crm_power_cfg;
+extern const crm_opt crm_power_opts[];
+/** Missing values stay missing; yeo_johnson leaves columns alone that are constant in training. */
+extern const crm_transform_class crm_power_class;
+
+/* ---- bins: numbers -> number of their quantile bin, or a 0/1 column for each ---- */
+typedef enum crm_bins_code { CRM_BINS_ORDINAL, CRM_BINS_ONEHOT, CRM_BINS_CODES } crm_bins_code;
+typedef struct crm_bins_cfg {
+    int64_t count; /* 0: off */
+    int code;
+} crm_bins_cfg;
+extern const crm_opt crm_bins_opts[];
+/** Edges are the distinct quantiles 0/B .. B/B of the training rows; a column with fewer than three
+ *  passes.  A missing value stays missing (ordinal), or is zeros and a 1 in "<name> missing". */
+extern const crm_transform_class crm_bins_class;
+
+/* ---- rare: rare and unseen levels ---- */
+typedef enum crm_rare_unseen {
+    CRM_UNSEEN_MISSING,
+    CRM_UNSEEN_RARE,
+    CRM_UNSEEN_COUNT
+} crm_rare_unseen;
+typedef struct crm_rare_cfg {
+    int64_t min_count; /* training rows of a level that stays itself */
+    double min_share;  /* of all training rows */
+    int unseen;
+} crm_rare_cfg;
+extern const crm_opt crm_rare_opts[];
+/** Rarer levels become the level "(rare)", which comes last; levels without training rows are
+ *  missing, or rare as well. */
+extern const crm_transform_class crm_rare_class;
+
+/* ---- encode: categories -> numbers, in the place of onehot ---- */
+typedef enum crm_encode_kind {
+    CRM_ENCODE_ONEHOT,            /* left to onehot */
+    CRM_ENCODE_ORDINAL_NAME,      /* 0, 1 ... in the order of names (bytes) */
+    CRM_ENCODE_ORDINAL_FREQUENCY, /* 0 is the commonest level */
+    CRM_ENCODE_FREQUENCY,         /* part of the training rows with this level */
+    CRM_ENCODE_TARGET,            /* smoothed rate of each class but the first, out of fold */
+    CRM_ENCODE_COUNT
+} crm_encode_kind;
+typedef struct crm_encode_cfg {
+    int kind;
+    double smoothing; /* rows that the rate of all counts for */
+    int64_t folds;
+} crm_encode_cfg;
+extern const crm_opt crm_encode_opts[];
+/** Missing and unseen levels: missing numbers when ordinal.  Frequency and target count a missing
+ *  one as a level; an unseen one has frequency 0, and the rates of all rows.
+ *  target: (n_class + m p) / (n + m) with p the part of the class in the rows that are counted: for
+ *  a training row those of other folds, for any other all training rows.  Duplicates are in one
+ *  fold. */
+extern const crm_transform_class crm_encode_class;
+
+/* ---- select: the columns that tell most of the target ---- */
+typedef enum crm_select_by { CRM_SELECT_MUTUAL, CRM_SELECT_L1, CRM_SELECT_COUNT } crm_select_by;
+typedef struct crm_select_cfg {
+    int64_t columns; /* 0: all */
+    int by;
+    int64_t bins; /* quantiles that mutual information is counted in */
+} crm_select_cfg;
+extern const crm_opt crm_select_opts[];
+/** mutual_information: the columns with most of it, numbers in quantile bins, categories by level.
+ *  l1: numbers by the order in which they enter the path of a logistic regression with an L1
+ *  penalty; categories stay when they are among the columns with most mutual information. */
+extern const crm_transform_class crm_select_class;
 
 /* ---- scale: (x - centre) / spread ---- */
 typedef enum crm_scale_kind {

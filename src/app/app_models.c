@@ -125,12 +125,14 @@ static int estimator_index(const crm_estimator_class *c)
 
 /* ---- specs ---- */
 
-static void drop_transform(crm_model_spec *s, const crm_transform_class *c)
+/* Takes out those of class c, and those that their options leave nothing to do. */
+static void drop_transforms(crm_model_spec *s, const crm_transform_class *c)
 {
     int n = 0;
 
     for (int t = 0; t < s->n_transforms; t++) {
         if (s->transform[t] == c) continue;
+        if (s->transform[t]->idle && s->transform[t]->idle(s->transform_cfg[t])) continue;
         s->transform[n] = s->transform[t];
         s->transform_cfg[n++] = s->transform_cfg[t];
     }
@@ -147,7 +149,7 @@ static crm_estimator_traits traits_of(const crm_model_spec *s)
 static void choose_columns(crm_model_spec *s)
 {
     s->parts = traits_of(s).parts;
-    if (!(s->parts & CRM_FLAT_DOCUMENTS)) drop_transform(s, &crm_text_bag_class);
+    drop_transforms(s, s->parts & CRM_FLAT_DOCUMENTS ? NULL : &crm_text_bag_class);
     if (!s->parts) s->n_transforms = 0;
 }
 

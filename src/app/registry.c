@@ -27,9 +27,19 @@ const app_command app_commands[] = {
     {NULL, NULL, NULL, false, NULL},
 };
 
-const crm_transform_class *const app_transforms[] = {&crm_text_bag_class, &crm_impute_class,
-                                                     &crm_scale_class,    &crm_ple_class,
-                                                     &crm_onehot_class,   NULL};
+const crm_transform_class *const app_transforms[] = {&crm_outliers_class,
+                                                     &crm_interact_class,
+                                                     &crm_power_class,
+                                                     &crm_bins_class,
+                                                     &crm_rare_class,
+                                                     &crm_encode_class,
+                                                     &crm_text_bag_class,
+                                                     &crm_impute_class,
+                                                     &crm_scale_class,
+                                                     &crm_ple_class,
+                                                     &crm_onehot_class,
+                                                     &crm_select_class,
+                                                     NULL};
 const crm_estimator_class *const app_estimators[] = {&crm_hybrid_class,
                                                      &crm_logistic_class,
                                                      &crm_rule_class,
@@ -45,35 +55,40 @@ _Static_assert(sizeof app_transforms / sizeof *app_transforms <= APP_CLASSES_MAX
                    sizeof app_estimators / sizeof *app_estimators <= APP_CLASSES_MAX + 1,
                "a config struct for each class");
 
+/* Numbers as they were measured, then categories; words of documents join when that is done. */
+#define NUMBERS    &crm_outliers_class, &crm_interact_class, &crm_power_class, &crm_bins_class
+#define CATEGORIES &crm_rare_class, &crm_encode_class
+/* For models that take neither missing numbers nor categories. */
+#define FILLED                                                                                     \
+    {                                                                                              \
+        NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_impute_class, &crm_scale_class,             \
+            &crm_onehot_class, &crm_select_class                                                   \
+    }
+/* For trees. */
+#define AS_IS                                                                                      \
+    {                                                                                              \
+        NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_onehot_class, &crm_select_class             \
+    }
+
 const app_model app_model_table[] = {
     {"hybrid",
-     {&crm_text_bag_class, &crm_impute_class, &crm_scale_class, &crm_ple_class},
+     {NUMBERS, &crm_rare_class, &crm_text_bag_class, &crm_impute_class, &crm_scale_class,
+      &crm_select_class, &crm_ple_class},
      &crm_hybrid_class,
      100},
-    {"logistic",
-     {&crm_text_bag_class, &crm_impute_class, &crm_scale_class, &crm_onehot_class},
-     &crm_logistic_class,
-     5},
-    {"mlp",
-     {&crm_text_bag_class, &crm_impute_class, &crm_scale_class, &crm_onehot_class},
-     &crm_mlp_class,
-     20},
+    {"logistic", FILLED, &crm_logistic_class, 5},
+    {"mlp", FILLED, &crm_mlp_class, 20},
     {"rule", {NULL}, &crm_rule_class, 1},
     {"naive_bayes",
-     {&crm_text_bag_class, &crm_scale_class, &crm_onehot_class},
+     {NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_scale_class, &crm_onehot_class,
+      &crm_select_class},
      &crm_naive_bayes_class,
      1},
-    {"knn",
-     {&crm_text_bag_class, &crm_impute_class, &crm_scale_class, &crm_onehot_class},
-     &crm_knn_class,
-     5},
-    {"svm",
-     {&crm_text_bag_class, &crm_impute_class, &crm_scale_class, &crm_onehot_class},
-     &crm_svm_class,
-     20},
-    {"tree", {&crm_text_bag_class, &crm_onehot_class}, &crm_tree_class, 1},
-    {"forest", {&crm_text_bag_class, &crm_onehot_class}, &crm_forest_class, 10},
-    {"boosting", {&crm_text_bag_class, &crm_onehot_class}, &crm_boosting_class, 10},
+    {"knn", FILLED, &crm_knn_class, 5},
+    {"svm", FILLED, &crm_svm_class, 20},
+    {"tree", AS_IS, &crm_tree_class, 1},
+    {"forest", AS_IS, &crm_forest_class, 10},
+    {"boosting", AS_IS, &crm_boosting_class, 10},
 };
 const int app_model_count = sizeof app_model_table / sizeof *app_model_table;
 _Static_assert(sizeof app_model_table / sizeof *app_model_table <= APP_MODELS_MAX, "models");

@@ -25,6 +25,7 @@ typedef struct sd_spec {
     const char *const *level[SD_CATS];
     const char *const *class_name;
     const int32_t *label;
+    const int64_t *group; /* duplicates; NULL: none */
     /* events: one number, one category; NULL first: none */
     const int64_t *event_first;
     const float *event_time, *event_value;
@@ -118,6 +119,7 @@ static inline crm_status sd_fill(crm_store_writer *w, const sd_spec *s)
     CRM_TRY(crm_store_attr_i64(w, "", "rows", s->n));
     CRM_TRY(crm_store_attr_text(w, "", "source_digest", ""));
     CRM_TRY(sd_profile(w, s));
+    if (s->group) CRM_TRY(sd_put(w, "group/number", CRM_I64, s->n, 0, s->group));
     if (s->event_first) CRM_TRY(sd_events(w, s));
     if (s->doc_first) CRM_TRY(sd_documents(w, s));
     CRM_TRY(sd_put(w, "target/y/label", CRM_I32, s->n, 0, s->label));

@@ -83,13 +83,15 @@ static void fit_column(const crm_transform_class *class, const void *cfg, const 
 /* ---- impute ---- */
 static void imputes(void)
 {
-    /* training rows: 4, missing, 1, 2; median 2, mean 7/3 */
+    /* training rows: 4, missing, 1, 2; median 2, mean 7/3; all values as common: the smallest; one
+     * column says nothing of its own missing values: the mean again */
     static const float x[] = {4, NAN, 1, 2, 100, NAN};
-    static const double want[] = {2, 7.0 / 3, 0};
+    static const double want[CRM_IMPUTE_COUNT] = {2, 7.0 / 3, 0, 1, -9, 7.0 / 3};
     fitted f;
 
     for (int kind = 0; kind < CRM_IMPUTE_COUNT; kind++) {
-        crm_impute_cfg cfg = {.fill = kind, .indicator = true};
+        crm_impute_cfg cfg = {
+            .fill = kind, .indicator = true, .constant = -9, .neighbours = 2, .rows = 100};
         fit_column(&crm_impute_class, &cfg, x, 6, 4, &f);
         T_EQ_I(f.out->n_num, 2);
         T_CHECK(strcmp(f.out->num_name[1], "x missing") == 0);
@@ -417,7 +419,7 @@ static const crm_transform_class *const stage[STAGES] = {
 static const void *stage_cfg(int i, int variant)
 {
     static const crm_text_bag_cfg text = {.words = 10, .max_df = 1};
-    static const crm_impute_cfg impute[] = {{CRM_IMPUTE_MEDIAN, true}, {CRM_IMPUTE_MEAN, true}};
+    static const crm_impute_cfg impute[] = {{.indicator = true}, {CRM_IMPUTE_MEAN, true, 0, 0, 0}};
     static const crm_scale_cfg scale[] = {{CRM_SCALE_ZSCORE, 0}, {CRM_SCALE_ROBUST, 3}};
     static const crm_ple_cfg ple = {.bins = 7, .keep = true};
     static const crm_onehot_cfg onehot = {.min_count = 1};

@@ -10,7 +10,7 @@ typedef struct remap {
     int *num;       /* [want->n_num] column of the flat view */
     int in_order;   /* num[i] is i for i below this: copied as they lie */
     int *cat;       /* [want->n_cat] */
-    int32_t **code; /* [want->n_cat][levels of the flat view] -> code of want, -1 */
+    int32_t **code; /* [want->n_cat][levels of the flat view] -> code of want, or unseen */
 } remap;
 
 CRM_CHECKED crm_remap_new(const crm_schema *have, const crm_schema *want, const char *path,

@@ -71,7 +71,8 @@ static crm_status map_names(const char *const *want, int n_want, const char *con
     return CRM_OK;
 }
 
-/* Levels are few or sorted; a plain search per level is done once for a data set. */
+/* Levels are few or sorted; a plain search per level is done once for a data set.  What is not
+ * found is unseen, not missing. */
 static crm_status map_levels(const crm_schema *have, int h, const crm_schema *want, int w,
                              int32_t **out)
 {
@@ -81,10 +82,12 @@ static crm_status map_levels(const crm_schema *have, int h, const crm_schema *wa
 
     CRM_NEW(map, have->n_levels[h]);
     *out = map;
-    for (int64_t i = 0; i < have->n_levels[h]; i++)
+    for (int64_t i = 0; i < have->n_levels[h]; i++) {
         map[i] = a && b                  ? find(a[i], b, (int)want->n_levels[w])
                  : i < want->n_levels[w] ? (int32_t)i
                                          : -1;
+        if (map[i] < 0) map[i] = CRM_CODE_UNSEEN;
+    }
     return CRM_OK;
 }
 

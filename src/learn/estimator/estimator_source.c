@@ -2,7 +2,8 @@
  * transforms.
  *
  * Rows are worked on in pieces of at most PIECE; a value depends on its row only, so pieces do not
- * show. */
+ * show.  Between transforms a level that the model does not know is CRM_CODE_UNSEEN, so that they
+ * can tell it from a missing one; who reads the source finds both missing. */
 #include <string.h>
 
 #include "crmpi/base_mem.h"
@@ -16,6 +17,7 @@ struct crm_source {
     remap map; /* want == NULL: columns are those of the flat view */
     int n;
     const crm_transform *transform[CRM_PIPELINE_MAX];
+    bool longer; /* crm_source_then: flat view and map are those of another source */
 };
 
 crm_status crm_source_new(const crm_data *d, unsigned parts, crm_source **out)
@@ -48,6 +50,19 @@ crm_status crm_source_add(crm_source *s, const crm_transform *t)
     CRM_CHECK(s->n < CRM_PIPELINE_MAX, CRM_ERR_ARG, "more than %d transforms", CRM_PIPELINE_MAX);
     s->transform[s->n++] = t;
     return CRM_OK;
+}
+
+crm_status crm_source_then(const crm_source *s, const crm_transform *t, crm_source **out)
+{
+    crm_status st;
+
+    *out = NULL;
+    CRM_NEW(*out, 1);
+    **out = *s;
+    (*out)->longer = true;
+    st = crm_source_add(*out, t);
+    if (st) crm_source_free(out);
+    return st;
 }
 
 const crm_data *crm_source_data(const crm_source *s)
@@ -124,6 +139,12 @@ static const crm_block *run_stages(const crm_source *s, bench *w)
     return &w->block[at];
 }
 
+static void take_codes(const int32_t *from, int64_t n, int32_t *to)
+{
+    for (int64_t i = 0; i < n; i++)
+        to[i] = from[i] < 0 ? -1 : from[i];
+}
+
 crm_status crm_source_read(const crm_source *s, const int64_t *row, int64_t n, float *num,
                            int32_t *cat)
 {
@@ -138,7 +159,7 @@ crm_status crm_source_read(const crm_source *s, const int64_t *row, int64_t n, f
         w.block[0].row = w.block[1].row = row + first;
         b = run_stages(s, &w);
         if (out->n_num) memcpy(num + first * out->n_num, b->num, (size_t)(m * out->n_num) * 4);
-        if (out->n_cat) memcpy(cat + first * out->n_cat, b->cat, (size_t)(m * out->n_cat) * 4);
+        if (out->n_cat) take_codes(b->cat, m * out->n_cat, cat + first * out->n_cat);
     }
     bench_free(&w);
     return st;
@@ -149,8 +170,10 @@ void crm_source_free(crm_source **sp)
     crm_source *s = *sp;
 
     if (!s) return;
-    crm_flat_free(&s->flat);
-    crm_remap_free(&s->map);
+    if (!s->longer) {
+        crm_flat_free(&s->flat);
+        crm_remap_free(&s->map);
+    }
     crm_mem_free(s);
     *sp = NULL;
 }

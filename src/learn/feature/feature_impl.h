@@ -32,6 +32,29 @@ void feature_copy_cats(const crm_schema *s, const crm_block *in, crm_block *out)
 CRM_CHECKED feature_moments(const crm_fit *fit, const crm_source *in, double *mean,
                             double *variance, int64_t *present);
 
+/** first[n_cat + 1]: levels before each categorical column; the caller's. */
+CRM_CHECKED feature_levels_new(const crm_schema *in, int64_t **first);
+/** Training rows with each level, all columns one behind the other; *count is the caller's, NULL on
+ *  failure.  Collective. */
+CRM_CHECKED feature_count_levels(const crm_fit *fit, const crm_source *in, int64_t **count);
+
+/** Mutual information (nats) of each column with the target over the training rows: numbers in the
+ *  cells between their distinct quantiles 0/bins .. 1, a missing one in a cell of its own;
+ *  categories (cat, may be NULL) by level.
+ *  @param[out] num  [n_num]
+ *  @param[out] cat  [n_cat]
+ *  Collective. */
+CRM_CHECKED feature_mutual(const crm_fit *fit, const crm_source *in, int bins, double *num,
+                           double *cat);
+/** Place of each of n values when they are sorted by falling value (equal ones by number). */
+CRM_CHECKED feature_rank(int64_t n, const double *value, int64_t *place);
+
+/** Numeric columns in the order in which they enter the path of a logistic regression with an L1
+ *  penalty, until at least want have: entry[n_num] counts from 0, -1 for those that did not.  take
+ *  [n_num]: 0 for columns that take no part.  Collective. */
+CRM_CHECKED feature_lasso(const crm_fit *fit, const crm_source *in, const uint8_t *take,
+                          int64_t want, int64_t *entry);
+
 /** Copy of an array of n elements of the bag. */
 CRM_CHECKED feature_get(const crm_bag *b, const char *name, crm_dtype dtype, int64_t n, void *to);
 /** Put a vector. */
