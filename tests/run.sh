@@ -212,7 +212,7 @@ take_result() { # ID TITLE
 }
 
 # Numbers of ranks to run a test with: all of its mark; in the default tier of more than two the first and the third, and the
-# last where it is above 4; with sanitizers the first and the last (of the shim the first), with clang the last.
+# last where it is above 4; in tier full but the last; with sanitizers the first and the last (of the shim the first), with clang the last.
 ranks_for() { # PRESET NAME
     local all
     read -ra all <<<"${ranks_of[$2]:-0}"
@@ -221,6 +221,8 @@ ranks_for() { # PRESET NAME
         if [ "$tier" = default ] && [ ${#all[@]} -gt 2 ]; then
             [ "${all[-1]}" -gt 4 ] || all=("${all[0]}" "${all[2]}")
             [ ${#all[@]} = 2 ] || all=("${all[0]}" "${all[2]}" "${all[-1]}")
+        elif [ "$tier" = full ] && [ ${#all[@]} -gt 2 ]; then
+            unset 'all[-1]' # which the two other builds run
         fi
         ;;
     debug)

@@ -12,10 +12,17 @@
                          {.whole = true, .resident = true, .threads = 2}}
 #define LITTLE SMALL, "train.lane_rows=14"
 
+/* Lives of one step take minutes under the sanitizers. */
+#ifdef __SANITIZE_ADDRESS__
+enum { SHORTEST = 3 };
+#else
+enum { SHORTEST = 1 };
+#endif
+
 /* Every boundary there is: a life for each step and each end of an epoch. */
 static void every_boundary(void)
 {
-    compare_chain(&(chain){.stride = 1, WAYS},
+    compare_chain(&(chain){.stride = SHORTEST, WAYS},
                   SETS(LITTLE, HEADS, "train.members=2", "train.epochs=2", "model.dropout=0.2",
                        "model.embed_dropout=0.1", "optim.clip_norm=0.5", "optim.weight_decay=0.1",
                        "train.class_weight=balanced", "optim.lr=0.02"));
@@ -47,7 +54,7 @@ static void wide(void)
 /* Patience at its end, and a hook that has enough: what follows is the refit, not another epoch. */
 static void ends_early(void)
 {
-    compare_chain(&(chain){.stride = 1, WAYS},
+    compare_chain(&(chain){.stride = SHORTEST, WAYS},
                   SETS(LITTLE, "train.epochs=30", "train.patience=1", "optim.lr=0.3",
                        "train.lane_rows=38", "train.prior_start=false"));
     compare_chain(&(chain){.stride = 1, .stop_epoch = 2, WAYS},
