@@ -6,6 +6,8 @@ CRM_BUILD_DIR=${CRM_BUILD_DIR:-$CRM_SOURCE_DIR/build/release}
 CRM_SHARED=${CRM_SHARED:-$CRM_SOURCE_DIR/../shared}
 # shellcheck source=/dev/null
 . "$CRM_SOURCE_DIR/jobs/env.sh"
+# What Open MPI comes to on one machine anyway, after a quarter of a second of looking for networks at each start.
+export OMPI_MCA_pml="${OMPI_MCA_pml:-ob1}"
 CRMPI=$CRM_BUILD_DIR/crmpi
 TMP=$(mktemp -d)
 trap 'rm -rf "$TMP"' EXIT
@@ -23,6 +25,15 @@ check() {
   local name=$1
   shift
   if "$@"; then ok "$name"; else not_ok "$name" "$*"; fi
+}
+
+# by_tier LONG FULL DEFAULT: that of the tier
+by_tier() {
+  case "${CRM_TIER:-default}" in
+  long) echo "$1" ;;
+  full) echo "$2" ;;
+  *) echo "$3" ;;
+  esac
 }
 
 # ranks N ARGS...: crmpi on N ranks; a hang is a failure (124)
@@ -78,12 +89,13 @@ fails() {
   if [ -z "$bad" ]; then ok "$name"; else not_ok "$name" "$bad"; fi
 }
 
-# same_elsewhere: calls the test's own same LABEL NAME RANKS for each instruction set and for the program of the other
-# compiler, which CLANG_CRMPI names
+# same_elsewhere: calls the test's own same LABEL NAME RANKS for each instruction set (in the default tier the portable
+# one) and for the program of the other compiler, which CLANG_CRMPI names
 CLANG_CRMPI=${CRM_CLANG_BUILD_DIR:-$CRM_SOURCE_DIR/build/clang}/crmpi
 same_elsewhere() {
   local path
   for path in avx2 portable; do
+    [ "$path" = portable ] || [ "${CRM_TIER:-default}" != default ] || continue
     if [ "$path" = portable ] || grep -qw "$path" /proc/cpuinfo; then
       CRM_CPU=$path same "instruction set $path" "cpu-$path" 2
     else

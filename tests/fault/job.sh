@@ -1,6 +1,9 @@
 # job.sh - for tests that end a job in the middle: a small study, its undisturbed result, ends of all its processes, and
-# whether another run of it came to the same.  Sourced after tests/e2e/lib.sh, in $TMP.
+# whether another run of it came to the same.  Sourced by tests/fault/test_*.sh, which is then in $TMP.
 # shellcheck shell=bash disable=SC2034,SC2046,SC2154
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+cd "$TMP" || exit 1
 
 # Nets with a search and a refit, and two classical models: at most 3 s.
 write_job() {
@@ -17,6 +20,19 @@ Y
   alone synth job.yaml >/dev/null 2>synth.err || { cat synth.err >&2; return 1; }
 }
 
+# undisturbed RANKS: the job and its result in the folder "whole"; sets took (microseconds).  Ends the test when that fails.
+undisturbed() {
+  local begun
+  echo "# seed $seed"
+  write_job || { not_ok "data for the job"; exit 1; }
+  begun=$(now)
+  study whole "$1" >whole.txt 2>whole.err || { not_ok "the undisturbed run" "$(cat whole.err)"; exit 1; }
+  took=$(($(now) - begun))
+}
+
+# wait_for MICROSECONDS
+wait_for() { sleep "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))"; }
+
 # study RUN RANKS ARGS...: the job on so many ranks, 1 without a launcher
 study() {
   local run=$1 n=$2
@@ -28,18 +44,17 @@ study() {
   fi
 }
 
-# in_background RUN RANKS ARGS...: likewise; sets job (the launcher, or the process itself)
-in_background() {
-  local run=$1 n=$2
-  shift 2
-  if [ "$n" = 1 ]; then
-    "$CRMPI" crossval job.yaml --out "$run" "$@" >out.txt 2>err.txt </dev/null &
-  else
-    mpirun --oversubscribe --bind-to none -n "$n" "$CRMPI" crossval job.yaml --out "$run" "$@" >out.txt 2>err.txt \
-      </dev/null &
-  fi
+# started RANKS ARGS...: the program in the background; sets job (the launcher, or the process itself)
+started() {
+  local with=()
+  [ "$1" = 1 ] || with=(mpirun --oversubscribe --bind-to none -n "$1")
+  shift
+  "${with[@]}" "$CRMPI" "$@" >out.txt 2>err.txt </dev/null &
   job=$!
 }
+
+# in_background RUN RANKS ARGS...: the job, likewise
+in_background() { started "$2" crossval job.yaml --out "$1" "${@:3}"; }
 
 # ranks_of JOB: its processes under mpirun
 ranks_of() { ps -o pid=,comm= --ppid "$1" 2>/dev/null | awk '$2 == "crmpi" {print $1}'; }

@@ -1,13 +1,13 @@
 #!/bin/bash
 # Memory that is not there: the program with its k-th allocation failing, command by command.  It ends with the code for
-# memory and one sentence, on all ranks, leaves nothing half written, and what a run left goes on to the same bits.  About
-# 40 values of k; more with tier full, then also in the build with AddressSanitizer, which finds what is not given back;
-# every k with tier long.  tests/fault/test_alloc.c does the same inside one process, for opening and importing.
+# memory and one sentence, on all ranks, leaves nothing half written, and what a run left goes on to the same bits.  Some 40
+# values of k, and some in the build with AddressSanitizer, which finds what is not given back; with tier long every k, or
+# for each command as many as CRM_ALLOC_RUNS says.  tests/fault/test_alloc.c does the same inside one process, for opening
+# and importing.
 # tier: full  timeout: 7000  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 cd "$TMP" || exit 1
-tier=${CRM_TIER:-default}
 library=$TMP/alloc_fault.so
 compiler=$(command -v "${CC:-cc}" || command -v gcc || command -v clang) || { skip "failing allocations" "no C compiler"; exit 0; }
 "$compiler" -std=c11 -O1 -fno-omit-frame-pointer -shared -fPIC -o "$library" "$CRM_SOURCE_DIR/tests/fault/alloc_fault.c" -ldl ||
@@ -97,7 +97,7 @@ judge() {
   grep -q '^failed ' "$TMP/log" 2>/dev/null || { [ "$rc" = "$code" ] || echo "exit code $rc without a fault"; return; }
   text=$(grep 'crmpi: error:' "$TMP/err" | sort -u) # without a group of ranks each of them speaks
   if [ "$rc" -ge 128 ] || grep -q 'Process received signal' "$TMP/err"; then
-    echo "signal, exit code $rc"
+    echo "signal, exit code $rc: $(tail -n 30 "$TMP/err")"
   elif [ "$rc" = 2 ] && [ "$code" = 2 ] && grep -Eq '[0-9] errors?$' "$TMP/err"; then
     return # told all the same, but for the nearest key
   elif [ "$rc" = 0 ] && [ -n "$absorbed" ]; then
@@ -152,8 +152,7 @@ command_with() {
   export CRM_ALLOC_RANK=$rank
   count_of "$n" "$@"
   [ "$count" -gt 10 ] || not_ok "$name: allocations are counted" "$count"
-  step=$((1 + (count - 1) / most))
-  [ "$tier" != long ] || step=1
+  step=$((1 + (count - 1) / (all_of_them ? all_of_them : most)))
   every "$step" "$n" "$@"
   cd "$TMP" || exit 1
   if [ -z "$bad" ]; then ok "$name ($runs of $count allocations)"; else not_ok "$name" "$bad"; fi
@@ -203,11 +202,8 @@ leaks() {
 }
 
 RANDOM=7
-case $tier in
-long) one=1000000 pair=1000000 ;;
-full) one=40 pair=2 ;;
-*) one=26 pair=1 ;;
-esac
+one=$(by_tier 1 30 20) pair=1
+all_of_them=$(by_tier "${CRM_ALLOC_RUNS:-1000000}" 0 0) # most for each command; 0: its share of the runs
 all "" $one
 # The libraries that read options and write records say that memory is out.  HDF5 and libsvm are left out: they crash by it.
 export CRM_ALLOC_FROM=libyaml:libjansson
@@ -218,5 +214,5 @@ command_with "libyaml and libjansson: train" 0 $((one / 4 + 1)) 1 "" train "$TMP
 export CRM_ALLOC_FROM=program
 absorbed=
 limit=30 two $pair
-[ "$tier" = default ] || leaks $((one / 4))
+leaks $((one / 3))
 exit "$failed"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The same numbers from gcc and clang, -O2 and -O3, on 1, 3 and 8 ranks of 1 and 4 threads: a study of the net with all
 # its branches and of six other models on generated customers; summary, predictions and model files byte for byte.
-# With tier long every build, made in a temporary folder; with tier full the two builds that are there, on 1 and 3 ranks.
+# With tier long every build (or those of CRM_BUILDS, such as "gcc-O2 clang-O3"), made in a temporary folder; with tier full the two builds that are there, on 1 and 3 ranks.
 # tier: full  timeout: 7000  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
@@ -52,16 +52,15 @@ if study builds.yaml base 1; then ok "$what: crossval on 1 rank"; else not_ok "$
 [ "$(find base/models -name '*.h5' | wc -l)" = 7 ] || not_ok "seven model files"
 if [ "${CRM_TIER:-full}" = long ]; then
   ranks_wanted="1 3 8"
-  for compiler in gcc clang; do
-    for level in -O2 -O3; do
-      if program $compiler $level; then
-        grid "$compiler $level" "$built"
-      elif command -v $compiler >/dev/null; then
-        not_ok "$compiler $level builds" "$(tail -n 20 build.log)"
-      else
-        skip "$compiler $level" "$compiler is not installed"
-      fi
-    done
+  for build in ${CRM_BUILDS:-gcc-O2 gcc-O3 clang-O2 clang-O3}; do
+    compiler=${build%%-*} level=-${build#*-}
+    if program "$compiler" "$level"; then
+      grid "$compiler $level" "$built"
+    elif command -v "$compiler" >/dev/null; then
+      not_ok "$compiler $level builds" "$(tail -n 20 build.log)"
+    else
+      skip "$compiler $level" "$compiler is not installed"
+    fi
   done
 else
   ranks_wanted="1 3"

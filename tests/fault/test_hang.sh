@@ -1,18 +1,14 @@
 #!/usr/bin/env bash
 # A rank that hangs: a random rank of a short study is stopped (SIGSTOP) at a random moment, on 2 to 4 ranks.  The job ends
 # within the limit + 10 s with code 5, the line and RUN/health name the rank and the section, no process is left, and the
-# same command on another number of ranks ends with the digests of a run that was not disturbed.  Once; twice with tier
-# full, 50 times with tier long (CRM_HANGS names another number, CRM_SEED the random numbers).  A stop that is shorter than
-# the limit does no harm.  timeout: 2400
+# same command on another number of ranks ends with the digests of a run that was not disturbed.  Once; 50 times with tier
+# long (CRM_HANGS names another number, CRM_SEED the random numbers).  A stop that is shorter than the limit does no harm.
+# timeout: 2400
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 cd "$TMP" || exit 1
-case "${CRM_TIER:-default}" in
-long) count=50 ;;
-full) count=2 ;;
-*) count=1 ;;
-esac
-count=${CRM_HANGS:-$count} limit=2
+count=${CRM_HANGS:-$(by_tier 50 1 1)} limit=2
+most_more=$(by_tier 3 2 1) # ranks are 2 or up to so many less one more: those that wait take their cores
 RANDOM=${CRM_SEED:-$$}
 launcher=''
 
@@ -101,7 +97,7 @@ allowed() { # ms
 
 # hang I: 0 when all held, 2 when the study was over before
 hang() {
-  local n=$((2 + RANDOM % 3)) run=run$1 victim moment process took bad=''
+  local n=$((2 + RANDOM % most_more)) run=run$1 victim moment process took bad=''
   victim=$((RANDOM % n)) moment=$((RANDOM % (length * 9 / 10 + 1)))
   rm -rf "$run"
   study $n "$run"
@@ -188,9 +184,9 @@ check "and changes no result" [ "$(digests short)" = "$want" ]
 
 # One that waits for the lock of the run folder sleeps, and is not blocked.
 mkdir locked
-(exec 9>locked/.lock && flock 9 && exec sleep $((limit * 4))) &
+(exec 9>locked/.lock && flock 9 && exec sleep 8) &
 sleep 0.3
-ranks 2 crossval study.yaml --out locked --set record.lock_wait=60 >locked.out 2>locked.err
+ranks 2 crossval study.yaml --out locked --set record.lock_wait=60 --set watchdog.limit=1 >locked.out 2>locked.err
 code=$?
 check "a rank that waits for the lock of its run folder is left alone" [ $code = 0 ]
 [ $code = 0 ] || grep crmpi: locked.err >&2

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Calls to the file system that fail while `crmpi train` writes into its run folder: the run ends well with the same model, or
 # with exit code 3 and one sentence that has the cause; and the same command then ends with the same model.  Every kind of
-# failure in turn, at 10 calls; 30 with tier full, all with tier long.  tests/fault/test_io_faults.c does the same for every
+# failure in turn, at 10 calls; 20 with tier full, all with tier long.  tests/fault/test_io_faults.c does the same for every
 # call of a checkpoint.
 # timeout: 3000  beside: others
 # shellcheck source=tests/e2e/lib.sh
@@ -42,8 +42,7 @@ train 0 EIO || { not_ok "a run that is only counted" "$(cat stderr)"; exit 1; }
 calls=$(sed -n 's/ calls$//p' log | sort -n | tail -n 1)
 check "calls are counted" test "${calls:-0}" -gt 20
 check "the run that is counted has the model of the other" same_model
-wanted=10
-case ${CRM_TIER:-default} in full) wanted=30 ;; long) wanted=$calls ;; esac
+wanted=$(by_tier "$calls" 20 10)
 [ "$wanted" -le "$calls" ] || wanted=$calls
 hows=(EIO ENOSPC short EINTR ENOSPC+) bad='' stopped=0 hit=0
 for ((i = 0; i < wanted; i++)); do

@@ -3,23 +3,10 @@
 # some times, goes on from its newest checkpoint on a random number of ranks, and comes to the bits of the undisturbed run.
 # No checkpoint that had its manifest is lost.  CRM_SEED=N repeats the moments; CRM_KILLS=N sets their number.
 # timeout: 2400
-# shellcheck source=tests/e2e/lib.sh
-. "$(dirname "$0")/../e2e/lib.sh"
 # shellcheck source=tests/fault/job.sh
 . "$(dirname "$0")/job.sh"
-cd "$TMP" || exit 1
-case "${CRM_TIER:-default}" in
-long) kills=200 ;;
-full) kills=12 ;;
-*) kills=3 ;;
-esac
-kills=${CRM_KILLS:-$kills}
-echo "# seed $seed"
-
-write_job || { not_ok "data for the job"; exit 1; }
-begun=$(now)
-study whole 2 >whole.txt 2>whole.err || { not_ok "the undisturbed run" "$(cat whole.err)"; exit 1; }
-took=$(($(now) - begun))
+kills=${CRM_KILLS:-$(by_tier 200 8 3)}
+undisturbed 2
 check "the undisturbed run leaves no checkpoints" test ! -e whole/checkpoints
 # the check of the check: another seed gives other bits
 study other 2 --set eval.seed=9 >/dev/null 2>&1
@@ -34,9 +21,6 @@ wait_for_writer() {
   done
   return 1
 }
-
-# wait_for PART: microseconds of the job's life
-wait_for() { sleep "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))"; }
 
 # strike: the processes of this job, by what is drawn
 strike() {
@@ -144,5 +128,5 @@ if [ -z "$codes" ]; then ok "each job ends well when it is left alone"; else not
 if [ -z "$wrong" ]; then ok "$jobs of $jobs jobs have the bits of the undisturbed one"; else not_ok "the same bits" "$wrong"; fi
 if [ -z "$gone" ]; then ok "no checkpoint is lost"; else not_ok "no checkpoint is lost" "$gone"; fi
 if [ -z "$stayed" ]; then ok "no process stays"; else not_ok "no process stays" "after the kill of:$stayed"; fi
-[ "$kills" -lt 12 ] || check "units went on from checkpoints" test "$resumed" -gt 0
+[ "$kills" -lt 8 ] || check "units went on from checkpoints" test "$resumed" -gt 0
 exit "$failed"

@@ -3,13 +3,9 @@
 # from scratch silently, checkpoints of another run are refused, finished units are not repeated, a checkpoint that cannot be
 # written is a warning, a signal to one rank stops all groups; each time the bits of the undisturbed run.
 # timeout: 240
-# shellcheck source=tests/e2e/lib.sh
-. "$(dirname "$0")/../e2e/lib.sh"
 # shellcheck source=tests/fault/job.sh
 . "$(dirname "$0")/job.sh"
-cd "$TMP" || exit 1
-write_job || { not_ok "data for the job"; exit 1; }
-study whole 1 >whole.txt 2>whole.err || { not_ok "the undisturbed run" "$(cat whole.err)"; exit 1; }
+undisturbed 1
 
 # dead RUN ARGS...: a run that was killed with two checkpoints of its second net
 dead() { die "$@" || die "$@" || die "$@"; }

@@ -3,23 +3,10 @@
 # 5 s, what was saved is told, and the same command again ends with the bits of the undisturbed run.  In a fit that has no
 # place to stop, twice, under nohup, while data are made.  CRM_SEED=N repeats the moments; CRM_STOPS=N sets their number.
 # timeout: 1200
-# shellcheck source=tests/e2e/lib.sh
-. "$(dirname "$0")/../e2e/lib.sh"
 # shellcheck source=tests/fault/job.sh
 . "$(dirname "$0")/job.sh"
-cd "$TMP" || exit 1
-case "${CRM_TIER:-default}" in
-long) stops=24 ;;
-full) stops=2 ;;
-*) stops=1 ;;
-esac
-stops=${CRM_STOPS:-$stops}
-echo "# seed $seed"
-
-write_job || { not_ok "data for the job"; exit 1; }
-begun=$(now)
-study whole 1 >whole.txt 2>whole.err || { not_ok "the undisturbed run" "$(cat whole.err)"; exit 1; }
-took=$(($(now) - begun))
+stops=${CRM_STOPS:-$(by_tier 24 1 1)}
+undisturbed 1
 
 # until FILE: until it is there, at most 20 s
 until_there() {
@@ -39,14 +26,21 @@ until_saved() {
   done
 }
 
-# wait_for MICROSECONDS
-wait_for() { sleep "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))"; }
-
 # ended: waits for the job; sets code and passed (microseconds since sent)
 ended() {
   wait "$job" 2>/dev/null
   code=$?
   passed=$(($(now) - sent))
+}
+
+# signal_last SIGNAL: to the last rank of the job, or to the only one; code 75 within 5 s
+signal_last() {
+  local last=$job
+  for last in "$job" $(ranks_of "$job"); do :; done
+  sent=$(now)
+  kill -"$1" "$last"
+  ended
+  [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] || { echo "code $code after $passed us: $(tail -n 3 err.txt)" >&2; return 1; }
 }
 
 # stopped_at_once: code 75 within 5 s, a line that names the signal, says what is left and what to do, and no error; or the
@@ -66,13 +60,14 @@ stopped_at_once() {
   fi
 }
 
+short=$(by_tier "" "USR11 TERM1 HUP1 USR22" "TERM1 USR22") # signal and ranks, when each comes once
 # the job again and again with a signal at a random moment, then to its end
 bad='' stopped=0 saved=0 ends=0 slowest=0
 for ((i = 0; i < stops; i++)); do
   for n in 1 2; do
     for signal in USR1 USR2 TERM HUP; do
       [ "$n" = 1 ] || [ "$signal" = USR1 ] || [ "$signal" = USR2 ] || continue
-      [ "$stops" -gt 1 ] || [ "$signal" = TERM ] || [ "$signal" = USR$n ] || continue # a short form of it
+      [ "$stops" -gt 1 ] || [[ " $short " == *" $signal$n "* ]] || continue
       rm -rf run
       in_background run "$n"
       until_there run/.lock || bad+=" no run folder;"
@@ -153,14 +148,8 @@ check "boosting stops after a tree" in_trees
 # ---- a signal to a rank that only waits: one that has no unit, one whose units are finished ----
 # to_last: USR1 to the last rank of the job once the net has a checkpoint; the grace ends nobody
 to_last() {
-  local pids
-  until_saved && sleep 0.5 || return 1
-  mapfile -t pids < <(ranks_of "$job")
-  sent=$(now)
-  kill -USR1 "${pids[2]}"
-  ended
-  [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] && grep -q 'SIGUSR1: hybrid-[^ ]* is saved at step' err.txt &&
-    [ ! -e run/.stopped ] || { echo "code $code after $passed us: $(tail -n 3 err.txt)" >&2; return 1; }
+  until_saved || return 1
+  signal_last USR1 && grep -q 'SIGUSR1: hybrid-[^ ]* is saved at step' err.txt && [ ! -e run/.stopped ]
 }
 long_net=(--set stop.grace=0 --set train.epochs=2000 --set train.patience=0 --set train.refit=false)
 waits_for_one() {
@@ -218,56 +207,41 @@ ignored() {
 check "under nohup HUP stays ignored" ignored
 
 # ---- calibrate stops between two experiments; data that are made stop with nothing half written ----
+# in_calibrate RANKS REPLICATES: a signal to the last rank, once there is a block of experiments
 in_calibrate() {
-  "$CRMPI" calibrate job.yaml --set eval.models=[logistic,naive_bayes] --set calibrate.replicates=100000 --out null \
-    >out.txt 2>err.txt </dev/null &
-  job=$!
-  until_there null/null/000000.h5 || return 1
-  sent=$(now)
-  kill -USR1 "$job"
-  ended
-  [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] && grep -q 'SIGUSR1: [1-9][0-9]* of 10000 blocks' err.txt
-}
-check "calibrate stops" in_calibrate
-one_in_calibrate() {
-  local pids
   rm -rf null
-  mpirun --oversubscribe --bind-to none -n 2 "$CRMPI" calibrate job.yaml --set eval.models=[logistic,naive_bayes] \
-    --set calibrate.replicates=2000 --set stop.grace=0 --out null >out.txt 2>err.txt </dev/null &
-  job=$!
-  until_there null/null/000001.h5 || return 1
-  mapfile -t pids < <(ranks_of "$job")
-  sent=$(now)
-  kill -USR1 "${pids[1]}"
-  ended
-  [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] && grep -q 'SIGUSR1: [1-9][0-9]* of 200 blocks' err.txt &&
-    [ ! -e null/.stopped ]
+  started "$1" calibrate job.yaml --set eval.models=[logistic,naive_bayes] --set calibrate.replicates="$2" \
+    --set stop.grace=0 --out null
+  until_there null/null/000000.h5 || return 1
+  signal_last USR1 && [ ! -e null/.stopped ] && grep -q "SIGUSR1: [1-9][0-9]* of $(($2 / 10)) blocks" err.txt
 }
-check "calibrate stops on all ranks when one gets the signal" one_in_calibrate
-in_synth() {
-  mkdir -p made
-  "$CRMPI" synth --set data.path=made/large.h5 --set synth.customers=10000000 >out.txt 2>err.txt </dev/null &
-  job=$!
-  until_there made/large.h5.tmp || return 1
-  sent=$(now)
-  kill -TERM "$job"
-  ended
-  [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] && [ -z "$(ls made)" ] || { ls made >&2; return 1; }
+check "calibrate stops" in_calibrate 1 100000
+check "calibrate stops on all ranks when one gets the signal" in_calibrate 2 2000
+
+# makes PAUSE FOLDER RANKS ARGS...: a command that writes into the folder stops, and nothing is left in it
+makes() {
+  local pause=$1 folder=$2
+  shift 2
+  rm -rf "$folder" && mkdir "$folder"
+  started "$@" --set stop.grace=0
+  wait_for "$pause"
+  signal_last TERM && [ -z "$(ls "$folder")" ] && grep -q 'stopped by SIGTERM.*: no data set is written' err.txt ||
+    { echo "left: $(ls "$folder"); $(grep -a crmpi: err.txt)" >&2; return 1; }
 }
-check "synth stops and leaves nothing" in_synth
-in_import() {
+synth=(synth --set data.path=made/large.h5 --set synth.customers=10000000)
+check "synth stops and leaves nothing" makes 600000 made 1 "${synth[@]}"
+check "synth stops on all ranks when one gets the signal" makes 1000000 made 2 "${synth[@]}"
+{
   table 400 small.csv
-  { cat small.csv && for ((i = 0; i < 2000; i++)); do tail -n +2 small.csv; done; } >large.csv
-  mkdir -p read
-  "$CRMPI" import --set data.path=large.csv --set data.store=read/large.h5 --set data.label=churn --set data.ignore=[id] \
-    >out.txt 2>err.txt </dev/null &
-  job=$!
-  wait_for 400000
-  sent=$(now)
-  kill -TERM "$job"
-  ended
-  [ "$code" = 75 ] && [ "$passed" -lt 5000000 ] && [ -z "$(ls read)" ] ||
-    { echo "code $code after $passed us: $(ls read) $(tail -n 1 err.txt)" >&2; return 1; }
-}
-check "import stops and leaves nothing" in_import
+  tail -n +2 small.csv >rows
+  for ((i = 0; i < 7; i++)); do # 400 rows * 4^7, about 230 MB
+    cat rows rows rows rows >fourfold && mv fourfold rows
+  done
+  head -n 1 small.csv
+  cat rows
+  rm rows
+} >large.csv
+import=(import --set data.path=large.csv --set data.store=read/large.h5 --set data.label=churn --set data.ignore=[id])
+check "import stops and leaves nothing" makes 600000 read 1 "${import[@]}"
+check "import stops on all ranks when one gets the signal" makes 1000000 read 2 "${import[@]}"
 exit "$failed"

@@ -24,6 +24,7 @@ fi
 
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+unset OMPI_MCA_pml # Open MPI chooses, as on a cluster
 cd "$TMP" || exit 1
 tier=${CRM_TIER:-default}
 jobs=$CRM_SOURCE_DIR/jobs

@@ -8,11 +8,7 @@ study 2 1000
 sed -i 's/\[hybrid, logistic\]/[hybrid]/' study.yaml
 slurm_up 4
 two=(--nodes=2 --ntasks-per-node=1)
-case "$tier" in
-long) count=50 ;;
-full) count=4 ;;
-*) count=1 ;;
-esac
+count=$(by_tier 50 4 1)
 ranks 2 crossval study.yaml --out one >/dev/null 2>one.err || { cat one.err >&2; not_ok "crossval under mpirun"; exit 1; }
 signals=(USR1 USR2 TERM HUP)
 often=(--set checkpoint.epochs=false --set checkpoint.steps=400 --set checkpoint.cost=0)
