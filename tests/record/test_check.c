@@ -6,12 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "crm_test_mpi.h"
-#include "crmpi/base_mem.h"
-#include "crmpi/base_path.h"
 #include "crmpi/record.h"
+#include "record_testing.h"
 
-static char base[64]; /* folder of this test program */
 static const crm_record_cfg no_wait = {.lock_wait = 0};
 static const crm_digest one = {1, 2};
 static const crm_record_unit units[] = {
@@ -19,40 +16,6 @@ static const crm_record_unit units[] = {
     {"hybrid-all", "00000000000000050000000000000006", "", ""},
     {"null-000000", "", "", "00000000000000070000000000000008"}};
 enum { UNITS = sizeof units / sizeof *units };
-
-static bool root(void)
-{
-    return crm_comm_rank(t_comm) == 0;
-}
-
-static const char *at(const char *name)
-{
-    static char path[4][CRM_PATH_MAX];
-    static int i;
-
-    i = (i + 1) % 4;
-    snprintf(path[i], sizeof path[i], "%s/%s", base, name);
-    return path[i];
-}
-
-static void put(const char *name, const char *text)
-{
-    if (root()) T_OK(crm_path_write_atomic(at(name), text, strlen(text)));
-}
-
-static void contains(const char *name, const char *part, bool wanted)
-{
-    char *text = NULL;
-    size_t len;
-
-    if (!root()) return;
-    T_OK(crm_path_read(at(name), 1 << 20, &text, &len));
-    if (!text || (strstr(text, part) != NULL) != wanted) {
-        t_fail(__FILE__, __LINE__, wanted ? "the file holds the text" : "it does not");
-        fprintf(stderr, "#   %s: '%s': %s\n", name, part, text ? text : "(no file)");
-    }
-    crm_mem_free(text);
-}
 
 static crm_record *open_run(const char *name)
 {
@@ -218,21 +181,6 @@ static void crate(void)
     T_OK(crm_path_remove(at("here/ro-crate-metadata.json")));
     T_OK(crm_record_crate_renew(at("here"))); /* there was none */
     T_CHECK(!crm_path_exists(at("here/ro-crate-metadata.json")));
-}
-
-static void make_base(void)
-{
-    if (root()) {
-        snprintf(base, sizeof base, "/tmp/crmpi-check-XXXXXX");
-        T_CHECK(mkdtemp(base) != NULL);
-    }
-    T_OK(crm_comm_bcast(t_comm, 0, base, sizeof base));
-}
-
-static void remove_base(void)
-{
-    T_OK(crm_comm_barrier(t_comm));
-    if (root()) T_OK(crm_path_remove(base));
 }
 
 int main(int argc, char **argv)

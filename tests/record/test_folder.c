@@ -9,12 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "crm_test_mpi.h"
-#include "crmpi/base_mem.h"
-#include "crmpi/base_path.h"
 #include "crmpi/record.h"
+#include "record_testing.h"
 
-static char base[64]; /* folder of this test program */
 static const crm_record_cfg no_wait = {.lock_wait = 0};
 static const crm_digest one = {0x1111111111111111, 0x2222222222222222}, other = {3, 4};
 static const char *const config = "eval.folds: 5  # default\n"
@@ -22,48 +19,10 @@ static const char *const config = "eval.folds: 5  # default\n"
                                   "\n"
                                   "train.lr: 0.01  # --set\n";
 
-static bool root(void)
+static void put_for_all(const char *name, const char *text)
 {
-    return crm_comm_rank(t_comm) == 0;
-}
-
-static const char *at(const char *name)
-{
-    static char path[4][CRM_PATH_MAX];
-    static int i;
-
-    i = (i + 1) % 4;
-    snprintf(path[i], sizeof path[i], "%s/%s", base, name);
-    return path[i];
-}
-
-static void put(const char *name, const char *text)
-{
-    if (root()) T_OK(crm_path_write_atomic(at(name), text, strlen(text)));
+    put(name, text);
     T_OK(crm_comm_barrier(t_comm));
-}
-
-/* Content of a file, on rank 0; the caller frees. */
-static char *content(const char *name)
-{
-    char *text = NULL;
-    size_t len;
-
-    T_OK(crm_path_read(at(name), 1 << 20, &text, &len));
-    return text;
-}
-
-static void contains(const char *name, const char *part)
-{
-    char *text;
-
-    if (!root()) return;
-    text = content(name);
-    if (!text || !strstr(text, part)) {
-        t_fail(__FILE__, __LINE__, "the file holds the text");
-        fprintf(stderr, "#   %s: '%s' is not in: %s\n", name, part, text ? text : "(no file)");
-    }
-    crm_mem_free(text);
 }
 
 static void exists(const char *name, bool wanted)
@@ -110,13 +69,13 @@ static void states(void)
     T_OK(crm_record_path(r, "units/x.h5", path, sizeof path));
     T_CHECK(strcmp(path, at("a/b/states/units/x.h5")) == 0);
     T_CHECK(strcmp(crm_record_dir(r), at("a/b/states")) == 0);
-    contains("a/b/states/config.yaml", "a #1.csv");
-    contains("a/b/states/.digest", "11111111111111112222222222222222 crossval");
+    contains("a/b/states/config.yaml", "a #1.csv", true);
+    contains("a/b/states/.digest", "11111111111111112222222222222222 crossval", true);
     crm_record_close(&r, false);
     T_CHECK(r == NULL);
     if (root()) T_OK(crm_path_remove(at("a/b/states/config.yaml"))); /* killed in between */
     r = open_run("a/b/states", CRM_RECORD_STARTED);
-    contains("a/b/states/config.yaml", "eval.folds: 5");
+    contains("a/b/states/config.yaml", "eval.folds: 5", true);
     T_OK(crm_record_write(r, "summary.json", "{}", 2));
     crm_record_close(&r, false);
     r = open_run("a/b/states", CRM_RECORD_FINISHED);
@@ -159,7 +118,7 @@ static void another_run_is_refused(void)
     refused_as("other", &no_wait, "train", config, other, CRM_ERR_CONFIG, "this is train");
     r = open_run("other", CRM_RECORD_STARTED); /* as it was, and not locked */
     crm_record_close(&r, false);
-    put("other/.digest", "nonsense");
+    put_for_all("other/.digest", "nonsense");
     refused("other", CRM_ERR_FORMAT, "is damaged");
     exists("other/config.yaml", true);
 }
@@ -167,10 +126,10 @@ static void another_run_is_refused(void)
 static void files_of_others_are_kept(void)
 {
     if (root()) T_OK(crm_path_mkdirs(at("mine")));
-    put("mine/config.yaml", "precious");
+    put_for_all("mine/config.yaml", "precious");
     refused("mine", CRM_ERR_CONFIG, "is not a run folder");
     refused("mine", CRM_ERR_CONFIG, "choose another --out or empty it");
-    contains("mine/config.yaml", "precious");
+    contains("mine/config.yaml", "precious", true);
     exists("mine/.lock", false);
     if (root()) T_OK(crm_path_mkdirs(at("folder/units")));
     refused("folder", CRM_ERR_CONFIG, "is not a run folder");
@@ -179,11 +138,11 @@ static void files_of_others_are_kept(void)
 
 static void not_writable(void)
 {
-    put("file", "x");
+    put_for_all("file", "x");
     refused("file", CRM_ERR_IO, "a file of that name is in the way");
     refused("file/below", CRM_ERR_IO, "cannot make the folder");
-    refused("../../proc/crmpi/run", CRM_ERR_IO, "cannot make the folder");
-    contains("file", "x");
+    refused("../../../../../../../../proc/crmpi/run", CRM_ERR_IO, "cannot make the folder");
+    contains("file", "x", true);
 }
 
 static void failure_removes_what_is_new(void)
@@ -192,12 +151,12 @@ static void failure_removes_what_is_new(void)
 
     if (root()) T_OK(crm_path_mkdirs(at("gone/units")));
     if (root()) T_OK(crm_path_mkdirs(at("gone/models")));
-    put("gone/.failed", "");
+    put_for_all("gone/.failed", "");
     crm_record_close(&r, true);
     exists("gone", false);
     r = open_run("kept", CRM_RECORD_NEW);
     if (root()) T_OK(crm_path_mkdirs(at("kept/units")));
-    put("kept/units/hybrid-r0-f0.h5", "result");
+    put_for_all("kept/units/hybrid-r0-f0.h5", "result");
     crm_record_close(&r, true);
     exists("kept/units/hybrid-r0-f0.h5", true);
     exists("kept/.digest", true);
@@ -321,15 +280,15 @@ static void stale_lease(void)
     if (root()) T_OK(crm_path_mkdirs(at("stale")));
     T_CHECK(gethostname(host, sizeof host) == 0);
     snprintf(text, sizeof text, "host %s, pid %ld, job none, since 2026\n", host, dead_process());
-    put("stale/.lease", text);
+    put_for_all("stale/.lease", text);
     T_OK(crm_record_open(t_comm, &lease, at("stale"), "crossval", config, one, &state, &r));
     T_EQ_I(state, CRM_RECORD_NEW);
     crm_record_close(&r, false);
     exists("stale/.lease", false);
-    put("stale/.lease", "host elsewhere, pid 1, job 5, since 2026\n");
+    put_for_all("stale/.lease", "host elsewhere, pid 1, job 5, since 2026\n");
     refused_as("stale", &lease, "crossval", config, one, CRM_ERR_CONFIG,
                "is in use by host elsewhere, pid 1, job 5");
-    contains("stale/.lease", "elsewhere");
+    contains("stale/.lease", "elsewhere", true);
 }
 
 /* A job that Slurm put back into the queue goes on in the folder that its dead node held; another
@@ -343,7 +302,7 @@ static void lease_of_an_earlier_start(void)
     crm_record *r = NULL;
 
     if (root()) T_OK(crm_path_mkdirs(at("restart")));
-    put("restart/.lease", held);
+    put_for_all("restart/.lease", held);
     for (int i = 0; i < 3; i++) {
         setenv("SLURM_JOB_ID", busy[i][0], 1);
         setenv("SLURM_RESTART_COUNT", busy[i][1], 1);
@@ -352,7 +311,7 @@ static void lease_of_an_earlier_start(void)
     setenv("SLURM_RESTART_COUNT", "2", 1);
     setenv("SLURM_JOB_ID", "5", 1);
     T_OK(crm_record_open(t_comm, &lease, at("restart"), "crossval", config, one, &state, &r));
-    contains("restart/.lease", "job 5, restart 2");
+    contains("restart/.lease", "job 5, restart 2", true);
     crm_record_close(&r, false);
     exists("restart/.lease", false);
     unsetenv("SLURM_JOB_ID");
@@ -393,13 +352,13 @@ static void auto_heeds_a_lease(void)
     crm_record *r = open_run("heed", CRM_RECORD_NEW);
 
     crm_record_close(&r, false);
-    put("heed/.lease", "host elsewhere, pid 1, job 5, since 2026\n");
+    put_for_all("heed/.lease", "host elsewhere, pid 1, job 5, since 2026\n");
     refused("heed", CRM_ERR_CONFIG, "is in use by host elsewhere, pid 1, job 5");
     refused("heed", CRM_ERR_CONFIG, "when that job is gone remove .lease");
-    contains("heed/.lease", "elsewhere");
+    contains("heed/.lease", "elsewhere", true);
     T_CHECK(gethostname(host, sizeof host) == 0);
     snprintf(text, sizeof text, "host %s, pid %ld, job none, since 2026\n", host, dead_process());
-    put("heed/.lease", text);
+    put_for_all("heed/.lease", text);
     r = open_run("heed", CRM_RECORD_STARTED);
     exists("heed/.lease", false);
     crm_record_close(&r, false);
@@ -454,19 +413,21 @@ static void notes(void)
     T_OK(crm_record_note_i64(r, "data.rows", 3333));
     T_OK(crm_record_note_ranks(r));
     T_OK(crm_record_flush(r));
-    contains("notes/run.json", "\"data\": \"abc\"");
-    contains("notes/run.json", "\"run\": \"11111111111111112222222222222222\"");
-    contains("notes/run.json", "{\n    \"path\": \"na?me\",\n    \"rows\": 3333,\n"
-                               "    \"share\": 0.25\n  }");
-    contains("notes/run.json", "\"hdf5\": \"HDF5 ");
-    contains("notes/run.json", "\"command\": \"crossval\"");
-    contains("notes/run.json", "\"started\": \"2");
-    contains("notes/run.json", "\"seconds\": ");
+    contains("notes/run.json", "\"data\": \"abc\"", true);
+    contains("notes/run.json", "\"run\": \"11111111111111112222222222222222\"", true);
+    contains("notes/run.json",
+             "{\n    \"path\": \"na?me\",\n    \"rows\": 3333,\n"
+             "    \"share\": 0.25\n  }",
+             true);
+    contains("notes/run.json", "\"hdf5\": \"HDF5 ", true);
+    contains("notes/run.json", "\"command\": \"crossval\"", true);
+    contains("notes/run.json", "\"started\": \"2", true);
+    contains("notes/run.json", "\"seconds\": ", true);
     snprintf(last, sizeof last, "\"rank\": %d\n", crm_comm_size(t_comm) - 1);
-    contains("notes/run.json", last);
+    contains("notes/run.json", last, true);
     T_OK(crm_record_note_text(r, "late", "word"));
     crm_record_close(&r, false);
-    contains("notes/run.json", "\"late\": \"word\"");
+    contains("notes/run.json", "\"late\": \"word\"", true);
 }
 
 static void notes_read(void)
@@ -512,21 +473,6 @@ static void read_config(void)
     T_FAILS(crm_record_read_config(at("config/.digest"), &yaml, &len), CRM_ERR_IO, "is a file");
     T_CHECK(yaml == NULL && len == 0);
     T_OK(crm_comm_barrier(t_comm));
-}
-
-static void make_base(void)
-{
-    if (root()) {
-        snprintf(base, sizeof base, "/tmp/crmpi-record-XXXXXX");
-        T_CHECK(mkdtemp(base) != NULL);
-    }
-    T_OK(crm_comm_bcast(t_comm, 0, base, sizeof base));
-}
-
-static void remove_base(void)
-{
-    T_OK(crm_comm_barrier(t_comm));
-    if (root()) T_OK(crm_path_remove(base));
 }
 
 int main(int argc, char **argv)
