@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "crmpi/base_mem.h"
-#include "table_impl.h"
+#include "table_frame.h"
 #include "table_schema_impl.h"
 
 enum { TABLES_MAX = 256, REFERENCES_MAX = 32 };
@@ -38,55 +38,9 @@ void *crm_table_schema_new(schema_reader *r, int n, size_t size)
     return p;
 }
 
-/* ---- dates ---- */
-static bool digits(const char *text, int n, int64_t *out)
-{
-    *out = 0;
-    for (int i = 0; i < n; i++) {
-        if (text[i] < '0' || text[i] > '9') return false;
-        *out = *out * 10 + (text[i] - '0');
-    }
-    return true;
-}
-
-/* Days since 1970 in the Gregorian calendar: Howard Hinnant, "chrono-compatible low-level date
- * algorithms", days_from_civil. */
-static int64_t days_of(int64_t y, int64_t m, int64_t d)
-{
-    int64_t era, year_of_era, day_of_year;
-
-    y -= m <= 2;
-    era = (y >= 0 ? y : y - 399) / 400;
-    year_of_era = y - era * 400;
-    day_of_year = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
-           719468;
-}
-
-static bool is_day(int64_t y, int64_t m, int64_t d)
-{
-    static const int length[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
-
-    return m >= 1 && m <= 12 && d >= 1 && d <= length[m - 1] + (m == 2 && leap);
-}
-
 bool crm_table_schema_date(const char *text, int64_t *out)
 {
-    size_t len = strlen(text);
-    int64_t y, m, d, hour = 0, minute = 0, second = 0;
-
-    if (len != 10 && len != 19) return false;
-    if (!digits(text, 4, &y) || text[4] != '-' || !digits(text + 5, 2, &m) || text[7] != '-' ||
-        !digits(text + 8, 2, &d) || !is_day(y, m, d))
-        return false;
-    if (len == 19 &&
-        ((text[10] != ' ' && text[10] != 'T') || !digits(text + 11, 2, &hour) || text[13] != ':' ||
-         !digits(text + 14, 2, &minute) || text[16] != ':' || !digits(text + 17, 2, &second)))
-        return false;
-    if (hour > 23 || minute > 59 || second > 59) return false;
-    *out = days_of(y, m, d) * 86400 + hour * 3600 + minute * 60 + second;
-    return true;
+    return crm_table_time("iso", text, strlen(text), out);
 }
 
 /* ---- tables ---- */
@@ -223,10 +177,14 @@ static void read_reference(schema_reader *r, int table, int column)
         return;
     }
     key = &r->pub.table[to].column[r->pub.table[to].key];
-    if (key->hashed != c->hashed || key->letters != c->letters)
-        crm_node_wrong(r->tree, node,
-                       "has a key that is not hashed, or not made one case, as this column is; "
-                       "allowed: the same hash and case in both");
+    if (c->letters == CRM_CASE_KEEP) c->letters = key->letters;
+    if (key->letters != c->letters)
+        crm_node_wrong(r->tree, node, "has a key of another case; allowed: the same case in both");
+    if (c->hashed && !key->hashed)
+        crm_node_wrong(
+            r->tree, node,
+            "has a key that is not hashed, as this column is; allowed: hash: yes in both, "
+            "or in the key alone");
     c->ref_table = to;
 }
 

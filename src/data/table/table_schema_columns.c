@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crmpi/base_str.h"
+#include "table_scan.h"
 #include "table_schema_impl.h"
 
 const char *const crm_field_type_names[] = {"ignore", "integer", "real", "boolean", "category",
@@ -211,24 +212,15 @@ static void read_rules(schema_reader *r, const crm_node *node, crm_field *c)
     read_fill(r, crm_node_get(node, "fill"), c);
 }
 
-/* Conversions of strptime that are understood, and nothing that depends on the language of the
- * machine. */
 static void check_format(schema_reader *r, const crm_node *node, const char *format)
 {
-    if (strcmp(format, "iso") == 0) return;
-    if (!strchr(format, '%'))
-        crm_node_wrong(r->tree, node,
-                       "has no conversion; allowed: iso, or such as \"%%d.%%m.%%Y\"");
-    for (const char *p = format; *p; p++) {
-        if (*p != '%') continue;
-        p++;
-        if (*p && strchr("YmdHMSybBeIpjTDFRzZf%", *p)) continue;
+    table_time ready;
+
+    if (!crm_table_time_make(format, &ready))
         crm_node_wrong(
             r->tree, node,
-            "has a conversion that is not known; allowed: %%Y %%y %%m %%b %%B %%d %%e %%j "
-            "%%H %%I %%M %%S %%f %%p %%z %%Z %%T %%D %%F %%R %%%%");
-        return;
-    }
+            "is no format of times; allowed: iso, or such as \"%%d.%%m.%%Y %%H:%%M\", of "
+            "%%Y %%y %%m %%b %%d %%j %%H %%I %%p %%M %%S %%f %%z %%s %%F %%T");
 }
 
 static void read_time(schema_reader *r, const crm_node *node, crm_field *c)

@@ -1,0 +1,508 @@
+/* test_schema.c - schemas: what is read, what is refused with which words, and random changes.
+ *
+ * Expected values and messages are worked out by hand from docs/schema.md. */
+#include <stdlib.h>
+
+#include "crm_test.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
+#include "crmpi/base_str.h"
+#include "crmpi/table.h"
+#include "crmpi/table_schema.h"
+
+#define A                                                                                          \
+    "tables:\n"                                                                                    \
+    "  a: {files: a.csv, key: k, columns: {k: id, x: real, c: category, t: time, b: boolean, "     \
+    "w: text}}\n"
+#define B                                                                                          \
+    "  b: {files: b.csv, columns: {r: {type: id, references: a}, at: time, n: integer, d: "        \
+    "category, z: text}"
+#define END "entity: {table: a}\n"
+
+static crm_status open_text(const char *text, crm_table_schema **s)
+{
+    return crm_table_schema_text("s.yaml", text, strlen(text), s);
+}
+
+/* The path from a table as a text, in a buffer that the next call takes. */
+static const char *path_of(const crm_table_schema *s, int from, const crm_path *p)
+{
+    static char out[256];
+    crm_str text = {0};
+
+    crm_table_path_text(s, from, p, &text);
+    snprintf(out, sizeof out, "%s", text.text ? text.text : "");
+    crm_str_free(&text);
+    return out;
+}
+
+/* ---- the page ---- */
+/* The YAML block of docs/schema.md. */
+static char *read_page(size_t *len)
+{
+    const char *source = getenv("CRM_SOURCE_DIR");
+    char path[512], *text = NULL, *begin, *end;
+
+    snprintf(path, sizeof path, "%.400s/docs/schema.md", source ? source : ".");
+    T_OK(crm_path_read(path, 1 << 20, &text, len));
+    begin = text ? strstr(text, "```yaml\n") : NULL;
+    end = begin ? strstr(begin + 8, "\n```") : NULL;
+    T_CHECK(end != NULL);
+    if (!end) return text;
+    *len = (size_t)(end - begin - 7);
+    memmove(text, begin + 8, *len);
+    text[*len] = '\0';
+    return text;
+}
+
+static void check_customers(const crm_table_def *t)
+{
+    const crm_field *c = t->column;
+
+    T_CHECK(strcmp(t->name, "customers") == 0 && t->key == 0 && t->rest_ignored && t->n == 7);
+    T_CHECK(t->duplicates == CRM_DUPLICATES_DROP && t->missing.n == 1 && t->bad == CRM_BAD_ERROR);
+    T_CHECK(c[1].letters == CRM_CASE_LOWER && c[1].map_from.n == 2);
+    T_CHECK(strcmp(c[1].map_from.item[1], "m") == 0 && strcmp(c[1].map_to.item[1], "male") == 0);
+    T_CHECK(strcmp(c[2].format, "%d.%m.%Y") == 0 && c[2].bad == CRM_BAD_MISSING);
+    T_EQ_I(c[2].time_min, -2208988800); /* date -u -d 1900-01-01 +%s */
+    T_EQ_I(c[2].time_max, 1609372800);  /* date -u -d 2020-12-31 +%s */
+    T_CHECK(c[3].type == CRM_FIELD_REAL && c[3].min == 0 && c[3].max == 1e7 && c[3].indicator);
+    T_CHECK(c[3].outlier == CRM_OUTLIER_IQR && c[3].outlier_factor == 3);
+    T_CHECK(c[3].outlier_action == CRM_OUTLIER_WINSORISE && strcmp(c[3].unit, "EUR") == 0);
+    T_CHECK(c[4].hashed && !c[0].hashed && c[5].type == CRM_FIELD_BOOLEAN);
+    T_CHECK(strcmp(c[5].yes, "J") == 0 && strcmp(c[5].no, "N") == 0);
+    T_CHECK(c[6].max_levels == 10000 && c[6].ref_table == -1);
+}
+
+static void check_orders(const crm_table_schema *s)
+{
+    const crm_table_def *t = &s->table[1];
+
+    T_CHECK(t->files.n == 2 && t->separator == CRM_TABLE_SEPARATOR_SEMICOLON && t->latin1);
+    T_CHECK(t->bad == CRM_BAD_SKIP && t->column[3].bad == CRM_BAD_SKIP && t->key == -1);
+    T_CHECK(t->column[1].ref_table == 0 && t->column[2].ref_table == 2);
+    T_CHECK(t->column[4].decimal == ',' && t->column[5].decimal == '.');
+    T_EQ_I(t->n, 7);
+    T_CHECK(t->column[6].derive == CRM_DERIVE_PRODUCT && t->column[6].type == CRM_FIELD_REAL);
+    T_CHECK(t->column[6].from[0] == 4 && t->column[6].from[1] == 5);
+    T_CHECK(t->events.is && t->events.n_numbers == 1 && !t->documents.is);
+    T_CHECK(strcmp(path_of(s, 1, &t->events.category), "product.category") == 0);
+    T_CHECK(t->events.category.table == 2 && t->events.category.hop[0] == 2);
+    T_CHECK(t->events.when.n == 1 && t->events.when.term[0].relation == CRM_GT);
+    T_CHECK(t->entity == 1 && strcmp(path_of(s, 1, &t->entity_path), "customer.customer_id") == 0);
+    T_CHECK(s->table[2].entity_path.column == -1);
+}
+
+static void check_rest(const crm_table_schema *s)
+{
+    const crm_document_role *d = &s->table[3].documents;
+    const crm_label_def *l = s->label;
+
+    T_CHECK(d->is && d->n_texts == 2 && d->text[1] == 4 && d->n_labels == 1);
+    T_CHECK(s->table[3].column[4].scrubbed && d->kind.column == 2);
+    T_EQ_I(s->n_profile, 4);
+    T_CHECK(strcmp(path_of(s, 0, &s->profile[2]), "income") == 0);
+    T_EQ_I(s->cutoff_at, 1719705600); /* date -u -d 2024-06-30 +%s */
+    T_CHECK(s->cutoff.column == -1 && s->history && s->entity == 0 && s->key == 0);
+    T_EQ_I(s->n_labels, 3);
+    T_CHECK(l[0].kind == CRM_LABEL_ANY && l[0].table == 1 && l[0].within == 90 * 86400);
+    T_CHECK(l[1].kind == CRM_LABEL_COLUMN && strcmp(l[1].positive, "gone") == 0);
+    T_CHECK(l[2].kind == CRM_LABEL_WHEN && l[2].when.n == 2);
+    T_CHECK(l[2].when.term[0].right.number == 946684800); /* date -u -d 2000-01-01 +%s */
+    T_CHECK(l[2].when.term[1].right.number == 1 && l[2].when.term[1].relation == CRM_EQ);
+    T_CHECK(s->features.n_windows == 4 && s->features.window[2] == 6);
+    T_EQ_I(s->features.aggregates, 2047);
+    T_CHECK(s->features.n_products == 1 && s->features.n_ratios == 1);
+    T_CHECK(strcmp(s->features.ratio[0][1], "orders.amount.sum.12m") == 0);
+}
+
+static void page(void)
+{
+    crm_table_schema *s = NULL;
+    size_t len = 0;
+    char *text = read_page(&len);
+
+    T_OK(text ? crm_table_schema_text("page", text, len, &s) : CRM_ERR_IO);
+    if (s) {
+        T_EQ_I(s->n, 4);
+        check_customers(&s->table[0]);
+        check_orders(s);
+        check_rest(s);
+    }
+    crm_table_schema_free(&s);
+    T_CHECK(!s);
+    crm_mem_free(text);
+}
+
+/* ---- defaults, ways, digests ---- */
+static void defaults(void)
+{
+    crm_table_schema *s = NULL;
+
+    T_OK(open_text(A B ", events: {time: at, category: d, numbers: n}}\n" END
+                       "labels: {y: {when: x > 1}}\n",
+                   &s));
+    if (!s) return;
+    T_CHECK(s->table[0].separator == 0 && !s->table[0].latin1 && !s->table[0].rest_ignored);
+    T_CHECK(strcmp(s->table[0].column[3].format, "iso") == 0);
+    T_CHECK(s->table[0].column[1].min == -INFINITY && s->table[0].column[1].max == INFINITY);
+    T_EQ_I(s->n_profile, 3); /* c, t, b: x makes the label, k is the key, w a text */
+    T_CHECK(strcmp(path_of(s, 0, &s->profile[0]), "c") == 0);
+    T_CHECK(s->cutoff_at == INT64_MAX && s->cutoff.column == -1 && !s->history);
+    T_CHECK(s->features.n_windows == 4 && s->features.months == 12);
+    T_CHECK(s->label[0].within == 0 && s->label[0].table == -1);
+    crm_table_schema_free(&s);
+}
+
+static const char CHAIN[] =
+    "tables:\n"
+    "  e: {files: e, key: k, columns: {k: id, c.c: category}}\n"
+    "  d: {files: d, key: k, columns: {k: id, up: {type: id, references: e}}}\n"
+    "  c: {files: c, key: k, columns: {k: id, up: {type: id, references: d}}}\n"
+    "  b: {files: b, key: k, columns: {k: id, up: {type: id, references: c}}}\n"
+    "  a: {files: a, key: k, columns: {k: id, up: {type: id, references: b}, t: time}, events: "
+    "{time: t, category: %s}}\n"
+    "  z: {files: z, columns: {up: {type: id, references: a}, t: time}, events: {time: t%s\n"
+    "entity: {table: e}\n";
+
+static void chains(void)
+{
+    char text[1024];
+    crm_table_schema *s = NULL;
+
+    snprintf(text, sizeof text, CHAIN, "b.c.d.e.c.c", ", when: a.k == 'x'}, entity: a.up}");
+    T_FAILS(open_text(text, &s), CRM_ERR_CONFIG, "does not lead to the entity");
+    snprintf(text, sizeof text, CHAIN, "b.c.up.e.c.c", "}}");
+    T_FAILS(open_text(text, &s), CRM_ERR_CONFIG,
+            "tables.z: value '{...}' has no way to the entity");
+    text[strlen(text) - strlen("entity: {table: e}\n")] = '\0';
+    strcat(text, "entity: {table: d}\n");
+    T_OK(open_text(text, &s));
+    if (!s) return;
+    T_EQ_I(s->table[4].events.category.n_hops, 4);
+    T_CHECK(strcmp(path_of(s, 4, &s->table[4].events.category), "up.up.up.up.c.c") == 0);
+    T_EQ_I(s->table[5].entity_path.n_hops, 4);
+    crm_table_schema_free(&s);
+}
+
+static crm_digest digest_of(const char *text)
+{
+    crm_table_schema *s = NULL;
+    crm_digest d = {0, 0};
+
+    T_OK(open_text(text, &s));
+    if (s) d = s->digest;
+    crm_table_schema_free(&s);
+    return d;
+}
+
+static void digests(void)
+{
+    static const char *const other[] = {
+        A END "labels: {y: {column: b}}\n",
+        A "entity: {table: a, cutoff: 2024-01-01}\n",
+        A "entity: {table: a, cutoff: t}\n",
+        A "entity: {table: a, profile: [x]}\n",
+        A "entity: {table: a, key: none}\n",
+        A END "features: {months: 3}\n",
+        "defaults: {missing: [NA]}\n" A END,
+        "defaults: {bad: skip}\n" A END,
+        A B "}\n" END,
+        A B ", documents: {text: z}}\n" END,
+    };
+    crm_digest plain = digest_of(A END), seen[16];
+    int n = 0;
+
+    T_CHECK(crm_digest_equal(plain, digest_of("# where it stands does not matter\n" A END)));
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+        seen[n] = digest_of(other[i]);
+        T_CHECK(!crm_digest_equal(plain, seen[n]));
+        for (int k = 0; k < n; k++)
+            T_CHECK(!crm_digest_equal(seen[k], seen[n]));
+        n++;
+    }
+}
+
+/* ---- what is refused ---- */
+static const struct {
+    const char *text, *message;
+} WRONG[] = {
+    {"", "s.yaml:1:1: (top level): value '{...}' has no tables; allowed: tables: {NAME"},
+    {"tables: {}\n", "s.yaml:1:9: tables: value '{...}' has no tables"},
+    {"table: 1\n", "s.yaml:1:1: table: value '1' is given to an unknown key (nearest: tables)"},
+    {A, ""},
+    {A B "}\n", "has no entity; allowed: entity: {table: TABLE}"},
+    {A "entity: {table: aa}\n", "s.yaml:3:17: entity.table: value 'aa' is no table (nearest: a)"},
+    {A "entity: {table: a, key: x}\n",
+     "s.yaml:3:25: entity.key: value 'x' is a column of type real and cannot be a key; allowed: "
+     "type id"},
+    {A "entity: {table: a, keys: x}\n",
+     "entity.keys: value 'x' is given to an unknown key (nearest: key)"},
+    {A "entity: {table: a, profile: [xx]}\n",
+     "s.yaml:3:30: entity.profile: value 'xx' leads nowhere from table a (nearest: x); allowed: a "
+     "column, or reference.column"},
+    {A "entity: {table: a, profile: [w]}\n",
+     "is a column of type text and cannot be a column of the profile; allowed: type integer, real, "
+     "boolean, category, time"},
+    {A "entity: {table: a, profile: [x, x]}\n", "stands here twice"},
+    {A "entity: {table: a, profile: x}\n", "is no list"},
+    {A "entity: {table: a, cutoff: 2024-02-30}\n", "value '2024-02-30' leads nowhere"},
+    {A "entity: {table: a, cutoff: x}\n",
+     "is a column of type real and cannot be a cut-off; allowed: type time"},
+    {A "entity: {table: a, contradictions: firs}\n", "(nearest: first)"},
+    {A "entity: {table: a, history: maybe}\n", "is neither yes nor no"},
+    {A B "}\n" END "labels: {y: {column: n}}\n",
+     "s.yaml:5:22: labels.y.column: value 'n' leads nowhere from table a"},
+    {A END "labels: {y: {column: x}}\n",
+     "is a column of type real and cannot be a label of classes; allowed: type integer, boolean, "
+     "category"},
+    {A END "labels: {y: {value: c}}\n", "cannot be a numeric label"},
+    {A END "labels: {y: {value: x, positive: 1}}\n", "is given to an unknown key"},
+    {A END "labels: {y: x}\n", "says no label; allowed: {column: PATH}"},
+    {A END "labels: {'a/b': {column: c}}\n", "is given to a label of that name"},
+    {A "entity: {table: a, profile: [c]}\nlabels: {y: {column: c}}\n", "is the label y"},
+    {A B "}\n" END "labels: {y: {any: b}}\n", "is a table without events or documents"},
+    {A B ", documents: {text: z}}\n" END "labels: {y: {any: b, within: 3 days}}\n",
+     "needs a time of table b"},
+    {A B ", events: {time: at}}\n" END "labels: {y: {any: b, within: 3 dogs}}\n",
+     "value '3 dogs' is no length of time"},
+    {A B ", events: {time: at}}\n" END "labels: {y: {any: b, within: 0 days}}\n",
+     "is no length of time"},
+    {A B ", documents: {text: z, labels: {y: n}}}\n" END "labels: {y: {column: c}}\n",
+     "is given to a second label of that name"},
+    {A END "labels: {y: {when: x}}\n", "has no comparison"},
+    {A END "labels: {y: {when: x > c}}\n", "compares a number with a text; allowed: two of one "
+                                           "kind (a text stands in '...')"},
+    {A END "labels: {y: {when: x > 2024-01-01}}\n", "compares a number with a time"},
+    {A END "labels: {y: {when: c < 'a'}}\n", "orders texts"},
+    {A END "labels: {y: {when: c == yes}}\n", "compares a text with yes or no"},
+    {A END "labels: {y: {when: 1 < 2}}\n", "compares two constants"},
+    {A END "labels: {y: {when: x < 2 < 3}}\n", "is no comparison of two values"},
+    {A END "labels: {y: {when: w == 'a'}}\n", "compares a column of type text"},
+    {A END "labels: {y: {when: x < 1 and c}}\n", "has no comparison"},
+    {A END "labels: {y: {when: x < 1 and q > 2}}\n", "leads nowhere from table a"},
+    {A B ", events: {category: d}}\n" END, "s.yaml:3:114: tables.b.events: value '{...}' has no "
+                                           "time"},
+    {A B ", events: {time: n}}\n" END, "cannot be the time of an event"},
+    {A B ", events: {time: at, category: n}}\n" END, "cannot be the category of an event"},
+    {A B ", events: {time: at, numbers: [n, d]}}\n" END, "cannot be a number of an event"},
+    {A B ", events: {time: at, numbers: [r.y]}}\n" END,
+     "value 'r.y' leads nowhere from table b (nearest: r.k)"},
+    {A B ", documents: {text: d}}\n" END, "cannot be the text of a document; allowed: type text"},
+    {A B ", documents: {text: [z, z]}}\n" END, "stands here twice"},
+    {A B ", documents: {kind: d}}\n" END, "has no text"},
+    {A B ", documents: {text: z, labels: {y: at}}}\n" END, "cannot be the label of a document"},
+    {A B ", key: at}\n" END, "is a column of type time and cannot be a key"},
+    {A B ", key: rr}\n" END, "is no column of table b (nearest: r)"},
+    {A "  b: {files: b, columns: {at: time}, events: {time: at}}\n" END,
+     "s.yaml:3:6: tables.b: value '{...}' has no way to the entity; allowed: a column with "
+     "references: a, or one named k of type id"},
+    {A B ", events: {time: at}}\nentity: {table: a, key: none}\n", "the entity has no key"},
+    {A "  b: {files: b, columns: {r: {type: id, references: a}, s: {type: id, references: a}, at: "
+       "time}, events: {time: at}}\n" END,
+     "has 2 ways to the entity; allowed: entity: the reference column that leads there"},
+    {A "  b: {files: b, columns: {r: {type: id, references: a}, s: {type: id, references: a}, at: "
+       "time}, entity: r, events: {time: at, category: a.c}}\n" END,
+     "goes through a table that several columns refer to"},
+    {A "  b: {files: b, columns: {r: {type: id, references: aa}}}\n" END,
+     "is no table (nearest: a)"},
+    {A "  b: {files: b, columns: {r: {type: id, references: b}}}\n" END, "is a table without key"},
+    {A "  b: {files: b, key: r, columns: {r: {type: id, references: b}}}\n" END,
+     "closes a circle of references from table b to itself"},
+    {"tables:\n  a: {files: a, key: k, columns: {k: id, r: {type: id, references: b}}}\n  b: "
+     "{files: "
+     "b, key: k, columns: {k: id, r: {type: id, references: a}}}\n" END,
+     "s.yaml:2:68: tables.a.columns.r.references: value 'b' closes a circle"},
+    {A "  b: {files: b, columns: {r: {type: id, references: a, hash: yes}}}\n" END,
+     "has a key that is not hashed"},
+    {A "  b: {files: b, columns: {r: {type: id, references: a, case: lower}}}\n" END,
+     "has a key of another case"},
+    {"tables:\n  a: {columns: {x: real}}\n" END,
+     "s.yaml:2:6: tables.a: value '{...}' has no files"},
+    {"tables:\n  a: {files: [''], columns: {x: real}}\n" END, "holds an empty pattern"},
+    {"tables:\n  a: {files: a}\n" END, "has no columns"},
+    {"tables:\n  a: {files: a, columns: {}}\n" END, "names no column"},
+    {"tables:\n  a: 1\n" END, "is no mapping"},
+    {"tables:\n  a.b: {files: a, columns: {x: real}}\nentity: {table: a.b}\n",
+     "is given to a table of that name"},
+    {"tables:\n  a: {files: a, sep: comma, columns: {x: real}}\n" END,
+     "tables.a.sep: value 'comma' is given to an unknown key"},
+    {"tables:\n  a: {files: a, separator: coma, columns: {x: real}}\n" END, "(nearest: comma)"},
+    {"defaults: {encoding: utf8}\n" A END, "value 'utf8' is unknown (nearest: utf-8)"},
+    {"defaults: {key: k}\n" A END, "defaults.key: value 'k' is given to an unknown key"},
+#define COLUMN(c) "tables:\n  a: {files: a, columns: {" c ", y: real}}\n" END
+    {COLUMN("x: reel"), "s.yaml:2:30: tables.a.columns.x: value 'reel' is unknown (nearest: real)"},
+    {COLUMN("x: {min: 1}"), "has no type"},
+    {COLUMN("x: {type: real, format: iso}"), "is given to an unknown key"},
+    {COLUMN("x: {type: time, min: 3}"), "is no date; allowed: 2024-06-30"},
+    {COLUMN("x: {type: time, min: 2024-02-01, max: 2024-01-01}"), "lies before min"},
+    {COLUMN("x: {type: time, format: '%Q'}"), "is no format of times"},
+    {COLUMN("x: {type: real, min: 2, max: 1}"), "is less than min"},
+    {COLUMN("x: {type: real, min: two}"), "is not a number; allowed: a finite number"},
+    {COLUMN("x: {type: real, bad: mising}"), "(nearest: missing)"},
+    {COLUMN("x: {type: real, outliers: {factor: 3}}"), "has no rule"},
+    {COLUMN("x: {type: real, outliers: mad}"), "value 'mad' is unknown"},
+    {COLUMN("x: {type: real, outliers: {rule: iqr, factor: 0}}"), "is too small"},
+    {COLUMN("x: {type: integer, fill: {constant: 1.5}}"), "is no value of the column"},
+    {COLUMN("x: {type: real, fill: mean}"), "allowed: keep, drop"},
+    {COLUMN("x: {type: boolean, yes: J}"), "is given without no; allowed: both"},
+    {COLUMN("x: {type: boolean, yes: J, no: J}"), "is yes as well as no"},
+    {COLUMN("x: {type: category, map: [a, b]}"), "is no mapping"},
+    {COLUMN("x: {type: category, max_levels: 1}"), "is too small; allowed: 2..10000000"},
+    {COLUMN("x: {type: text, hash: yes}"), "is given to an unknown key"},
+    {COLUMN("x: real, x: real"), "is given to a key of line 2 again"},
+#define DERIVE(d)                                                                                  \
+    "tables:\n  a: {files: a, columns: {x: real, c: category, t: time}, derive: {" d "}}\n" END
+    {DERIVE("x: {sum: [x, x]}"), "is derived under the name of a column"},
+    {DERIVE("p: {sum: [x]}"), "is not two columns"},
+    {DERIVE("p: {sum: [x, c]}"), "is a column of type category; allowed: integer, real, boolean"},
+    {DERIVE("p: {sum: [t, t]}"), "is a column of type time"},
+    {DERIVE("p: {difference: [t, x]}"), "or two columns of type time"},
+    {DERIVE("p: {sum: [x, q]}, q: {sum: [x, x]}"), "is no column of table a"},
+    {DERIVE("p: {plus: [x, x]}"), "has no operation"},
+    {DERIVE("p: {sum: [x, x], ratio: [x, x]}"), "is a second operation"},
+    {A END "features: {windows: [1, 1]}\n", "stands here twice"},
+    {A END "features: {windows: [x]}\n", "is not an integer"},
+    {A END "features: {aggregates: [cont]}\n", "(nearest: count)"},
+    {A END "features: {products: [[x]]}\n", "is no pair"},
+    {A END "features: {products: [[x, c]]}\n", "is no number of the data set"},
+};
+
+static void wrong(void)
+{
+    crm_table_schema *s = NULL;
+
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        int before = t_failures;
+        size_t used = crm_mem_used();
+        if (WRONG[i].message[0])
+            T_FAILS(open_text(WRONG[i].text, &s), CRM_ERR_CONFIG, WRONG[i].message);
+        else
+            T_OK(open_text(WRONG[i].text, &s));
+        crm_table_schema_free(&s);
+        T_EQ_I(crm_mem_used(), used);
+        if (t_failures > before) fprintf(stderr, "# case %d:\n%s", (int)i, WRONG[i].text);
+    }
+    T_FAILS(crm_table_schema_open("/no/such.yaml", &s), CRM_ERR_IO, "/no/such.yaml");
+}
+
+/* All that is wrong is told at once, in the order of the file. */
+static void all_at_once(void)
+{
+    crm_table_schema *s = NULL;
+
+    T_FAILS(open_text("tables:\n"
+                      "  a:\n"
+                      "    files: a.csv\n"
+                      "    key: kk\n"
+                      "    columns: {k: id, x: rael, t: {type: time, format: q}}\n"
+                      "    duplicate: drop\n"
+                      "entity: {table: a, cutof: t}\n",
+                      &s),
+            CRM_ERR_CONFIG,
+            "s.yaml:4:10: tables.a.key: value 'kk' is no column of table a (nearest: k); allowed: "
+            "its columns\n"
+            "s.yaml:5:25: tables.a.columns.x: value 'rael' is unknown (nearest: real); allowed: "
+            "ignore, integer, real, boolean, category, time, text, id\n"
+            "s.yaml:6:5: tables.a.duplicate: value 'drop' is given to an unknown key (nearest: "
+            "duplicates)");
+}
+
+/* ---- random changes ---- */
+static uint32_t below(uint64_t *state, size_t n)
+{
+    *state += 1;
+    return (uint32_t)(crm_digest_of(state, sizeof *state).lo % n);
+}
+
+static size_t change(uint64_t *state, char *text, size_t n, size_t cap)
+{
+    static const char *const PIECE[] = {
+        "{",   "}",  "[",  "]",   ": ",     "\n",       "  ",   "a",       ".",    " and ",
+        " > ", "'",  "\"", "id",  "time",   "key",      "a.b",  "real",    "none", "-",
+        "1e9", ", ", "#",  "yes", "orders", "customer", "text", "\xC3\xA9"};
+    size_t at = below(state, n + 1), cut = below(state, 8), len;
+    char copy[64];
+
+    if (at + cut > n) cut = n - at;
+    if (below(state, 3) == 0) { /* a part of it elsewhere */
+        size_t from = below(state, n + 1);
+        len = below(state, sizeof copy);
+        if (from + len > n) len = n - from;
+        memcpy(copy, text + from, len);
+    } else {
+        const char *p = PIECE[below(state, sizeof PIECE / sizeof *PIECE)];
+        len = strlen(p);
+        memcpy(copy, p, len);
+    }
+    if (n - cut + len > cap) return n;
+    memmove(text + at + len, text + at + cut, n - at - cut);
+    memcpy(text + at, copy, len);
+    return n - cut + len;
+}
+
+/* Walks all that a schema points to. */
+static int64_t weigh(const crm_table_schema *s)
+{
+    crm_str all = {0};
+    int64_t sum;
+
+    for (int t = 0; t < s->n; t++) {
+        const crm_table_def *d = &s->table[t];
+        for (int c = 0; c < d->n; c++)
+            crm_str_addf(&all, "%s%s%s%d", d->column[c].name, d->column[c].format,
+                         d->column[c].fill_value, d->column[c].map_to.n);
+        crm_table_path_text(s, t, &d->entity_path, &all);
+        crm_table_path_text(s, t, &d->events.category, &all);
+        for (int i = 0; i < d->events.n_numbers; i++)
+            crm_table_path_text(s, t, &d->events.number[i], &all);
+        for (int i = 0; i < d->documents.n_texts; i++)
+            crm_str_addf(&all, "%s", d->column[d->documents.text[i]].name);
+    }
+    for (int i = 0; i < s->n_profile; i++)
+        crm_table_path_text(s, s->entity, &s->profile[i], &all);
+    for (int i = 0; i < s->n_labels; i++)
+        crm_str_addf(&all, "%s%s%d", s->label[i].name, s->label[i].positive, s->label[i].when.n);
+    sum = (int64_t)all.len;
+    crm_str_free(&all);
+    return sum;
+}
+
+static void mutations(void)
+{
+    enum { TRIALS = 4000, ROOM = 16384 };
+    static char text[ROOM + 1];
+    size_t len = 0;
+    char *page_text = read_page(&len);
+    uint64_t state = 7;
+    int good = 0;
+
+    for (int trial = 0; page_text && trial < TRIALS && t_failures == 0; trial++) {
+        size_t n = len, used = crm_mem_used();
+        crm_table_schema *s = NULL;
+        crm_status st;
+        memcpy(text, page_text, len);
+        for (uint32_t k = 1 + below(&state, 5); k > 0; k--)
+            n = change(&state, text, n, ROOM);
+        text[n] = '\0';
+        st = crm_table_schema_text("m.yaml", text, n, &s);
+        T_CHECK(st == CRM_OK || st == CRM_ERR_CONFIG);
+        T_CHECK(st ? strncmp(crm_err_text(), "m.yaml:", 7) == 0 : weigh(s) > 0);
+        good += !st;
+        crm_err_clear();
+        crm_table_schema_free(&s);
+        T_EQ_I(crm_mem_used(), used);
+        if (t_failures) fprintf(stderr, "# trial %d:\n%s\n", trial, text);
+    }
+    T_CHECK(good > TRIALS / 100 && good < TRIALS);
+    crm_mem_free(page_text);
+}
+
+int main(int argc, char **argv)
+{
+    static const t_case cases[] = {{"example of the page", page},    {"defaults", defaults},
+                                   {"chains of references", chains}, {"digests", digests},
+                                   {"what is wrong", wrong},         {"all at once", all_at_once},
+                                   {"random changes", mutations},    {NULL, NULL}};
+    return t_main(argc, argv, cases);
+}
