@@ -42,7 +42,9 @@ static void fault(const reading *x, table_fault what, size_t at)
 {
     table_record *r = x->r;
 
-    if (r->fault != TABLE_FINE && r->fault_at <= at) return;
+    /* the first one counts, but that the end is not known beats all */
+    if (r->fault == TABLE_ENDLESS) return;
+    if (r->fault != TABLE_FINE && r->fault_at <= at && what != TABLE_ENDLESS) return;
     r->fault = what;
     r->fault_at = at;
 }
@@ -151,7 +153,7 @@ void crm_table_record_read(const table_source *s, bool latin1, size_t base, size
         i += more;
     }
     check_bytes(&x, latin1, at, i - at);
-    if (i - at > TABLE_RECORD_MAX) fault(&x, TABLE_LONG, at);
+    if (r->fault == TABLE_FINE && i - at > TABLE_RECORD_MAX) fault(&x, TABLE_LONG, at);
     if (r->fault == TABLE_FINE && r->n != n_want) fault(&x, TABLE_COUNT, at);
     r->next = i < x.size ? i + line_end(&x, i) : i;
     r->lines = newlines(x.data + at, r->next - at);
