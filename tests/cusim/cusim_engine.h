@@ -44,12 +44,12 @@ struct fibre {
 enum thread_state { FRESH, READY, AT_BARRIER, AT_COLLECTIVE, EXITED };
 
 enum { MAX_THREADS = 1024, MAX_COPIES = 64, MAX_COPY_GROUPS = 16 };
-/* Copies not yet waited for, oldest first; ends[g] is how many of them belong to the groups up to
- * g. */
+/* Copies not yet waited for, a ring that begins at first; ends[g] is how many of them belong to the
+ * groups up to g. Nothing is moved: memmove is watched by ThreadSanitizer even here. */
 struct copy_queue {
     pending_copy copy[MAX_COPIES];
     int ends[MAX_COPY_GROUPS];
-    int copies, groups;
+    int first, copies, groups;
 };
 
 struct cuda_thread : coords {

@@ -88,7 +88,7 @@ static copy_queue &my_copies()
     cuda_thread *t = running();
     if (!t->queue) {
         t->queue = &queues[t->index];
-        t->queue->copies = t->queue->groups = 0;
+        t->queue->first = t->queue->copies = t->queue->groups = 0;
     }
     return *t->queue;
 }
@@ -102,7 +102,7 @@ void copy_start(void *to, const void *from)
     if (q.copies == MAX_COPIES) {
         fatal("cp.async: more than %d copies under way in a thread", MAX_COPIES);
     }
-    q.copy[q.copies++] = {to, from};
+    q.copy[(q.first + q.copies++) % MAX_COPIES] = {to, from};
 }
 
 void copy_commit()
@@ -133,9 +133,9 @@ int copy_due(int groups_left)
 pending_copy copy_take()
 {
     copy_queue &q = my_copies();
-    pending_copy first = q.copy[0];
+    pending_copy oldest = q.copy[q.first];
+    q.first = (q.first + 1) % MAX_COPIES;
     q.copies--;
-    memmove(q.copy, q.copy + 1, static_cast<size_t>(q.copies) * sizeof q.copy[0]);
-    return first;
+    return oldest;
 }
 } // namespace cusim

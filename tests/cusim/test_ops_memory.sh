@@ -2,7 +2,7 @@
 # Every operation of the CUDA module in the shim under AddressSanitizer and UndefinedBehaviorSanitizer, from the build "debug".
 # tier: full  timeout: 900
 . "$(dirname "$0")/ops.sh"
-debug=$CRM_SOURCE_DIR/build/debug
+debug=${CRM_DEBUG_BUILD_DIR:-$CRM_SOURCE_DIR/build/debug}
 [ -e "$CRM_BUILD_DIR/cusim/crmpi_cuda.so" ] || {
     echo "1..0 # SKIP this build has no shim: the headers of a CUDA toolkit were not found"
     exit 0
