@@ -287,12 +287,154 @@ SET(airline_tweets, "airline_tweets", "airline-tweets.schema.yaml", "Tweets.csv"
 SET(support_tickets, "support_tickets", "support-tickets.schema.yaml",
     "customer_support_tickets.csv")
 
+/* ---- files of any kind ---- */
+static void write_file(const char *path, const crm_str *text)
+{
+    FILE *f = crm_comm_rank(t_comm) == 0 ? fopen(path, "wb") : NULL;
+
+    if (f) T_CHECK(fwrite(text->text, 1, text->len, f) == text->len && fclose(f) == 0);
+    T_OK(crm_comm_barrier(t_comm));
+}
+
+static void random_field(uint64_t *seed, int kind, crm_str *out)
+{
+    static const char *const ODD[] = {"NA", "",    "?",        "\"a,b\"",    "x y z", "-1e5", "007",
+                                      "Ja", "1,5", "\xC3\xA9", "2024-02-30", "\xFF",  "\"",   "=1"};
+    int i = t_below(seed, 1000);
+
+    if (t_below(seed, 12) == 0) {
+        crm_str_addf(out, "%s", ODD[t_below(seed, 14)]);
+        return;
+    }
+    switch (kind) {
+    case 0:
+        crm_str_addf(out, "%d", i);
+        break;
+    case 1:
+        crm_str_addf(out, "%d.%d", i, i % 10);
+        break;
+    case 2:
+        crm_str_addf(out, "20%02d-%02d-%02d", i % 30, 1 + i % 12, 1 + i % 28);
+        break;
+    case 3:
+        crm_str_addf(out, "%s", i % 2 ? "yes" : "no");
+        break;
+    case 4:
+        crm_str_addf(out, "one two three four five six seven %d", i);
+        break;
+    default:
+        crm_str_addf(out, "k%d", i % 20);
+    }
+}
+
+static void random_file(uint64_t *seed, const char *path)
+{
+    static const char *const NAME[] = {"id",    "order_id",    "due_date", "date",
+                                       "score", "churn",       "price",    "quantity",
+                                       "a b",   "\"x,\"\"y\"", "2024",     "time"};
+    int columns = 1 + t_below(seed, 6), rows = t_below(seed, 60), first = t_below(seed, 12);
+    crm_str text = {0};
+
+    for (int k = 0; k < columns; k++)
+        crm_str_addf(&text, "%s%s", k ? "," : "", NAME[(first + k) % 12]);
+    crm_str_addf(&text, "\n");
+    for (int i = 0; i < rows; i++)
+        for (int k = 0; k < columns; k++) {
+            random_field(seed, (first + k) % 6, &text);
+            crm_str_addf(&text, "%s", k + 1 < columns ? "," : t_below(seed, 20) ? "\n" : "\r\n");
+        }
+    write_file(path, &text);
+    crm_str_free(&text);
+}
+
+/* Whatever the files hold: a proposal that can be read, or an error with its place. */
+static void any_files(void)
+{
+    enum { TRIALS = 100 };
+    char a[512], b[512];
+    const char *file[2] = {t_path("first.csv", a), t_path("second.csv", b)};
+    uint64_t seed = 3;
+    int good = 0;
+
+    for (int trial = 0; trial < TRIALS && t_failures == 0; trial++) {
+        crm_table_schema *s = NULL;
+        crm_str yaml = {0};
+        crm_status st;
+        random_file(&seed, a);
+        random_file(&seed, b);
+        st = crm_table_propose(t_comm, 2, file, &yaml);
+        T_CHECK(st == CRM_OK || st == CRM_ERR_FORMAT);
+        good += !st;
+        crm_err_clear();
+        if (!st && yaml.len) T_OK(crm_table_schema_text("p.yaml", yaml.text, yaml.len, &s));
+        if (t_failures && yaml.text) fprintf(stderr, "%s", yaml.text);
+        crm_table_schema_free(&s);
+        crm_str_free(&yaml);
+    }
+    T_CHECK(good > TRIALS / 4);
+}
+
+static void broken_files(void)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+        crm_status status;
+        const char *message;
+    } CASE[] = {
+        {"a,b,a\n1,2,3\n", 14, CRM_ERR_FORMAT, "columns 1 and 3 of the header are both called 'a'"},
+        {"a\0,b\n", 6, CRM_ERR_FORMAT, ":1:2: NUL byte"},
+        {"a,\"b\n1,2\n", 9, CRM_ERR_FORMAT, ":1:3: the quote that opens here is never closed"},
+        {"a,b\n", 4, CRM_OK, ""},
+        {"a,b\n1,2\n3\n4,\"5", 13, CRM_OK, ""},
+    };
+    char path[512];
+    const char *file = t_path("broken.csv", path);
+
+    for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
+        crm_str text = {0}, yaml = {0};
+        crm_str_add(&text, CASE[i].text, CASE[i].len);
+        write_file(path, &text);
+        if (CASE[i].status)
+            T_FAILS(crm_table_propose(t_comm, 1, &file, &yaml), CASE[i].status, CASE[i].message);
+        else
+            T_OK(crm_table_propose(t_comm, 1, &file, &yaml));
+        crm_str_free(&text);
+        crm_str_free(&yaml);
+    }
+    file = "/no/such.csv";
+    T_FAILS(crm_table_propose(t_comm, 1, &file, &(crm_str){0}), CRM_ERR_IO, "/no/such.csv");
+    T_FAILS(crm_table_propose(t_comm, 0, &file, &(crm_str){0}), CRM_ERR_CONFIG, "no file is named");
+}
+
+static void with_folder(void (*run)(void))
+{
+    t_enter();
+    run();
+    t_leave();
+}
+
+static void any(void)
+{
+    with_folder(any_files);
+}
+
+static void broken(void)
+{
+    with_folder(broken_files);
+}
+
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {
-        {"telecom_churn", telecom_churn},     {"ibm_telco", ibm_telco},
-        {"churn_modelling", churn_modelling}, {"olist_bravida", olist},
-        {"online_retail", online_retail},     {"airline_tweets", airline_tweets},
-        {"support_tickets", support_tickets}, {NULL, NULL}};
+    static const t_case cases[] = {{"telecom_churn", telecom_churn},
+                                   {"ibm_telco", ibm_telco},
+                                   {"churn_modelling", churn_modelling},
+                                   {"olist_bravida", olist},
+                                   {"online_retail", online_retail},
+                                   {"airline_tweets", airline_tweets},
+                                   {"support_tickets", support_tickets},
+                                   {"any files", any},
+                                   {"broken files", broken},
+                                   {NULL, NULL}};
     return t_main_mpi(argc, argv, cases);
 }

@@ -25,7 +25,8 @@ static crm_status base_name(const char *file, char **out)
         if (len > n && strncmp(base + len - n, ends[i], n) == 0) len -= n;
     }
     if (len > 48) len = 48;
-    CRM_NEW(*out, len + 1);
+    CRM_NEW(*out, len + sizeof "table");
+    if (len == 0) memcpy(*out, "table", sizeof "table");
     for (size_t i = 0; i < len; i++) {
         char c = base[i];
         bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -119,7 +120,8 @@ static void note_number(guess_column *c, crm_str *note)
     crm_str_addf(note, "%s..%s, median %s", crm_format_f64(c->min, low),
                  crm_format_f64(c->max, high),
                  crm_format_f64(c->sorted[(c->n_sorted - 1) / 2], middle));
-    crm_str_addf(note, ", .05..0.95 %s..%s", crm_format_f64(c->sorted[(c->n_sorted - 1) / 20], low),
+    crm_str_addf(note, ", nine in ten %s..%s",
+                 crm_format_f64(c->sorted[(c->n_sorted - 1) / 20], low),
                  crm_format_f64(c->sorted[(c->n_sorted - 1) * 19 / 20], high));
 }
 
@@ -138,7 +140,8 @@ static void write_note(guess_column *c, crm_str *out)
     crm_str note = {0};
     const char *more = c->set.full ? "more than " : "";
 
-    if (c->why) crm_str_addf(&note, "%s; ", c->why);
+    if (c->why) crm_str_addf(&note, "%s", c->why);
+    if (c->why && c->set.n > 1) crm_str_addf(&note, "; ");
     if ((c->type == CRM_FIELD_INTEGER || c->type == CRM_FIELD_REAL) && c->n_sorted)
         note_number(c, &note);
     else if (c->type == CRM_FIELD_TIME)
@@ -147,7 +150,7 @@ static void write_note(guess_column *c, crm_str *out)
         crm_str_addf(&note, "%.1f words", (double)c->words / (double)c->n);
     else if (c->unique)
         crm_str_addf(&note, "different in each row");
-    else
+    else if (c->set.n > 1 || !c->why)
         crm_str_addf(&note, "%s%lld values", more, (long long)c->set.n);
     if (c->ref_table >= 0 && c->share < 1)
         crm_str_addf(&note, "; %.1f %% of the values are there", 100 * c->share);

@@ -108,6 +108,7 @@ static void see_names(guess *g)
             guess_table *to = g->table[t].column[k].ref_table < 0
                                   ? NULL
                                   : &g->table[g->table[t].column[k].ref_table];
+            if (to == &g->table[g->entity]) continue;
             for (int i = 0; to && to->rows <= GUESS_LEVELS_MAX && i < to->n; i++) {
                 guess_column *c = &to->column[i];
                 if (c->why != crm_guess_too_many || i == to->key) continue;
@@ -348,8 +349,8 @@ crm_status crm_guess_link(guess *g)
     for (int t = 0; t < g->n; t++)
         find_references(g, t);
     break_circles(g);
-    see_names(g);
     find_entity(g);
+    see_names(g);
     find_log(g);
     for (int t = 0; t < g->n; t++)
         find_role(g, t);

@@ -210,11 +210,38 @@ static void write_label_name(const char *name, crm_str *out)
     if (n == 0) crm_str_addf(out, "label");
 }
 
+/* The name of a label stands once, and is not too long for one. */
+static bool can_name(const crm_str *labels, const char *column, const char *front)
+{
+    crm_str line = {0};
+    bool good;
+
+    crm_str_addf(&line, "  %s", front);
+    write_label_name(column, &line);
+    good = line.text && line.len <= 60;
+    crm_str_addf(&line, ": ");
+    good = good && line.text && !(labels->text && strstr(labels->text, line.text));
+    crm_str_free(&line);
+    return good;
+}
+
+/* A name that a condition reads as a column. */
+static bool is_plain(const char *name)
+{
+    const char *p = name;
+
+    if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z'))) return false;
+    while ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+           *p == '_')
+        p++;
+    return !*p;
+}
+
 static void write_column_labels(const guess_table *t, crm_str *out)
 {
     for (int k = 0; k < t->n; k++) {
         const guess_column *c = &t->column[k];
-        if (!is_label_of(t, k)) continue;
+        if (!is_label_of(t, k) || !can_name(out, c->name, "")) continue;
         crm_str_addf(out, "  ");
         write_label_name(c->name, out);
         crm_str_addf(out, ": {%s: ", c->type == CRM_FIELD_REAL ? "value" : "column");
@@ -232,6 +259,7 @@ static void write_score_labels(const guess *g, crm_str *out)
             crm_str when = {0};
             if (t == g->entity || !is_score(c)) continue;
             if (!g->table[t].documents && !g->table[t].events) continue;
+            if (!is_plain(c->name) || !can_name(out, c->name, "low_")) continue;
             crm_str_addf(out, "  low_");
             write_label_name(c->name, out);
             crm_str_addf(out, ": {any: ");
@@ -250,7 +278,9 @@ static void write_late(const guess *g, crm_str *out)
     int planned = find_planned(g);
     crm_str when = {0};
 
-    if (planned < 0) return;
+    if (planned < 0 || !is_plain(t->column[planned].name) ||
+        !is_plain(t->column[actual_of(t, planned)].name))
+        return;
     crm_str_addf(&when, "%s > %s", t->column[actual_of(t, planned)].name, t->column[planned].name);
     crm_str_addf(out, "  late: {when: ");
     if (when.text) crm_node_quote(out, when.text);
@@ -267,7 +297,8 @@ static void write_again(const guess *g, crm_str *out)
     crm_str_addf(out, "  again: {any: ");
     crm_node_quote(out, t->name);
     crm_str_addf(out, ", within: 90 days");
-    if (t->derive_amount && t->column[t->quantity].min < 0) {
+    if (t->derive_amount && t->column[t->quantity].min < 0 &&
+        is_plain(t->column[t->quantity].name)) {
         crm_str_addf(&when, "%s > 0", t->column[t->quantity].name);
         crm_str_addf(out, ", when: ");
         if (when.text) crm_node_quote(out, when.text);

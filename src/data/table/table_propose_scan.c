@@ -249,6 +249,26 @@ static char find_separator(const table_file *f)
     return marks[best];
 }
 
+/* A schema could not say which of two columns of one name it means. */
+static crm_status check_names(const scan *x, const table_record *r)
+{
+    const guess_table *t = x->table;
+    char show[CRM_TABLE_SHOW_MAX];
+
+    if (r->fault != TABLE_FINE && r->fault != TABLE_COUNT)
+        return crm_table_fail_at(&x->source->file, r->fault_at, "%s",
+                                 crm_table_fault_names[r->fault]);
+    for (int k = 0; k < t->n; k++)
+        for (int i = 0; i < k; i++)
+            if (strcmp(t->column[k].name, t->column[i].name) == 0)
+                return crm_table_fail_at(
+                    &x->source->file, x->source->file.begin,
+                    "columns %d and %d of the header are both called '%s'; rename one of them",
+                    i + 1, k + 1,
+                    crm_table_show(t->column[k].name, strlen(t->column[k].name), show));
+    return CRM_OK;
+}
+
 static crm_status read_names(scan *x, size_t *at)
 {
     table_source *s = x->source;
@@ -279,6 +299,7 @@ static crm_status read_names(scan *x, size_t *at)
         memcpy(t->column[k].name, text, len);
     }
     *at = r.next;
+    st = check_names(x, &r);
 done:
     crm_mem_free(span);
     return st;

@@ -6,6 +6,8 @@
 
 #include "table_propose.h"
 
+enum { NAME_MAX_BYTES = 200 };
+
 /* ---- words of names ---- */
 const char *crm_guess_word(const char *p, char out[32])
 {
@@ -163,7 +165,9 @@ void crm_guess_type(guess_column *c, int64_t rows)
 
     c->unique = c->n == rows && rows > 1 && !c->set.full && c->set.n == rows;
     c->named_id = is_id_name(c->name);
-    if (c->n == 0)
+    if (strlen(c->name) > NAME_MAX_BYTES)
+        set_ignore(c, "its name is too long for a path");
+    else if (c->n == 0)
         set_ignore(c, "empty");
     else if (c->n < rows / 10)
         set_ignore(c, "missing in more than nine of ten rows");
