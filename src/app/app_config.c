@@ -96,6 +96,7 @@ static crm_status place_schema(app *a, const char *name)
     if (!a->cfg.data_schema[0] || a->cfg.data_schema[0] == '/') return CRM_OK;
     CRM_TRY(crm_opt_set_each(a->opts, find_schema_origin, &from_file));
     if (name && from_file) CRM_TRY(crm_path_dir(name, dir, sizeof dir));
+    if (strcmp(dir, ".") == 0) dir[0] = '\0';
     CRM_CHECK(getcwd(here, sizeof here), CRM_ERR_IO, "the current folder has no name: %s",
               strerror(errno));
     CRM_TRY(crm_path_join(dir, a->cfg.data_schema, beside, sizeof beside));
