@@ -225,6 +225,7 @@ crm_status crm_data_recombine(const crm_data *base, const crm_recombine *g, crm_
     d->n_targets = 0;
     d->id_number = d->id_first = NULL;
     d->id_byte = NULL;
+    d->cutoff = NULL;
     d->recombined = NULL;
     CRM_NEW_TO(st, fail, d->recombined, 1);
     CRM_TRY_TO(st, fail, gather(d, base, g));

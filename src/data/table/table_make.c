@@ -302,6 +302,17 @@ static void free_output(table_output *o)
     crm_store_abandon(&o->w);
 }
 
+/* Cut-offs of the rows, where they have their own: they order the rows in time. */
+static crm_status write_cutoffs(table_output *o)
+{
+    static const char *const DIM[] = {"row"};
+    const table_set *x = o->x;
+
+    if (x->schema->cutoff.column < 0) return CRM_OK;
+    CRM_TRY(crm_store_define(o->w, "row/cutoff", CRM_I64, 1, &x->total, DIM));
+    return crm_store_write(o->w, "row/cutoff", x->before, x->n, x->cutoff);
+}
+
 static crm_status count_items(table_output *o)
 {
     make_count *c[] = {&o->events, &o->documents, &o->tokens};
@@ -338,6 +349,7 @@ crm_status crm_table_make(const table_set *x, const char *path, crm_digest sourc
     CRM_TRY_TO(st, done, crm_table_make_targets(&o));
     CRM_TRY_TO(st, done, crm_table_make_ids(&o));
     CRM_TRY_TO(st, done, crm_table_make_groups(&o));
+    CRM_TRY_TO(st, done, write_cutoffs(&o));
     CRM_TRY_TO(st, done, crm_table_make_dictionary(&o, &words));
     CRM_TRY_TO(st, done, crm_store_commit(&o.w, &out->content));
     for (int t = 0; t < x->schema->n; t++)
