@@ -1,6 +1,8 @@
 /* test_schema.c - schemas: what is read, what is refused with which words, and random changes.
  *
  * Expected values and messages are worked out by hand from docs/schema.md. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <stdlib.h>
 
 #include "crm_test.h"
@@ -498,11 +500,57 @@ static void mutations(void)
     crm_mem_free(page_text);
 }
 
+/* ---- memory that is out: all of the program's comes through here (base_mem.c) ---- */
+static long fail_at, calls; /* fail_at 0: none */
+
+void *aligned_alloc(size_t align, size_t size)
+{
+    static void *(*real)(size_t, size_t);
+
+    if (!real) {
+        void *p = dlsym(RTLD_NEXT, "aligned_alloc");
+        memcpy(&real, &p, sizeof real);
+    }
+    if (fail_at && ++calls == fail_at) return NULL;
+    return real(align, size);
+}
+
+static void no_memory(void)
+{
+    size_t len = 0;
+    char *text = read_page(&len);
+    int failed = 0;
+
+    for (long k = 1; text && k < 5000 && t_failures == 0; k++) {
+        crm_table_schema *s = NULL;
+        size_t used = crm_mem_used();
+        crm_status st;
+        fail_at = k;
+        calls = 0;
+        st = crm_table_schema_text("s.yaml", text, len, &s);
+        fail_at = 0;
+        T_CHECK(st == CRM_ERR_NOMEM || (!st && calls < k));
+        failed += st == CRM_ERR_NOMEM;
+        crm_err_clear();
+        crm_table_schema_free(&s);
+        T_EQ_I(crm_mem_used(), used);
+        if (!st) break;
+        if (t_failures) fprintf(stderr, "# call %ld, status %s\n", k, crm_status_name(st));
+    }
+    T_CHECK(failed > 50);
+    crm_mem_free(text);
+}
+
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {{"example of the page", page},    {"defaults", defaults},
-                                   {"chains of references", chains}, {"digests", digests},
-                                   {"what is wrong", wrong},         {"all at once", all_at_once},
-                                   {"random changes", mutations},    {NULL, NULL}};
+    static const t_case cases[] = {{"example of the page", page},
+                                   {"defaults", defaults},
+                                   {"chains of references", chains},
+                                   {"digests", digests},
+                                   {"what is wrong", wrong},
+                                   {"all at once", all_at_once},
+                                   {"random changes", mutations},
+                                   {"memory that is out", no_memory},
+                                   {NULL, NULL}};
     return t_main(argc, argv, cases);
 }

@@ -328,6 +328,7 @@ static bool is_feature(schema_reader *r, const char *name)
         const crm_path *p = &r->pub.profile[i];
         crm_str text = {0};
         crm_table_path_text(&r->pub, r->pub.entity, p, &text);
+        r->nomem |= text.failed;
         found = text.text && strcmp(text.text, name) == 0 &&
                 (NUMBERS >> crm_table_schema_field(&r->pub, p)->type & 1);
         crm_str_free(&text);
