@@ -272,16 +272,19 @@ typedef struct crm_table_tables {
     crm_digest source, content;
 } crm_table_tables;
 
+struct crm_table_like; /* table.h */
 /** Import the tables of a schema into the data set store_path (arrays: docs/data-set-arrays.md).
  *  Rows and values that were left out are listed, by place only, in "<store_path>.rejects.tsv"; the
  *  quality of the columns and the data dictionary are written to "<store_path>.md".
  *  @param[in] folder  what relative file patterns begin at
  *  @param[in] key_file  key for hashed columns; "" when no column is hashed
+ *  @param[in] like  numeric columns that a fitted model needs, or NULL: categories and kinds that
+ *  they are made of are there though no row has them, and there are no labels of entities
  *  Collective; all arguments equal on all ranks.  info may be NULL; else crm_table_tables_free it.
  *  @return as crm_table_import. */
 CRM_CHECKED crm_table_import_schema(crm_comm *comm, const crm_table_schema *s, const char *folder,
                                     const char *key_file, const char *store_path,
-                                    crm_table_tables *info);
+                                    const struct crm_table_like *like, crm_table_tables *info);
 void crm_table_tables_free(crm_table_tables *info);
 /** What crm_table_import_schema writes into `source_digest`.  Collective. */
 CRM_CHECKED crm_table_schema_source(crm_comm *comm, const crm_table_schema *s, const char *folder,

@@ -169,14 +169,16 @@ static crm_status import_csv(app *a, const char *store)
     return st;
 }
 
-crm_status app_import_tables(app *a, const char *store, crm_table_tables *info)
+crm_status app_import_tables(app *a, const char *store, const crm_table_like *like,
+                             crm_table_tables *info)
 {
     crm_table_schema *s = NULL;
     crm_status st = crm_comm_agree(a->world, crm_table_schema_open(a->cfg.data_schema, &s));
 
     *info = (crm_table_tables){0};
     if (!st)
-        st = crm_table_import_schema(a->world, s, a->cfg.data_path, a->cfg.key_file, store, info);
+        st = crm_table_import_schema(a->world, s, a->cfg.data_path, a->cfg.key_file, store, like,
+                                     info);
     if (!st)
         crm_log_line(CRM_LOG_INFO, "import", "%s: %lld rows, %lld events, %lld documents -> %s",
                      a->cfg.data_path, (long long)info->entities, (long long)info->events,
@@ -197,7 +199,7 @@ static crm_status import_if_needed(app *a, const char *store)
         return CRM_OK;
     }
     if (!app_has_tables(a)) return import_csv(a, store);
-    st = app_import_tables(a, store, &tables);
+    st = app_import_tables(a, store, NULL, &tables);
     crm_table_tables_free(&tables);
     return st;
 }

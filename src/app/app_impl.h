@@ -152,9 +152,11 @@ CRM_CHECKED app_store_path(const app *a, char *out, size_t cap);
 CRM_CHECKED app_need_path(const app *a);
 /** data.path is the folder of the tables of data.schema. */
 bool app_has_tables(const app *a);
-/** Import them; crm_table_tables_free(info) in any case.  Collective. */
+/** Import them; like as for crm_table_import_schema; crm_table_tables_free(info) in any case.
+ * Collective. */
 struct crm_table_tables;
-CRM_CHECKED app_import_tables(app *a, const char *store, struct crm_table_tables *info);
+CRM_CHECKED app_import_tables(app *a, const char *store, const crm_table_like *like,
+                              struct crm_table_tables *info);
 
 /* cmd_study.c */
 /* Report and figures from dir/summary.json beside it, tables on the terminal; one process. */

@@ -90,7 +90,7 @@ static crm_status import_tables(app *a, const char *store)
 {
     crm_table_tables info;
     double start = crm_clock_now();
-    crm_status st = app_import_tables(a, store, &info);
+    crm_status st = app_import_tables(a, store, NULL, &info);
 
     if (!st) {
         print_line(a, store, store, info.entities, info.content, crm_clock_now() - start);

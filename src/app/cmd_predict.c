@@ -10,13 +10,14 @@
 #include "crmpi/ckpt.h"
 #include "crmpi/stats.h"
 #include "crmpi/store.h"
+#include "crmpi/table_schema.h"
 
 typedef struct prediction {
     crm_bag *bag; /* the model file */
     const char *const *class_name;
     int64_t n_classes;
     crm_columns *columns;    /* of the profile that the model was fitted on */
-    char temp[CRM_PATH_MAX]; /* data set made from the CSV, "" when none */
+    char temp[CRM_PATH_MAX]; /* data set made from the CSV or the tables, "": none */
     crm_data *data;
     crm_pipeline *pipeline;
     crm_bag *weights; /* --weights, NULL: none */
@@ -94,6 +95,15 @@ static crm_status temp_path(app *a, prediction *p)
     return crm_path_join("", name, p->temp, sizeof p->temp);
 }
 
+static crm_status open_tables(app *a, const char *path, const crm_table_like *like, prediction *p)
+{
+    crm_table_tables info;
+    crm_status st = app_import_tables(a, path, like, &info);
+
+    crm_table_tables_free(&info);
+    return st ? st : crm_comm_agree(a->world, crm_data_open(path, &p->data));
+}
+
 static crm_status open_rows(app *a, prediction *p)
 {
     const crm_schema *s;
@@ -102,7 +112,8 @@ static crm_status open_rows(app *a, prediction *p)
     int64_t hdf5 = 0;
 
     CRM_TRY(app_need_path(a));
-    if (app_is_root(a)) hdf5 = crm_store_is_hdf5(a->cfg.data_path);
+    if (app_is_root(a))
+        hdf5 = !crm_path_is_dir(a->cfg.data_path) && crm_store_is_hdf5(a->cfg.data_path);
     CRM_TRY(crm_comm_bcast(a->world, 0, &hdf5, sizeof hdf5));
     if (hdf5) {
         CRM_TRY(crm_comm_agree(a->world, crm_data_open(a->cfg.data_path, &p->data)));
@@ -113,6 +124,7 @@ static crm_status open_rows(app *a, prediction *p)
     CRM_TRY(crm_comm_agree(a->world, crm_path_join(p->temp, "rows.h5", path, sizeof path)));
     like = (crm_table_like){
         .n_num = s->n_num, .n_cat = s->n_cat, .num_name = s->num_name, .cat_name = s->cat_name};
+    if (app_has_tables(a)) return open_tables(a, path, &like, p);
     a->table.label = "";
     CRM_TRY(crm_table_import(a->world, &a->table, a->cfg.data_path, path, &like, NULL));
     return crm_comm_agree(a->world, crm_data_open(path, &p->data));

@@ -111,7 +111,7 @@ static void import(const char *schema, const char *name, crm_table_tables *info)
     char path[512];
 
     T_OK(crm_table_schema_text("shop.yaml", schema, strlen(schema), &s));
-    if (s) T_OK(crm_table_import_schema(t_comm, s, t_dir, "", t_path(name, path), info));
+    if (s) T_OK(crm_table_import_schema(t_comm, s, t_dir, "", t_path(name, path), NULL, info));
     crm_table_schema_free(&s);
 }
 

@@ -91,7 +91,7 @@ static crm_status import(crm_comm *comm, const char *schema, const char *name,
     char path[512];
     crm_status st = crm_table_schema_text("shop.yaml", schema, strlen(schema), &s);
 
-    if (!st) st = crm_table_import_schema(comm, s, t_dir, "", t_path(name, path), info);
+    if (!st) st = crm_table_import_schema(comm, s, t_dir, "", t_path(name, path), NULL, info);
     crm_table_schema_free(&s);
     return st;
 }

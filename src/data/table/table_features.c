@@ -167,7 +167,9 @@ static crm_status plan_shares(planner *p, int stream)
     if (!wants(p, CRM_AGG_SHARES) || !s->category) return CRM_OK;
     CRM_TRY(most_frequent(s, &least, &ties));
     for (int64_t c = 0; c < s->names.n; c++) {
-        if (s->uses[c] < least || (s->uses[c] == least && ties-- <= 0)) continue;
+        /* a model chooses by itself */
+        if (p->x->like) least = ties = 0;
+        if (s->uses[c] < least || (s->uses[c] == least && !p->x->like && ties-- <= 0)) continue;
         f.category = (int32_t)c;
         CRM_TRY(add(p, &f, "share.%s", s->names.item[c]));
     }

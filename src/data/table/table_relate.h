@@ -36,6 +36,8 @@ typedef struct table_names {
 } table_names;
 CRM_CHECKED crm_table_names_copy(int64_t n, const char *const *item, table_names *out);
 void crm_table_names_free(table_names *x);
+/* Add a text unless it is there. */
+CRM_CHECKED crm_table_names_add(table_names *x, const char *text);
 /* Keep the names whose used[k] > 0; used[k] becomes the new number, -1 for the others. */
 void crm_table_names_keep(table_names *x, int64_t *used);
 
@@ -207,6 +209,7 @@ typedef struct table_column {
 typedef struct table_set {
     crm_comm *comm;
     const crm_table_schema *schema;
+    const crm_table_like *like; /* NULL: none */
     table_entities e;
     int64_t n, before, total; /* rows here, on ranks before, on all */
     int64_t *cutoff;          /* [n] s since 1970; CRM_WHOLE_MISSING: none */

@@ -305,11 +305,73 @@ done:
     return st;
 }
 
-/* ---- names that are used ---- */
-/* code [n] of names; *uses is how often each of those that stay comes up, over all ranks. */
-static crm_status keep_used(crm_comm *comm, int32_t *code, int64_t n, table_names *names,
-                            int64_t **uses)
+/* ---- names that are used, or that a model has columns of ---- */
+static const char *behind(const char *text, const char *head)
 {
+    size_t len = strlen(head);
+
+    return strncmp(text, head, len) == 0 ? text + len : NULL;
+}
+
+/* The category of a stream that a column is made of, NULL for others: shares (table_features.c),
+ * and the columns of the flat view of a data set (data.h). */
+static const char *category_in(const table_set *x, const table_stream *s, const char *column)
+{
+    const char *table = x->schema->table[s->table].name, *rest, *own;
+    int streams = 0;
+
+    for (int k = 0; k < x->n_streams; k++)
+        streams += !x->stream[k].documents;
+    if (s->documents) return behind(column, "documents ");
+    rest = behind(column, table);
+    if (rest && (own = behind(rest, ".share."))) return own;
+    rest = behind(column, "events ");
+    if (!rest || streams == 1) return rest;
+    rest = behind(rest, table);
+    return rest ? behind(rest, ":") : NULL;
+}
+
+/* Words of the flat view that follow "events " and "documents " and are no categories. */
+static bool is_flat_word(const table_set *x, const table_stream *s, const char *text)
+{
+    const crm_event_role *r = &x->schema->table[s->table].events;
+    size_t len = strlen(text);
+
+    if (strcmp(text, "recency") == 0) return true;
+    if (s->documents) return len > 7 && strcmp(text + len - 7, " tokens") == 0;
+    for (int q = 0; q < s->n_numbers; q++) {
+        const char *name = x->schema->table[r->number[q].table].column[r->number[q].column].name;
+        const char *rest = behind(text, name);
+        if (rest && (!strcmp(rest, " sum") || !strcmp(rest, " mean") || !strcmp(rest, " last")))
+            return true;
+    }
+    return false;
+}
+
+static crm_status add_wanted(const table_set *x, table_stream *s)
+{
+    for (int k = 0; x->like && k < x->like->n_num; k++) {
+        const char *name = category_in(x, s, x->like->num_name[k]);
+        if (name && !is_flat_word(x, s, name)) CRM_TRY(crm_table_names_add(&s->names, name));
+    }
+    return CRM_OK;
+}
+
+static bool is_wanted(const table_set *x, const table_stream *s, const char *category)
+{
+    for (int k = 0; k < x->like->n_num; k++) {
+        const char *name = category_in(x, s, x->like->num_name[k]);
+        if (name && strcmp(name, category) == 0) return true;
+    }
+    return false;
+}
+
+/* code [n] of names; *uses is how often each of those that stay comes up, over all ranks.  of: the
+ * stream whose categories they are, NULL: none. */
+static crm_status keep_used(const table_set *x, int32_t *code, int64_t n, table_names *names,
+                            const table_stream *of, int64_t **uses)
+{
+    crm_comm *comm = x->comm;
     int64_t *used = crm_mem_new((size_t)names->n, sizeof *used), left = 0;
     crm_status st = CRM_OK;
 
@@ -320,8 +382,11 @@ static crm_status keep_used(crm_comm *comm, int32_t *code, int64_t n, table_name
     for (int64_t i = 0; i < n; i++)
         if (code[i] >= 0) used[code[i]]++;
     CRM_TRY_TO(st, done, crm_comm_sum_i64(comm, used, names->n));
-    for (int64_t k = 0; k < names->n; k++)
-        if (used[k] > 0) (*uses)[left++] = used[k];
+    for (int64_t k = 0; k < names->n; k++) {
+        bool stays = used[k] > 0 || (of && x->like && is_wanted(x, of, names->item[k]));
+        if (stays) (*uses)[left++] = used[k];
+        used[k] = stays;
+    }
     crm_table_names_keep(names, used);
     for (int64_t i = 0; i < n; i++)
         if (code[i] >= 0) code[i] = (int32_t)used[code[i]];
@@ -337,16 +402,21 @@ static crm_status tidy_names(table_set *x)
 
     for (int k = 0; !st && k < x->n_cat; k++) {
         table_values *v = &x->cat[k].v;
-        st = keep_used(x->comm, v->code, x->n, &v->names, &uses);
+        st = keep_used(x, v->code, x->n, &v->names, NULL, &uses);
         v->n_levels = v->names.n;
         crm_mem_free(uses);
     }
     for (int k = 0; !st && k < x->n_streams; k++) {
         table_stream *s = &x->stream[k];
-        if (s->category) st = keep_used(x->comm, s->category, s->n, &s->names, &s->uses);
+        if (!s->category) continue;
+        st = crm_comm_agree(x->comm, add_wanted(x, s));
+        if (!st) st = keep_used(x, s->category, s->n, &s->names, s, &s->uses);
+    }
+    for (int k = 0; !st && k < x->n_streams; k++) {
+        table_stream *s = &x->stream[k];
         for (int l = 0; !st && l < s->n_labels; l++) {
             if (!s->label[l]) continue;
-            st = keep_used(x->comm, s->label[l], s->n, &s->classes[l], &uses);
+            st = keep_used(x, s->label[l], s->n, &s->classes[l], NULL, &uses);
             crm_mem_free(uses);
         }
     }

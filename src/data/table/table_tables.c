@@ -282,17 +282,20 @@ static crm_status write_all(import *x, const char *store_path, crm_table_tables 
 
 crm_status crm_table_import_schema(crm_comm *comm, const crm_table_schema *s, const char *folder,
                                    const char *key_file, const char *store_path,
-                                   crm_table_tables *info)
+                                   const crm_table_like *like, crm_table_tables *info)
 {
-import x = {.w = {.comm = comm, .schema = s, .folder = folder, .key_file = key_file } };
+    crm_table_schema mine = *s; /* without labels for a model */
+import x = {.w = {.comm = comm, .schema = & mine, .folder = folder, .key_file = key_file } };
     crm_table_tables own = {0}, *out = info ? info : &own;
     crm_status st;
 
     *out = (crm_table_tables){0};
+    if (like) mine.n_labels = 0;
     crm_watchdog_enter(CRM_IN_IMPORT);
     CRM_TRY_TO(st, done, open_import(&x, key_file));
     for (int step = 0; step <= s->n; step++)
         if (step == 0 || has_role(&s->table[step - 1])) CRM_TRY_TO(st, done, run_step(&x, step));
+    x.set.like = like;
     CRM_TRY_TO(st, done, read_rest(&x));
     CRM_TRY_TO(st, done, crm_table_set_settle(&x.set));
     CRM_TRY_TO(st, done, write_all(&x, store_path, out));

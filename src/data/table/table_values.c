@@ -30,6 +30,26 @@ void crm_table_names_free(table_names *x)
     *x = (table_names){0};
 }
 
+crm_status crm_table_names_add(table_names *x, const char *text)
+{
+    table_names more;
+    const char **item;
+    crm_status st;
+
+    for (int64_t k = 0; k < x->n; k++)
+        if (strcmp(x->item[k], text) == 0) return CRM_OK;
+    CRM_NEW(item, x->n + 1);
+    for (int64_t k = 0; k < x->n; k++)
+        item[k] = x->item[k];
+    item[x->n] = text;
+    st = crm_table_names_copy(x->n + 1, item, &more);
+    crm_mem_free(item);
+    if (st) return st;
+    crm_table_names_free(x);
+    *x = more;
+    return CRM_OK;
+}
+
 void crm_table_names_keep(table_names *x, int64_t *used)
 {
     int64_t n = 0;
