@@ -9,7 +9,7 @@
 #include "crmpi/base_mem.h"
 #include "crmpi/record_json.h"
 
-enum { SHOWN = 12, STRONGEST = 10, NAME_WIDTH = 28 };
+enum { SHOWN = 12, STRONGEST = 10, DRIFTED = 30, NAME_WIDTH = 28 };
 
 /* ---- terminal ---- */
 static const char *level_name(const crm_described *c, int64_t code, char text[32])
@@ -23,8 +23,8 @@ static void print_numeric(const crm_described *c)
 {
     const crm_figures *f = &c->f;
 
-    printf("  %-10s %-*.*s %10lld %9lld %9lld", c->block, NAME_WIDTH, NAME_WIDTH, c->name,
-           (long long)f->n, (long long)f->missing, (long long)f->distinct);
+    printf("  %-10s %-*s %10lld %9lld %9lld", c->block, NAME_WIDTH, c->name, (long long)f->n,
+           (long long)f->missing, (long long)f->distinct);
     if (f->n == 0) {
         printf("\n");
         return;
@@ -40,8 +40,8 @@ static void print_levels(const crm_described *c)
     const crm_figures *f = &c->f;
     char text[32];
 
-    printf("  %-10s %-*.*s %10lld %9lld %9lld ", c->block, NAME_WIDTH, NAME_WIDTH, c->name,
-           (long long)f->n, (long long)f->missing, (long long)f->distinct);
+    printf("  %-10s %-*s %10lld %9lld %9lld ", c->block, NAME_WIDTH, c->name, (long long)f->n,
+           (long long)f->missing, (long long)f->distinct);
     for (int64_t k = 0; k < f->n_top; k++)
         printf("%s%s %.1f %%", k ? ", " : " ", level_name(c, f->top[k], text),
                100 * (double)f->top_n[k] / (double)f->n);
@@ -145,25 +145,38 @@ static double smallest_p(const double *p)
     return fmin(1, m * (CRM_DESCRIBE_PARTS - 1));
 }
 
-static void print_drift(const crm_description *x)
+static void print_drifted(const crm_described *d)
 {
+    printf("  %-10s %-*s %11.4f %11.4f %11.2g", d->block, NAME_WIDTH, d->name, largest(d->f.psi),
+           d->f.psi[CRM_DESCRIBE_PARTS - 1], smallest_p(d->f.psi_p));
+    if (d->numeric) printf(" %11.4f", largest(d->f.ks));
+    printf("\n");
+}
+
+/* The columns with the largest PSI. */
+static crm_status print_drift(const crm_description *x)
+{
+    int n = 0;
+    pair *p;
+
     if (!x->drift) {
         printf("\ndrift: not looked for, fewer than %d rows\n", CRM_DESCRIBE_ROWS);
-        return;
+        return CRM_OK;
     }
+    CRM_NEW(p, x->n);
+    for (int c = 0; c < x->n; c++)
+        if (x->column[c].per_row && !isnan(largest(x->column[c].f.psi)))
+            p[n++] = (pair){c, 0, largest(x->column[c].f.psi)};
+    qsort(p, (size_t)n, sizeof *p, by_strength);
     printf("\ndrift: tenths of the rows in the order of %s, each against the first\n"
            "  %-10s %-*s %11s %11s %11s %11s\n",
            x->by_cutoff ? "their cut-offs" : "the data set", "block", NAME_WIDTH, "column",
            "largest PSI", "last PSI", "p", "largest KS");
-    for (int c = 0; c < x->n; c++) {
-        const crm_described *d = &x->column[c];
-        double last = d->f.psi[CRM_DESCRIBE_PARTS - 1];
-        if (!d->per_row || isnan(last)) continue;
-        printf("  %-10s %-*.*s %11.4f %11.4f %11.2g", d->block, NAME_WIDTH, NAME_WIDTH, d->name,
-               largest(d->f.psi), last, smallest_p(d->f.psi_p));
-        if (d->numeric) printf(" %11.4f", largest(d->f.ks));
-        printf("\n");
-    }
+    for (int k = 0; k < n && k < DRIFTED; k++)
+        print_drifted(&x->column[p[k].i]);
+    if (n > DRIFTED) printf("  and %d columns with less; --out stores all\n", n - DRIFTED);
+    crm_mem_free(p);
+    return CRM_OK;
 }
 
 static void print_dictionary(const crm_dictionary *d)
@@ -185,7 +198,7 @@ crm_status app_print_description(const crm_data *d, const crm_description *x)
 {
     print_columns(x);
     CRM_TRY(print_relations(x));
-    print_drift(x);
+    CRM_TRY(print_drift(x));
     print_dictionary(crm_data_dictionary(d));
     return CRM_OK;
 }

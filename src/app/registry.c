@@ -2,6 +2,7 @@
 #include "app_impl.h"
 #include "crmpi/classic.h"
 #include "crmpi/feature.h"
+#include "crmpi/feature_segment.h"
 #include "crmpi/train.h"
 
 const app_command app_commands[] = {
@@ -27,19 +28,13 @@ const app_command app_commands[] = {
     {NULL, NULL, NULL, false, NULL},
 };
 
-const crm_transform_class *const app_transforms[] = {&crm_outliers_class,
-                                                     &crm_interact_class,
-                                                     &crm_power_class,
-                                                     &crm_bins_class,
-                                                     &crm_rare_class,
-                                                     &crm_encode_class,
-                                                     &crm_text_bag_class,
-                                                     &crm_impute_class,
-                                                     &crm_scale_class,
-                                                     &crm_ple_class,
-                                                     &crm_onehot_class,
-                                                     &crm_select_class,
-                                                     NULL};
+const crm_transform_class *const app_transforms[] = {&crm_outliers_class, &crm_interact_class,
+                                                     &crm_power_class,    &crm_bins_class,
+                                                     &crm_rare_class,     &crm_encode_class,
+                                                     &crm_text_bag_class, &crm_impute_class,
+                                                     &crm_scale_class,    &crm_ple_class,
+                                                     &crm_segment_class,  &crm_onehot_class,
+                                                     &crm_select_class,   NULL};
 const crm_estimator_class *const app_estimators[] = {&crm_hybrid_class,
                                                      &crm_logistic_class,
                                                      &crm_rule_class,
@@ -62,26 +57,27 @@ _Static_assert(sizeof app_transforms / sizeof *app_transforms <= APP_CLASSES_MAX
 #define FILLED                                                                                     \
     {                                                                                              \
         NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_impute_class, &crm_scale_class,             \
-            &crm_onehot_class, &crm_select_class                                                   \
+            &crm_segment_class, &crm_onehot_class, &crm_select_class                               \
     }
 /* For trees. */
 #define AS_IS                                                                                      \
     {                                                                                              \
-        NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_onehot_class, &crm_select_class             \
+        NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_segment_class, &crm_onehot_class,           \
+            &crm_select_class                                                                      \
     }
 
 const app_model app_model_table[] = {
     {"hybrid",
      {NUMBERS, &crm_rare_class, &crm_text_bag_class, &crm_impute_class, &crm_scale_class,
-      &crm_select_class, &crm_ple_class},
+      &crm_segment_class, &crm_select_class, &crm_ple_class},
      &crm_hybrid_class,
      100},
     {"logistic", FILLED, &crm_logistic_class, 5},
     {"mlp", FILLED, &crm_mlp_class, 20},
     {"rule", {NULL}, &crm_rule_class, 1},
     {"naive_bayes",
-     {NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_scale_class, &crm_onehot_class,
-      &crm_select_class},
+     {NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_scale_class, &crm_segment_class,
+      &crm_onehot_class, &crm_select_class},
      &crm_naive_bayes_class,
      1},
     {"knn", FILLED, &crm_knn_class, 5},
