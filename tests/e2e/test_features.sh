@@ -1,6 +1,6 @@
 #!/bin/bash
 # Transforms of columns in models: each trained on 1 and on 3 ranks to the same bits, kept, and asked about raw rows with
-# missing values, far values and levels that were never seen.
+# missing values, far values and levels that were never seen; duplicates of a customer in one fold.
 # timeout: 180  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -56,5 +56,41 @@ done
 sed -n '1p;6p' rows.csv >one.csv
 alone predict run1 --set data.path=one.csv --model logistic-near >one.out 2>err
 check "a row by itself" test "$(sed -n 2p one.out | cut -d, -f2-)" = "$(sed -n 6p logistic-near.csv | cut -d, -f2-)"
+
+# ---- duplicates: customers that say the same under several ids are in one fold
+mkdir twins
+awk 'BEGIN {
+  srand(4); print "id,age,spend,plan,churn"
+  for (i = 1; i <= 150; i++) {
+    a = 18 + int(rand() * 60); s = int(rand() * 500); y = (s > 250) != (rand() < .2) ? "yes" : "no"
+    for (k = 0; k < (i % 3 ? 1 : 2 + i % 2 * 2); k++) printf "%d,%d,%d,%s,%s\n", 10 * i + k, a, s, i % 2 ? "gold" : "basic", y
+  }
+}' >twins/customers.csv
+cat >twins.schema.yaml <<'Y'
+tables:
+  customers: {files: customers.csv, key: id, columns: {id: id, age: integer, spend: integer, plan: category, churn: category}}
+entity: {table: customers, profile: [age, spend, plan]}
+labels: {churn: {column: customers.churn, positive: "yes"}}
+Y
+cat >twins.yaml <<'Y'
+data: {path: twins, schema: twins.schema.yaml}
+eval: {models: [logistic], folds: 4, repeats: 2, final: false}
+Y
+alone crossval twins.yaml --out twin >out 2>err || not_ok "crossval of duplicates" "$(cat err)"
+# numbers FILE ARRAY: one a line
+numbers() { h5dump -y -w 1 -d "$2" "$1" | awk '/DATA {/ { on = 1; next } on && /}/ { exit } on { gsub(/[ ,]/, ""); if ($0 != "") print }'; }
+numbers twin.h5 /group/number >group
+rows=$(wc -l <group)
+groups=$(sort -u group | wc -l)
+check "150 customers in 250 rows" test "$rows $groups" = "250 150"
+numbers twin/predictions.h5 /row >order
+seq 0 249 >all
+check "all rows are predicted in order" cmp -s order all
+numbers twin/predictions.h5 /fold >folds
+for repeat in 0 1; do
+  sed -n "$((repeat * rows + 1)),$((repeat * rows + rows))p" folds | paste group - >pairs
+  check "repeat $repeat: one fold for each customer" test "$(sort -u pairs | wc -l)" = "$groups"
+  check "repeat $repeat: folds of 62 or 63 rows" test "$(cut -f2 pairs | sort | uniq -c | awk '$1 == 62 || $1 == 63' | wc -l)" = 4
+done
 
 exit $failed
