@@ -64,6 +64,8 @@ uint8_t *crm_table_clean_extra(const table_cleaner *c, int of, bool outlier);
  * Collective. */
 CRM_CHECKED crm_table_quality_measure(crm_comm *comm, const table_frame *f,
                                       table_quality_column *q);
+/* Append " text |" with what is special in Markdown made plain. */
+void crm_table_markdown_cell(crm_str *out, const char *text);
 /* Append a Markdown table of a cleaned table's quality. */
 void crm_table_quality_markdown(const crm_table_schema *s, int table, const table_quality *q,
                                 crm_str *out);

@@ -6,6 +6,7 @@
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "table_clean.h"
 
 enum { BLOCK, NAME, TYPE, UNIT, MEANING, SOURCE, CLEANING, TEXTS };
 static const char *const text_name[TEXTS] = {
@@ -74,8 +75,8 @@ crm_status crm_table_dictionary_write(crm_comm *comm, crm_store_writer *w,
 }
 
 /* ---- Markdown ---- */
-/* A text in a cell of a table: bars and line ends would end it, and angles be taken for HTML. */
-static void cell(crm_str *out, const char *text)
+/* Bars and line ends would end a cell, and angles be taken for HTML. */
+void crm_table_markdown_cell(crm_str *out, const char *text)
 {
     crm_str_addf(out, " ");
     for (const char *p = text; *p; p++)
@@ -96,7 +97,7 @@ void crm_table_dictionary_markdown(const crm_table_dictionary *d, crm_str *out)
     for (int i = 0; i < d->n; i++) {
         crm_str_addf(out, "|");
         for (int k = 0; k < TEXTS; k++)
-            cell(out, d->text[order[k]][i]);
+            crm_table_markdown_cell(out, d->text[order[k]][i]);
         if (isnan(d->missing[i]))
             crm_str_addf(out, " not counted |\n");
         else

@@ -154,9 +154,12 @@ static void add_number(crm_str *out, crm_field_type type, double x)
 static void add_line(crm_str *out, const crm_field *c, const char *when,
                      const table_quality_column *q)
 {
-    crm_str_addf(out, "| %s | %s | %s | %lld | %lld | %lld |", c->name,
-                 crm_field_type_names[c->type], when, (long long)q->rows, (long long)q->missing,
-                 (long long)q->bad);
+    bool time = c->type == CRM_FIELD_TIME;
+
+    crm_str_addf(out, "|");
+    crm_table_markdown_cell(out, c->name);
+    crm_str_addf(out, " %s | %s | %lld | %lld | %lld |", crm_field_type_names[c->type], when,
+                 (long long)q->rows, (long long)q->missing, (long long)q->bad);
     if (q->distinct < 0)
         crm_str_addf(out, " > %d |", (int)TABLE_DISTINCT_MAX);
     else
@@ -165,7 +168,7 @@ static void add_line(crm_str *out, const crm_field *c, const char *when,
     if (isnan(q->sd))
         crm_str_addf(out, " |");
     else
-        crm_str_addf(out, " %.6g%s |", q->sd, c->type == CRM_FIELD_TIME ? " s" : "");
+        crm_str_addf(out, " %.6g%s |", time ? q->sd / 86400 : q->sd, time ? " days" : "");
     add_number(out, c->type, q->min);
     for (int i = 0; i < 5; i++)
         add_number(out, c->type, q->quantile[i]);
