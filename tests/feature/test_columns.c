@@ -196,6 +196,24 @@ static void searches(void)
     }
 }
 
+/* Without options none of the new transforms has anything to do. */
+static void is_off_by_default(void)
+{
+    static const crm_transform_class *const class[] = {
+        &crm_outliers_class, &crm_interact_class, &crm_power_class, &crm_bins_class,
+        &crm_rare_class,     &crm_encode_class,   &crm_select_class};
+    crm_opt_set *set;
+    double cfg[7][8]; /* room for any of them */
+
+    T_OK(crm_opt_set_new(&set));
+    for (int i = 0; i < 7; i++) {
+        T_CHECK(class[i] -> cfg_size <= sizeof cfg[i]);
+        T_OK(crm_opt_set_add(set, class[i] -> parts[0].opts, cfg[i]));
+        T_CHECK(class[i] -> idle(cfg[i]));
+    }
+    crm_opt_set_free(&set);
+}
+
 static void knows_idleness(void)
 {
     T_CHECK(crm_interact_class.idle(&(crm_interact_cfg){0}));
@@ -225,6 +243,7 @@ int main(int argc, char **argv)
                                    {"selects", selects},
                                    {"same bits", same_bits},
                                    {"searches", searches},
+                                   {"is off by default", is_off_by_default},
                                    {"knows idleness", knows_idleness},
                                    {"ends", ends},
                                    {NULL, NULL}};
