@@ -6,8 +6,9 @@
 #   bench/run.sh parity                                 logits, gradients and parameters beside PyTorch
 #   bench/run.sh tree [ARGUMENTS]                       the exact sum of gradients beside a plain one
 #   bench/run.sh baselines [--sizes N,..] [--models M,..] [--json FILE]   classical models beside scikit-learn
+#   bench/run.sh import [--rows N] [--rounds N] [--json FILE]             reading a CSV beside pandas.read_csv
 #
-# Builds what is missing; reference and parity install Debian's python3-torch, baselines python3-sklearn, when it is
+# Builds what is missing; reference and parity install Debian's python3-torch, baselines python3-sklearn, import python3-pandas, when it is
 # absent and there is the right to.  Everything else on the machine should be quiet: the figures are of whole cores.
 set -euo pipefail
 
@@ -17,7 +18,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 python=${CRM_PYTHON:-/usr/bin/python3}
 
 usage() {
-    sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 }
 
 build() {
@@ -41,7 +42,20 @@ need_sklearn() {
     return 1
 }
 
+need_pandas() {
+    "$python" -c 'import pandas' 2>/dev/null && return 0
+    "$CRM_SOURCE_DIR/jobs/setup.sh" --pandas >&2 </dev/null && "$python" -c 'import pandas' 2>/dev/null && return 0
+    echo "bench: no pandas here and it could not be installed" >&2
+    return 1
+}
+
 case "${1:-}" in
+import)
+    shift
+    build
+    need_pandas
+    exec "$python" "$here/import.py" "$CRM_BUILD_DIR/bench/bench_import" "$@"
+    ;;
 baselines)
     shift
     build

@@ -5,6 +5,7 @@
 #   jobs/setup.sh --tests    and what the tests use: clang, clang-format, shellcheck, Python with h5py, xarray, xxhash
 #   jobs/setup.sh --torch    and PyTorch with a BLAS of its speed, to compare with; about a minute
 #   jobs/setup.sh --sklearn  and scikit-learn, to compare with
+#   jobs/setup.sh --pandas   and pandas, to compare with
 #   jobs/setup.sh --slurm    and Slurm with munge, for the tests of the job scripts
 #
 # A run that finds everything installed needs no right and no network.
@@ -16,10 +17,11 @@ test_packages=(clang clang-format-14 libclang-rt-14-dev shellcheck python3 pytho
     python3-netcdf4 python3-xxhash patchelf xz-utils)
 torch_packages=(python3-torch python3-h5py python3-numpy libopenblas0-pthread)
 sklearn_packages=(python3-sklearn python3-h5py python3-numpy python3-scipy libopenblas0-pthread)
+pandas_packages=(python3-pandas)
 slurm_packages=(slurm-wlm slurmctld slurmd slurm-client munge procps)
 
 usage() {
-    sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 }
 
 case "${1:-}" in
@@ -27,6 +29,7 @@ case "${1:-}" in
 --tests) packages+=("${test_packages[@]}") ;;
 --torch) packages+=("${torch_packages[@]}") ;;
 --sklearn) packages+=("${sklearn_packages[@]}") ;;
+--pandas) packages+=("${pandas_packages[@]}") ;;
 --slurm) packages+=("${slurm_packages[@]}") ;;
 -h | --help)
     usage

@@ -121,7 +121,6 @@ static void settle_first(table_input *in, const part *all, int rank)
     const table_source *s = &in->source[g->source];
     size_t from = g->begin;
     int64_t state = OUTSIDE;
-    const char *p;
 
     for (int r = 0; r < rank; r++) {
         if (all[r].source != g->source) continue;
@@ -129,8 +128,7 @@ static void settle_first(table_input *in, const part *all, int rank)
         g->line += all[r].lines;
     }
     g->begin = first_record(s, from, g->end, (int)state);
-    for (p = s->file.data + from; (p = memchr(p, '\n', (size_t)(s->file.data + g->begin - p))); p++)
-        g->line++;
+    g->line += crm_table_lines(s->file.data + from, g->begin - from);
 }
 
 crm_status crm_table_input_divide(crm_comm *comm, table_input *in)

@@ -76,7 +76,7 @@ void crm_table_file_close(table_file *f)
 }
 
 /* ---- messages ---- */
-static int64_t count_lines(const char *p, size_t n)
+int64_t crm_table_lines(const char *p, size_t n)
 {
     const char *end = p + n;
     int64_t lines = 0;
@@ -101,7 +101,7 @@ static int64_t column_of(const table_file *f, size_t at)
 crm_status crm_table_fail_at(const table_file *f, size_t at, const char *fmt, ...)
 {
     size_t from = at >= f->mark ? f->mark : 0;
-    int64_t line = 1 + (from ? f->mark_line : 0) + count_lines(f->data + from, at - from);
+    int64_t line = 1 + (from ? f->mark_line : 0) + crm_table_lines(f->data + from, at - from);
     char text[2048];
     va_list ap;
 
@@ -165,7 +165,14 @@ size_t crm_table_utf8(const char *text, size_t len)
     size_t i = 0;
 
     while (i < len) {
-        size_t width = p[i] == 0 ? 0 : p[i] < 0x80 ? 1 : utf8_width(p + i, len - i);
+        size_t width;
+        uint64_t w = 0;
+        if (len - i >= sizeof w) memcpy(&w, p + i, sizeof w);
+        if (w && !((w | (w - 0x0101010101010101u)) & 0x8080808080808080u)) {
+            i += sizeof w; /* eight bytes of ASCII, none of them 0 */
+            continue;
+        }
+        width = p[i] == 0 ? 0 : p[i] < 0x80 ? 1 : utf8_width(p + i, len - i);
         if (width == 0) break;
         i += width;
     }
@@ -209,7 +216,7 @@ crm_status crm_table_file_range(crm_comm *comm, table_file *f, size_t from, size
     count_marks(f->data + a, b - a, &quotes, &lines);
     CRM_TRY(crm_comm_exscan_i64(comm, quotes, &quotes_before));
     CRM_TRY(crm_comm_exscan_i64(comm, lines, &f->mark_line));
-    f->mark_line += count_lines(f->data, from);
+    f->mark_line += crm_table_lines(f->data, from);
     f->mark = a;
     *begin = a == from ? a : first_record(f, a, b, quotes_before % 2 != 0);
     *end = b;

@@ -47,6 +47,8 @@ CRM_CHECKED crm_table_first_error(crm_comm *comm, crm_status local);
  * the mark to the range.  Collective. */
 CRM_CHECKED crm_table_file_range(crm_comm *comm, table_file *f, size_t from, size_t *begin,
                                  size_t *end);
+/* Line ends in text. */
+int64_t crm_table_lines(const char *text, size_t len);
 /* Bytes of valid UTF-8 without NUL at the start of text; len when all are. */
 size_t crm_table_utf8(const char *text, size_t len);
 

@@ -123,18 +123,6 @@ static void check_bytes(const reading *x, bool latin1, size_t at, size_t n)
     if (good < n) fault(x, x->data[at + good] ? TABLE_BYTE : TABLE_NUL, at + good);
 }
 
-static int64_t newlines(const char *p, size_t n)
-{
-    const char *end = p + n;
-    int64_t lines = 0;
-
-    while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
-        lines++;
-        p++;
-    }
-    return lines;
-}
-
 void crm_table_record_read(const table_source *s, bool latin1, size_t base, size_t at,
                            table_span *span, int n_want, table_record *r)
 {
@@ -156,7 +144,7 @@ void crm_table_record_read(const table_source *s, bool latin1, size_t base, size
     if (r->fault == TABLE_FINE && i - at > TABLE_RECORD_MAX) fault(&x, TABLE_LONG, at);
     if (r->fault == TABLE_FINE && r->n != n_want) fault(&x, TABLE_COUNT, at);
     r->next = i < x.size ? i + line_end(&x, i) : i;
-    r->lines = newlines(x.data + at, r->next - at);
+    r->lines = crm_table_lines(x.data + at, r->next - at);
 }
 
 crm_status crm_table_field_text(const char **text, size_t *len, bool latin1, char **scratch,

@@ -199,7 +199,7 @@ static inline void front_key(const char *p, size_t len, uint64_t *a, uint64_t *b
     } else if (len <= 16) {
         memcpy(a, p, 8);
         memcpy(b, p + 8, 8);
-        *b &= len == 8 ? 0 : ~(uint64_t)0 >> (128 - 8 * len);
+        *b &= ~(uint64_t)0 >> (128 - 8 * len);
     } else {
         crm_digest d = crm_digest_of(p, len);
         *a = d.lo;
