@@ -435,6 +435,38 @@ static void groups(void)
     T_EQ_I(info.empty, 0);
 }
 
+/* Rows of 2 and 0, 6 and 3, 5 and 1: ratios missing, 2, 5; days of two times. */
+static void derived(void)
+{
+    static const char head[] = "tables:\n"
+                               "  t:\n"
+                               "    files: derived.csv\n"
+                               "    columns: {a: integer, b: real, from: time, to: time}\n"
+                               "    derive:\n"
+                               "      ratio: {ratio: [a, b], max: 4, bad: %s}\n"
+                               "      days: {difference: [to, from]}\n"
+                               "entity: {table: t, key: none, profile: [ratio, days]}\n";
+    static const double want[] = {NAN, 1.5, 2, NAN, NAN, -1};
+    char schema[1024];
+    crm_table_tables info;
+    crm_store *s;
+
+    write_file("derived.csv", "a,b,from,to\n2,0,2024-01-01,2024-01-02 12:00:00\n"
+                              "6,3,,2024-01-02\n5,1,2024-01-02,2024-01-01\n");
+    snprintf(schema, sizeof schema, head, "error");
+    T_FAILS(import(t_comm, schema, "derived.h5", NULL), CRM_ERR_FORMAT,
+            "derived.csv:4: column 'ratio' of table t: the derived value above the range");
+    for (int skip = 0; skip < 2; skip++) {
+        snprintf(schema, sizeof schema, head, skip ? "skip" : "missing");
+        T_OK(import(t_comm, schema, "derived.h5", &info));
+        T_EQ_I(info.rejected, 1);
+        s = open_made("derived.h5");
+        check_floats(s, "profile/num", skip ? 4 : 6, want);
+        crm_store_close(&s);
+        crm_table_tables_free(&info);
+    }
+}
+
 static void nothing_left(void)
 {
     char schema[1024];
@@ -453,6 +485,7 @@ int main(int argc, char **argv)
         {"one rank alone makes the same data set", same_bits},
         {"entities that are told by their events, up to the cut-off", entity_of_events},
         {"rows with equal texts are one group", groups},
+        {"derived columns", derived},
         {"no row is left", nothing_left},
         {NULL, NULL}};
     int bad;

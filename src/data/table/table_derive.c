@@ -1,5 +1,6 @@
 /* table_derive.c - columns that are made of two others of their row. */
 #include <math.h>
+#include <string.h>
 
 #include "crmpi/base_mem.h"
 #include "table_clean.h"
@@ -20,7 +21,29 @@ static double combine(crm_derive how, double a, double b)
     }
 }
 
-static crm_status derive(table_frame *f, int k)
+/* A value outside of the column's range: an error, or missing; keep[i] = 0: the row goes. */
+static crm_status refuse(table_frame *f, int k, int64_t i, table_rejects *rejects, uint8_t *keep)
+{
+    const crm_table_def *t = &f->schema->table[f->table];
+    const crm_field *c = &t->column[k];
+    table_cells *v = &f->column[k];
+    bool low = v->real[i] < c->min;
+    char place[4096 + 32], what[64];
+
+    snprintf(what, sizeof what, "derived value %s the range", low ? "below" : "above");
+    CRM_CHECK(c->bad != CRM_BAD_ERROR, CRM_ERR_FORMAT,
+              "%s: column '%s' of table %s: the %s of the schema (%g to %g)",
+              crm_table_frame_where(f, i, place, sizeof place), c->name, t->name, what, c->min,
+              c->max);
+    crm_table_rejects_add(rejects, f->file[f->where[i] >> 40],
+                          f->where[i] & (((int64_t)1 << 40) - 1), 1, t->name, c->name, what);
+    v->real[i] = NAN;
+    v->bad++;
+    if (c->bad == CRM_BAD_SKIP) keep[i] = 0;
+    return CRM_OK;
+}
+
+static crm_status derive(table_frame *f, int k, table_rejects *rejects, uint8_t *keep)
 {
     const crm_field *column = f->schema->table[f->table].column, *c = &column[k];
     const crm_field *a = &column[c->from[0]], *b = &column[c->from[1]];
@@ -35,15 +58,35 @@ static crm_status derive(table_frame *f, int k)
                            crm_table_cell_number(b, from[1], i));
         to->real[i] = !isfinite(v) ? NAN : days ? v / 86400 : v;
         to->missing += !isfinite(v);
+        if (to->real[i] < c->min || to->real[i] > c->max) CRM_TRY(refuse(f, k, i, rejects, keep));
     }
     return CRM_OK;
 }
 
-crm_status crm_table_derive(table_frame *f)
+static crm_status derive_all(table_frame *f, table_rejects *rejects, uint8_t **keep)
 {
     const crm_table_def *t = &f->schema->table[f->table];
 
+    CRM_NEW(*keep, f->n);
+    memset(*keep, 1, (size_t)f->n);
     for (int k = 0; k < t->n; k++)
-        if (t->column[k].derive != CRM_DERIVE_NONE) CRM_TRY(derive(f, k));
+        if (t->column[k].derive != CRM_DERIVE_NONE) CRM_TRY(derive(f, k, rejects, *keep));
     return CRM_OK;
+}
+
+crm_status crm_table_derive(crm_comm *comm, table_frame *f, table_rejects *rejects)
+{
+    uint8_t *keep = NULL;
+    int64_t gone = 0;
+    crm_status st;
+
+    CRM_TRY_TO(st, done, crm_table_first_error(comm, derive_all(f, rejects, &keep)));
+    for (int64_t i = 0; i < f->n; i++)
+        gone += !keep[i];
+    CRM_TRY_TO(st, done, crm_comm_sum_i64(comm, &gone, 1));
+    f->skipped += gone;
+    if (gone > 0) CRM_TRY_TO(st, done, crm_table_frame_keep(comm, f, keep));
+done:
+    crm_mem_free(keep);
+    return st;
 }

@@ -68,9 +68,9 @@ void crm_table_rejects_free(table_rejects **r);
 CRM_CHECKED crm_table_frame_read(crm_comm *comm, const crm_table_schema *s, int table,
                                  const char *folder, table_rejects *rejects, table_frame *f);
 /* Fill the columns that are made of others (crm_field.derive), which crm_table_frame_read passes
- * over; real is made when it is NULL.  Row by row, before the cleaning; CRM_ERR_NOMEM.  Not
- * collective. */
-CRM_CHECKED crm_table_derive(table_frame *f);
+ * over; real is made when it is NULL.  Before the cleaning.  Values outside of min .. max are
+ * handled as the column's `bad` says, as crm_table_frame_read does.  Collective. */
+CRM_CHECKED crm_table_derive(crm_comm *comm, table_frame *f, table_rejects *rejects);
 /* Digest of the bytes of the files of a table, as in its frame.  Collective. */
 CRM_CHECKED crm_table_frame_source(crm_comm *comm, const crm_table_schema *s, int table,
                                    const char *folder, crm_digest *out);

@@ -105,7 +105,7 @@ static crm_status load(import *x, int table)
     m->source = m->frame.source;
     m->rows = m->frame.total;
     CRM_TRY(crm_table_make_private(w->comm, x->key, &m->frame));
-    CRM_TRY(crm_comm_agree(w->comm, crm_table_derive(&m->frame)));
+    CRM_TRY(crm_table_derive(w->comm, &m->frame, w->rejects));
     CRM_TRY(crm_table_clean(w->comm, &m->frame, &m->extra, &m->quality));
     return crm_table_world_add(w, table);
 }
