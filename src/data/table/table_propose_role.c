@@ -1,5 +1,6 @@
 /* table_propose_role.c - roles, entity, labels and features of a guess as YAML. */
 #include <string.h>
+#include <strings.h>
 
 #include "crmpi/opt_tree.h"
 #include "table_propose.h"
@@ -130,34 +131,6 @@ static void write_events(const guess *g, const guess_table *t, crm_str *out)
     for (int k = 0; k < t->n; k++)
         if (crm_guess_is_number(&t->column[k])) add_list_item(out, &n, t->column[k].name);
     crm_str_addf(out, "]}\n");
-}
-
-/* Texts of most rows; when there are none of those, all. */
-static void write_documents(const guess *g, int table, crm_str *out)
-{
-    const guess_table *t = &g->table[table];
-    int64_t most = 0;
-    int n = 0;
-
-    for (int k = 0; k < t->n; k++)
-        if (t->column[k].type == CRM_FIELD_TEXT && t->column[k].n > most) most = t->column[k].n;
-    crm_str_addf(out, "    documents: {text: [");
-    for (int k = 0; k < t->n; k++)
-        if (t->column[k].type == CRM_FIELD_TEXT && t->column[k].n > most / 2)
-            add_list_item(out, &n, t->column[k].name);
-    crm_str_addf(out, "]");
-    if (t->time >= 0) {
-        crm_str_addf(out, ", ");
-        write_time(g, t, out);
-    }
-    crm_str_addf(out, "}\n");
-}
-
-void crm_guess_write_roles(const guess *g, int table, crm_str *out)
-{
-    write_derived(g, table, out);
-    if (g->table[table].events) write_events(g, &g->table[table], out);
-    if (g->table[table].documents) write_documents(g, table, out);
 }
 
 /* ---- labels ---- */
@@ -307,11 +280,79 @@ static void write_again(const guess *g, crm_str *out)
     crm_str_addf(out, "}\n");
 }
 
+/* ---- documents ---- */
+/* Rows of the entity table that are texts of an id which comes up again. */
+static bool is_log_of_texts(const guess *g)
+{
+    const guess_table *t = &g->table[g->entity];
+
+    return t->documents && t->key < 0 && g->key >= 0;
+}
+
+/* A name that no other column has: labels of documents and of entities are targets of one set. */
+static bool is_only(const guess *g, const char *name)
+{
+    int n = 0;
+
+    for (int t = 0; t < g->n; t++)
+        for (int k = 0; k < g->table[t].n; k++)
+            n += strcasecmp(g->table[t].column[k].name, name) == 0;
+    return n == 1;
+}
+
+static void write_document_labels(const guess *g, int table, crm_str *out)
+{
+    const guess_table *t = &g->table[table];
+    int n = 0;
+
+    if (table == g->entity && !is_log_of_texts(g)) return;
+    for (int k = 0; k < t->n; k++) {
+        const guess_column *c = &t->column[k];
+        if (!is_label(c) || c->type == CRM_FIELD_REAL || !is_only(g, c->name)) continue;
+        if (!can_name(&(crm_str){0}, c->name, "")) continue;
+        crm_str_addf(out, "%s", n++ ? ", " : ", labels: {");
+        write_label_name(c->name, out);
+        crm_str_addf(out, ": ");
+        crm_node_quote(out, c->name);
+    }
+    crm_str_addf(out, "%s", n ? "}" : "");
+}
+
+/* Texts of most rows; when there are none of those, all. */
+static void write_documents(const guess *g, int table, crm_str *out)
+{
+    const guess_table *t = &g->table[table];
+    int64_t most = 0;
+    int n = 0;
+
+    for (int k = 0; k < t->n; k++)
+        if (t->column[k].type == CRM_FIELD_TEXT && t->column[k].n > most) most = t->column[k].n;
+    crm_str_addf(out, "    documents: {text: [");
+    for (int k = 0; k < t->n; k++)
+        if (t->column[k].type == CRM_FIELD_TEXT && t->column[k].n > most / 2)
+            add_list_item(out, &n, t->column[k].name);
+    crm_str_addf(out, "]");
+    if (t->time >= 0) {
+        crm_str_addf(out, ", ");
+        write_time(g, t, out);
+    }
+    write_document_labels(g, table, out);
+    crm_str_addf(out, "}\n");
+}
+
+void crm_guess_write_roles(const guess *g, int table, crm_str *out)
+{
+    write_derived(g, table, out);
+    if (g->table[table].events) write_events(g, &g->table[table], out);
+    if (g->table[table].documents) write_documents(g, table, out);
+}
+
 static void write_labels(const guess *g, crm_str *out)
 {
     crm_str labels = {0};
 
-    if (!g->table[g->entity].events) write_column_labels(&g->table[g->entity], &labels);
+    if (!g->table[g->entity].events && !is_log_of_texts(g))
+        write_column_labels(&g->table[g->entity], &labels);
     write_late(g, &labels);
     write_score_labels(g, &labels);
     write_again(g, &labels);
