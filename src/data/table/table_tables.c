@@ -96,6 +96,20 @@ static crm_status plan(import *x)
 }
 
 /* ---- frames ---- */
+/* Texts of ids are for the ids of the data set; elsewhere the hashes are enough. */
+static void drop_id_texts(const crm_table_schema *s, table_frame *f)
+{
+    for (int k = 0; k < s->table[f->table].n; k++) {
+        table_cells *c = &f->column[k];
+        if (s->table[f->table].column[k].type != CRM_FIELD_ID) continue;
+        if (f->table == s->entity && k == s->key) continue;
+        crm_mem_free(c->end);
+        crm_mem_free(c->bytes);
+        c->end = NULL;
+        c->bytes = NULL;
+    }
+}
+
 static crm_status load(import *x, int table)
 {
     table_world *w = &x->w;
@@ -107,6 +121,7 @@ static crm_status load(import *x, int table)
     CRM_TRY(crm_table_make_private(w->comm, x->key, &m->frame));
     CRM_TRY(crm_table_derive(w->comm, &m->frame, w->rejects));
     CRM_TRY(crm_table_clean(w->comm, &m->frame, &m->extra, &m->quality));
+    drop_id_texts(w->schema, &m->frame);
     return crm_table_world_add(w, table);
 }
 
