@@ -1,7 +1,7 @@
 /* import.c - reading the files of a table: crmpi's half of "bench/run.sh import".
  *
  *   bench_import make FILE ROWS   a file of 12 columns as exports have them
- *   bench_import read FILE TIMES  reads it as typed columns; prints rows and the fewest seconds of a core
+ *   bench_import read FILE TIMES  reads it; prints rows and the fewest seconds of a core
  * Under mpirun each rank reads its part. */
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +136,7 @@ static int read_file(crm_comm *comm, const char *path, int times)
         crm_err_print(crm_comm_rank(comm));
         return 1;
     }
+    if (crm_comm_sum_i64(comm, (int64_t *)&sum, 1) != CRM_OK) return 1;
     if (crm_comm_rank(comm) == 0)
         printf("{\"rows\": %lld, \"seconds\": %.4f, \"memory\": %zu, \"sum\": \"%016llx\"}\n",
                (long long)f.total, best, crm_mem_peak(), (unsigned long long)sum);

@@ -123,13 +123,14 @@ static crm_status start(const crm_comm *c, const parcel *p, message_fn message,
 {
     char *data = p->data;
 
-    for (int q = 0; p->bytes && q < c->size; data += p->bytes[q++]) {
+    for (int q = 0; p->bytes && q < c->size; q++) {
         for (size_t at = 0, part; q != c->rank && at < p->bytes[q]; at += part) {
             part = at_most(p->bytes[q] - at, c->chunk);
             CRM_TRY(crm_comm_check(message(c, data + at, (int)part, q, &requests[*n]),
                                    "MPI_Isend or MPI_Irecv"));
             ++*n;
         }
+        if (p->bytes[q]) data += p->bytes[q]; /* data is NULL where there are none */
     }
     return CRM_OK;
 }
