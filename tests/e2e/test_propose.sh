@@ -55,6 +55,13 @@ for n in 2 3; do
   check "$n ranks write the same" cmp -s shop.schema.yaml "ranks$n.yaml"
 done
 
+{ head -n 1 bestellungen.csv; sed -n '2,300p' bestellungen.csv; } >bestellungen-2023.csv
+{ head -n 1 bestellungen.csv; sed -n '301,$p' bestellungen.csv; } >bestellungen-2024.csv
+alone import --propose kunden.csv bestellungen-202?.csv 2>/dev/null >parts.yaml
+check "files with one header are one table" grep -qF 'files: [bestellungen-2023.csv, bestellungen-2024.csv]' parts.yaml
+parts=$(grep -vF "files:" parts.yaml | md5sum)
+check "which is like the whole" test "$parts" = "$(grep -vF "files:" shop.schema.yaml | md5sum)"
+
 refuses() { # NAME CODE TEXT ARGUMENTS...
   local name=$1 code=$2 text=$3
   shift 3

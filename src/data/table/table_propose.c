@@ -95,10 +95,29 @@ static crm_status make_unique(guess *g)
     return CRM_OK;
 }
 
+/* "orders-2023", "orders-2024": what they begin with, up to the last letter. */
+static void common_name(char *name, const char *other)
+{
+    size_t n = 0;
+
+    while (name[n] && name[n] == other[n])
+        n++;
+    while (n > 0 && !(name[n - 1] >= 'a' && name[n - 1] <= 'z'))
+        n--;
+    if (n > 0) name[n] = '\0';
+}
+
 static crm_status name_tables(guess *g)
 {
-    for (int t = 0; t < g->n; t++)
-        CRM_TRY(base_name(g->table[t].file, &g->table[t].name));
+    for (int t = 0; t < g->n; t++) {
+        CRM_TRY(base_name(g->table[t].file[0], &g->table[t].name));
+        for (int i = 1; i < g->table[t].n_files; i++) {
+            char *other;
+            CRM_TRY(base_name(g->table[t].file[i], &other));
+            common_name(g->table[t].name, other);
+            crm_mem_free(other);
+        }
+    }
     cut_affix(g, true);
     cut_affix(g, false);
     return make_unique(g);
@@ -231,9 +250,12 @@ static void write_table(const guess *g, int at, crm_str *out)
     crm_node_quote(out, t->name);
     crm_str_addf(out, ":    # %s%lld rows", t->cut ? "the first " : "", (long long)t->rows);
     if (t->broken) crm_str_addf(out, ", %lld of them broken", (long long)t->broken);
-    crm_str_addf(out, "\n    files: ");
-    crm_node_quote(out, t->file);
-    crm_str_addf(out, "\n");
+    crm_str_addf(out, "\n    files: %s", t->n_files > 1 ? "[" : "");
+    for (int i = 0; i < t->n_files; i++) {
+        crm_str_addf(out, "%s", i ? ", " : "");
+        crm_node_quote(out, t->file[i]);
+    }
+    crm_str_addf(out, "%s\n", t->n_files > 1 ? "]" : "");
     if (t->sep == '|') crm_str_addf(out, "    separator: pipe\n");
     if (t->latin1) crm_str_addf(out, "    encoding: latin-1\n");
     if (t->broken) crm_str_addf(out, "    bad: skip\n");
@@ -267,38 +289,73 @@ static crm_status make_guess(guess *g, crm_str *out)
 }
 
 /* ---- files ---- */
-static crm_status look_at(crm_comm *comm, const char *file, guess_table *t)
+static bool is_same(const guess_table *a, const guess_table *b)
+{
+    if (a->n != b->n || a->latin1 != b->latin1) return false;
+    for (int k = 0; k < a->n; k++)
+        if (strcmp(a->column[k].name, b->column[k].name) != 0) return false;
+    return true;
+}
+
+/* The table of a file: one with the same header, or a new one. */
+static crm_status find_table(guess *g, table_source *s, guess_table **out)
+{
+    guess_table *t = &g->table[g->n];
+    crm_status st = crm_guess_header(s, t);
+
+    for (int k = 0; k < g->n && !st; k++)
+        if (is_same(&g->table[k], t)) {
+            crm_guess_table_free(t);
+            *out = &g->table[k];
+            return CRM_OK;
+        }
+    *out = t;
+    g->n++; /* also after a failure: it is freed with the others */
+    return st;
+}
+
+static crm_status add_file(guess *g, table_source *s, const char *file)
+{
+    guess_table *t;
+    const char **more;
+
+    CRM_TRY(find_table(g, s, &t));
+    more = crm_mem_grow(t->file, (size_t)t->n_files, (size_t)t->n_files + 1, sizeof *more);
+    CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: %s", file);
+    t->file = more;
+    t->file[t->n_files++] = crm_path_base(file);
+    CRM_TRY(crm_guess_rows(s, t));
+    crm_log_line(CRM_LOG_INFO, "propose", "%s: %d columns, %lld rows of the table", file, t->n,
+                 (long long)t->rows);
+    return CRM_OK;
+}
+
+static crm_status look_at(crm_comm *comm, guess *g, const char *file)
 {
     crm_table_def def = {.files = {1, &file}};
     table_input in = {0};
     crm_status st = crm_table_input_map(comm, &def, "", &in);
 
     if (!st) st = crm_table_unpack(comm, &in);
-    if (!st && crm_comm_rank(comm) == 0) {
-        t->file = crm_path_base(file);
-        st = crm_guess_scan(&in.source[0], t);
-        if (!st)
-            crm_log_line(CRM_LOG_INFO, "propose", "%s: %lld rows, %d columns", file,
-                         (long long)t->rows, t->n);
-    }
+    if (!st && crm_comm_rank(comm) == 0) st = add_file(g, &in.source[0], file);
     crm_table_input_close(&in);
     return crm_comm_agree(comm, st);
 }
 
 crm_status crm_table_propose(crm_comm *comm, int n_files, const char *const *file, crm_str *out)
 {
-    guess g = {.n = n_files};
+    guess g = {.n = 0};
     crm_status st = CRM_OK;
 
     CRM_CHECK(n_files > 0, CRM_ERR_CONFIG, "no file is named; a schema is proposed for files");
     g.table = crm_mem_new((size_t)n_files, sizeof *g.table);
     if (!g.table) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %d tables", n_files);
     st = crm_comm_agree(comm, st);
-    for (int t = 0; t < n_files && !st; t++)
-        st = look_at(comm, file[t], &g.table[t]);
+    for (int i = 0; i < n_files && !st; i++)
+        st = look_at(comm, &g, file[i]);
     if (!st && crm_comm_rank(comm) == 0) st = make_guess(&g, out);
     st = crm_comm_agree(comm, st);
-    for (int t = 0; g.table && t < n_files; t++)
+    for (int t = 0; g.table && t < g.n; t++)
         crm_guess_table_free(&g.table[t]);
     crm_mem_free(g.table);
     return st;

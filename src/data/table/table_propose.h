@@ -63,7 +63,8 @@ typedef struct guess_column {
 
 typedef struct guess_table {
     char *name;
-    const char *file; /* last part of the path */
+    int n_files;
+    const char **file; /* [n_files] last parts of the paths; files with one header are one table */
     char sep;
     bool latin1, cut;
     int64_t rows, broken;
@@ -90,8 +91,10 @@ typedef struct guess {
     int64_t cutoff_at; /* INT64_MIN: none */
 } guess;
 
-/* Look at one file.  t->file and t->column[].name are made here.  One process. */
-CRM_CHECKED crm_guess_scan(table_source *s, guess_table *t);
+/* Look at the header of a file: t->column[].name and how it is read are made here.  One process. */
+CRM_CHECKED crm_guess_header(table_source *s, guess_table *t);
+/* Look at the rows of a file with the header of t.  One process. */
+CRM_CHECKED crm_guess_rows(table_source *s, guess_table *t);
 void crm_guess_table_free(guess_table *t);
 bool crm_guess_set_has(const guess_set *s, crm_digest d);
 extern const char crm_guess_too_many[]; /* why a column is ignored */

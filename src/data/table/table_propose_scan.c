@@ -332,8 +332,8 @@ static crm_status read_rows(scan *x, size_t at)
     CRM_NEW(span, t->n);
     while (at < s->file.size && !st) {
         table_record r;
-        t->cut = at > GUESS_BYTES_MAX;
-        if (t->cut) break;
+        t->cut |= at > GUESS_BYTES_MAX;
+        if (at > GUESS_BYTES_MAX) break;
         if (is_blank_line(&s->file, at)) {
             at += s->file.data[at] == '\r' ? 2 : 1;
             continue;
@@ -352,21 +352,32 @@ static crm_status read_rows(scan *x, size_t at)
     return st;
 }
 
-crm_status crm_guess_scan(table_source *s, guess_table *t)
+crm_status crm_guess_header(table_source *s, guess_table *t)
 {
     scan x = {.source = s, .table = t};
     table_file *f = &s->file;
-    size_t at = 0, look = f->size < GUESS_BYTES_MAX ? f->size : GUESS_BYTES_MAX;
+    size_t at, look = f->size < GUESS_BYTES_MAX ? f->size : GUESS_BYTES_MAX;
     crm_status st;
 
     f->begin = f->size >= 3 && memcmp(f->data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     t->sep = s->sep = find_separator(f);
     t->latin1 = crm_table_utf8(f->data, look) + 4 < look && !memchr(f->data, 0, look);
+    st = read_names(&x, &at);
+    crm_mem_free(x.scratch);
+    return st;
+}
+
+crm_status crm_guess_rows(table_source *s, guess_table *t)
+{
+    scan x = {.source = s, .table = t};
+    table_record header;
+    crm_status st;
+
     for (; crm_guess_formats[x.n_formats]; x.n_formats++)
         if (!crm_table_time_make(crm_guess_formats[x.n_formats], &x.format[x.n_formats]))
             CRM_FAIL(CRM_ERR_INTERNAL, "format %s", crm_guess_formats[x.n_formats]);
-    st = read_names(&x, &at);
-    if (!st) st = read_rows(&x, at);
+    crm_table_record_read(s, t->latin1, s->file.begin, s->file.begin, NULL, 0, &header);
+    st = read_rows(&x, header.next);
     crm_mem_free(x.scratch);
     return st;
 }
@@ -379,6 +390,7 @@ void crm_guess_table_free(guess_table *t)
         crm_mem_free(t->column[k].sorted);
     }
     crm_mem_free(t->column);
+    crm_mem_free(t->file);
     crm_mem_free(t->name);
     *t = (guess_table){0};
 }

@@ -335,8 +335,8 @@ static bool is_feature(schema_reader *r, const char *name)
     }
     for (int t = 0; t < r->pub.n && !found; t++) {
         size_t len = strlen(r->pub.table[t].name);
-        found = r->pub.table[t].events.is && strncmp(name, r->pub.table[t].name, len) == 0 &&
-                name[len] == '.';
+        found = (r->pub.table[t].events.is || r->pub.table[t].documents.is) &&
+                strncmp(name, r->pub.table[t].name, len) == 0 && name[len] == '.';
     }
     return found;
 }
