@@ -23,6 +23,7 @@ static const struct {
     {"--units", offsetof(app_args, units), "verify"},
     {"--ids", offsetof(app_args, ids), "forget"},
     {"--runs", offsetof(app_args, runs), "forget"},
+    {"--embedding", offsetof(app_args, vectors), "segments"}, /* for predict a switch */
 };
 static const struct {
     const char *name;
@@ -53,10 +54,11 @@ static const char *value_of(const char *name, int argc, char **argv, int *i, boo
 static crm_status take_option(int argc, char **argv, int *i, app_args *args)
 {
     const char *arg = argv[*i], *v;
-    bool missing = false;
+    bool missing = false, segments = args->command && strcmp(args->command, "segments") == 0;
 
     for (size_t k = 0; k < sizeof SWITCHES / sizeof *SWITCHES; k++)
-        if (strcmp(arg, SWITCHES[k].name) == 0) {
+        if (strcmp(arg, SWITCHES[k].name) == 0 &&
+            !(segments && SWITCHES[k].offset == offsetof(app_args, embedding))) {
             *(bool *)((char *)args + SWITCHES[k].offset) = true;
             return CRM_OK;
         }
@@ -164,6 +166,7 @@ crm_status app_print_help(const app *a, const app_command *c)
     printf("  --model NAME      predict: which model of the run\n");
     printf("  --weights FILE    predict: parameters of the net from an HDF5 file, by name\n");
     printf("  --embedding       predict: the learnt vector of each row; --out FILE.h5 for HDF5\n");
+    printf("  --embedding FILE  segments: group by these vectors of predict --embedding\n");
     printf("  --ids FILE        forget: the ids to be taken out, one a line\n");
     printf("  --runs DIR        forget: where runs that learnt from them are looked for; default: "
            "beside DATASET\n");

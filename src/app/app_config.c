@@ -59,6 +59,7 @@ static crm_status bind(app *a)
     CRM_TRY(crm_opt_set_add(a->opts, crm_ckpt_opts, &a->ckpt));
     CRM_TRY(crm_opt_set_add(a->opts, crm_device_opts, &a->gpu));
     CRM_TRY(crm_opt_set_add(a->opts, crm_watchdog_opts, &a->watchdog));
+    CRM_TRY(crm_opt_set_add(a->opts, app_segments_opts, &a->segments));
     return app_models_new(a);
 }
 

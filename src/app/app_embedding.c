@@ -15,6 +15,7 @@ typedef struct vectors {
     char *ids; /* n texts, each with its final 0 */
     float *value;
     size_t id_bytes, value_bytes;
+    crm_digest data; /* whose rows they are */
 } vectors;
 
 /* Vectors of the rows [first, first + n) behind those that v has. */
@@ -103,7 +104,9 @@ static crm_status write_csv(const app *a, const vectors *v)
 static crm_status put_hdf5(crm_store_writer *w, const vectors *v, const char *const *id)
 {
     const int64_t dim[2] = {v->n, v->width};
+    char hex[CRM_DIGEST_HEX];
 
+    CRM_TRY(crm_store_attr_text(w, "", "data", crm_digest_hex(v->data, hex)));
     CRM_TRY(crm_store_texts(w, "id", v->n, id));
     CRM_TRY(crm_store_define(w, "embedding", CRM_F32, 2, dim, NULL));
     return crm_store_write(w, "embedding", 0, v->n, v->value);
@@ -144,7 +147,7 @@ static crm_status write_all(const app *a, const vectors *v)
 crm_status app_write_embedding(app *a, crm_pipeline *p, const crm_data *d)
 {
     int64_t n = crm_data_rows(d), rank = crm_comm_rank(a->world), size = crm_comm_size(a->world);
-    vectors v = {0};
+    vectors v = {.data = crm_data_digest(d)};
     crm_status st =
         crm_comm_agree(a->world, embed_rows(p, d, n * rank / size, n * (rank + 1) / size, &v));
 

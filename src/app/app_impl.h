@@ -28,12 +28,20 @@ typedef struct app_cfg {
 } app_cfg;
 extern const crm_opt app_opts[];
 
+/** Options of crmpi segments. */
+typedef struct app_segments_cfg {
+    int64_t clusters, most, restarts, sample, seeds, seed, columns;
+    crm_opt_list value;
+} app_segments_cfg;
+extern const crm_opt app_segments_opts[];
+
 /** What the command line said. */
 typedef struct app_args {
     const char *command, *operand; /* CONFIG.yaml | RUN | DATASET */
     const char *out, *model, *init, *weights, *replay, *units, *ids, *runs;
-    const char **set;  /* [n_set] */
-    const char **more; /* [n_more] further operands, of compare and import --propose */
+    const char *vectors; /* of segments --embedding */
+    const char **set;    /* [n_set] */
+    const char **more;   /* [n_more] further operands, of compare and import --propose */
     int n_set, n_more;
     bool help, markdown, version, embedding, profile, propose;
     int argc; /* the whole of it, for run.json */
@@ -62,6 +70,7 @@ typedef struct app {
     crm_ckpt_cfg ckpt;
     crm_device_cfg gpu;
     crm_watchdog_cfg watchdog;
+    app_segments_cfg segments;
     crm_device *device; /* a GPU of this rank; NULL: models compute on the CPU */
     struct app_models *models;
     crm_digest source; /* of the CSV, once source_known */
@@ -190,5 +199,6 @@ crm_status cmd_predict(app *a);
 crm_status cmd_report(app *a);
 crm_status cmd_verify(app *a);
 crm_status cmd_forget(app *a);
+crm_status cmd_segments(app *a);
 
 #endif

@@ -12,6 +12,8 @@ const app_command app_commands[] = {
     {"forget", "DATASET", "take the customers of --ids out of a data set for good", false,
      cmd_forget},
     {"describe", "DATASET", "what a data set holds", false, cmd_describe},
+    {"segments", "DATASET", "groups of customers by k-means, with tables and a heat map", false,
+     cmd_segments},
     {"train", "CONFIG.yaml", "fit each model of eval.models on all rows", true, cmd_train},
     {"crossval", "CONFIG.yaml", "compare models on the same folds with paired tests", true,
      cmd_crossval},
