@@ -2,6 +2,9 @@
  * person made of it (configs/): at most five decisions may differ.
  * ranks: 1 3
  * timeout: 60 */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+
 #include "crmpi/table_schema.h"
 #include "table_testing.h"
 
@@ -411,6 +414,57 @@ static void broken_files(void)
     T_FAILS(crm_table_propose(t_comm, 0, &file, &(crm_str){0}), CRM_ERR_CONFIG, "no file is named");
 }
 
+/* ---- memory that is out: all of the program's comes through here (base_mem.c) ---- */
+static long fail_at, calls; /* fail_at 0: none */
+
+void *aligned_alloc(size_t align, size_t size)
+{
+    static void *(*real)(size_t, size_t);
+
+    if (!real) {
+        void *p = dlsym(RTLD_NEXT, "aligned_alloc");
+        memcpy(&real, &p, sizeof real);
+    }
+    if (fail_at && ++calls == fail_at) return NULL;
+    return real(align, size);
+}
+
+/* One allocation of rank 0 fails: the same status on all ranks, or the whole proposal. */
+static void no_memory(void)
+{
+    char path[512];
+    const char *file = t_path("small.csv", path);
+    crm_str text = {0}, whole = {0};
+    int failed = 0;
+
+    crm_str_addf(&text, "id,date,rating,text\n");
+    for (int i = 0; i < 40; i++)
+        crm_str_addf(&text, "K%d,2024-01-%02d,%d,one two three four five six %d\n", i % 9,
+                     1 + i % 28, 1 + i % 5, i);
+    write_file(path, &text);
+    T_OK(crm_table_propose(t_comm, 1, &file, &whole));
+    for (long k = 1; k < 100000 && t_failures == 0; k += 1 + k / 16) {
+        size_t used = crm_mem_used();
+        crm_str yaml = {0};
+        crm_status st;
+        calls = 0;
+        fail_at = crm_comm_rank(t_comm) == 0 ? k : 0;
+        st = crm_table_propose(t_comm, 1, &file, &yaml);
+        fail_at = 0;
+        T_CHECK(st == CRM_OK || st == CRM_ERR_NOMEM);
+        if (!st) T_CHECK(yaml.len == whole.len && (calls < k || crm_comm_rank(t_comm) > 0));
+        failed += st == CRM_ERR_NOMEM;
+        crm_err_clear();
+        crm_str_free(&yaml);
+        T_EQ_I(crm_mem_used(), used);
+        if (t_failures) fprintf(stderr, "# call %ld, status %s\n", k, crm_status_name(st));
+        if (!st) break;
+    }
+    T_CHECK(failed > 10);
+    crm_str_free(&text);
+    crm_str_free(&whole);
+}
+
 static void with_folder(void (*run)(void))
 {
     t_enter();
@@ -421,6 +475,11 @@ static void with_folder(void (*run)(void))
 static void any(void)
 {
     with_folder(any_files);
+}
+
+static void memory(void)
+{
+    with_folder(no_memory);
 }
 
 static void broken(void)
@@ -439,6 +498,7 @@ int main(int argc, char **argv)
                                    {"support_tickets", support_tickets},
                                    {"any files", any},
                                    {"broken files", broken},
+                                   {"memory that is out", memory},
                                    {NULL, NULL}};
     return t_main_mpi(argc, argv, cases);
 }

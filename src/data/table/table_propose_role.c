@@ -13,6 +13,14 @@ static void add_list_item(crm_str *out, int *n, const char *text)
     crm_node_quote(out, text);
 }
 
+/* Adds a text that was put together as a YAML scalar, and frees it. */
+static void add_quoted(crm_str *out, crm_str *text)
+{
+    if (text->text) crm_node_quote(out, text->text);
+    out->failed |= text->failed;
+    crm_str_free(text);
+}
+
 /* ---- planned times ---- */
 static bool is_planned(const guess_column *c)
 {
@@ -99,8 +107,7 @@ static void write_time(const guess *g, const guess_table *t, crm_str *out)
     if (t->time_of_entity) crm_str_addf(&path, "%s.", t->column[t->way].name);
     crm_str_addf(&path, "%s", of->column[t->time].name);
     crm_str_addf(out, "time: ");
-    if (path.text) crm_node_quote(out, path.text);
-    crm_str_free(&path);
+    add_quoted(out, &path);
 }
 
 static void write_category(const guess *g, const guess_table *t, crm_str *out)
@@ -115,8 +122,7 @@ static void write_category(const guess *g, const guess_table *t, crm_str *out)
         if (i + 1 < t->n_category) at = &g->table[c->ref_table];
     }
     crm_str_addf(out, ", category: ");
-    if (path.text) crm_node_quote(out, path.text);
-    crm_str_free(&path);
+    add_quoted(out, &path);
 }
 
 static void write_events(const guess *g, const guess_table *t, crm_str *out)
@@ -239,9 +245,8 @@ static void write_score_labels(const guess *g, crm_str *out)
             crm_node_quote(out, g->table[t].name);
             crm_str_addf(&when, "%s <= %g", c->name, (double)(int)((c->min + c->max - 1) / 2));
             crm_str_addf(out, ", when: ");
-            if (when.text) crm_node_quote(out, when.text);
+            add_quoted(out, &when);
             crm_str_addf(out, "}\n");
-            crm_str_free(&when);
         }
 }
 
@@ -256,9 +261,8 @@ static void write_late(const guess *g, crm_str *out)
         return;
     crm_str_addf(&when, "%s > %s", t->column[actual_of(t, planned)].name, t->column[planned].name);
     crm_str_addf(out, "  late: {when: ");
-    if (when.text) crm_node_quote(out, when.text);
+    add_quoted(out, &when);
     crm_str_addf(out, "}\n");
-    crm_str_free(&when);
 }
 
 static void write_again(const guess *g, crm_str *out)
@@ -274,8 +278,7 @@ static void write_again(const guess *g, crm_str *out)
         is_plain(t->column[t->quantity].name)) {
         crm_str_addf(&when, "%s > 0", t->column[t->quantity].name);
         crm_str_addf(out, ", when: ");
-        if (when.text) crm_node_quote(out, when.text);
-        crm_str_free(&when);
+        add_quoted(out, &when);
     }
     crm_str_addf(out, "}\n");
 }
@@ -406,6 +409,7 @@ static void write_profile(const guess *g, crm_str *out)
             if (to->column[i].type != CRM_FIELD_CATEGORY) continue;
             crm_str_addf(&path, "%s.%s", t->column[k].name, to->column[i].name);
             if (path.text) add_list_item(out, &n, path.text);
+            out->failed |= path.failed;
             crm_str_free(&path);
         }
     }
