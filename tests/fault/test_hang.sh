@@ -194,7 +194,7 @@ check "a rank that waits for the lock of its run folder is left alone" [ $code =
 # Each rank with a disk of its own at the same place: they are not taken for a folder that all see.
 mkdir own
 # shellcheck disable=SC2016
-own=(unshare --mount --propagation private bash -c 'mount -t tmpfs own "$1" && exec "$2" --rank busy "$1"' _ "$TMP/own"
+own=(unshare --mount --propagation private bash -c 'mount -t tmpfs own "$1" && exec "$2" --rank reading "$1"' _ "$TMP/own"
   "$CRM_BUILD_DIR/tests/test_fault_hang_ranks")
 if unshare --mount --propagation private mount -t tmpfs own own 2>/dev/null && [ -x "${own[-1]}" ]; then
   check "disks of the same name are no shared folder" crm_mpirun 2 "${own[@]}"
