@@ -23,10 +23,18 @@ for key in data.path data.store synth.customers synth.seed synth.signal synth.in
   check "option $key is documented" grep -q "\`$key\`" options.md
 done
 for f in "$CRM_SOURCE_DIR"/configs/*.yaml; do
+  [ "${f%.schema.yaml}" = "$f" ] || continue
   # a config that is read whole fails later, at the file that it names
   "$CRMPI" import "$f" --set data.path=nowhere.csv 2>err
   rc=$?
   if [ $rc = 3 ] && grep -q nowhere.csv err; then ok "config $(basename "$f") is right"; else not_ok "config $(basename "$f") is right" "$(cat err)"; fi
+done
+printf 'data: {}\n' >none.yaml
+mkdir none
+for f in "$CRM_SOURCE_DIR"/configs/*.schema.yaml; do
+  "$CRMPI" import none.yaml --set data.schema="$f" --set data.path=none 2>err
+  rc=$?
+  if [ $rc = 3 ] && grep -q "none/.*no such file" err; then ok "$(basename "$f") is right"; else not_ok "$(basename "$f") is right" "$(cat err)"; fi
 done
 check "info on 2 ranks" bash -c 'mpirun --oversubscribe --bind-to none -n 2 "$1" info | grep -q "^ranks      2"' _ "$CRMPI"
 exit "$failed"
