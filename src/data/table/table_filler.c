@@ -63,6 +63,7 @@ static int arrays_of(const crm_field *f, table_cells *c, array out[2])
 {
     int n = 0;
 
+    if (f->derive != CRM_DERIVE_NONE) return 0; /* crm_table_derive makes it */
     switch (f->type) {
     case CRM_FIELD_REAL:
         out[n++] = (array){(void **)&c->real, sizeof *c->real};

@@ -94,7 +94,8 @@ static crm_status read_names(header *h)
 static int column_named(const crm_table_def *t, const char *name)
 {
     for (int c = 0; c < t->n; c++)
-        if (strcmp(t->column[c].name, name) == 0) return c;
+        if (t->column[c].derive == CRM_DERIVE_NONE && strcmp(t->column[c].name, name) == 0)
+            return c;
     return -1;
 }
 
