@@ -285,12 +285,12 @@ done:
 }
 
 /* ---- which columns are shown ---- */
-/* The next best that is not shown yet; group -1: of any. */
-static int next_best(const crm_segmentation *r, int group)
+/* The next best from a column on that is not shown yet; group -1: of any. */
+static int next_best(const crm_segmentation *r, int group, int64_t from)
 {
     int best = -1;
 
-    for (int i = 0; i < r->n_columns; i++) {
+    for (int i = (int)from; i < r->n_columns; i++) {
         const crm_segments_column *c = &r->column[i];
         if (c->shown || c->month || !(c->eta2 > 0) || (group >= 0 && c->group != group)) continue;
         if (best < 0 || c->eta2 > r->column[best].eta2) best = i;
@@ -298,17 +298,20 @@ static int next_best(const crm_segmentation *r, int group)
     return best;
 }
 
-static void show_best(crm_segmentation *r, int64_t most)
+/* Two of each group, of sentiment what documents say before how many they are; then the best of
+ * all.
+ */
+static void show_best(crm_segmentation *r, int64_t n_num, int64_t most)
 {
     int64_t n = 0;
 
     for (int i = 0; i < SURE * CRM_SEGMENTS_GROUPS && n < most; i++) {
-        int at = next_best(r, i % CRM_SEGMENTS_GROUPS);
+        int at = next_best(r, i % CRM_SEGMENTS_GROUPS, i == CRM_SEGMENTS_SENTIMENT ? n_num : 0);
         if (at < 0) continue;
         r->column[at].shown = true;
         n++;
     }
-    for (int at = next_best(r, -1); at >= 0 && n < most; at = next_best(r, -1), n++)
+    for (int at = next_best(r, -1, 0); at >= 0 && n < most; at = next_best(r, -1, 0), n++)
         r->column[at].shown = true;
 }
 
@@ -403,7 +406,7 @@ crm_status app_segments_table(segments_work *w)
     crm_status st = crm_comm_agree(w->fit.comm, begin(&f));
 
     if (!st) st = measure(&f);
-    if (!st) show_best(&w->r, w->a->segments.columns);
+    if (!st) show_best(&w->r, f.n_num, w->a->segments.columns);
     if (!st) st = count_targets(w);
     crm_mem_free(f.mood);
     return st;

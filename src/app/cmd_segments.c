@@ -21,7 +21,7 @@ const crm_opt app_segments_opts[] = {
               "Segments that crmpi segments makes; 0 chooses the number by silhouette."),
     CRM_OPT_I(S, most, "segments.most", 8, 2, MOST, "clusters", CRM_OPT_LAYOUT,
               "Most segments to choose from, 2 on, when segments.clusters is 0."),
-    CRM_OPT_I(S, restarts, "segments.restarts", 10, 1, 1000, "1", CRM_OPT_LAYOUT,
+    CRM_OPT_I(S, restarts, "segments.restarts", 4, 1, 1000, "1", CRM_OPT_LAYOUT,
               "Seedings of k-means, of which the one with the least inertia stays."),
     CRM_OPT_I(S, sample, "segments.sample", 2000, 2, 100000, "rows", CRM_OPT_LAYOUT,
               "Customers, drawn by seed, that silhouettes are worked out on."),
@@ -308,6 +308,20 @@ static crm_status write_segments(const segments_work *w)
 }
 
 /* ---- the command ---- */
+static void warn_empty(const segments_work *w)
+{
+    crm_str names = {0};
+    int n = 0;
+
+    for (int i = 0; i < w->r.n_columns; i++)
+        if (w->r.column[i].present == 0 && n++ < 8)
+            crm_str_addf(&names, "%s'%s'", n > 1 ? ", " : "", w->r.column[i].name);
+    if (n > 0 && names.text && app_is_root(w->a))
+        crm_log_line(CRM_LOG_WARN, "segments", "no customer has a value in %d column%s: %s%s", n,
+                     n == 1 ? "" : "s", names.text, n > 8 ? ", ..." : "");
+    crm_str_free(&names);
+}
+
 static crm_status segment(segments_work *w)
 {
     const app_segments_cfg *c = &w->a->segments;
@@ -324,6 +338,7 @@ static crm_status segment(segments_work *w)
     CRM_TRY(find(w));
     CRM_TRY(judge(w));
     CRM_TRY(app_segments_table(w));
+    warn_empty(w);
     return write_segments(w);
 }
 
