@@ -286,13 +286,12 @@ done:
 }
 
 /* ---- keys as texts ---- */
-/* Of what comes in the first text of each entity. */
+/* Of what comes in the first text of each entity; at [entities] is working memory. */
 static crm_status first_texts(const table_entities *e, const int64_t *in_end, const char *in,
-                              int64_t **end, char **bytes)
+                              int64_t *at, int64_t **end, char **bytes)
 {
-    int64_t *at, used = 0;
+    int64_t used = 0;
 
-    CRM_NEW(at, e->n);
     for (int64_t i = e->route.n_in - 1; i >= 0; i--)
         at[e->entity[i]] = i;
     CRM_NEW(*end, e->n);
@@ -303,7 +302,6 @@ static crm_status first_texts(const table_entities *e, const int64_t *in_end, co
         int64_t from = at[k] ? in_end[at[k] - 1] : 0, len = in_end[at[k]] - from;
         if (len > 0) memcpy(*bytes + (*end)[k] - len, in + from, (size_t)len);
     }
-    crm_mem_free(at);
     return CRM_OK;
 }
 
@@ -311,15 +309,18 @@ crm_status crm_table_entities_ids(table_world *w, const table_entities *e, int64
                                   char **bytes)
 {
     const table_cells *c = &w->member[w->schema->entity].frame.column[w->schema->key];
-    int64_t *in_end = NULL;
+    int64_t *in_end = NULL, *at = crm_mem_new((size_t)e->n, sizeof *at);
     char *in = NULL;
-    crm_status st;
+    crm_status st = CRM_OK;
 
     *end = NULL;
     *bytes = NULL;
+    if (!at) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %lld ids", (long long)e->n);
+    CRM_TRY_TO(st, done, crm_comm_agree(w->comm, st));
     CRM_TRY_TO(st, done, crm_table_route_texts(&e->route, c->end, c->bytes, &in_end, &in));
-    CRM_TRY_TO(st, done, crm_comm_agree(w->comm, first_texts(e, in_end, in, end, bytes)));
+    CRM_TRY_TO(st, done, crm_comm_agree(w->comm, first_texts(e, in_end, in, at, end, bytes)));
 done:
+    crm_mem_free(at);
     crm_mem_free(in_end);
     crm_mem_free(in);
     return st;

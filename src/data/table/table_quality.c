@@ -53,12 +53,12 @@ static crm_status distinct_codes(crm_comm *comm, const table_frame *f, int k,
     crm_status st = CRM_OK;
 
     if (!count) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %lld levels", (long long)n);
-    CRM_TRY(crm_comm_agree(comm, st));
-    for (int64_t i = 0; i < f->n; i++)
+    st = crm_comm_agree(comm, st);
+    for (int64_t i = 0; !st && i < f->n; i++)
         if (!crm_table_cell_missing(c, v, i))
             count[c->type == CRM_FIELD_BOOLEAN ? v->whole[i] : v->code[i]]++;
-    st = crm_comm_sum_i64(comm, count, n);
-    for (int64_t i = 0; i < n; i++)
+    if (!st) st = crm_comm_sum_i64(comm, count, n);
+    for (int64_t i = 0; !st && i < n; i++)
         q->distinct += count[i] > 0;
     crm_mem_free(count);
     return st;

@@ -238,6 +238,7 @@ static crm_status describe(import *x, crm_table_tables *out)
 {
     const crm_table_schema *s = x->w.schema;
     crm_digest *source;
+    crm_status st;
 
     CRM_NEW(out->rows, s->n);
     CRM_NEW(source, s->n);
@@ -253,9 +254,9 @@ static crm_status describe(import *x, crm_table_tables *out)
         out->empty += x->set.stream[k].empty;
     }
     out->contradictions = x->set.e.contradictions;
-    CRM_TRY(digest_of(s, source, &out->source));
+    st = digest_of(s, source, &out->source);
     crm_mem_free(source);
-    return CRM_OK;
+    return st;
 }
 
 /* ---- import ---- */

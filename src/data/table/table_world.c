@@ -76,8 +76,8 @@ static crm_status link_of(table_world *w, int table, int column, const int64_t *
     CRM_TRY(index_of(w, to));
     row = crm_mem_new((size_t)f->n, sizeof *row);
     if (!row) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %lld references", (long long)f->n);
-    CRM_TRY(crm_comm_agree(w->comm, st));
     m->link[column] = row;
+    CRM_TRY(crm_comm_agree(w->comm, st));
     CRM_TRY(crm_table_index_find(w->comm, w->member[to].index, f->column[column].key, f->n, row));
     orphans = count_orphans(w, f, column, row);
     CRM_TRY(crm_comm_sum_i64(w->comm, &orphans, 1));
