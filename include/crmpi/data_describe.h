@@ -8,8 +8,9 @@
 enum {
     CRM_DESCRIBE_QUANTILES = 5, /* .05 .25 .5 .75 .95                        */
     CRM_DESCRIBE_TOP = 10,      /* levels that are listed                    */
-    CRM_DESCRIBE_PARTS = 10,    /* parts of the rows, in the order of time   */
-    CRM_DESCRIBE_ROWS = 200,    /* fewest rows for drift                     */
+    CRM_DESCRIBE_FEWEST = 5, /* values of a level that is listed: a rarer one may tell who it is */
+    CRM_DESCRIBE_PARTS = 10, /* parts of the rows, in the order of time   */
+    CRM_DESCRIBE_ROWS = 200, /* fewest rows for drift                     */
     CRM_DESCRIBE_LEVELS = 1000, /* most levels for association and drift     */
     CRM_DESCRIBE_MATRIX = 300   /* most columns of a matrix, the first ones  */
 };
@@ -20,7 +21,7 @@ typedef struct crm_figures {
     int64_t n, missing, distinct; /* values there are; not there; different ones            */
     double mean, sd, min, max;    /* numbers; sd by n - 1                                   */
     double quantile[CRM_DESCRIBE_QUANTILES]; /* linear between order statistics             */
-    int64_t n_top;                           /* categories: most frequent first, then by code */
+    int64_t n_top;                           /* levels listed: most frequent first, then by code */
     int64_t top[CRM_DESCRIBE_TOP], top_n[CRM_DESCRIBE_TOP];
     /* Parts against the first one: [0] is NaN. */
     double psi[CRM_DESCRIBE_PARTS], psi_p[CRM_DESCRIBE_PARTS], ks[CRM_DESCRIBE_PARTS];

@@ -45,7 +45,7 @@ static void print_levels(const crm_described *c)
     for (int64_t k = 0; k < f->n_top; k++)
         printf("%s%s %.1f %%", k ? ", " : " ", level_name(c, f->top[k], text),
                100 * (double)f->top_n[k] / (double)f->n);
-    printf("%s\n", f->distinct > f->n_top ? ", ..." : "");
+    printf("%s\n", f->distinct == f->n_top ? "" : f->n_top ? ", ..." : " ...");
 }
 
 static void print_columns(const crm_description *x)

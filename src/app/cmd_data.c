@@ -257,7 +257,8 @@ crm_status cmd_describe(app *a)
               "describe needs a data set: crmpi describe DATA.h5");
     CRM_TRY(crm_comm_agree(
         a->world, crm_data_open(a->args.operand ? a->args.operand : a->cfg.data_path, &d)));
-    st = describe(a, d);
+    st = crm_data_verify(a->world, d);
+    if (!st) st = describe(a, d);
     crm_data_close(&d);
     return st;
 }

@@ -48,6 +48,7 @@ Y
 alone import small.yaml >/dev/null 2>&1 || not_ok "import"
 check "a dictionary beside an import" grep -q '^| profile | a |  | real |  | small.csv: a |  | 33.3 % |' small.h5.md
 alone describe small.h5 >described || not_ok "describe a small one"
+check "a rare level is not named" grep -Eq '^  profile +b +3 +0 +2 +\.\.\.$' described
 check "the dictionary is printed" grep -Eq '^  profile +a +real; small.csv: a; 33.3 % missing$' described
 check "too few rows for drift" grep -q 'fewer than 200 rows' described
 

@@ -80,7 +80,7 @@ static crm_status numbers(const describe_source *s, crm_figures *f)
 }
 
 /* ---- categories ---- */
-/* The most frequent levels; of equal ones the lower code first. */
+/* The most frequent levels; of equal ones the lower code first.  Rare ones are not listed. */
 static void find_top(const int64_t *count, int64_t n_levels, crm_figures *f)
 {
     for (int64_t l = 0; l < n_levels; l++) {
@@ -88,6 +88,7 @@ static void find_top(const int64_t *count, int64_t n_levels, crm_figures *f)
         if (count[l] == 0) continue;
         f->distinct++;
         f->n += count[l];
+        if (count[l] < CRM_DESCRIBE_FEWEST) continue;
         while (at > 0 && f->top_n[at - 1] < count[l])
             at--;
         if (at == CRM_DESCRIBE_TOP) continue;
