@@ -1,0 +1,139 @@
+/* test_tables_memory.c - an import of related tables while memory is out on one rank: every rank
+ * says so, none waits for another, and nothing stays allocated.  One of 47 allocations is tried, of
+ * 7 with CRM_TIER=full, each with CRM_TIER=long.
+ * wrap: crm_mem_new crm_mem_grow crm_mem_strdup
+ * ranks: 1 2 3  timeout: 300 */
+#include "crmpi/table_schema.h"
+#include "table_testing.h"
+
+void *__real_crm_mem_new(size_t n, size_t size);
+void *__wrap_crm_mem_new(size_t n, size_t size);
+void *__real_crm_mem_grow(void *old, size_t old_n, size_t n, size_t size);
+void *__wrap_crm_mem_grow(void *old, size_t old_n, size_t n, size_t size);
+char *__real_crm_mem_strdup(const char *s);
+char *__wrap_crm_mem_strdup(const char *s);
+
+static int64_t calls, fail_at; /* 0: none */
+
+static bool fails(void)
+{
+    return ++calls == fail_at;
+}
+
+void *__wrap_crm_mem_new(size_t n, size_t size)
+{
+    return fails() ? NULL : __real_crm_mem_new(n, size);
+}
+
+void *__wrap_crm_mem_grow(void *old, size_t old_n, size_t n, size_t size)
+{
+    return fails() ? NULL : __real_crm_mem_grow(old, old_n, n, size);
+}
+
+char *__wrap_crm_mem_strdup(const char *s)
+{
+    return fails() ? NULL : __real_crm_mem_strdup(s);
+}
+
+static const char SCHEMA[] =
+    "tables:\n"
+    "  people: {files: people.csv, key: id, columns: {id: id, age: {type: integer, indicator: yes, "
+    "outliers: iqr}, plan: category, gone: boolean, until: time}}\n"
+    "  orders:\n"
+    "    files: orders.csv\n"
+    "    columns: {who: {type: id, references: people}, at: time, amount: real, what: {type: id, "
+    "references: things}}\n"
+    "    derive: {twice: {sum: [amount, amount]}}\n"
+    "    events: {time: at, category: things.kind, numbers: [twice], when: amount > 0}\n"
+    "  things: {files: things.csv, key: thing, columns: {thing: id, kind: category}}\n"
+    "  notes:\n"
+    "    files: notes.csv\n"
+    "    columns: {who: {type: id, references: people}, at: time, body: text, mood: category}\n"
+    "    documents: {text: body, time: at, labels: {mood: mood}}\n"
+    "entity: {table: people, profile: [age, plan], cutoff: until}\n"
+    "labels: {gone: {column: gone}, again: {any: orders, within: 3 days}, old: {when: age > 30}}\n"
+    "features: {windows: [1, 0], ratios: [[age, orders.count.1m]]}\n";
+
+static void write_files(void)
+{
+    static const char *const file[][2] = {
+        {"people.csv", "id,age,plan,gone,until\na,30,X,yes,2024-03-01\nb,,Y,no,2024-03-02\n"
+                       "a,31,X,yes,2024-03-01\nc,90,Y,no,\n"},
+        {"orders.csv", "who,at,amount,what\na,2024-02-01,1,t1\nb,2024-02-02,2,t2\n"
+                       "z,2024-02-02,2,t9\na,2024-03-05,5,t1\n"},
+        {"things.csv", "thing,kind\nt1,toy\nt2,food\n"},
+        {"notes.csv",
+         "who,at,body,mood\nb,2024-01-01,some words,calm\na,2024-02-03,more words,glad\n"
+         "b,2024-01-05,some words,glad\n"}};
+    char path[512];
+
+    for (size_t k = 0; k < sizeof file / sizeof *file; k++)
+        t_write(t_path(file[k][0], path), file[k][1], strlen(file[k][1]));
+}
+
+/* The status, the same on all ranks, of an import in which allocation number k fails on the last
+ * rank; *n: the allocations there. */
+static crm_status attempt(const crm_table_schema *s, int64_t k, int64_t *n)
+{
+    bool mine = crm_comm_rank(t_comm) == crm_comm_size(t_comm) - 1;
+    size_t used = crm_mem_used();
+    crm_table_tables info;
+    int64_t low, high;
+    crm_status st;
+    char path[512];
+
+    calls = 0;
+    fail_at = mine ? k : 0;
+    st = crm_table_import_schema(t_comm, s, t_dir, "", t_path("out.h5", path), NULL, &info);
+    *n = calls;
+    fail_at = 0;
+    crm_table_tables_free(&info);
+    crm_err_clear();
+    if (crm_mem_used() != used)
+        fprintf(stderr, "# allocation %lld leaves %lld bytes\n", (long long)k,
+                (long long)crm_mem_used() - (long long)used);
+    T_EQ_I(crm_mem_used(), used);
+    low = high = st;
+    T_OK(crm_comm_min_i64(t_comm, &low, 1));
+    T_OK(crm_comm_max_i64(t_comm, &high, 1));
+    T_EQ_I(low, high);
+    T_OK(crm_comm_bcast(t_comm, crm_comm_size(t_comm) - 1, n, sizeof *n));
+    return st;
+}
+
+static void memory_is_out(void)
+{
+    const char *tier = getenv("CRM_TIER");
+    bool full = tier && strcmp(tier, "full") == 0, all = tier && strcmp(tier, "long") == 0;
+    int64_t step = all ? 1 : full ? 7 : 47, n = 0, ignore, refused = 0;
+    crm_table_schema *s = NULL;
+
+    write_files();
+    T_OK(crm_table_schema_text("people.yaml", SCHEMA, strlen(SCHEMA), &s));
+    if (!s) return;
+    T_OK(attempt(s, 0, &n)); /* what is made once */
+    T_OK(attempt(s, 0, &n));
+    for (int64_t k = 1; k <= n; k += step) {
+        crm_status st = attempt(s, k, &ignore);
+        T_CHECK(st == CRM_OK || st == CRM_ERR_NOMEM);
+        refused += st == CRM_ERR_NOMEM;
+        if (st != CRM_OK && st != CRM_ERR_NOMEM)
+            fprintf(stderr, "# allocation %lld: %s\n", (long long)k, crm_status_name(st));
+    }
+    T_CHECK(n > 500 && refused > n / step * 8 / 10);
+    T_OK(attempt(s, 0, &n));
+    crm_table_schema_free(&s);
+}
+
+int main(int argc, char **argv)
+{
+    static const t_case cases[] = {{"memory is out on one rank", memory_is_out}, {NULL, NULL}};
+    int bad;
+
+    if (crm_comm_start(&argc, &argv, &t_comm) != CRM_OK) return 1;
+    t_enter();
+    bad = t_run_mpi(argc, argv, cases);
+    t_leave();
+    crm_comm_stop(&t_comm);
+    return bad;
+}
