@@ -152,7 +152,7 @@ static crm_status seed_one(fit *f, uint64_t seed, int j, double *trial, double *
     double cost[TRIALS_MAX] = {0};
     int best = 0;
 
-    f->trials = j == 0 ? 1 : 2 + (int)log((double)f->k);
+    f->trials = j == 0 ? 1 : 2 + (int)crm_log((double)f->k);
     if (f->trials > TRIALS_MAX) f->trials = TRIALS_MAX;
     for (int t = 0; t < f->trials; t++) {
         int64_t which;
