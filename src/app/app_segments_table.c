@@ -13,11 +13,11 @@
 #include "app_segments.h"
 #include "crmpi/base_mem.h"
 
-enum { CLASSES_MAX = 16, SURE = 2 }; /* SURE: columns that each group has in the table */
+enum { CLASSES_MAX = 16 };
 
 /* A number of a customer that stands in no column: of the labels of its documents. */
 typedef struct mood {
-    const crm_target *t;
+    const crm_target *t; /* NULL: number of documents */
     int which; /* class whose share it is; column of a numeric target; -1: mean of class names */
 } mood;
 
@@ -156,7 +156,8 @@ static crm_status find_moods(figures *f)
 
     for (int i = 0; i < crm_data_n_targets(d); i++)
         n += moods_of(crm_data_target(d, i));
-    CRM_NEW(f->mood, n);
+    CRM_NEW(f->mood, n + 1);
+    if (crm_data_documents(d)) f->mood[f->n_moods++] = (mood){0};
     for (int i = 0; i < crm_data_n_targets(d); i++) {
         const crm_target *t = crm_data_target(d, i);
         for (int c = 0; c < moods_of(t); c++)
@@ -167,7 +168,9 @@ static crm_status find_moods(figures *f)
 
 static void mood_name(const mood *m, crm_str *out)
 {
-    if (m->which < 0)
+    if (!m->t)
+        crm_str_addf(out, "documents");
+    else if (m->which < 0)
         crm_str_addf(out, "%s, mean", m->t->name);
     else if (m->t->label)
         crm_str_addf(out, "%s %s, share", m->t->name, m->t->class_name[m->which]);
@@ -196,6 +199,7 @@ static float of_customer(const crm_data *d, const mood *m, int64_t row)
     double sum = 0;
     int64_t n = 0;
 
+    if (!m->t) return (float)(docs->first[row + 1] - docs->first[row]);
     for (int64_t i = docs->first[row]; i < docs->first[row + 1]; i++) {
         double v = of_document(m, i);
         if (isnan(v)) continue;
@@ -285,34 +289,44 @@ done:
 }
 
 /* ---- which columns are shown ---- */
-/* The next best from a column on that is not shown yet; group -1: of any. */
-static int next_best(const crm_segmentation *r, int group, int64_t from)
+/* The next best of [first, end) that is not shown yet, -1: none; group -1: of any. */
+static int next_best(const crm_segmentation *r, int group, int64_t first, int64_t end)
 {
     int best = -1;
 
-    for (int i = (int)from; i < r->n_columns; i++) {
+    for (int64_t i = first; i < end; i++) {
         const crm_segments_column *c = &r->column[i];
         if (c->shown || c->month || !(c->eta2 > 0) || (group >= 0 && c->group != group)) continue;
-        if (best < 0 || c->eta2 > r->column[best].eta2) best = i;
+        if (best < 0 || c->eta2 > r->column[best].eta2) best = (int)i;
     }
     return best;
 }
 
-/* Two of each group, of sentiment what documents say before how many they are; then the best of
- * all.
- */
-static void show_best(crm_segmentation *r, int64_t n_num, int64_t most)
+static void show(crm_segmentation *r, int at, int64_t *left)
 {
-    int64_t n = 0;
+    if (at < 0 || *left == 0) return;
+    r->column[at].shown = true;
+    --*left;
+}
 
-    for (int i = 0; i < SURE * CRM_SEGMENTS_GROUPS && n < most; i++) {
-        int at = next_best(r, i % CRM_SEGMENTS_GROUPS, i == CRM_SEGMENTS_SENTIMENT ? n_num : 0);
-        if (at < 0) continue;
-        r->column[at].shown = true;
-        n++;
+/* The best of each group and of each target of documents; then the best of all. */
+static void show_best(figures *f)
+{
+    crm_segmentation *r = &f->w->r;
+    int64_t left = f->w->a->segments.columns;
+
+    for (int g = 0; g < CRM_SEGMENTS_GROUPS; g++)
+        if (g != CRM_SEGMENTS_SENTIMENT || f->n_moods == 0)
+            show(r, next_best(r, g, 0, f->n), &left);
+    for (int m = 0, end = 0; m < f->n_moods; m = end) {
+        while (end < f->n_moods && f->mood[end].t == f->mood[m].t)
+            end++;
+        show(r, next_best(r, -1, f->n_num + m, f->n_num + end), &left);
     }
-    for (int at = next_best(r, -1, 0); at >= 0 && n < most; at = next_best(r, -1, 0), n++)
-        r->column[at].shown = true;
+    for (int at = 0; at >= 0 && left > 0;) {
+        at = next_best(r, -1, 0, f->n);
+        show(r, at, &left);
+    }
 }
 
 /* ---- classes of customers ---- */
@@ -406,7 +420,7 @@ crm_status app_segments_table(segments_work *w)
     crm_status st = crm_comm_agree(w->fit.comm, begin(&f));
 
     if (!st) st = measure(&f);
-    if (!st) show_best(&w->r, f.n_num, w->a->segments.columns);
+    if (!st) show_best(&f);
     if (!st) st = count_targets(w);
     crm_mem_free(f.mood);
     return st;
