@@ -435,6 +435,51 @@ static void groups(void)
     T_EQ_I(info.empty, 0);
 }
 
+/* Two tables of events, one of them without category; at equal times the first table comes first. A
+ * condition on a missing value leaves the row out. */
+static void two_tables(void)
+{
+    static const char schema[] =
+        "tables:\n"
+        "  people: {files: people.csv, key: who, columns: {who: id}}\n"
+        "  a:\n"
+        "    files: a.csv\n"
+        "    columns: {who: {type: id, references: people}, at: time, kind: category, n: integer}\n"
+        "    events: {time: at, category: kind, numbers: n, when: kind != 'no' and n >= 1}\n"
+        "  b:\n"
+        "    files: b.csv\n"
+        "    columns: {who: {type: id, references: people}, at: time, thing: {type: id, "
+        "references: "
+        "things}}\n"
+        "    events: {time: at, numbers: thing.size}\n"
+        "  things: {files: t.csv, key: thing, columns: {thing: id, size: real}}\n"
+        "entity: {table: people, cutoff: 2024-01-11}\n"
+        "labels: {first: {when: who == 'p1'}, big: {any: b, when: thing.size > 15}}\n";
+    static const double value[] = {1, NAN, NAN, 20, NAN, 10, 3, NAN, NAN, NAN};
+    crm_table_tables info;
+    crm_store *s;
+
+    write_file("people.csv", "who\np1\np2\n");
+    write_file("a.csv", "who,at,kind,n\np2,2024-01-02,y,3\np1,2024-01-05,y,\np1,2024-01-05,,2\n"
+                        "p1,2024-01-03,no,5\np1,2024-01-01,x,1\n");
+    write_file("b.csv", "who,at,thing\np1,2024-01-02,t1\np1,2024-01-01,t2\np2,2024-01-02,t9\n");
+    write_file("t.csv", "thing,size\nt1,10\nt2,20\n");
+    T_OK(import(t_comm, schema, "two.h5", &info));
+    s = open_made("two.h5");
+    check_whole(s, "events/first", 3, (int64_t[]){0, 3, 5});
+    check_floats(s, "events/time", 5, (double[]){10, 10, 9, 9, 9});
+    check_items(s, "events/categories", "a:x,a:y,b");
+    check_whole(s, "events/category", 5, (int64_t[]){0, 2, 2, 1, 2});
+    check_list(s, "events/value", "columns", "a.n,b.thing.size");
+    check_floats(s, "events/value", 10, value);
+    check_whole(s, "target/first/label", 2, (int64_t[]){1, 0});
+    check_whole(s, "target/big/label", 2, (int64_t[]){1, 0});
+    check_number("b.thing.size.mean.1m", number(s, "b.thing.size.mean.1m", 0), 15);
+    check_number("a.count.1m", number(s, "a.count.1m", 1), 1);
+    crm_store_close(&s);
+    crm_table_tables_free(&info);
+}
+
 /* Rows of 2 and 0, 6 and 3, 5 and 1: ratios missing, 2, 5; days of two times. */
 static void derived(void)
 {
@@ -485,6 +530,7 @@ int main(int argc, char **argv)
         {"one rank alone makes the same data set", same_bits},
         {"entities that are told by their events, up to the cut-off", entity_of_events},
         {"rows with equal texts are one group", groups},
+        {"two tables of events", two_tables},
         {"derived columns", derived},
         {"no row is left", nothing_left},
         {NULL, NULL}};
