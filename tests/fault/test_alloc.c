@@ -407,7 +407,9 @@ static void test_import_like(void)
 static void test_synth(void)
 {
     costs = 4;
+    spares = true; /* as in import */
     each("synth", synth);
+    spares = false;
     costs = 1;
 }
 

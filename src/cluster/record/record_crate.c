@@ -133,7 +133,11 @@ static crm_status add_file(const char *dir, const char *name, const crm_str *run
 
     CRM_TRY(measure(dir, name, run_text, &bytes, &d));
     add_uri(&uri, name);
-    o = entity(uri.failed ? "" : uri.text, "File");
+    if (uri.failed || !uri.text) {
+        crm_str_free(&uri);
+        CRM_FAIL(CRM_ERR_NOMEM, "out of memory: %s", RECORD_CRATE_FILE);
+    }
+    o = entity(uri.text, "File");
     set_text(o, "name", name);
     describe(o, name);
     snprintf(size, sizeof size, "%lld", (long long)bytes);
@@ -141,7 +145,7 @@ static crm_status add_file(const char *dir, const char *name, const crm_str *run
     set_text(o, "encodingFormat", format_of(name));
     set_text(o, "xxh128", crm_digest_hex(d, hex));
     json_array_append_new(graph, o);
-    json_array_append_new(parts, reference(uri.failed ? "" : uri.text));
+    json_array_append_new(parts, reference(uri.text));
     crm_str_free(&uri);
     return CRM_OK;
 }

@@ -48,7 +48,8 @@ static crm_status note_cpu(crm_record *r)
         if (strncmp(line, "flags", 5) == 0) cpu_features(line, &features);
     }
     fclose(f);
-    if (model[0]) st = crm_record_note_text(r, "cpu.model", model);
+    if (features.failed) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: cpu.features");
+    if (!st && model[0]) st = crm_record_note_text(r, "cpu.model", model);
     if (!st && features.text) st = crm_record_note_text(r, "cpu.features", features.text);
     if (!st) st = crm_record_note_i64(r, "cpu.cores", sysconf(_SC_NPROCESSORS_ONLN));
     crm_str_free(&features);

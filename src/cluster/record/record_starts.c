@@ -85,6 +85,8 @@ void crm_record_starts_add(const char *dir, int ranks)
         (void)n; /* a start that is not told of is no reason not to run */
         close(fd);
     }
+    if (!text || out.failed)
+        crm_log_line(CRM_LOG_WARN, "record", "this start is not told in %s: out of memory", dir);
     crm_str_free(&out);
     free(text);
     json_decref(line);
@@ -96,9 +98,11 @@ json_t *crm_record_starts(const char *dir)
     json_t *all = json_array();
     size_t len;
 
-    if (crm_path_join(dir, RECORD_STARTS_FILE, path, sizeof path) || !crm_path_exists(path) ||
-        crm_path_read(path, STARTS_MAX, &text, &len))
+    if (crm_path_join(dir, RECORD_STARTS_FILE, path, sizeof path) ||
+        (crm_path_exists(path) && crm_path_read(path, STARTS_MAX, &text, &len))) {
+        crm_log_line(CRM_LOG_WARN, "record", "earlier starts are not told: %s", crm_err_text());
         crm_err_clear();
+    }
     for (const char *at = text; at && *at; at += strcspn(at, "\n"), at += *at == '\n') {
         json_t *line = json_loadb(at, strcspn(at, "\n"), 0, NULL);
         if (json_is_object(line))

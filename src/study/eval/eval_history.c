@@ -75,7 +75,8 @@ void crm_history_add(history *h, const crm_epoch *e)
         e->valid_score,         e->lr,     e->grad_norm,     (double)e->rows, e->seconds};
 
     keep_heads(h, e);
-    if (!grow(h, h->n + 1)) return;
+    h->failed = h->failed || h->head.failed || !grow(h, h->n + 1);
+    if (h->failed) return;
     keep_losses(h, e);
     h->left_out[h->n] = (double)e->left_out;
     memcpy(h->row + h->n++ * HISTORY_FIELDS, v, sizeof v);
@@ -94,9 +95,10 @@ crm_status crm_history_save(const history *h, crm_bag *b)
     const char **head, *name = h->head.text;
     crm_status st;
 
+    CRM_CHECK(!h->failed, CRM_ERR_NOMEM, "out of memory: epochs of a fit");
     CRM_NEW(head, h->heads);
-    for (int64_t i = 0; i < h->heads; i++, name += h->head.failed ? 0 : strlen(name) + 1)
-        head[i] = h->head.failed ? "" : name;
+    for (int64_t i = 0; i < h->heads; i++, name += strlen(name) + 1)
+        head[i] = name;
     st = crm_bag_put_list(b, "heads", h->heads, head);
     crm_mem_free(head);
     if (!st)

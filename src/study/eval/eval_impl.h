@@ -39,8 +39,8 @@ typedef struct history {
     crm_str head;     /* names of targets, each with its final 0 */
     double *losses;   /* [cap][2][heads] of training, of validation */
     double *left_out; /* [cap] steps that went wrong and were left out */
+    bool failed;      /* a line had no memory: saving fails */
 } history;
-/** When memory is out the line is lost, the fit is not. */
 void crm_history_add(history *h, const crm_epoch *e);
 CRM_CHECKED crm_history_save(const history *h, crm_bag *b);
 /** Into an empty history. */
