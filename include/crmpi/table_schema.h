@@ -268,6 +268,7 @@ typedef struct crm_table_tables {
     int64_t undated;        /* events and documents whose time is missing                 */
     int64_t empty;          /* rows of a table of documents without text                  */
     int64_t contradictions; /* entities with several values of a column, each column   */
+    int64_t exports;        /* that the data set is made of; 0: their tables are not kept */
     int64_t *rows;          /* [tables] as read */
     crm_digest source, content;
 } crm_table_tables;
@@ -285,10 +286,26 @@ struct crm_table_like; /* table.h */
 CRM_CHECKED crm_table_import_schema(crm_comm *comm, const crm_table_schema *s, const char *folder,
                                     const char *key_file, const char *store_path,
                                     const struct crm_table_like *like, crm_table_tables *info);
+/** As crm_table_import_schema, and keep the typed tables in "<store_path>.tables.h5", as they are
+ *  after reading, keyed hashes and derived columns and before cleaning.  append: put the rows of
+ * the files behind the tables that are kept there, and make the data set anew from all of them: it
+ * is what an import of the files of all exports in that order gives, but for `source_digest`, which
+ * is a chain.  All tables are read, one after the other, before the data set is made, so that no
+ * more memory is needed than for an import of all exports.  Data set and tables stay as they were
+ * when it fails; a pair that was cut off between the two renames is put right by the next append.
+ *  Collective; all arguments equal on all ranks.
+ *  @return as crm_table_import_schema; CRM_ERR_CONFIG no data set or tables to append to, a schema
+ *  that differs in more than files, profile, cut-off, labels and features (the key is named),
+ *  another key file, or files that are in the data set already; CRM_ERR_FORMAT tables that are
+ *  damaged or do not belong to the data set. */
+CRM_CHECKED crm_table_import_kept(crm_comm *comm, const crm_table_schema *s, const char *folder,
+                                  const char *key_file, const char *store_path, bool append,
+                                  crm_table_tables *info);
 void crm_table_tables_free(crm_table_tables *info);
-/** What crm_table_import_schema writes into `source_digest`.  Collective. */
+/** What crm_table_import_schema writes into `source_digest`.  It depends on the key of hashed
+ *  columns through a keyed hash of a fixed text.  Collective. */
 CRM_CHECKED crm_table_schema_source(crm_comm *comm, const crm_table_schema *s, const char *folder,
-                                    crm_digest *digest);
+                                    const char *key_file, crm_digest *digest);
 
 /** Look at files and write a schema for them, with guessed types, keys, references, ranges and
  *  comments, to be edited.  Collective; out (rank 0's is filled) is YAML. */

@@ -36,6 +36,7 @@ static const struct {
     {"--embedding", offsetof(app_args, embedding)},
     {"--profile", offsetof(app_args, profile)},
     {"--propose", offsetof(app_args, propose)},
+    {"--append", offsetof(app_args, append)},
 };
 
 /* Value of an option given as "--name value" or "--name=value"; NULL when argv[*i] is another one.
@@ -108,6 +109,10 @@ static crm_status check_propose(const app_args *args)
 
     CRM_CHECK(!args->propose || is_import, CRM_ERR_CONFIG,
               "--propose is an option of import, not of %s", args->command);
+    CRM_CHECK(!args->append || is_import, CRM_ERR_CONFIG,
+              "--append is an option of import, not of %s", args->command);
+    CRM_CHECK(!args->append || !args->propose, CRM_ERR_CONFIG,
+              "--append and --propose do not go together: one makes a data set, one a schema");
     CRM_CHECK(!args->propose || args->operand, CRM_ERR_CONFIG,
               "import --propose needs files: crmpi import --propose data/*.csv");
     CRM_CHECK(!is_import || args->propose || args->n_more == 0, CRM_ERR_CONFIG,
@@ -171,6 +176,8 @@ crm_status app_print_help(const app *a, const app_command *c)
     printf("  --runs DIR        forget: where runs that learnt from them are looked for; default: "
            "beside DATASET\n");
     printf("  --propose FILE... import: write a schema for these files, to be edited; to --out\n");
+    printf("  --append          import: put the files of data.path behind those that data.store is "
+           "made of\n");
     printf("  --units N         verify: a sample of N units, spread over models and folds\n");
     printf("  --init FILE       train: initial parameters of nets, likewise\n");
     printf("  --replay [PHASE:]STEP\n                    train: tell that step of each net's fit, "

@@ -30,6 +30,9 @@ const crm_opt app_opts[] = {
         S, data_store, "data.store", "", CRM_OPT_LAYOUT,
         "Where import writes the data set; empty: beside --out, as OUT.h5; without --out, into "
         "the current folder, as the name of the CSV with .h5."),
+    CRM_OPT_B(S, keep_tables, "data.keep_tables", false, CRM_OPT_LAYOUT,
+              "Whether an import by a schema keeps its tables beside the data set, as "
+              "STORE.tables.h5, so that import --append can put a later export behind them."),
     CRM_OPT_E(S, log_level, "log.level", "info", crm_log_level_names, CRM_OPT_LAYOUT,
               "What is written to stderr; quiet, error and warn switch the progress line off."),
     CRM_OPT_E(S, progress, "log.progress", "auto", progress_names, CRM_OPT_LAYOUT,

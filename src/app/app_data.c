@@ -99,7 +99,7 @@ static crm_status tables_digest(app *a, crm_digest *out)
     crm_table_schema *s = NULL;
     crm_status st = crm_comm_agree(a->world, crm_table_schema_open(a->cfg.data_schema, &s));
 
-    if (!st) st = crm_table_schema_source(a->world, s, a->cfg.data_path, out);
+    if (!st) st = crm_table_schema_source(a->world, s, a->cfg.data_path, a->cfg.key_file, out);
     crm_table_schema_free(&s);
     return st;
 }
@@ -176,9 +176,12 @@ crm_status app_import_tables(app *a, const char *store, const crm_table_like *li
     crm_status st = crm_comm_agree(a->world, crm_table_schema_open(a->cfg.data_schema, &s));
 
     *info = (crm_table_tables){0};
-    if (!st)
+    if (!st && (like || !(a->cfg.keep_tables || a->args.append)))
         st = crm_table_import_schema(a->world, s, a->cfg.data_path, a->cfg.key_file, store, like,
                                      info);
+    else if (!st)
+        st = crm_table_import_kept(a->world, s, a->cfg.data_path, a->cfg.key_file, store,
+                                   a->args.append, info);
     if (!st)
         crm_log_line(CRM_LOG_INFO, "import", "%s: %lld rows, %lld events, %lld documents -> %s",
                      a->cfg.data_path, (long long)info->entities, (long long)info->events,

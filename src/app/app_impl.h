@@ -24,6 +24,7 @@ typedef struct app_cfg {
     const char *data_schema; /* absolute; "": none */
     const char *key_file;    /* of hashed columns */
     int log_level, progress, access;
+    bool keep_tables;
     double stop_grace; /* s */
 } app_cfg;
 extern const crm_opt app_opts[];
@@ -43,7 +44,7 @@ typedef struct app_args {
     const char **set;    /* [n_set] */
     const char **more;   /* [n_more] further operands, of compare and import --propose */
     int n_set, n_more;
-    bool help, markdown, version, embedding, profile, propose;
+    bool help, markdown, version, embedding, profile, propose, append;
     int argc; /* the whole of it, for run.json */
     char **argv;
 } app_args;

@@ -70,6 +70,7 @@ static void print_counts(const crm_table_tables *t)
 
     printf("%lld events, %lld documents, %lld words in them\n", (long long)t->events,
            (long long)t->documents, (long long)t->tokens);
+    if (t->exports) printf("%lld exports, their tables kept\n", (long long)t->exports);
     for (size_t k = 0; k < sizeof left / sizeof *left; k++)
         if (left[k].n) printf("  %lld %s\n", (long long)left[k].n, left[k].what);
 }
@@ -111,6 +112,8 @@ crm_status cmd_import(app *a)
     double start = crm_clock_now();
     crm_status st;
 
+    CRM_CHECK(!a->args.append || app_has_tables(a), CRM_ERR_CONFIG,
+              "--append needs data.schema: one CSV without a schema is imported as a whole");
     CRM_TRY(app_need_path(a));
     CRM_TRY(app_store_path(a, store, sizeof store));
     if (app_has_tables(a)) return import_tables(a, store);

@@ -85,6 +85,14 @@ void crm_table_keyed(const table_key *k, const char *text, size_t len,
     sodium_memzero(&state, sizeof state);
 }
 
+void crm_table_key_check(const table_key *k, char out[CRM_TABLE_KEYED + 1])
+{
+    static const char text[] = "crmpi\nprivacy.key"; /* no id has a line end as a rule */
+
+    out[0] = '\0';
+    if (k) crm_table_keyed(k, text, sizeof text - 1, out);
+}
+
 /* ---- which columns ---- */
 bool crm_table_is_hashed(const crm_table_schema *s, int t, int c)
 {

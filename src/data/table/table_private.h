@@ -23,6 +23,8 @@ CRM_CHECKED crm_table_key_open(crm_comm *comm, const char *path, table_key **out
 void crm_table_keyed(const table_key *k, const char *text, size_t len,
                      char out[CRM_TABLE_KEYED + 1]);
 void crm_table_key_free(table_key **k);
+/* Tells keys apart and tells nothing of them: the keyed hash of a fixed text; "" for NULL. */
+void crm_table_key_check(const table_key *k, char out[CRM_TABLE_KEYED + 1]);
 
 /* True when the schema has a column that is hashed. */
 bool crm_table_wants_key(const crm_table_schema *s);

@@ -1,5 +1,7 @@
 /* table_schema_digest.c - digest of all of a schema that can change a data set or what is written
  * beside it; not of where it stands in the file. */
+#include <string.h>
+
 #include "table_schema_impl.h"
 
 static void add_list(crm_hash *h, const crm_opt_list *l)
@@ -156,4 +158,82 @@ crm_status crm_table_schema_digest(const crm_table_schema *s, crm_digest *out)
     *out = crm_hash_value(h);
     crm_hash_free(&h);
     return CRM_OK;
+}
+
+/* ---- key by key: what the typed columns of a table depend on, and who they belong to ---- */
+typedef struct key_writer {
+    crm_hash *h;
+    const char *table;
+    crm_str *out;
+} key_writer;
+
+/* The key with the digest of what was added since the key before it. */
+static crm_status end_key(key_writer *w, const char *group, const char *name)
+{
+    char hex[CRM_DIGEST_HEX];
+
+    if (w->table) crm_str_addf(w->out, "tables.%s%s", w->table, group);
+    crm_str_add(w->out, name, strlen(name) + 1);
+    crm_digest_hex(crm_hash_value(w->h), hex);
+    crm_str_add(w->out, hex, sizeof hex);
+    crm_hash_free(&w->h);
+    return crm_hash_new(&w->h);
+}
+
+static crm_status table_keys(key_writer *w, const crm_table_def *t)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } whole[] = {{"separator", t->separator},   {"encoding", t->latin1}, {"bad", t->bad},
+                 {"duplicates", t->duplicates}, {"key", t->key},         {"rest", t->rest_ignored}};
+
+    w->table = t->name;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        crm_hash_add_i64(w->h, whole[i].value);
+        CRM_TRY(end_key(w, ".", whole[i].name));
+    }
+    add_list(w->h, &t->missing);
+    CRM_TRY(end_key(w, ".", "missing"));
+    for (int i = 0; i < t->n; i++) {
+        add_column(w->h, &t->column[i]);
+        CRM_TRY(end_key(w, t->column[i].derive ? ".derive." : ".columns.", t->column[i].name));
+    }
+    add_path(w->h, &t->entity_path);
+    CRM_TRY(end_key(w, ".", "entity"));
+    add_events(w->h, &t->events);
+    CRM_TRY(end_key(w, ".", "events"));
+    add_documents(w->h, &t->documents);
+    return end_key(w, ".", "documents");
+}
+
+static crm_status all_keys(key_writer *w, const crm_table_schema *s)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } whole[] = {{"entity.table", s->entity},
+                 {"entity.key", s->key},
+                 {"entity.contradictions", s->contradictions},
+                 {"entity.history", s->history}};
+
+    CRM_TRY(crm_hash_new(&w->h));
+    for (int t = 0; t < s->n; t++)
+        CRM_TRY(table_keys(w, &s->table[t]));
+    w->table = NULL;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        crm_hash_add_i64(w->h, whole[i].value);
+        CRM_TRY(end_key(w, "", whole[i].name));
+    }
+    CRM_CHECK(!w->out->failed, CRM_ERR_NOMEM, "out of memory: keys of a schema");
+    return CRM_OK;
+}
+
+crm_status crm_table_schema_keys(const crm_table_schema *s, crm_str *out)
+{
+    key_writer w = {.out = out};
+    crm_status st = all_keys(&w, s);
+
+    crm_hash_free(&w.h);
+    return st;
 }

@@ -65,4 +65,8 @@ void crm_table_schema_features(schema_reader *r, const crm_node *node);
 
 /* ---- digest ---- */
 CRM_CHECKED crm_table_schema_digest(const crm_table_schema *s, crm_digest *out);
+/* What a later export must find as it was: for each key its name and the digest of its value in
+ * hexadecimal, each with its 0, in the order of the schema.  Not of files, profile, cut-off, labels
+ * and features, which the typed columns do not depend on.  Not collective. */
+CRM_CHECKED crm_table_schema_keys(const crm_table_schema *s, crm_str *out);
 #endif

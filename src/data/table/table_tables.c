@@ -9,17 +9,15 @@
 #include "crmpi/base_path.h"
 #include "crmpi/base_stop.h"
 #include "crmpi/comm_watchdog.h"
-#include "table_private.h"
-#include "table_relate.h"
+#include "table_later.h"
 
 enum { REJECTS_MAX = 100000 }; /* lines of a table in the rejects file */
-static const char IMPORTER[] =
-    "crmpi-tables 1"; /* raise it when equal input gives another data set */
 
 typedef struct import {
     table_world w;
     table_set set;
     table_key *key;
+    table_later *later; /* NULL: the tables are not kept */
     uint8_t *needs; /* [steps][tables] frames that a step asks for; step 0: the entity table, 1 +
                        t: table t */
 } import;
@@ -115,11 +113,12 @@ static crm_status load(import *x, int table)
     table_world *w = &x->w;
     table_member *m = &w->member[table];
 
-    CRM_TRY(crm_table_frame_read(w->comm, w->schema, table, w->folder, w->rejects, &m->frame));
+    if (x->later)
+        CRM_TRY(crm_table_kept_frame(&x->later->kept, table, &m->frame));
+    else
+        CRM_TRY(crm_table_rows_read(w, x->key, table, &m->frame));
     m->source = m->frame.source;
     m->rows = m->frame.total;
-    CRM_TRY(crm_table_make_private(w->comm, x->key, &m->frame));
-    CRM_TRY(crm_table_derive(w->comm, &m->frame, w->rejects));
     CRM_TRY(crm_table_clean(w->comm, &m->frame, &m->extra, &m->quality));
     drop_id_texts(w->schema, &m->frame);
     return crm_table_world_add(w, table);
@@ -204,32 +203,21 @@ static crm_status read_rest(import *x)
 }
 
 /* ---- digest of what it is made from ---- */
-static crm_status digest_of(const crm_table_schema *s, const crm_digest *source, crm_digest *out)
-{
-    crm_hash *h;
-
-    CRM_TRY(crm_hash_new(&h));
-    crm_hash_add_text(h, IMPORTER);
-    crm_hash_add_digest(h, s->digest);
-    for (int t = 0; t < s->n; t++)
-        crm_hash_add_digest(h, source[t]);
-    *out = crm_hash_value(h);
-    crm_hash_free(&h);
-    return CRM_OK;
-}
-
 crm_status crm_table_schema_source(crm_comm *comm, const crm_table_schema *s, const char *folder,
-                                   crm_digest *digest)
+                                   const char *key_file, crm_digest *digest)
 {
     crm_digest *source = crm_mem_new((size_t)s->n, sizeof *source);
+    table_key *key = NULL;
     crm_status st = CRM_OK;
 
     *digest = (crm_digest){0};
     if (!source) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %d tables", s->n);
     st = crm_comm_agree(comm, st);
+    if (!st) st = crm_table_key_needed(comm, s, key_file, &key);
     for (int t = 0; !st && t < s->n; t++)
         st = crm_table_frame_source(comm, s, t, folder, &source[t]);
-    if (!st) st = crm_comm_agree(comm, digest_of(s, source, digest));
+    if (!st) st = crm_comm_agree(comm, crm_table_source_of(s, source, key, digest));
+    crm_table_key_free(&key);
     crm_mem_free(source);
     return st;
 }
@@ -254,7 +242,11 @@ static crm_status describe(import *x, crm_table_tables *out)
         out->empty += x->set.stream[k].empty;
     }
     out->contradictions = x->set.e.contradictions;
-    st = digest_of(s, source, &out->source);
+    st = crm_table_source_of(s, source, x->key, &out->source);
+    if (x->later) {
+        out->source = x->later->source;
+        out->exports = x->later->exports;
+    }
     crm_mem_free(source);
     return st;
 }
@@ -264,11 +256,7 @@ static crm_status open_import(import *x, const char *key_file)
 {
     CRM_TRY(crm_comm_agree(x->w.comm, plan(x)));
     CRM_TRY(crm_comm_agree(x->w.comm, crm_table_rejects_new(REJECTS_MAX, &x->w.rejects)));
-    if (!crm_table_wants_key(x->w.schema)) return CRM_OK;
-    CRM_CHECK(key_file && key_file[0], CRM_ERR_CONFIG,
-              "%s: a column is hashed, but there is no key; set privacy.key to a file with one",
-              x->w.schema->path);
-    return crm_table_key_open(x->w.comm, key_file, &x->key);
+    return crm_table_key_needed(x->w.comm, x->w.schema, key_file, &x->key);
 }
 
 static void close_import(import *x)
@@ -296,28 +284,66 @@ static crm_status write_all(import *x, const char *store_path, crm_table_tables 
     return crm_table_make(&x->set, store_path, out->source, &x->w, out);
 }
 
+static crm_status import_all(import *x, const char *store_path, const crm_table_like *like,
+                             crm_table_tables *out)
+{
+    const crm_table_schema *s = x->w.schema;
+
+    for (int step = 0; step <= s->n; step++)
+        if (step == 0 || has_role(&s->table[step - 1])) CRM_TRY(run_step(x, step));
+    x->set.like = like;
+    CRM_TRY(read_rest(x));
+    CRM_TRY(crm_table_set_settle(&x->set));
+    return write_all(x, store_path, out);
+}
+
 crm_status crm_table_import_schema(crm_comm *comm, const crm_table_schema *s, const char *folder,
                                    const char *key_file, const char *store_path,
                                    const crm_table_like *like, crm_table_tables *info)
 {
     crm_table_schema mine = *s; /* without labels for a model */
-import x = {.w = {.comm = comm, .schema = & mine, .folder = folder, .key_file = key_file } };
+import x = {0 };
     crm_table_tables own = {0}, *out = info ? info : &own;
     crm_status st;
 
+    x.w = (table_world){.comm = comm, .schema = &mine, .folder = folder, .key_file = key_file};
     *out = (crm_table_tables){0};
     if (like) mine.n_labels = 0;
     crm_watchdog_enter(CRM_IN_IMPORT);
     CRM_TRY_TO(st, done, open_import(&x, key_file));
-    for (int step = 0; step <= s->n; step++)
-        if (step == 0 || has_role(&s->table[step - 1])) CRM_TRY_TO(st, done, run_step(&x, step));
-    x.set.like = like;
-    CRM_TRY_TO(st, done, read_rest(&x));
-    CRM_TRY_TO(st, done, crm_table_set_settle(&x.set));
-    CRM_TRY_TO(st, done, write_all(&x, store_path, out));
+    CRM_TRY_TO(st, done, import_all(&x, store_path, like, out));
+    if (!like) CRM_TRY_TO(st, done, crm_table_later_drop(comm, store_path));
 done:
     crm_watchdog_leave();
     close_import(&x);
+    crm_table_tables_free(&own);
+    return st;
+}
+
+crm_status crm_table_import_kept(crm_comm *comm, const crm_table_schema *s, const char *folder,
+                                 const char *key_file, const char *store_path, bool append,
+                                 crm_table_tables *info)
+{
+import x = {0 };
+    crm_table_tables own = {0}, *out = info ? info : &own;
+    table_later *later = crm_mem_new(1, sizeof *later);
+    crm_status st = CRM_OK;
+
+    x.w = (table_world){.comm = comm, .schema = s, .folder = folder, .key_file = key_file};
+    *out = (crm_table_tables){0};
+    if (!later) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: paths of tables");
+    crm_watchdog_enter(CRM_IN_IMPORT);
+    CRM_TRY_TO(st, done, crm_comm_agree(comm, st));
+    CRM_TRY_TO(st, done, open_import(&x, key_file));
+    CRM_TRY_TO(st, done, crm_table_later_open(&x.w, x.key, store_path, append, later));
+    x.later = later;
+    CRM_TRY_TO(st, done, import_all(&x, store_path, NULL, out));
+    CRM_TRY_TO(st, done, crm_table_later_commit(comm, later));
+done:
+    crm_watchdog_leave();
+    close_import(&x);
+    if (later) crm_table_later_close(comm, later);
+    crm_mem_free(later);
     crm_table_tables_free(&own);
     return st;
 }
