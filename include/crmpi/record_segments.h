@@ -41,7 +41,8 @@ typedef struct crm_segmentation {
     int64_t rows;
     bool embedding; /* points are vectors of a file, else columns */
     crm_digest vectors;
-    int width; /* of a point */
+    const char *power; /* what was done to columns before they were scaled; static; NULL: nothing */
+    int width;         /* of a point */
     int k, most;
     double *score; /* [most + 1] silhouettes of 2 .. most, NaN: not looked at; NULL: k was given */
     uint64_t seed;

@@ -32,6 +32,7 @@ extern const crm_opt app_opts[];
 /** Options of crmpi segments. */
 typedef struct app_segments_cfg {
     int64_t clusters, most, restarts, sample, seeds, seed, columns;
+    int power; /* crm_power_kind */
     crm_opt_list value;
 } app_segments_cfg;
 extern const crm_opt app_segments_opts[];

@@ -63,11 +63,13 @@ static crm_status from_columns(segments_work *w)
 {
     static const crm_impute_cfg fill = {.fill = CRM_IMPUTE_MEDIAN, .indicator = false};
     static const crm_scale_cfg scale = {.kind = CRM_SCALE_ZSCORE, .clip = 4};
-    crm_transform *filled = NULL, *scaled = NULL;
+    const crm_power_cfg power = {.kind = w->a->segments.power};
+    crm_transform *filled = NULL, *bent = NULL, *scaled = NULL;
     crm_source *s = NULL;
     crm_status st = crm_comm_agree(w->fit.comm, crm_source_new(w->d, CRM_FLAT_ALL, &s));
 
     if (!st) st = then(w, &crm_impute_class, &fill, s, &filled);
+    if (!st && power.kind != CRM_POWER_NONE) st = then(w, &crm_power_class, &power, s, &bent);
     if (!st) st = then(w, &crm_scale_class, &scale, s, &scaled);
     if (!st) {
         w->points.width = crm_source_schema(s)->n_num;
@@ -76,6 +78,7 @@ static crm_status from_columns(segments_work *w)
     if (!st) st = check_differences(w);
     crm_source_free(&s);
     if (scaled) scaled->class->free(scaled);
+    if (bent) bent->class->free(bent);
     if (filled) filled->class->free(filled);
     return st;
 }

@@ -10,10 +10,14 @@
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
 #include "crmpi/base_rng.h"
+#include "crmpi/feature.h"
 #include "crmpi/report_segments.h"
 
 enum { ITERATIONS = 300, MOST = 64 };
 static const double TOLERANCE = 1e-4;
+
+static const char *const power_names[] = {"none", "log1p", "yeo_johnson", NULL};
+_Static_assert(sizeof power_names / sizeof *power_names == CRM_POWER_COUNT + 1, "names");
 
 #define S app_segments_cfg
 const crm_opt app_segments_opts[] = {
@@ -28,6 +32,10 @@ const crm_opt app_segments_opts[] = {
     CRM_OPT_I(S, seeds, "segments.seeds", 5, 1, 100, "1", CRM_OPT_LAYOUT,
               "Fits with seeds of their own that the stability of segments is measured over."),
     CRM_OPT_I(S, seed, "segments.seed", 0, 0, 1e15, "1", CRM_OPT_LAYOUT, "First of the seeds."),
+    CRM_OPT_E(
+        S, power, "segments.power", "none", power_names, CRM_OPT_LAYOUT,
+        "Numbers become sign(x) log(1 + |x|), or their Yeo-Johnson transform, before they are "
+        "scaled: a few customers with very large ones then make no segment of their own."),
     CRM_OPT_I(S, columns, "segments.columns", 12, 1, 1000, "columns", CRM_OPT_LAYOUT,
               "Columns in the table and the figure: those that tell the segments apart most."),
     CRM_OPT_L(S, value, "segments.value",
@@ -332,6 +340,7 @@ static crm_status segment(segments_work *w)
     w->r.restarts = c->restarts;
     w->r.sample = c->sample;
     w->r.seeds = (int)c->seeds;
+    if (c->power != CRM_POWER_NONE && !w->a->args.vectors) w->r.power = power_names[c->power];
     CRM_TRY(crm_comm_agree(w->a->world, crm_view_all(w->d, &w->view)));
     w->fit = (crm_fit){.comm = w->a->world, .pool = w->a->pool, .train = w->view};
     CRM_TRY(app_segments_points(w));

@@ -75,6 +75,9 @@ check "the figure is XML" /usr/bin/python3 -c 'import xml.dom.minidom; xml.dom.m
 segments 3 out3 planted.h5 --set segments.most=5 --set train.threads=2
 check "3 ranks of 2 threads write the same files" diff -r out1 out3
 check "and print the same" diff <(sed 's/^out.*//' said1) <(sed 's/^out.*//' said)
+segments 1 bent planted.h5 --set segments.clusters=3 --set segments.power=log1p
+check "logarithms of the columns" json bent/segments.json 'ari("group") == 1 and d["power"] == "log1p"' 'd["inertia"] > 0'
+check "make other distances" bash -c '! cmp -s out1/segments.csv bent/segments.csv'
 segments 1 out1 planted.h5 --set segments.clusters=1 # again, into the folder of before
 check "one segment" json out1/segments.json 'd["clusters"] == 1 and d["segments"][0]["customers"] == 5000 and d["silhouette"] == 0'
 

@@ -108,6 +108,7 @@ crm_status crm_segmentation_write(const crm_segmentation *s, crm_str *out)
     crm_json_int(j, "rows", s->rows);
     crm_json_text(j, "points", s->embedding ? "embedding" : "columns");
     if (s->embedding) add_digest(j, "embedding", s->vectors);
+    if (s->power) crm_json_text(j, "power", s->power);
     crm_json_int(j, "width", s->width);
     crm_json_int(j, "clusters", s->k);
     add_scores(j, s);
