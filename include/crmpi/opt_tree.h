@@ -37,8 +37,9 @@ const crm_node *crm_tree_file_top(const crm_tree_file *f);
 const char *crm_tree_file_path(const crm_tree_file *f);
 /** Child of a mapping; NULL when absent, and when node is NULL or no mapping. */
 const crm_node *crm_node_get(const crm_node *node, const char *key);
-/** Add one error "FILE:LINE:COL: KEY: value 'x' ..." at a node, with its text and the keys that lead
- *  to it ("tables.orders.bad"); fmt goes on behind "value 'x' ".  All are told at once by errors.
+/** Add one error "FILE:LINE:COL: KEY: value 'x' ..." at a node, with its text and the keys that
+ * lead to it ("tables.orders.bad"); fmt goes on behind "value 'x' ".  All are told at once by
+ * errors.
  */
 void crm_node_wrong(crm_tree_file *f, const crm_node *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
