@@ -302,6 +302,17 @@ CRM_CHECKED crm_table_import_kept(crm_comm *comm, const crm_table_schema *s, con
                                   const char *key_file, const char *store_path, bool append,
                                   crm_table_tables *info);
 void crm_table_tables_free(crm_table_tables *info);
+/** Exports that the data set store_path is made of; 0: its tables are not kept.  Collective. */
+CRM_CHECKED crm_table_kept_exports(crm_comm *comm, const char *store_path, int64_t *n);
+/** Take entities out of the tables that are kept beside the data set store_path: the rows of every
+ *  table that belong to one of the n ids, as crm_data_row_id writes them, also where the entity
+ *  itself has no row or is not in the data set; rows of no entity stay.  Categories that only they
+ *  had go.  The file is replaced by a new one when a row goes.
+ *  @param[out] rows  taken out; -1: no tables are kept
+ *  @return CRM_OK; CRM_ERR_FORMAT damaged, or tables without the text of their schema; CRM_ERR_IO;
+ *  CRM_ERR_NOMEM.  Collective; all arguments equal on all ranks. */
+CRM_CHECKED crm_table_forget(crm_comm *comm, const char *store_path, int64_t n,
+                             const char *const *id, int64_t *rows);
 /** What crm_table_import_schema writes into `source_digest`.  It depends on the key of hashed
  *  columns through a keyed hash of a fixed text.  Collective. */
 CRM_CHECKED crm_table_schema_source(crm_comm *comm, const crm_table_schema *s, const char *folder,

@@ -193,7 +193,7 @@ crm_status app_import_tables(app *a, const char *store, const crm_table_like *li
 static crm_status import_if_needed(app *a, const char *store)
 {
     crm_table_tables tables;
-    int64_t fresh;
+    int64_t fresh, exports;
     crm_status st;
 
     CRM_TRY(is_fresh(a, store, &fresh));
@@ -202,6 +202,11 @@ static crm_status import_if_needed(app *a, const char *store)
         return CRM_OK;
     }
     if (!app_has_tables(a)) return import_csv(a, store);
+    CRM_TRY(crm_table_kept_exports(a->world, store, &exports));
+    CRM_CHECK(exports < 2, CRM_ERR_CONFIG,
+              "%s: is made of %lld exports, and an import of %s would leave one; name the data set "
+              "itself as data.path, or another data.store (import --append adds an export)",
+              store, (long long)exports, a->cfg.data_path);
     st = app_import_tables(a, store, NULL, &tables);
     crm_table_tables_free(&tables);
     return st;

@@ -8,6 +8,7 @@
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
 #include "crmpi/data_keep.h"
+#include "crmpi/table_schema.h"
 
 enum { IDS_MAX = 1 << 30, DEPTH_MAX = 4 };
 
@@ -67,9 +68,10 @@ static crm_status read_ids(const app *a, id_list *l)
     return crm_comm_agree(a->world, split_lines(a->args.ids, (size_t)bytes, l));
 }
 
-/* Rows that stay.  Ids that no row has are told by their lines: they are personal data themselves.
- */
-static crm_status choose_rows(const app *a, const crm_data *d, const id_list *l, uint8_t **keep)
+/* Rows that stay, and how many do not.  Ids that no row has are told by their lines: they are
+ * personal data themselves. */
+static crm_status choose_rows(const app *a, const crm_data *d, const id_list *l, uint8_t **keep,
+                              int64_t *gone)
 {
     int64_t rows = crm_data_rows(d), found = 0, missed = 0, first = 0;
     uint8_t *hit = NULL;
@@ -87,14 +89,10 @@ static crm_status choose_rows(const app *a, const crm_data *d, const id_list *l,
     for (int64_t i = 0; i < l->n; i++) {
         if (!hit[i] && missed++ == 0) first = l->line[i];
     }
-    CRM_CHECK_TO(
-        st, done, found > 0, CRM_ERR_FORMAT,
-        "%s: none of its %lld ids is in %s; nothing was changed (ids must stand as describe "
-        "and predict write them, keyed hashes where the schema has them hashed)",
-        a->args.ids, (long long)l->n, crm_data_path(d));
     if (app_is_root(a) && missed > 0)
         printf("%lld of %lld ids are not in the data set (the first on line %lld of %s)\n",
                (long long)missed, (long long)l->n, (long long)first, a->args.ids);
+    *gone = found;
 done:
     crm_mem_free(hit);
     return st;
@@ -187,26 +185,52 @@ static crm_status need_ids(const crm_data *d)
     return CRM_OK;
 }
 
-static crm_status forget(app *a, const crm_data *d)
+/* First out of the tables that a later export would bring back: cut off behind that, the customers
+ * are still found in the data set. */
+static crm_status forget_tables(const app *a, const crm_data *d, const id_list *l, int64_t gone)
 {
-    id_list l = {0};
-    uint8_t *keep = NULL;
+    int64_t rows = -1;
+
+    if (gone < crm_data_rows(d))
+        CRM_TRY(crm_table_forget(a->world, crm_data_path(d), l->n, l->id, &rows));
+    CRM_CHECK(gone > 0 || rows > 0, CRM_ERR_FORMAT,
+              "%s: none of its %lld ids is in %s; nothing was changed (ids must stand as describe "
+              "and predict write them, keyed hashes where the schema has them hashed)",
+              a->args.ids, (long long)l->n, crm_data_path(d));
+    if (app_is_root(a) && rows >= 0)
+        printf("%lld rows taken out of the tables that are kept for later exports\n",
+               (long long)rows);
+    return CRM_OK;
+}
+
+static crm_status keep_rows(const app *a, const crm_data *d, const uint8_t *keep)
+{
     crm_kept kept;
     char hex[CRM_DIGEST_HEX];
     int64_t rows = crm_data_rows(d);
-    crm_status st;
 
-    CRM_TRY_TO(st, done, read_ids(a, &l));
-    CRM_TRY_TO(st, done, crm_data_verify(a->world, d));
-    CRM_TRY_TO(st, done, choose_rows(a, d, &l, &keep));
-    CRM_TRY_TO(st, done, crm_data_keep(a->world, d, keep, crm_data_path(d), &kept));
+    CRM_TRY(crm_data_keep(a->world, d, keep, crm_data_path(d), &kept));
     if (app_is_root(a))
         printf("%s: %lld of %lld rows taken out; %lld rows, %lld events, %lld documents stay\n"
                "%lld categories and %lld words that only they had are gone too\ndigest %s\n",
                crm_data_path(d), (long long)(rows - kept.rows), (long long)rows,
                (long long)kept.rows, (long long)kept.events, (long long)kept.documents,
                (long long)kept.levels, (long long)kept.words, crm_digest_hex(kept.digest, hex));
-    st = crm_comm_agree(a->world, tell_all_runs(a, d));
+    return crm_comm_agree(a->world, tell_all_runs(a, d));
+}
+
+static crm_status forget(app *a, const crm_data *d)
+{
+    id_list l = {0};
+    uint8_t *keep = NULL;
+    int64_t gone = 0;
+    crm_status st;
+
+    CRM_TRY_TO(st, done, read_ids(a, &l));
+    CRM_TRY_TO(st, done, crm_data_verify(a->world, d));
+    CRM_TRY_TO(st, done, choose_rows(a, d, &l, &keep, &gone));
+    CRM_TRY_TO(st, done, forget_tables(a, d, &l, gone));
+    if (gone > 0) CRM_TRY_TO(st, done, keep_rows(a, d, keep));
 done:
     ids_free(&l);
     crm_mem_free(keep);

@@ -95,6 +95,23 @@ static crm_status settle_next(const table_later *x, const char *source)
     return crm_path_commit(x->next, x->path);
 }
 
+crm_status crm_table_later_settle(crm_comm *comm, const char *store_path)
+{
+    table_later *x = crm_mem_new(1, sizeof *x);
+    char data[CRM_DIGEST_HEX];
+    crm_status st = CRM_OK;
+
+    if (!x) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: paths of tables");
+    if (!st) st = crm_table_kept_path(store_path, false, x->path, sizeof x->path);
+    if (!st) st = crm_table_kept_path(store_path, true, x->next, sizeof x->next);
+    if (!st && crm_comm_rank(comm) == 0 && crm_path_is_file(x->next)) {
+        st = source_of_store(store_path, "crmpi-dataset", data);
+        if (!st) st = settle_next(x, data);
+    }
+    crm_mem_free(x);
+    return crm_comm_agree(comm, st);
+}
+
 static crm_status settle_pair(const table_later *x)
 {
     char data[CRM_DIGEST_HEX], tables[CRM_DIGEST_HEX];
@@ -115,6 +132,30 @@ static crm_status settle_pair(const table_later *x)
               "without them; import all exports again",
               x->path, crm_path_base(x->store_path));
     return CRM_OK;
+}
+
+/* Rank 0's part. */
+static crm_status count_exports(const char *store_path, int64_t *n)
+{
+    char path[CRM_PATH_MAX], data[CRM_DIGEST_HEX], tables[CRM_DIGEST_HEX];
+    crm_store *s = NULL;
+
+    CRM_TRY(crm_table_kept_path(store_path, false, path, sizeof path));
+    if (!crm_path_is_file(path) || !crm_path_is_file(store_path)) return CRM_OK;
+    CRM_TRY(source_of_store(store_path, "crmpi-dataset", data));
+    CRM_TRY(source_of_store(path, "crmpi-tables", tables));
+    if (strcmp(data, tables) != 0) return CRM_OK;
+    CRM_TRY(crm_store_open(path, "crmpi-tables", &s));
+    (void)crm_store_items(s, "exports", n);
+    crm_store_close(&s);
+    return CRM_OK;
+}
+
+crm_status crm_table_kept_exports(crm_comm *comm, const char *store_path, int64_t *n)
+{
+    *n = 0;
+    CRM_TRY(crm_comm_agree(comm, crm_comm_rank(comm) == 0 ? count_exports(store_path, n) : CRM_OK));
+    return crm_comm_bcast(comm, 0, n, sizeof *n);
 }
 
 static crm_status check_key(const table_kept *old, const table_key *key)

@@ -36,6 +36,9 @@ CRM_CHECKED crm_table_later_open(const table_world *w, const table_key *key, con
                                  bool append, table_later *x);
 /* The data set is written: its tables take their place.  Collective. */
 CRM_CHECKED crm_table_later_commit(crm_comm *comm, table_later *x);
+/* An import that was cut off behind its data set is ended, one before it is cleared away.
+ * Collective. */
+CRM_CHECKED crm_table_later_settle(crm_comm *comm, const char *store_path);
 /* What was not committed is removed.  Collective in effect: rank 0 does it. */
 void crm_table_later_close(crm_comm *comm, table_later *x);
 /* Tables beside a data set that was made without keeping them go.  Collective. */
