@@ -32,7 +32,7 @@ tables:
     files: orders*.csv
     columns: {order: ignore, customer: {type: id, references: people}, at: time, amount: real}
     events: {time: at, numbers: [amount]}
-entity: {table: people, cutoff: 2024-04-01, contradictions: last}
+entity: {table: people, cutoff: 2024-02-15, contradictions: last}
 labels: {again: {any: orders, within: 30 days}}
 Y
 cat >shop.yaml <<'Y'
@@ -45,6 +45,7 @@ told() { alone describe "$1" 2>/dev/null | sed "s/digest.*//; s/^$1//"; }
 
 made 1 a x.h5
 cp x.h5 first.h5 && cp x.h5.tables.h5 first.h5.tables.h5
+alone train shop.yaml --set data.path=x.h5 --out run >/dev/null 2>err || not_ok "train" "$(cat err)"
 made 3 b x.h5 --append
 check "exports are told" grep -q '^2 exports, their tables kept' said
 made 2 ab both.h5
@@ -83,4 +84,7 @@ made 1 less less.h5
 told first.h5 >one && told less.h5 >two
 check "who is forgotten does not come back" cmp -s one two
 check "nobody there: nothing changes" [ "$(alone forget first.h5 --ids ids 2>err >/dev/null; echo $?)" = 3 ]
+echo cu3x >ids
+alone forget x.h5 --ids ids >said 2>err || not_ok "forget after an append" "$(cat err)"
+check "a run on the data set before the append is named" grep -q '^learnt from them: ./run (train)' said
 exit "$failed"

@@ -171,12 +171,36 @@ static crm_status check_key(const table_kept *old, const table_key *key)
     return CRM_OK;
 }
 
+/* Runs on the data set as it was have learnt from customers who are still in it. */
+static crm_status take_former(table_later *x)
+{
+    char hex[CRM_DIGEST_HEX];
+    const char *const *former;
+    const char **all = NULL;
+    crm_store *s = NULL;
+    int64_t n;
+    crm_status st;
+
+    CRM_TRY(crm_store_open(x->store_path, "crmpi-dataset", &s));
+    former = crm_store_list(s, "", "former_digests", &n);
+    CRM_NEW_TO(st, done, all, n + 1);
+    for (int64_t i = 0; i < n; i++)
+        all[i] = former[i];
+    all[n] = crm_digest_hex(crm_store_digest(s), hex);
+    st = crm_table_names_copy(n + 1, all, &x->former);
+done:
+    crm_mem_free(all);
+    crm_store_close(&s);
+    return st;
+}
+
 static crm_status open_old(crm_comm *comm, const table_world *w, const table_key *key,
                            table_later *x)
 {
     CRM_TRY(crm_comm_agree(comm, crm_comm_rank(comm) == 0 ? settle_pair(x) : CRM_OK));
     CRM_TRY(crm_table_kept_open(comm, x->path, w->schema, true, &x->old));
-    return crm_comm_agree(comm, check_key(&x->old, key));
+    CRM_TRY(crm_comm_agree(comm, check_key(&x->old, key)));
+    return crm_comm_agree(comm, take_former(x));
 }
 
 /* ---- the tables to be ---- */
@@ -318,6 +342,7 @@ void crm_table_later_close(crm_comm *comm, table_later *x)
 
     crm_table_kept_close(&x->old);
     crm_table_kept_close(&x->kept);
+    crm_table_names_free(&x->former);
     if (open && crm_comm_rank(comm) == 0 && crm_path_remove(x->next)) crm_err_clear();
 }
 

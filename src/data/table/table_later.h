@@ -24,6 +24,7 @@ typedef struct table_later {
     char path[CRM_PATH_MAX], next[CRM_PATH_MAX]; /* of the tables, and of those to be */
     const char *store_path;
     table_kept old, kept; /* before; now, at next */
+    table_names former;   /* digests that the data set has and had */
     int64_t exports;
     crm_digest source; /* of the data set to be */
 } table_later;

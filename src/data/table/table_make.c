@@ -115,6 +115,10 @@ static crm_status define(table_output *o, crm_digest source)
     CRM_TRY_TO(st, done, crm_store_attr_i64(o->w, "", "rows", o->x->total));
     CRM_TRY_TO(st, done,
                crm_store_attr_text(o->w, "", "source_digest", crm_digest_hex(source, hex)));
+    if (o->x->former && o->x->former->n > 0)
+        CRM_TRY_TO(st, done,
+                   crm_store_attr_list(o->w, "", "former_digests", o->x->former->n,
+                                       (const char *const *)o->x->former->item));
     CRM_TRY_TO(st, done, define_num(o));
     CRM_TRY_TO(st, done, define_cat(o, name));
     CRM_TRY_TO(st, done, define_monthly(o));

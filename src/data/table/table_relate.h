@@ -210,6 +210,7 @@ typedef struct table_set {
     crm_comm *comm;
     const crm_table_schema *schema;
     const crm_table_like *like; /* NULL: none */
+    const table_names *former;  /* digests of the data sets that it comes from; NULL: none */
     table_entities e;
     int64_t n, before, total; /* rows here, on ranks before, on all */
     int64_t *cutoff;          /* [n] s since 1970; CRM_WHOLE_MISSING: none */

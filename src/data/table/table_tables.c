@@ -292,6 +292,7 @@ static crm_status import_all(import *x, const char *store_path, const crm_table_
     for (int step = 0; step <= s->n; step++)
         if (step == 0 || has_role(&s->table[step - 1])) CRM_TRY(run_step(x, step));
     x->set.like = like;
+    if (x->later) x->set.former = &x->later->former;
     CRM_TRY(read_rest(x));
     CRM_TRY(crm_table_set_settle(&x->set));
     return write_all(x, store_path, out);
