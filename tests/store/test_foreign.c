@@ -278,7 +278,7 @@ static void hostile_files(void)
     static const char *const said[TRICKS] = {
         [SOFT] = "/zz is a soft or external link",
         [EXTERNAL] = "/zz is a soft or external link",
-        [CYCLE] = "is too long",
+        [CYCLE] = "the texts of attribute levels are said to have", /* met again and again */
         [CHUNKED] = "array zz is not contiguous",
         [ELSEWHERE] = "array zz is not contiguous in this file",
         [COMPACT] = "array zz is not contiguous",
