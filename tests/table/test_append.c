@@ -38,6 +38,20 @@ static const char SCHEMA[] =
     "features: {windows: [1, 0], months: 3}\n";
 
 /* ---- files ---- */
+/* Customers c30 and c31 are left out of files that are written while this holds. */
+static bool without;
+
+static bool is_out(int customer)
+{
+    return without && (customer == 30 || customer == 31);
+}
+
+static void add_row(crm_str *file, crm_str *row, int customer)
+{
+    if (row->len && !is_out(customer)) crm_str_add(file, row->text, row->len);
+    row->len = 0;
+}
+
 /* Export number k (0, 1, 2) into folder; its customers overlap with those of the one before. */
 static void write_export(const char *folder, int k)
 {
@@ -50,20 +64,25 @@ static void write_export(const char *folder, int k)
     crm_str_addf(&orders, "customer,at,amount,pieces,gift,shop\n");
     crm_str_addf(&notes, "customer,at,body,mood\n");
     for (int c = 20 * k; c < 20 * k + CUSTOMERS; c++) {
-        int age = t_below(&seed, 60);
-        crm_str_addf(&people, "c%d,", c);
-        if (age > 5) crm_str_addf(&people, "%d", age == 6 ? 500 : age);
-        crm_str_addf(&people, ",p%d,2024-0%d-01\n", t_below(&seed, 3) + k, 1 + c % 3);
+        int age = t_below(&seed, 60), plan = t_below(&seed, 3) + k;
+        crm_str row = {0};
+        crm_str_addf(&row, "c%d,", c);
+        if (age > 5) crm_str_addf(&row, "%d", age == 6 ? 500 : age);
+        crm_str_addf(&row, ",p%d,2024-0%d-01\n", plan, 1 + c % 3);
+        add_row(&people, &row, c);
         for (int n = t_below(&seed, 5); n > 0; n--) {
-            crm_str_addf(&orders, "c%d,2024-0%d-%02d,%d,%d,%s,%s\n", c + t_below(&seed, 3),
-                         1 + t_below(&seed, 6) + k, 1 + t_below(&seed, 28), t_below(&seed, 500),
-                         t_below(&seed, 3), t_below(&seed, 2) ? "yes" : "no",
-                         shop[t_below(&seed, 4) + k]);
+            int who = c + t_below(&seed, 3);
+            crm_str_addf(&row, "c%d,2024-0%d-%02d,%d,%d,%s,%s\n", who, 1 + t_below(&seed, 6) + k,
+                         1 + t_below(&seed, 28), t_below(&seed, 500), t_below(&seed, 3),
+                         t_below(&seed, 2) ? "yes" : "no", shop[t_below(&seed, 4) + k]);
+            add_row(&orders, &row, who);
             if (n == 4) crm_str_addf(&orders, "c1,2024-01-02,5,1,no,north\nc2,broken\n");
         }
         if (t_below(&seed, 2))
-            crm_str_addf(&notes, "c%d,2024-0%d-11,\"word%d and, word%d\nline\",m%d\n", c,
+            crm_str_addf(&row, "c%d,2024-0%d-11,\"word%d and, word%d\nline\",m%d\n", c,
                          1 + t_below(&seed, 6), t_below(&seed, 9) + k, c, t_below(&seed, 3) + k);
+        add_row(&notes, &row, c);
+        crm_str_free(&row);
     }
     snprintf(name, sizeof name, "%s/customers-%d.csv", folder, k);
     t_write(t_path(name, path), people.text, people.len);
@@ -276,11 +295,47 @@ static void a_pair_that_was_cut_off(void)
     T_CHECK(!is_there("x.h5.tables.next.h5"));
 }
 
+/* Out of the tables of the first export, and not in the second: as if they had never been there. */
+static void who_is_forgotten(void)
+{
+    static const char *const gone[] = {"c31", "c30", "nobody"};
+    char text[4096], path[512], from[512], to[512];
+    crm_table_schema *s = NULL;
+    int64_t rows = 0;
+    int len = snprintf(text, sizeof text, SCHEMA, USUAL.plan, "last", USUAL.cutoff);
+
+    write_all();
+    make_folder("less");
+    without = true;
+    write_export("less", 0);
+    write_export("less", 1);
+    write_export("b", 1);
+    without = false;
+    t_write(t_path("shop.schema.yaml", path), text, (size_t)len);
+    T_OK(crm_table_schema_open(path, &s));
+    if (!s) return;
+    t_path("f.h5", to);
+    T_OK(crm_table_forget(t_comm, to, 3, gone, &rows));
+    T_EQ_I(rows, -1);
+    T_OK(crm_table_import_kept(t_comm, s, t_path("a", from), "", to, false, NULL));
+    T_OK(crm_table_forget(t_comm, to, 3, gone, &rows));
+    T_CHECK(rows > 2);
+    T_OK(crm_table_forget(t_comm, to, 3, gone, &rows));
+    T_EQ_I(rows, 0);
+    T_OK(crm_table_import_kept(t_comm, s, t_path("b", from), "", to, true, NULL));
+    T_OK(import(USUAL, "less", "less.h5", PLAIN));
+    T_CHECK(same("f.h5", "less.h5"));
+    T_OK(import(USUAL, "ab", "both.h5", PLAIN));
+    T_CHECK(!same("f.h5", "both.h5"));
+    crm_table_schema_free(&s);
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"append is an import of both", append_is_import_of_both},
                                    {"what is refused", what_is_refused},
                                    {"a pair that was cut off", a_pair_that_was_cut_off},
+                                   {"who is forgotten", who_is_forgotten},
                                    {NULL, NULL}};
     int bad;
 

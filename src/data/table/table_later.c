@@ -269,21 +269,30 @@ static crm_status settle_digests(stage *s)
     return CRM_OK;
 }
 
-/* The text of the schema, where its file still holds it: `forget` has no other. */
+/* The text of the schema, where its file still holds it: `forget` has no other.  Rank 0's part. */
 static crm_status read_text(stage *s)
 {
     const crm_table_schema *schema = s->w->schema;
     crm_table_schema *again = NULL;
     size_t bytes = 0;
+    crm_status st;
 
-    if (crm_comm_rank(s->w->comm) == 0 && crm_path_is_file(schema->path) &&
-        crm_path_read(schema->path, 1 << 20, &s->text, &bytes) == CRM_OK &&
-        crm_table_schema_text(schema->path, s->text, bytes, &again) == CRM_OK &&
-        crm_digest_equal(again->digest, schema->digest))
-        s->text_bytes = (int64_t)bytes;
+    if (!crm_path_is_file(schema->path)) return CRM_OK;
+    st = crm_path_read(schema->path, 1 << 20, &s->text, &bytes);
+    if (!st) st = crm_table_schema_text(schema->path, s->text, bytes, &again);
+    if (!st && crm_digest_equal(again->digest, schema->digest)) s->text_bytes = (int64_t)bytes;
     crm_table_schema_free(&again);
+    if (st == CRM_ERR_NOMEM) return st;
     crm_err_clear();
-    return crm_comm_bcast(s->w->comm, 0, &s->text_bytes, sizeof s->text_bytes);
+    return CRM_OK;
+}
+
+static crm_status share_text(stage *s)
+{
+    crm_comm *comm = s->w->comm;
+
+    CRM_TRY(crm_comm_agree(comm, crm_comm_rank(comm) == 0 ? read_text(s) : CRM_OK));
+    return crm_comm_bcast(comm, 0, &s->text_bytes, sizeof s->text_bytes);
 }
 
 static crm_status write_next(stage *s, table_keeper *k)
@@ -298,7 +307,7 @@ done:
     CRM_TRY(crm_table_keeper_open(comm, s->w->schema, x->old.store ? &x->old : NULL, x->next, k));
     CRM_TRY(add_tables(s, k));
     CRM_TRY(crm_comm_agree(comm, settle_digests(s)));
-    CRM_TRY(read_text(s));
+    CRM_TRY(share_text(s));
     {
         char check[CRM_TABLE_KEYED + 1];
         crm_table_key_check(s->key, check);
