@@ -117,14 +117,15 @@ static crm_status extremes(const table_spread *s, double *min, double *max)
     return CRM_OK;
 }
 
-/* Own values at or below x. */
-static int64_t at_or_below(const table_spread *s, double x)
+/* Own values at or below the one of a key.  Keys are compared, as numbers below the least normal one
+ * count as 0 when numbers are. */
+static int64_t at_or_below(const table_spread *s, uint64_t key)
 {
     int64_t lo = 0, hi = s->here;
 
     while (lo < hi) {
         int64_t mid = lo + (hi - lo) / 2;
-        if (s->sorted[mid] <= x)
+        if (crm_stats_key(s->sorted[mid]) <= key)
             lo = mid + 1;
         else
             hi = mid;
@@ -138,7 +139,7 @@ static crm_status find_orders(const table_spread *s, int n, const int64_t *order
 {
     for (int round = 0; round < 64; round++) {
         for (int i = 0; i < n; i++)
-            count[i] = at_or_below(s, crm_stats_key_value(lo[i] + (hi[i] - lo[i]) / 2));
+            count[i] = at_or_below(s, lo[i] + (hi[i] - lo[i]) / 2);
         CRM_TRY(crm_comm_sum_i64(s->comm, count, n));
         for (int i = 0; i < n; i++) {
             uint64_t mid = lo[i] + (hi[i] - lo[i]) / 2;

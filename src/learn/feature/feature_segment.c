@@ -53,7 +53,7 @@ static void segment_free(crm_transform *t)
 
 static crm_status name_columns(segment *m, const crm_schema *in)
 {
-    char text[CRM_SEGMENT_MAX][8];
+    char text[CRM_SEGMENT_MAX][24];
     const char *level[CRM_SEGMENT_MAX];
 
     CRM_TRY(feature_columns_begin(&m->f));
