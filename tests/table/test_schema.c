@@ -20,6 +20,14 @@
     "  b: {files: b.csv, columns: {r: {type: id, references: a}, at: time, n: integer, d: "        \
     "category, z: text}"
 #define END "entity: {table: a}\n"
+/* hashed: m, n and the key; r refers to the key */
+#define H                                                                                          \
+    "tables: {a: {files: a.csv, columns: {m: {type: category, hash: yes}, n: {type: category, "    \
+    "hash: yes}, c: {type: category, case: lower}}}}\n" END
+#define R                                                                                          \
+    "tables:\n"                                                                                    \
+    "  a: {files: a.csv, key: k, columns: {k: {type: id, hash: yes}}}\n"                           \
+    "  b: {files: b.csv, columns: {r: {type: id, references: a}, at: time}, events: {time: at, "
 
 static crm_status open_text(const char *text, crm_table_schema **s)
 {
@@ -282,6 +290,12 @@ static const struct {
     {A END "labels: {y: {when: x < 2 < 3}}\n", "is no comparison of two values"},
     {A END "labels: {y: {when: w == 'a'}}\n", "compares a column of type text"},
     {A END "labels: {y: {when: x < 1 and c}}\n", "has no comparison"},
+    {A END "labels: {y: {when: k == c}}\n", "compares an id with a category"},
+    {H "labels: {y: {when: m == 'u@x'}}\n",
+     "compares column m, which is hashed: it cannot be compared with a text"},
+    {H "labels: {y: {when: \"'u@x' != m\"}}\n", "s.yaml:3:20: "},
+    {H "labels: {y: {when: m == c}}\n", "compares a column that is hashed with one that is not"},
+    {R "when: r == 'a'}}\n" END, "compares column r, which is hashed"},
     {A END "labels: {y: {when: x < 1 and q > 2}}\n", "leads nowhere from table a"},
     {A B ", events: {category: d}}\n" END, "s.yaml:3:114: tables.b.events: value '{...}' has no "
                                            "time"},
@@ -541,9 +555,23 @@ static void no_memory(void)
     crm_mem_free(text);
 }
 
+/* Two hashed columns compare; a constant gets the letters of its column. */
+static void texts_of_conditions(void)
+{
+    static const char plain[] = H "labels: {y: {when: \"m == n and 'BüX' != c\"}}\n";
+    crm_table_schema *s = NULL;
+
+    T_OK(open_text(plain, &s));
+    if (!s) return;
+    T_EQ_I(s->label[0].when.n, 2);
+    T_CHECK(strcmp(s->label[0].when.term[1].left.text, "büx") == 0);
+    crm_table_schema_free(&s);
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"example of the page", page},
+                                   {"texts of conditions", texts_of_conditions},
                                    {"defaults", defaults},
                                    {"chains of references", chains},
                                    {"digests", digests},

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "crmpi/base_str.h"
+#include "table_private.h"
 #include "table_schema_impl.h"
 
 const crm_path crm_path_none = {.table = -1, .column = -1};
@@ -264,6 +265,53 @@ static bool is_boolean(const schema_reader *r, const side *s)
            crm_table_schema_field(&r->pub, &s->value.path)->type == CRM_FIELD_BOOLEAN;
 }
 
+static bool is_hashed(const schema_reader *r, const side *s)
+{
+    const crm_path *p = &s->value.path;
+
+    return !s->constant && crm_table_is_hashed(&r->pub, p->table, p->column);
+}
+
+/* The letters of a constant become those of the values of its column. */
+static void set_letters(schema_reader *r, side *constant, const side *other)
+{
+    crm_letter_case how = crm_table_schema_field(&r->pub, &other->value.path)->letters;
+    const char *text = constant->value.text;
+    char *copy = crm_table_schema_new(r, (int)strlen(text) + 1, 1);
+
+    for (size_t i = 0; copy && text[i]; i++) {
+        char c = text[i];
+        if (how == CRM_CASE_LOWER && c >= 'A' && c <= 'Z') c = (char)(c + 32);
+        if (how == CRM_CASE_UPPER && c >= 'a' && c <= 'z') c = (char)(c - 32);
+        copy[i] = c;
+    }
+    if (copy) constant->value.text = copy;
+}
+
+/* Texts on both sides, one of them a column. */
+static void check_texts(schema_reader *r, const crm_node *node, side *a, side *b, crm_relation rel)
+{
+    side *constant = a->constant ? a : b->constant ? b : NULL, *other = constant == a ? b : a;
+    const crm_field *f = crm_table_schema_field(&r->pub, &other->value.path);
+
+    if (rel != CRM_EQ && rel != CRM_NE)
+        crm_node_wrong(r->tree, node, "orders texts; allowed: == and != of texts");
+    else if (constant && is_hashed(r, other))
+        crm_node_wrong(r->tree, node,
+                       "compares column %s, which is hashed: it cannot be compared with a text; "
+                       "allowed: two hashed columns",
+                       f->name);
+    else if (constant)
+        set_letters(r, constant, other);
+    else if (is_hashed(r, a) != is_hashed(r, b))
+        crm_node_wrong(r->tree, node,
+                       "compares a column that is hashed with one that is not; allowed: hash: yes "
+                       "in both, or in none of them");
+    else if (crm_table_schema_field(&r->pub, &a->value.path)->type !=
+             crm_table_schema_field(&r->pub, &b->value.path)->type)
+        crm_node_wrong(r->tree, node, "compares an id with a category; allowed: two of one type");
+}
+
 static void check_term(schema_reader *r, const crm_node *node, side *a, side *b, crm_relation rel)
 {
     static const char *const names[] = {"a number", "a time", "a text", "yes or no"};
@@ -277,8 +325,8 @@ static void check_term(schema_reader *r, const crm_node *node, side *a, side *b,
                        names[a->kind], names[b->kind],
                        a->kind == SIDE_TEXT || b->kind == SIDE_TEXT ? " (a text stands in '...')"
                                                                     : "");
-    else if (a->kind == SIDE_TEXT && rel != CRM_EQ && rel != CRM_NE)
-        crm_node_wrong(r->tree, node, "orders texts; allowed: == and != of texts");
+    else if (a->kind == SIDE_TEXT)
+        check_texts(r, node, a, b, rel);
 }
 
 /* Position of the relation outside quotes, NULL when there is none. */
