@@ -52,7 +52,7 @@ static void add_customer(made *m, int c)
 
 /* Levels that are used get numbers in their order; names into t. */
 static void densify(int32_t *code, int64_t n, int step, int levels, char prefix, sample_names *t,
-                    char names[][8])
+                    char names[][16])
 {
     int to[16], left = 0;
 
@@ -61,7 +61,7 @@ static void densify(int32_t *code, int64_t n, int step, int levels, char prefix,
         for (int64_t i = 0; i < n; i++)
             if (code[i * step] == l) to[l] = left;
         if (to[l] < 0) continue;
-        snprintf(names[left], 8, "%c%d", prefix, l);
+        snprintf(names[left], 16, "%c%d", prefix, l);
         t->item[left] = names[left];
         left++;
     }
@@ -74,7 +74,7 @@ static void densify(int32_t *code, int64_t n, int step, int levels, char prefix,
 static void write_made(const char *path, const uint8_t *keep)
 {
     static made m;
-    static char name[6][16][8];
+    static char name[6][16][16];
     sample_names t[] = {
         {.name = "profile/num", .key = "columns", .n = 2, .item = {"a", "b"}},
         {.name = "profile/cat", .key = "columns", .n = 2, .item = {"x", "y"}},
