@@ -16,6 +16,12 @@
     "tables:\n"                                                                                    \
     "  a: {files: a.csv, key: k, columns: {k: id, x: real, c: category, t: time, b: boolean, "     \
     "w: text}}\n"
+/* l, e: spans of two of the times t, u, v; m: made of d, and so is o of m */
+#define D                                                                                          \
+    "tables:\n"                                                                                    \
+    "  a: {files: a.csv, key: k, columns: {k: id, d: real, f: real, t: time, u: time, v: time},\n" \
+    "      derive: {l: {difference: [t, u]}, e: {difference: [v, u]}, m: {sum: [d, f]}, "          \
+    "o: {product: [m, f]}}}\n"
 #define B                                                                                          \
     "  b: {files: b.csv, columns: {r: {type: id, references: a}, at: time, n: integer, d: "        \
     "category, z: text}"
@@ -110,8 +116,8 @@ static void check_rest(const crm_table_schema *s)
 
     T_CHECK(d->is && d->n_texts == 2 && d->text[1] == 4 && d->n_labels == 1);
     T_CHECK(s->table[3].column[4].scrubbed && d->kind.column == 2);
-    T_EQ_I(s->n_profile, 4);
-    T_CHECK(strcmp(path_of(s, 0, &s->profile[2]), "income") == 0);
+    T_EQ_I(s->n_profile, 2);
+    T_CHECK(strcmp(path_of(s, 0, &s->profile[1]), "income") == 0);
     T_EQ_I(s->cutoff_at, 1719705600); /* date -u -d 2024-06-30 +%s */
     T_CHECK(s->cutoff.column == -1 && s->history && s->entity == 0 && s->key == 0);
     T_EQ_I(s->n_labels, 3);
@@ -206,6 +212,53 @@ static crm_digest digest_of(const char *text)
     return d;
 }
 
+/* What is left of the columns of D when one makes a label, with blanks between. */
+static void derived_labels(void)
+{
+    static const struct {
+        const char *label, *profile;
+    } t[] = {
+        {"{when: t > 2024-01-05}", "d f u v e m o "},
+        {"{when: t > v}", "d f u m o "},
+        {"{value: d}", "f t u v l e "},
+        {"{when: l > 3}", "d f v m o "}, /* t and u tell l */
+        {"{value: o}", "t u v l e "},    /* m is made of the same columns */
+    };
+
+    for (size_t k = 0; k < sizeof t / sizeof *t; k++) {
+        crm_table_schema *s = NULL;
+        char text[1024], all[256] = "";
+        snprintf(text, sizeof text, D END "labels: {y: %s}\n", t[k].label);
+        T_OK(open_text(text, &s));
+        for (int i = 0; s && i < s->n_profile; i++) {
+            strcat(all, path_of(s, 0, &s->profile[i]));
+            strcat(all, " ");
+        }
+        if (strcmp(all, t[k].profile) != 0) printf("# %s: %s\n", t[k].label, all);
+        T_CHECK(strcmp(all, t[k].profile) == 0);
+        crm_table_schema_free(&s);
+    }
+}
+
+/* One side of a comparison tells nothing without the other; nor does what an event is compared
+ * with.
+ */
+static void half_told(void)
+{
+    static const char *const text[] = {
+        D "entity: {table: a, profile: [e, d]}\nlabels: {y: {when: t > v}}\n",
+        D "entity: {table: a, profile: [e, d]}\nlabels: {y: {value: f}}\n",
+        D "  b: {files: b.csv, columns: {r: {type: id, references: a}, n: real, at: time}, events: "
+          "{time: at}}\nentity: {table: a, profile: [m]}\nlabels: {y: {any: b, when: n > a.d}}\n",
+    };
+
+    for (size_t k = 0; k < sizeof text / sizeof *text; k++) {
+        crm_table_schema *s = NULL;
+        T_OK(open_text(text[k], &s));
+        crm_table_schema_free(&s);
+    }
+}
+
 static void digests(void)
 {
     static const char *const other[] = {
@@ -270,7 +323,22 @@ static const struct {
     {A END "labels: {y: {value: x, positive: 1}}\n", "is given to an unknown key"},
     {A END "labels: {y: x}\n", "says no label; allowed: {column: PATH}"},
     {A END "labels: {'a/b': {column: c}}\n", "is given to a label of that name"},
-    {A "entity: {table: a, profile: [c]}\nlabels: {y: {column: c}}\n", "is the label y"},
+    {A "entity: {table: a, profile: [c]}\nlabels: {y: {column: c}}\n",
+     "s.yaml:3:30: entity.profile: value 'c' tells the label y"},
+    {A "entity: {table: a, profile: [c, x]}\nlabels: {y: {when: b == yes and x > 1}}\n",
+     "s.yaml:3:33: entity.profile: value 'x' tells the label y"},
+    {D "entity: {table: a, profile: [l]}\nlabels: {y: {when: t > 2024-01-05}}\n",
+     "s.yaml:4:30: entity.profile: value 'l' tells the label y"},
+    {D "entity: {table: a, profile: [m]}\nlabels: {y: {value: d}}\n",
+     "value 'm' tells the label y, alone or with columns before it"},
+    {D "entity: {table: a, profile: [u, t]}\nlabels: {y: {when: l > 3}}\n",
+     "s.yaml:4:33: entity.profile: value 't' tells the label y"},
+    {D "entity: {table: a, profile: [e, l]}\nlabels: {y: {when: t > v}}\n",
+     "s.yaml:4:33: entity.profile: value 'l' tells the label y"},
+    {D
+     "  b: {files: b.csv, columns: {r: {type: id, references: a}, w: text}, documents: {text: w}}\n"
+     "entity: {table: a, profile: [m]}\nlabels: {y: {any: b, when: a.d > 3}}\n",
+     "s.yaml:5:30: entity.profile: value 'm' tells the label y"},
     {A B "}\n" END "labels: {y: {any: b}}\n", "is a table without events or documents"},
     {A B ", documents: {text: z}}\n" END "labels: {y: {any: b, within: 3 days}}\n",
      "needs a time of table b"},
@@ -574,6 +642,8 @@ int main(int argc, char **argv)
                                    {"texts of conditions", texts_of_conditions},
                                    {"defaults", defaults},
                                    {"chains of references", chains},
+                                   {"columns that a label is derived from", derived_labels},
+                                   {"half of a comparison", half_told},
                                    {"digests", digests},
                                    {"what is wrong", wrong},
                                    {"all at once", all_at_once},

@@ -415,14 +415,15 @@ static void groups(void)
     static const char schema[] = "tables:\n"
                                  "  notes:\n"
                                  "    files: notes.csv\n"
-                                 "    columns: {n: integer, body: text}\n"
+                                 "    columns: {n: integer, m: integer, body: text}\n"
                                  "    documents: {text: body, kind: 'note'}\n"
                                  "entity: {table: notes, key: none, profile: [n]}\n"
-                                 "labels: {big: {when: n > 2}}\n";
+                                 "labels: {big: {when: m > 2}}\n";
     crm_table_tables info;
     crm_store *s;
 
-    write_file("notes.csv", "n,body\n1,Thanks a lot\n2,No\n3,thanks a lot!\n4,\n5,no.\n");
+    write_file("notes.csv",
+               "n,m,body\n1,1,Thanks a lot\n2,2,No\n3,3,thanks a lot!\n4,4,\n5,5,no.\n");
     T_OK(import(t_comm, schema, "notes.h5", &info));
     s = open_made("notes.h5");
     check_whole(s, "group/number", 5, (int64_t[]){0, 1, 0, 3, 1});

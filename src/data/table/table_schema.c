@@ -394,66 +394,6 @@ static void find_way(schema_reader *r, int table)
     t->entity = t->entity_path.n_hops > 0 ? t->entity_path.hop[0] : -1;
 }
 
-/* ---- profile ---- */
-enum {
-    PROFILE = 1 << CRM_FIELD_INTEGER | 1 << CRM_FIELD_REAL | 1 << CRM_FIELD_BOOLEAN |
-              1 << CRM_FIELD_CATEGORY | 1 << CRM_FIELD_TIME
-};
-
-/* Columns of the entity table that are neither label nor cut-off; a table whose rows are events has
- * none, as they are not the entity's. */
-static void default_profile(schema_reader *r)
-{
-    const crm_table_def *t = &r->pub.table[r->pub.entity];
-
-    if (t->events.is) return;
-    for (int i = 0; i < t->documents.n_labels; i++)
-        if (t->documents.label[i].n_hops == 0 && r->used)
-            r->used[t->documents.label[i].column] = true;
-    r->pub.profile = crm_table_schema_new(r, t->n, sizeof *r->pub.profile);
-    for (int i = 0; i < t->n && r->pub.profile && r->used; i++)
-        if ((PROFILE >> t->column[i].type & 1) && !r->used[i])
-            r->pub.profile[r->pub.n_profile++] = (crm_path){.table = r->pub.entity, .column = i};
-}
-
-static bool same_path(const crm_path *a, const crm_path *b)
-{
-    return a->table == b->table && a->column == b->column && a->n_hops == b->n_hops &&
-           memcmp(a->hop, b->hop, (size_t)a->n_hops * sizeof *a->hop) == 0;
-}
-
-static void check_profile(schema_reader *r, const crm_node *node, const crm_path *p)
-{
-    for (int i = 0; i < r->pub.n_profile; i++)
-        if (same_path(p, &r->pub.profile[i]))
-            crm_node_wrong(r->tree, node, "stands here twice; allowed: each column once");
-    for (int i = 0; i < r->pub.n_labels; i++)
-        if (r->pub.label[i].path.column >= 0 && same_path(p, &r->pub.label[i].path))
-            crm_node_wrong(r->tree, node, "is the label %s; allowed: columns that are no label",
-                           r->pub.label[i].name);
-}
-
-static void read_profile(schema_reader *r, const crm_node *node)
-{
-    if (!node) {
-        default_profile(r);
-        return;
-    }
-    if (node->kind != CRM_NODE_LIST) {
-        crm_node_wrong(r->tree, node, "is no list; allowed: [COLUMN, reference.COLUMN]");
-        return;
-    }
-    r->pub.profile = crm_table_schema_new(r, node->n, sizeof *r->pub.profile);
-    for (int i = 0; i < node->n && r->pub.profile; i++) {
-        crm_path p;
-        if (!crm_table_schema_typed(r, r->pub.entity, node->child[i], PROFILE,
-                                    "a column of the profile", &p))
-            continue;
-        check_profile(r, node->child[i], &p);
-        r->pub.profile[r->pub.n_profile++] = p;
-    }
-}
-
 /* ---- the whole ---- */
 static void read_all(schema_reader *r)
 {
@@ -470,7 +410,7 @@ static void read_all(schema_reader *r)
     for (int t = 0; t < r->pub.n; t++)
         find_way(r, t);
     crm_table_schema_labels(r, crm_node_get(top, "labels"));
-    read_profile(r, crm_node_get(crm_node_get(top, "entity"), "profile"));
+    crm_table_schema_profile(r, crm_node_get(crm_node_get(top, "entity"), "profile"));
     crm_table_schema_features(r, crm_node_get(top, "features"));
 }
 

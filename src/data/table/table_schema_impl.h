@@ -4,6 +4,7 @@
  *   table_schema_columns  columns of a table
  *   table_schema_paths    "reference.column", conditions
  *   table_schema_roles    events, documents, labels, features
+ *   table_schema_profile  columns of the profile, and which of them tell a label
  *   table_schema_digest   digest of all that can change a data set
  *
  * Every function takes all that it can from its node and adds an error for the rest, so that one
@@ -27,7 +28,8 @@ typedef struct schema_reader {
     void **owned;
     int n_owned, cap_owned;
     schema_side *side; /* [pub.n] */
-    bool *used;        /* columns that labels look at, of the entity table [column]; may be NULL */
+    bool *used;        /* columns that the profile leaves out, of the entity table [column]; may be
+                          NULL */
     bool nomem;
 } schema_reader;
 
@@ -62,6 +64,10 @@ const crm_field *crm_table_schema_field(const crm_table_schema *s, const crm_pat
 void crm_table_schema_roles(schema_reader *r, int table);
 void crm_table_schema_labels(schema_reader *r, const crm_node *node);
 void crm_table_schema_features(schema_reader *r, const crm_node *node);
+
+/* ---- profile ---- */
+/* Behind the labels.  A column of the profile that tells a label is an error. */
+void crm_table_schema_profile(schema_reader *r, const crm_node *node);
 
 /* ---- digest ---- */
 CRM_CHECKED crm_table_schema_digest(const crm_table_schema *s, crm_digest *out);

@@ -200,20 +200,10 @@ static void read_any(schema_reader *r, const crm_node *node, crm_label_def *l)
     crm_table_schema_when(r, l->table, crm_node_get(node, "when"), &l->when);
 }
 
-static void mark(schema_reader *r, const crm_path *p)
-{
-    if (p->column >= 0 && p->n_hops == 0 && p->table == r->pub.entity && r->used)
-        r->used[p->column] = true;
-}
-
 static void read_when_label(schema_reader *r, const crm_node *node, crm_label_def *l)
 {
     l->kind = CRM_LABEL_WHEN;
     crm_table_schema_when(r, r->pub.entity, crm_node_get(node, "when"), &l->when);
-    for (int i = 0; i < l->when.n; i++) {
-        mark(r, &l->when.term[i].left.path);
-        mark(r, &l->when.term[i].right.path);
-    }
 }
 
 static void read_label(schema_reader *r, const crm_node *node, crm_label_def *l)
@@ -251,7 +241,6 @@ static void read_label(schema_reader *r, const crm_node *node, crm_label_def *l)
                                keys == column ? CLASSES : NUMBERS,
                                keys == column ? "a label of classes" : "a numeric label", &l->path);
     crm_node_text(r->tree, crm_node_get(node, "positive"), &l->positive);
-    mark(r, &l->path);
 }
 
 /* Labels of entities and of documents are targets of one data set. */
