@@ -16,7 +16,10 @@
 #include "crmpi/comm.h"
 #include "crmpi/opt.h"
 
-enum { CRM_TABLE_HOPS = 4 }; /* references that a path may follow */
+enum {
+    CRM_TABLE_HOPS = 4,        /* references that a path may follow        */
+    CRM_TABLE_REJECTS = 100000 /* lines of each table in the rejects file  */
+};
 
 /* ---- columns ---- */
 typedef enum crm_field_type {
@@ -260,7 +263,8 @@ void crm_table_path_text(const crm_table_schema *s, int from, const crm_path *p,
 /** What was imported; the same on every rank. */
 typedef struct crm_table_tables {
     int64_t entities, events, documents, tokens;
-    int64_t rejected;       /* rows and values in the rejects file                        */
+    int64_t rejected;       /* rows and values left out or made missing                   */
+    int64_t listed;         /* those of them in the rejects file: the first of each table */
     int64_t orphans;        /* rows whose reference leads nowhere                         */
     int64_t late;           /* rows at or behind the cut-off, left out of the blocks      */
     int64_t no_history;     /* entities left out for that, or because they have no cut-off */

@@ -54,7 +54,18 @@ static void print_columns(const crm_table_info *info)
                (long long)info->class_count[i]);
 }
 
-static void print_counts(const crm_table_tables *t)
+static void print_rejected(const crm_table_tables *t, const char *store)
+{
+    if (t->rejected > t->listed)
+        printf("  %lld rows or values rejected (the first %d of each table are listed in "
+               "%s.rejects.tsv)\n",
+               (long long)t->rejected, CRM_TABLE_REJECTS, store);
+    else if (t->rejected)
+        printf("  %lld rows or values rejected (listed in %s.rejects.tsv)\n",
+               (long long)t->rejected, store);
+}
+
+static void print_counts(const crm_table_tables *t, const char *store)
 {
     const struct {
         int64_t n;
@@ -65,14 +76,14 @@ static void print_counts(const crm_table_tables *t)
                 {t->late, "events or documents at or behind the cut-off"},
                 {t->no_history, "entities without history before the cut-off"},
                 {t->orphans, "references that lead nowhere"},
-                {t->contradictions, "contradictory values of entities"},
-                {t->rejected, "rows or values rejected (listed in the rejects file)"}};
+                {t->contradictions, "contradictory values of entities"}};
 
     printf("%lld events, %lld documents, %lld words in them\n", (long long)t->events,
            (long long)t->documents, (long long)t->tokens);
     if (t->exports) printf("%lld exports, their tables kept\n", (long long)t->exports);
     for (size_t k = 0; k < sizeof left / sizeof *left; k++)
         if (left[k].n) printf("  %lld %s\n", (long long)left[k].n, left[k].what);
+    print_rejected(t, store);
 }
 
 /* Targets of the data set that was made. */
@@ -96,7 +107,7 @@ static crm_status import_tables(app *a, const char *store)
     if (!st) {
         print_line(a, store, store, info.entities, info.content, crm_clock_now() - start);
         if (app_is_root(a)) {
-            print_counts(&info);
+            print_counts(&info, store);
             st = print_made(store);
         }
         st = crm_comm_agree(a->world, st);

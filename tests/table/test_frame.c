@@ -2,6 +2,7 @@
  * same on any number of ranks.  Expected values are worked out by hand.
  * ranks: 1 2 3 4
  * timeout: 120 */
+#include "../../src/data/table/table_scan.h"
 #include "frame_testing.h"
 
 typedef struct frame_case {
@@ -177,13 +178,14 @@ static void same_text(const char *what, size_t i, const char *have, const char *
 static void check_rejects(size_t i, table_rejects *r, const char *want)
 {
     char path[512], *have = NULL;
-    int64_t total = 0, lines = 0;
+    int64_t total = 0, lines = 0, listed = 0;
     size_t bytes;
 
     for (const char *p = want; *p; p++)
         lines += *p == '\n';
-    T_OK(crm_table_rejects_write(t_comm, r, t_path("rejects.tsv", path), &total));
+    T_OK(crm_table_rejects_write(t_comm, r, t_path("rejects.tsv", path), &total, &listed));
     T_EQ_I(total, lines);
+    T_EQ_I(listed, lines);
     if (crm_path_exists(path)) T_OK(crm_path_read(path, 1 << 20, &have, &bytes));
     same_text("rejects", i, have ? have : "", want);
     crm_mem_free(have);
@@ -247,9 +249,48 @@ static void cases(void)
     t_leave();
 }
 
+/* Places of two tables, added by blocks of ranks and from the last to the first: the list has the
+ * first three of each in order, whoever has them. */
+static void first_rejects(void)
+{
+    enum { N = 24 };
+    static const char want[] = "a.csv:1:1\tt\tx\tw\na.csv:2:1\tt\tx\tv\na.csv:2:1\tt\tx\tw\n"
+                               "a.csv:10:1\tu\tx\tw\n"
+                               "\t\t\t20 more rows or values; listed are the first 3 of a table\n";
+    int size = crm_comm_size(t_comm), rank = crm_comm_rank(t_comm);
+    char path[512], *have = NULL;
+    int64_t total = 0, listed = 0;
+    table_rejects *r = NULL;
+    size_t bytes;
+
+    t_enter();
+    T_OK(crm_table_rejects_new(3, &r));
+    T_OK(crm_table_rejects_table(r, "t"));
+    for (int i = N * (rank + 1) / size - 1; i >= N * rank / size; i--) {
+        int line = 1 + (i * 7 + 5) % N / 2; /* each of 1 .. 12 twice */
+        bool second = (i * 7 + 5) % N % 2;
+        if (line == 1 && second)
+            crm_table_rejects_add(r, "a.csv", 10, 1, "u", "x", "w");
+        else
+            crm_table_rejects_add(r, line > 6 ? "b.csv" : "a.csv", line, 1, "t", "x",
+                                  second      ? "w"
+                                  : line == 1 ? "w"
+                                              : "v");
+    }
+    T_OK(crm_table_rejects_write(t_comm, r, t_path("first.tsv", path), &total, &listed));
+    T_EQ_I(total, N);
+    T_EQ_I(listed, 4);
+    T_OK(crm_path_read(path, 1 << 20, &have, &bytes));
+    same_text("first rejects", 0, have ? have : "", want);
+    crm_mem_free(have);
+    crm_table_rejects_free(&r);
+    t_leave();
+}
+
 int main(int argc, char **argv)
 {
-    static const t_case all[] = {{"cases", cases}, {NULL, NULL}};
+    static const t_case all[] = {
+        {"cases", cases}, {"the first rejects of all ranks", first_rejects}, {NULL, NULL}};
 
     return t_main_mpi(argc, argv, all);
 }

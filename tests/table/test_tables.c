@@ -524,6 +524,34 @@ static void nothing_left(void)
     T_FAILS(import(t_comm, schema, "none.h5", NULL), CRM_ERR_FORMAT, "no row is left");
 }
 
+/* An import that fails when its list of rejects is there already leaves the one before. */
+static void rejects_of_made(void)
+{
+    static const char head[] =
+        "tables: {t: {files: odd.csv, key: k, columns: {k: id, at: time, a: {type: integer, bad: "
+        "missing}}, events: {time: at}}}\nentity: {table: t, profile: [a]}\n";
+    static const char fails[] = "features: {products: [[a, t.nowhere]]}\n";
+    char schema[512], path[512], want[600], *have = NULL;
+    size_t bytes;
+
+    write_file("odd.csv", "k,at,a\np,2024-01-01,1\nq,2024-01-01,x\n");
+    T_OK(import(t_comm, head, "odd.h5", NULL));
+    write_file("odd.csv", "k,at,a\np,2024-01-01,y\nq,2024-01-01,x\n");
+    snprintf(schema, sizeof schema, "%s%s", head, fails);
+    T_FAILS(import(t_comm, schema, "odd.h5", NULL), CRM_ERR_CONFIG, "'t.nowhere' is no numeric");
+    snprintf(want, sizeof want, "%.400s/odd.csv:3:14\tt\ta\tvalue is not a whole number\n", t_dir);
+    T_OK(crm_comm_barrier(t_comm));
+    T_OK(crm_path_read(t_path("odd.h5.rejects.tsv", path), 1 << 20, &have, &bytes));
+    T_CHECK(have && strcmp(have, want) == 0);
+    crm_mem_free(have);
+    T_CHECK(!crm_path_exists(t_path("odd.h5.rejects.next.tsv", path)));
+    T_OK(crm_comm_barrier(t_comm));
+    write_file("odd.csv", "k,at,a\np,2024-01-01,1\nq,2024-01-01,2\n");
+    T_OK(import(t_comm, head, "odd.h5", NULL));
+    T_CHECK(!crm_path_exists(t_path("odd.h5.rejects.tsv", path)));
+    T_OK(crm_comm_barrier(t_comm));
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {
@@ -534,6 +562,7 @@ int main(int argc, char **argv)
         {"two tables of events", two_tables},
         {"derived columns", derived},
         {"no row is left", nothing_left},
+        {"the rejects go with their data set", rejects_of_made},
         {NULL, NULL}};
     int bad;
 

@@ -47,17 +47,18 @@ typedef struct table_frame {
 } table_frame;
 
 /* ---- rejects: rows and values that are left out, by place only ---- */
-/* Lines "FILE:LINE:COL<tab>TABLE<tab>COLUMN<tab>what is wrong", without values.  At most limit
- * lines are kept per rank and table, the rest is counted.  Not collective but where said. */
+/* Lines "FILE:LINE:COL<tab>TABLE<tab>COLUMN<tab>what is wrong", without values.  The first limit
+ * lines of each table are kept, the rest is counted.  Not collective but where said. */
 typedef struct table_rejects table_rejects;
 CRM_CHECKED crm_table_rejects_new(int64_t limit, table_rejects **out);
 void crm_table_rejects_add(table_rejects *r, const char *file, int64_t line, int64_t col,
                            const char *table, const char *column, const char *what);
 int64_t crm_table_rejects_count(const table_rejects *r);
-/* Write all ranks' lines in the order of tables, files, lines to path (removed when there are
- * none). Collective; *total is the count of all ranks. */
+/* Write the first limit lines of each table, those of all ranks in the order of tables, files,
+ * lines, to path (removed when there are none); a last line says how many more there are.  The same
+ * on any number of ranks.  Collective; *total is the count of all ranks, *listed the lines. */
 CRM_CHECKED crm_table_rejects_write(crm_comm *comm, table_rejects *r, const char *path,
-                                    int64_t *total);
+                                    int64_t *total, int64_t *listed);
 void crm_table_rejects_free(table_rejects **r);
 
 /* Read the files of a table; every rank gets a contiguous part of its rows, about equal in bytes.

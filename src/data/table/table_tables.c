@@ -11,8 +11,6 @@
 #include "crmpi/comm_watchdog.h"
 #include "table_later.h"
 
-enum { REJECTS_MAX = 100000 }; /* lines of a table in the rejects file */
-
 typedef struct import {
     table_world w;
     table_set set;
@@ -255,7 +253,7 @@ static crm_status describe(import *x, crm_table_tables *out)
 static crm_status open_import(import *x, const char *key_file)
 {
     CRM_TRY(crm_comm_agree(x->w.comm, plan(x)));
-    CRM_TRY(crm_comm_agree(x->w.comm, crm_table_rejects_new(REJECTS_MAX, &x->w.rejects)));
+    CRM_TRY(crm_comm_agree(x->w.comm, crm_table_rejects_new(CRM_TABLE_REJECTS, &x->w.rejects)));
     return crm_table_key_needed(x->w.comm, x->w.schema, key_file, &x->key);
 }
 
@@ -272,16 +270,37 @@ static void close_import(import *x)
     if (x->set.schema) crm_table_set_free(&x->set);
 }
 
+/* Where the places of rejects are listed; next: until the data set is there. */
+static crm_status rejects_path(const char *store_path, bool next, char *out, size_t cap)
+{
+    int len = snprintf(out, cap, "%s.rejects%s.tsv", store_path, next ? ".next" : "");
+
+    CRM_CHECK(len > 0 && (size_t)len < cap, CRM_ERR_CONFIG, "data.store: the path is too long");
+    return CRM_OK;
+}
+
+/* The list goes with its data set: it takes its place behind the commit, and goes when that fails.
+ * Rank 0's part. */
+static crm_status settle_rejects(const char *next, const char *path, bool made)
+{
+    if (made && crm_path_is_file(next)) return crm_path_commit(next, path);
+    return crm_path_remove(made ? path : next);
+}
+
 static crm_status write_all(import *x, const char *store_path, crm_table_tables *out)
 {
-    char rejects[CRM_PATH_MAX];
-    int len = snprintf(rejects, sizeof rejects, "%s.rejects.tsv", store_path);
+    char path[CRM_PATH_MAX], next[CRM_PATH_MAX];
+    crm_comm *comm = x->w.comm;
+    crm_status st, settled = CRM_OK;
 
-    CRM_CHECK(len > 0 && (size_t)len < sizeof rejects, CRM_ERR_CONFIG,
-              "data.store: the path is too long");
-    CRM_TRY(crm_comm_agree(x->w.comm, describe(x, out)));
-    CRM_TRY(crm_table_rejects_write(x->w.comm, x->w.rejects, rejects, &out->rejected));
-    return crm_table_make(&x->set, store_path, out->source, &x->w, out);
+    CRM_TRY(rejects_path(store_path, false, path, sizeof path));
+    CRM_TRY(rejects_path(store_path, true, next, sizeof next));
+    CRM_TRY(crm_comm_agree(comm, describe(x, out)));
+    CRM_TRY(crm_table_rejects_write(comm, x->w.rejects, next, &out->rejected, &out->listed));
+    st = crm_table_make(&x->set, store_path, out->source, &x->w, out);
+    if (crm_comm_rank(comm) == 0) settled = settle_rejects(next, path, !st);
+    if (st) return st;
+    return crm_comm_agree(comm, settled);
 }
 
 static crm_status import_all(import *x, const char *store_path, const crm_table_like *like,
