@@ -339,6 +339,18 @@ static const struct {
      "  b: {files: b.csv, columns: {r: {type: id, references: a}, w: text}, documents: {text: w}}\n"
      "entity: {table: a, profile: [m]}\nlabels: {y: {any: b, when: a.d > 3}}\n",
      "s.yaml:5:30: entity.profile: value 'm' tells the label y"},
+    {"tables:\n  a: {files: a.csv, key: k, columns: {k: id, t: time}}\n"
+     "  b: {files: b.csv, columns: {r: {type: id, references: a}, n: {type: real, outliers: iqr}, "
+     "at: time}, events: {time: at}}\nentity: {table: a, cutoff: t}\n",
+     "s.yaml:3:87: tables.b.columns.n.outliers: value 'iqr' takes limits from a table of events or "
+     "documents, of rows before the cut-off, but each entity has a cut-off of its own"},
+    {"tables:\n  a: {files: a.csv, key: k, columns: {k: id, t: time}}\n"
+     "  b: {files: b.csv, columns: {r: {type: id, references: a}, n: real, at: time}, events: "
+     "{time: a.t},\n    derive: {m: {sum: [n, n], outliers: zscore}}}\n"
+     "entity: {table: a, cutoff: 2024-01-01}\n",
+     "s.yaml:4:41: tables.b.derive.m.outliers: value 'zscore' takes limits from a table of events "
+     "or "
+     "documents, of rows before the cut-off, but their time is no column of the table"},
     {A B "}\n" END "labels: {y: {any: b}}\n", "is a table without events or documents"},
     {A B ", documents: {text: z}}\n" END "labels: {y: {any: b, within: 3 days}}\n",
      "needs a time of table b"},

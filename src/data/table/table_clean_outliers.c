@@ -1,11 +1,12 @@
-/* table_clean_outliers.c - limits of a column from all its values, and what is done beyond them.
+/* table_clean_outliers.c - limits of a column from its values, and what is done beyond them.
  *
  *   iqr     q25 - factor (q75 - q25) .. q75 + factor (q75 - q25)
  *   zscore  mean -+ factor sd, population standard deviation
  *   robust  median -+ factor 1.4826 MAD, median absolute deviation
  *
  * A spread of 0 (more than half of the values equal, say) tells nothing of distances: no limits
- * then. */
+ * then.  Of a table with events or documents only rows before the cut-off give limits, as later
+ * ones would tell of themselves through them. */
 #include <math.h>
 
 #include "crmpi/base_mem.h"
@@ -62,11 +63,30 @@ static crm_status limits_of(const crm_field *c, table_spread *s, limits *out)
     return limits_robust(s, c->outlier_factor, out);
 }
 
+/* The schema refuses other cut-offs, and times of other tables.  With the default cut-off all rows
+ * lie before it. */
+static bool may_tell(const table_cleaner *c, int64_t i)
+{
+    int64_t end = c->frame->schema->cutoff_at;
+    const crm_path *time[] = {c->def->events.is ? &c->def->events.time : NULL,
+                              c->def->documents.is ? &c->def->documents.time : NULL};
+
+    for (int k = 0; k < 2 && end != INT64_MAX; k++) {
+        int64_t at;
+        if (!time[k]) continue;
+        at = c->frame->column[time[k]->column].whole[i];
+        if (at == CRM_WHOLE_MISSING || at >= end) return false;
+    }
+    return true;
+}
+
 static crm_status numbers_of(const table_cleaner *c, int k, double **out)
 {
     CRM_NEW(*out, c->frame->n);
     for (int64_t i = 0; i < c->frame->n; i++)
-        (*out)[i] = crm_table_cell_number(&c->def->column[k], &c->frame->column[k], i);
+        (*out)[i] = may_tell(c, i)
+                        ? crm_table_cell_number(&c->def->column[k], &c->frame->column[k], i)
+                        : (double)NAN;
     return CRM_OK;
 }
 

@@ -298,6 +298,39 @@ static bool read_entity(schema_reader *r, const crm_node *top)
     return true;
 }
 
+/* ---- limits of outliers ---- */
+static const crm_node *outliers_node(const schema_reader *r, int table, int column)
+{
+    const crm_field *c = &r->pub.table[table].column[column];
+    const crm_node *all =
+        crm_node_get(r->side[table].node, c->derive == CRM_DERIVE_NONE ? "columns" : "derive");
+
+    return crm_node_get(crm_node_get(all, c->name), "outliers");
+}
+
+/* Rows behind the cut-off may not take part in the limits: it must be known which they are when the
+ * table is cleaned, alone and row by row. */
+static void check_outliers(schema_reader *r, int table)
+{
+    const crm_table_def *t = &r->pub.table[table];
+    bool dated = r->pub.cutoff.column < 0;
+    bool own =
+        (!t->events.is || (t->events.time.column >= 0 && t->events.time.n_hops == 0)) &&
+        (!t->documents.is || (t->documents.time.column >= 0 && t->documents.time.n_hops == 0));
+
+    if ((!t->events.is && !t->documents.is) || (dated && r->pub.cutoff_at == INT64_MAX)) return;
+    for (int c = 0; c < t->n; c++) {
+        const crm_node *node = outliers_node(r, table, c);
+        if (t->column[c].outlier == CRM_OUTLIER_NONE || !node || (dated && own)) continue;
+        crm_node_wrong(r->tree, node,
+                       "takes limits from a table of events or documents, of rows before the "
+                       "cut-off, %s; allowed: entity: {cutoff: a date}, and a time that is a "
+                       "column of the table itself",
+                       dated ? "but their time is no column of the table"
+                             : "but each entity has a cut-off of its own");
+    }
+}
+
 /* ---- ways to the entity ---- */
 /* Shortest path over references from table to the entity's row; *n counts those of that length. */
 static void walk(const crm_table_schema *s, int table, crm_path *now, crm_path *best, int *n)
@@ -407,6 +440,8 @@ static void read_all(schema_reader *r)
     for (int t = 0; t < r->pub.n; t++)
         crm_table_schema_roles(r, t);
     if (!read_entity(r, top)) return;
+    for (int t = 0; t < r->pub.n; t++)
+        check_outliers(r, t);
     for (int t = 0; t < r->pub.n; t++)
         find_way(r, t);
     crm_table_schema_labels(r, crm_node_get(top, "labels"));
