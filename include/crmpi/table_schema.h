@@ -266,6 +266,7 @@ typedef struct crm_table_tables {
     int64_t rejected;       /* rows and values left out or made missing                   */
     int64_t listed;         /* those of them in the rejects file: the first of each table */
     int64_t orphans;        /* rows whose reference leads nowhere                         */
+    int64_t repeated;       /* rows of referenced tables whose key an earlier one has     */
     int64_t late;           /* rows at or behind the cut-off, left out of the blocks      */
     int64_t no_history;     /* entities left out for that, or because they have no cut-off */
     int64_t homeless;       /* events and documents of no entity                          */

@@ -76,6 +76,7 @@ static void print_counts(const crm_table_tables *t, const char *store)
                 {t->late, "events or documents at or behind the cut-off"},
                 {t->no_history, "entities without history before the cut-off"},
                 {t->orphans, "references that lead nowhere"},
+                {t->repeated, "repeated keys of referenced tables (the first row is taken)"},
                 {t->contradictions, "contradictory values of entities"}};
 
     printf("%lld events, %lld documents, %lld words in them\n", (long long)t->events,

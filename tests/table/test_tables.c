@@ -524,6 +524,39 @@ static void nothing_left(void)
     T_FAILS(import(t_comm, schema, "none.h5", NULL), CRM_ERR_FORMAT, "no row is left");
 }
 
+/* p1 comes three times: its first row counts, the others are listed; rows of the entity are not. */
+static void repeated_keys(void)
+{
+    static const char schema[] =
+        "tables:\n"
+        "  people: {files: who.csv, key: k, columns: {k: id, p: {type: id, references: plans}}}\n"
+        "  plans: {files: plans.csv, key: p, columns: {p: id, price: real}}\n"
+        "entity: {table: people, profile: [p.price]}\n";
+    crm_table_tables info = {0};
+    char path[512], want[1024], *have = NULL;
+    crm_store *s;
+    size_t bytes;
+
+    write_file("who.csv", "k,p\na,p1\nb,p2\nb,p2\nc,p1\n");
+    write_file("plans.csv", "p,price\np1,3\np2,4\np1,5\n,9\n,8\np1,6\n");
+    T_OK(import(t_comm, schema, "repeated.h5", &info));
+    T_EQ_I(info.repeated, 2);
+    T_EQ_I(info.rejected, 2);
+    s = open_made("repeated.h5");
+    if (s) check_floats(s, "profile/num", 3, (double[]){3, 4, 3});
+    crm_store_close(&s);
+    t_path("plans.csv", path);
+    snprintf(want, sizeof want,
+             "%.300s:4:1\tplans\tp\tthe key comes again; the first row with it is taken\n"
+             "%.300s:7:1\tplans\tp\tthe key comes again; the first row with it is taken\n",
+             path, path);
+    T_OK(crm_path_read(t_path("repeated.h5.rejects.tsv", path), 1 << 20, &have, &bytes));
+    T_CHECK(have && strcmp(have, want) == 0);
+    crm_mem_free(have);
+    crm_table_tables_free(&info);
+    T_OK(crm_comm_barrier(t_comm));
+}
+
 /* An import that fails when its list of rejects is there already leaves the one before. */
 static void rejects_of_made(void)
 {
@@ -562,6 +595,7 @@ int main(int argc, char **argv)
         {"two tables of events", two_tables},
         {"derived columns", derived},
         {"no row is left", nothing_left},
+        {"keys of a referenced table that come again", repeated_keys},
         {"the rejects go with their data set", rejects_of_made},
         {NULL, NULL}};
     int bad;

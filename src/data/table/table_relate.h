@@ -50,7 +50,7 @@ typedef struct table_member {
     int64_t *first;     /* [ranks + 1] rows of the ranks */
     table_index *index; /* of the key; NULL until a reference asks for it                      */
     int64_t **link;     /* [columns] of a reference: the row it leads to, -1; NULL until asked */
-    int64_t rows, orphans;
+    int64_t rows, orphans, repeated;
     crm_digest source;
 } table_member;
 
@@ -294,7 +294,7 @@ void crm_table_features_free(table_features *f);
 /* ---- the data set ---- */
 /* As float; 0 below FLT_MIN, NaN beyond FLT_MAX. */
 float crm_table_float(double v);
-/* Counts in out are filled but rows, orphans and rejected.  Collective. */
+/* Counts in out are filled but rows, orphans, repeated and rejected.  Collective. */
 CRM_CHECKED crm_table_make(const table_set *x, const char *path, crm_digest source, table_world *w,
                            crm_table_tables *out);
 #endif

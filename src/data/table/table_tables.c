@@ -232,6 +232,7 @@ static crm_status describe(import *x, crm_table_tables *out)
         const table_member *m = &x->w.member[t];
         out->rows[t] = m->rows;
         out->orphans += m->orphans;
+        out->repeated += m->repeated;
         source[t] = m->source;
     }
     for (int k = 0; k < x->set.n_streams; k++) {

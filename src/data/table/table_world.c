@@ -32,32 +32,62 @@ void crm_table_world_drop(table_world *w, int table)
     m->here = false;
 }
 
-/* The index of a table's key, made once. */
+static void list_row(table_world *w, const table_frame *f, int column, int64_t i, const char *what)
+{
+    const crm_table_def *t = &w->schema->table[f->table];
+
+    if (!w->rejects || !f->where || !f->file) return;
+    crm_table_rejects_add(w->rejects, f->file[f->where[i] >> 40],
+                          f->where[i] & ((INT64_C(1) << 40) - 1), 1, t->name,
+                          t->column[column].name, what);
+}
+
+/* Rows whose key an earlier one has.  Collective. */
+static crm_status list_repeated(table_world *w, const table_frame *f, int key,
+                                const table_index *index)
+{
+    int64_t *row = crm_mem_new((size_t)f->n, sizeof *row);
+    crm_status st = CRM_OK;
+
+    if (!row) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %lld keys", (long long)f->n);
+    CRM_TRY_TO(st, done, crm_comm_agree(w->comm, st));
+    CRM_TRY_TO(st, done, crm_table_index_find(w->comm, index, f->column[key].key, f->n, row));
+    for (int64_t i = 0; i < f->n; i++)
+        if (row[i] >= 0 && row[i] != f->before + i)
+            list_row(w, f, key, i, "the key comes again; the first row with it is taken");
+done:
+    crm_mem_free(row);
+    return st;
+}
+
+/* The index of a table's key, made once.  Rows of an entity may be many: they are told by their
+ * contradictions. */
 static crm_status index_of(table_world *w, int table)
 {
+    const crm_table_schema *s = w->schema;
     table_member *m = &w->member[table];
-    int key = w->schema->table[table].key;
+    int key = s->table[table].key;
+    int64_t repeated = 0;
 
     if (m->index) return CRM_OK;
     CRM_ASSERT(m->here && key >= 0);
-    return crm_table_index_new(w->comm, m->frame.column[key].key, m->frame.n, m->frame.before, NULL,
-                               &m->index);
+    CRM_TRY(crm_table_index_new(w->comm, m->frame.column[key].key, m->frame.n, m->frame.before,
+                                &repeated, &m->index));
+    if (repeated == 0 || (table == s->entity && key == s->key)) return CRM_OK;
+    m->repeated = repeated;
+    return list_repeated(w, &m->frame, key, m->index);
 }
 
 /* Count keys that are not there, and list where they stand. */
 static int64_t count_orphans(table_world *w, const table_frame *f, int column, const int64_t *row)
 {
-    const crm_table_def *t = &w->schema->table[f->table];
     int64_t orphans = 0;
 
     for (int64_t i = 0; i < f->n; i++) {
         crm_digest k = f->column[column].key[i];
         if (row[i] >= 0 || (k.hi == 0 && k.lo == 0)) continue;
         orphans++;
-        if (!w->rejects || !f->where || !f->file) continue;
-        crm_table_rejects_add(w->rejects, f->file[f->where[i] >> 40],
-                              f->where[i] & ((INT64_C(1) << 40) - 1), 1, t->name,
-                              t->column[column].name, "the key that it refers to is not there");
+        list_row(w, f, column, i, "the key that it refers to is not there");
     }
     return orphans;
 }
