@@ -481,6 +481,46 @@ static void two_tables(void)
     crm_table_tables_free(&info);
 }
 
+/* A filled value is no value beside another of the entity, and contradicts none.  a: 1, -, 2; b: -,
+ * 3; c: none; d: -, 5 and no row of its category; by hand. */
+static void filled(void)
+{
+    static const char head[] =
+        "tables:\n"
+        "  t:\n"
+        "    files: filled.csv\n"
+        "    columns: {who: id, x: {type: integer, fill: {constant: -9}, indicator: yes}, y: "
+        "{type: "
+        "integer, fill: {constant: 7}}, c: {type: category, fill: {constant: none}}}\n"
+        "entity: {table: t, key: who, profile: [x, c], contradictions: %s}\n"
+        "labels: {big: {when: y > 6}}\n";
+    static const struct {
+        const char *policy;
+        double want[8];
+        int64_t c[4], big[4];
+    } t[] = {{"first", {1, 0, 3, 0, -9, 1, 5, 0}, {0, 1, 1, 2}, {0, 0, 1, 1}},
+             {"last", {2, 0, 3, 0, -9, 1, 5, 0}, {0, 1, 1, 2}, {0, 0, 1, 1}},
+             {"missing", {NAN, 0, 3, 0, -9, 1, 5, 0}, {0, 1, 1, 2}, {0, 0, 1, 1}}};
+    char schema[1024];
+    crm_table_tables info;
+    crm_store *s;
+
+    write_file("filled.csv",
+               "who,x,y,c\na,1,2,m\nb,,,n\na,,,\nb,3,4,\nc,,,n\na,2,3,m\nd,,,\nd,5,9,\n");
+    for (size_t k = 0; k < sizeof t / sizeof *t; k++) {
+        snprintf(schema, sizeof schema, head, t[k].policy);
+        T_OK(import(t_comm, schema, "filled.h5", &info));
+        T_EQ_I(info.contradictions, 1); /* x of a */
+        s = open_made("filled.h5");
+        check_items(s, "profile/levels/0", "m,n,none");
+        check_floats(s, "profile/num", 8, t[k].want);
+        check_whole(s, "profile/cat", 4, t[k].c);
+        check_whole(s, "target/big/label", 4, t[k].big);
+        crm_store_close(&s);
+        crm_table_tables_free(&info);
+    }
+}
+
 /* Rows of 2 and 0, 6 and 3, 5 and 1: ratios missing, 2, 5; days of two times. */
 static void derived(void)
 {
@@ -557,6 +597,36 @@ static void repeated_keys(void)
     T_OK(crm_comm_barrier(t_comm));
 }
 
+/* What is made is called like a column, or like another one that is made. */
+static void equal_names(void)
+{
+    static const char head[] = "tables: {t: {files: twice.csv, columns: {x: {type: integer, "
+                               "indicator: yes}, x missing: %s, y: real}}}\n"
+                               "entity: {table: t, key: none}\n%s";
+    static const struct {
+        const char *type, *more, *error;
+    } cases[] = {
+        {"real", "",
+         "two columns of the data set are called 'x missing': column 'x missing' of table t, and "
+         "what indicator or outliers add to a column of table t"},
+        {"category", "",
+         "called 'x missing': what indicator or outliers add to a column of table t, and column "
+         "'x missing' of table t"},
+        {"ignore", "features: {products: [[y, y], [x, y], [y, y]]}\n",
+         "called 'y * y': number 1 of features.products, and number 3 of features.products"},
+    };
+    char schema[512], path[512];
+
+    write_file("twice.csv", "x,x missing,y\n1,2,3\n,5,6\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(schema, sizeof schema, head, cases[i].type, cases[i].more);
+        T_FAILS(import(t_comm, schema, "twice.h5", NULL), CRM_ERR_CONFIG, cases[i].error);
+        T_CHECK(!crm_path_exists(t_path("twice.h5", path)));
+    }
+    snprintf(schema, sizeof schema, head, "ignore", "");
+    T_OK(import(t_comm, schema, "twice.h5", NULL));
+}
+
 /* An import that fails when its list of rejects is there already leaves the one before. */
 static void rejects_of_made(void)
 {
@@ -594,7 +664,9 @@ int main(int argc, char **argv)
         {"rows with equal texts are one group", groups},
         {"two tables of events", two_tables},
         {"derived columns", derived},
+        {"filled values of an entity", filled},
         {"no row is left", nothing_left},
+        {"two columns of one name", equal_names},
         {"keys of a referenced table that come again", repeated_keys},
         {"the rejects go with their data set", rejects_of_made},
         {NULL, NULL}};

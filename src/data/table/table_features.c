@@ -314,6 +314,61 @@ static crm_status name_columns(const table_set *x, table_features *o)
     return CRM_OK;
 }
 
+/* ---- one name, one column ---- */
+/* Where column k comes from: the numbers, then the categories. */
+static void describe(const table_set *x, const table_features *o, int k, crm_str *out)
+{
+    int feature = k - x->n_num, pair = feature - o->n_features, cat = k - o->n;
+    const table_column *c = k < x->n_num ? &x->num[k] : cat >= 0 ? &x->cat[cat] : NULL;
+    const crm_table_def *t = x->schema->table;
+
+    if (c && c->from.column >= 0)
+        crm_str_addf(out, "column '%s' of table %s", t[c->from.table].column[c->from.column].name,
+                     t[c->from.table].name);
+    else if (c)
+        crm_str_addf(out, "what indicator or outliers add to a column of table %s",
+                     t[c->from.table].name);
+    else if (pair < 0)
+        crm_str_addf(out, "a feature of the rows of table %s",
+                     t[x->stream[o->feature[feature].stream].table].name);
+    else
+        crm_str_addf(out, "number %d of features.%s",
+                     pair - (o->pair[pair].ratio ? x->schema->features.n_products : 0) + 1,
+                     o->pair[pair].ratio ? "ratios" : "products");
+}
+
+static crm_status refuse_name(const table_set *x, const table_features *o, int first, int second,
+                              const char *name)
+{
+    crm_str both = {0};
+    crm_status st;
+
+    describe(x, o, first, &both);
+    crm_str_addf(&both, ", and ");
+    describe(x, o, second, &both);
+    CRM_SET(st, CRM_ERR_CONFIG,
+            "%s: two columns of the data set are called '%s': %s; rename one in the file, or leave "
+            "it out of the profile or the features",
+            x->schema->path, name, both.text ? both.text : "");
+    crm_str_free(&both);
+    return st;
+}
+
+static crm_status check_names(const table_set *x, const table_features *o)
+{
+    table_levels seen = {0};
+    crm_status st = CRM_OK;
+
+    for (int k = 0; k < o->n + x->n_cat && !st; k++) {
+        const char *name = k < o->n ? o->name[k] : x->cat[k - o->n].name;
+        int32_t index;
+        st = crm_table_levels_add(&seen, name, strlen(name), INT32_MAX - 1, &index);
+        if (!st && index < k) st = refuse_name(x, o, index, k, name);
+    }
+    crm_table_levels_free(&seen);
+    return st;
+}
+
 crm_status crm_table_features_new(const table_set *x, table_features *out)
 {
     planner p = {.x = x, .out = out};
@@ -323,6 +378,7 @@ crm_status crm_table_features_new(const table_set *x, table_features *out)
     st = plan_streams(&p);
     if (!st) st = plan_months(&p);
     if (!st) st = name_columns(x, out);
+    if (!st) st = check_names(x, out);
     crm_str_free(&p.number);
     return crm_comm_agree(x->comm, st);
 }
