@@ -25,7 +25,8 @@
 #define B                                                                                          \
     "  b: {files: b.csv, columns: {r: {type: id, references: a}, at: time, n: integer, d: "        \
     "category, z: text}"
-#define END "entity: {table: a}\n"
+#define END     "entity: {table: a}\n"
+#define F(type) "tables: {a: {files: a.csv, columns: {f: {type: " type "}}}}\n" END
 /* hashed: m, n and the key; r refers to the key */
 #define H                                                                                          \
     "tables: {a: {files: a.csv, columns: {m: {type: category, hash: yes}, n: {type: category, "    \
@@ -370,6 +371,14 @@ static const struct {
     {A END "labels: {y: {when: x < 2 < 3}}\n", "is no comparison of two values"},
     {A END "labels: {y: {when: w == 'a'}}\n", "compares a column of type text"},
     {A END "labels: {y: {when: x < 1 and c}}\n", "has no comparison"},
+    {F("integer, min: 0, fill: {constant: -1}"), "is outside of the column's range; allowed: 0 to"},
+    {F("real, max: 5, fill: {constant: 5.5}"), "s.yaml:1:79: "},
+    {F("integer, fill: {constant: 1.5}"), "is no value of the column; allowed: a number (integer)"},
+    {F("time, fill: {constant: soon}"), "allowed: a time of its format"},
+    {F("time, format: \"%d.%m.%Y\", fill: {constant: 2024-01-01}"), "a time of its format"},
+    {F("time, min: 2024-01-01, fill: {constant: 2023-12-31}"), "times from min to max"},
+    {F("boolean, fill: {constant: perhaps}"), "allowed: yes, no, or the texts of its own"},
+    {F("category, fill: {constant: ''}"), "is no value of the column; allowed: a text"},
     {A END "labels: {y: {when: k == c}}\n", "compares an id with a category"},
     {H "labels: {y: {when: m == 'u@x'}}\n",
      "compares column m, which is hashed: it cannot be compared with a text"},
@@ -635,6 +644,23 @@ static void no_memory(void)
     crm_mem_free(text);
 }
 
+/* As it would stand in the file. */
+static void fills(void)
+{
+    static const char text[] =
+        "tables: {a: {files: a.csv, columns: {c: {type: category, case: lower, map: {f: female}, "
+        "fill: {constant: F}}, d: {type: category, case: upper, fill: {constant: none}}, b: {type: "
+        "boolean, yes: J, no: N, fill: {constant: J}}, x: {type: real, decimal: comma, max: 2, "
+        "fill: {constant: '1,5'}}}}}\n" END;
+    crm_table_schema *s = NULL;
+
+    T_OK(open_text(text, &s));
+    if (!s) return;
+    T_CHECK(strcmp(s->table[0].column[0].fill_value, "female") == 0);
+    T_CHECK(strcmp(s->table[0].column[1].fill_value, "NONE") == 0);
+    crm_table_schema_free(&s);
+}
+
 /* Two hashed columns compare; a constant gets the letters of its column. */
 static void texts_of_conditions(void)
 {
@@ -652,6 +678,7 @@ int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"example of the page", page},
                                    {"texts of conditions", texts_of_conditions},
+                                   {"constants for missing values", fills},
                                    {"defaults", defaults},
                                    {"chains of references", chains},
                                    {"columns that a label is derived from", derived_labels},

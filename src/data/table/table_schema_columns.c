@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "crmpi/base_str.h"
 #include "table_scan.h"
@@ -113,21 +114,6 @@ static void read_outliers(schema_reader *r, const crm_node *node, crm_field *c)
     crm_node_f64(r->tree, crm_node_get(node, "factor"), 1e-3, 1e6, &c->outlier_factor);
 }
 
-/* A number by the decimal mark of its column. */
-static bool is_number(const crm_field *c, const char *text)
-{
-    char copy[64];
-    double v;
-    int64_t i;
-
-    if (strlen(text) >= sizeof copy) return false;
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *p = copy; *p && c->decimal == ','; p++)
-        if (*p == ',') *p = '.';
-    if (c->type == CRM_FIELD_INTEGER) return crm_parse_i64(copy, strlen(copy), &i);
-    return crm_parse_f64(copy, strlen(copy), &v);
-}
-
 /* keep, drop, or {constant: value}. */
 static void read_fill(schema_reader *r, const crm_node *node, crm_field *c)
 {
@@ -146,10 +132,93 @@ static void read_fill(schema_reader *r, const crm_node *node, crm_field *c)
     if (!value) crm_node_wrong(r->tree, node, "has no constant; allowed: {constant: VALUE}");
     crm_node_text(r->tree, value, &c->fill_value);
     c->fill = CRM_FILL_CONSTANT;
-    if (value && value->kind == CRM_NODE_TEXT &&
-        (c->type == CRM_FIELD_INTEGER || c->type == CRM_FIELD_REAL) && !is_number(c, value->text))
+}
+
+/* ---- what stands for a missing value, once the rest of the column is known ---- */
+/* A number by the decimal mark of its column. */
+static bool read_number(const crm_field *c, const char *text, double *v)
+{
+    char copy[64];
+    int64_t i;
+
+    if (strlen(text) >= sizeof copy) return false;
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *p = copy; *p && c->decimal == ','; p++)
+        if (*p == ',') *p = '.';
+    if (c->type == CRM_FIELD_REAL) return crm_parse_f64(copy, strlen(copy), v);
+    if (!crm_parse_i64(copy, strlen(copy), &i)) return false;
+    *v = (double)i;
+    return true;
+}
+
+static void check_fill_number(schema_reader *r, const crm_node *value, const crm_field *c)
+{
+    double v;
+
+    if (!read_number(c, c->fill_value, &v))
         crm_node_wrong(r->tree, value, "is no value of the column; allowed: a number (%s)",
                        crm_field_type_names[c->type]);
+    else if (v < c->min || v > c->max)
+        crm_node_wrong(r->tree, value, "is outside of the column's range; allowed: %g to %g",
+                       c->min, c->max);
+}
+
+static void check_fill_time(schema_reader *r, const crm_node *value, const crm_field *c)
+{
+    table_time format;
+    int64_t t;
+
+    if (!crm_table_time_make(c->format, &format)) return; /* told already */
+    if (!crm_table_time(c->format, c->fill_value, strlen(c->fill_value), &t))
+        crm_node_wrong(r->tree, value, "is no value of the column; allowed: a time of its format");
+    else if (t < c->time_min || t > c->time_max)
+        crm_node_wrong(r->tree, value,
+                       "is outside of the column's range; allowed: times from min to max");
+}
+
+static void check_fill_boolean(schema_reader *r, const crm_node *value, const crm_field *c)
+{
+    static const char *const words[] = {"no", "yes", "false", "true", "n", "y",
+                                        "f",  "t",   "0",     "1",    NULL};
+    bool known =
+        c->yes[0] && (strcmp(c->fill_value, c->yes) == 0 || strcmp(c->fill_value, c->no) == 0);
+
+    for (int w = 0; words[w]; w++)
+        known |= strcasecmp(c->fill_value, words[w]) == 0;
+    if (!known)
+        crm_node_wrong(r->tree, value,
+                       "is no value of the column; allowed: yes, no, or the texts of its own");
+}
+
+/* A category becomes what it would be in the file: case, then map. */
+static void settle_fill_category(schema_reader *r, const crm_node *value, crm_field *c)
+{
+    char *text;
+
+    if (!c->fill_value[0]) {
+        crm_node_wrong(r->tree, value, "is no value of the column; allowed: a text");
+        return;
+    }
+    text = crm_table_schema_new(r, (int)strlen(c->fill_value) + 1, 1);
+    if (!text) return;
+    crm_table_schema_letters(c->letters, c->fill_value, text);
+    c->fill_value = text;
+    for (int i = 0; i < c->map_from.n; i++) {
+        if (strcmp(c->map_from.item[i], text) != 0) continue;
+        c->fill_value = c->map_to.item[i];
+        return;
+    }
+}
+
+static void check_fill(schema_reader *r, const crm_node *node, crm_field *c)
+{
+    const crm_node *value = crm_node_get(crm_node_get(node, "fill"), "constant");
+
+    if (c->fill != CRM_FILL_CONSTANT || !value || value->kind != CRM_NODE_TEXT) return;
+    if (c->type == CRM_FIELD_INTEGER || c->type == CRM_FIELD_REAL) check_fill_number(r, value, c);
+    if (c->type == CRM_FIELD_TIME) check_fill_time(r, value, c);
+    if (c->type == CRM_FIELD_BOOLEAN) check_fill_boolean(r, value, c);
+    if (c->type == CRM_FIELD_CATEGORY) settle_fill_category(r, value, c);
 }
 
 static void read_map(schema_reader *r, const crm_node *node, crm_field *c)
@@ -188,6 +257,16 @@ static void read_boolean(schema_reader *r, const crm_node *node, crm_field *c)
                        "is given without %s; allowed: both, or none of them", yes ? "no" : "yes");
     else if (yes && strcmp(c->yes, c->no) == 0)
         crm_node_wrong(r->tree, no, "is yes as well as no; allowed: two texts that differ");
+}
+
+void crm_table_schema_letters(crm_letter_case how, const char *text, char *out)
+{
+    for (size_t i = 0; text[i]; i++) {
+        char c = text[i];
+        if (how == CRM_CASE_LOWER && c >= 'A' && c <= 'Z') c = (char)(c + 32);
+        if (how == CRM_CASE_UPPER && c >= 'a' && c <= 'z') c = (char)(c - 32);
+        out[i] = c;
+    }
 }
 
 /* What every kind of column may have; keys that the type does not take are refused elsewhere. */
@@ -262,6 +341,7 @@ static void read_column(schema_reader *r, const crm_node *node, int bad, crm_fie
         read_time(r, node, c);
     else if (c->type == CRM_FIELD_INTEGER || c->type == CRM_FIELD_REAL)
         read_range(r, node, c);
+    check_fill(r, node, c);
     if (c->type == CRM_FIELD_ID) *reference = crm_node_get(node, "references");
 }
 
@@ -329,6 +409,7 @@ static void read_derived(schema_reader *r, const crm_table_def *t, const crm_nod
     read_sources(r, t, sources, c);
     read_rules(r, node, c);
     read_range(r, node, c);
+    check_fill(r, node, c);
 }
 
 /* ---- all of a table ---- */

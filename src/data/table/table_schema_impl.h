@@ -42,6 +42,8 @@ bool crm_table_schema_date(const char *text, int64_t *out);
 
 /* ---- columns ---- */
 void crm_table_schema_columns(schema_reader *r, crm_table_def *t, schema_side *side);
+/* text with the letters of a column; out [strlen(text) + 1] zeroed. */
+void crm_table_schema_letters(crm_letter_case how, const char *text, char *out);
 /* Index of the column, -1 when there is none. */
 int crm_table_schema_column(const crm_table_def *t, const char *name, size_t len);
 /* As column; an error at node, whose text is the name, when there is none. */

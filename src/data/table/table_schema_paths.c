@@ -279,13 +279,9 @@ static void set_letters(schema_reader *r, side *constant, const side *other)
     const char *text = constant->value.text;
     char *copy = crm_table_schema_new(r, (int)strlen(text) + 1, 1);
 
-    for (size_t i = 0; copy && text[i]; i++) {
-        char c = text[i];
-        if (how == CRM_CASE_LOWER && c >= 'A' && c <= 'Z') c = (char)(c + 32);
-        if (how == CRM_CASE_UPPER && c >= 'a' && c <= 'z') c = (char)(c - 32);
-        copy[i] = c;
-    }
-    if (copy) constant->value.text = copy;
+    if (!copy) return;
+    crm_table_schema_letters(how, text, copy);
+    constant->value.text = copy;
 }
 
 /* Texts on both sides, one of them a column. */
