@@ -39,7 +39,8 @@ char *__wrap_crm_mem_strdup(const char *s)
 static const char SCHEMA[] =
     "tables:\n"
     "  people: {files: people.csv, key: id, columns: {id: id, age: {type: integer, indicator: yes, "
-    "outliers: iqr}, plan: category, gone: boolean, until: time}}\n"
+    "outliers: iqr}, plan: category, size: {type: integer, fill: {constant: 1}}, gone: boolean, "
+    "until: time}}\n"
     "  orders:\n"
     "    files: orders.csv\n"
     "    columns: {who: {type: id, references: people}, at: time, amount: real, what: {type: id, "
@@ -52,14 +53,15 @@ static const char SCHEMA[] =
     "    columns: {who: {type: id, references: people}, at: time, body: text, mood: category}\n"
     "    documents: {text: body, time: at, labels: {mood: mood}}\n"
     "entity: {table: people, profile: [age, plan], cutoff: until}\n"
-    "labels: {gone: {column: gone}, again: {any: orders, within: 3 days}, old: {when: age > 30}}\n"
+    "labels: {gone: {column: gone}, again: {any: orders, within: 3 days}, old: {when: size > 30}}\n"
     "features: {windows: [1, 0], ratios: [[age, orders.count.1m]]}\n";
 
 static void write_files(void)
 {
     static const char *const file[][2] = {
-        {"people.csv", "id,age,plan,gone,until\na,30,X,yes,2024-03-01\nb,,Y,no,2024-03-02\n"
-                       "a,31,X,yes,2024-03-01\nc,90,Y,no,\n"},
+        {"people.csv",
+         "id,age,plan,size,gone,until\na,30,X,30,yes,2024-03-01\nb,,Y,,no,2024-03-02\n"
+         "a,31,X,31,yes,2024-03-01\nc,90,Y,90,no,\n"},
         {"orders.csv", "who,at,amount,what\na,2024-02-01,1,t1\nb,2024-02-02,2,t2\n"
                        "z,2024-02-02,2,t9\na,2024-03-05,5,t1\n"},
         {"things.csv", "thing,kind\nt1,toy\nt2,food\n"},

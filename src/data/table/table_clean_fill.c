@@ -121,9 +121,13 @@ static crm_status fill_codes(const table_cleaner *c, int k)
 static crm_status fill_constant(table_cleaner *c, int k, int64_t n_missing)
 {
     const crm_field *f = &c->def->column[k];
+    table_cells *v = &c->frame->column[k];
 
     CRM_ASSERT(f->type != CRM_FIELD_ID && f->type != CRM_FIELD_TEXT); /* refused by the schema */
     c->quality->after[k].filled = n_missing;
+    CRM_NEW(v->filled, c->frame->n);
+    for (int64_t i = 0; i < c->frame->n; i++)
+        v->filled[i] = crm_table_cell_missing(f, v, i);
     if (f->type == CRM_FIELD_CATEGORY) return fill_codes(c, k);
     return fill_numbers(c, k);
 }

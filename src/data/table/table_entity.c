@@ -178,10 +178,12 @@ typedef struct saying {
     table_values in; /* [route.n_in] */
     table_values *out;
     uint8_t *differs; /* [entities] */
+    uint8_t *own;     /* [entities] a row has a value that is not filled */
     int64_t bad;      /* the first that comes in and differs; -1: none */
 } saying;
 
-static void listen(const table_entities *e, int policy, const uint8_t *use, saying *x)
+/* What is filled speaks after all else, and only of entities of which nothing else does. */
+static void listen(const table_entities *e, int policy, const uint8_t *use, bool filled, saying *x)
 {
     size_t size;
     const char *in = crm_table_values_data(&x->in, &size);
@@ -192,6 +194,8 @@ static void listen(const table_entities *e, int policy, const uint8_t *use, sayi
         int64_t to = e->entity[i];
         bool stands = !crm_table_values_missing(x->out, to);
         if ((use && !use[i]) || crm_table_values_missing(&pair, i)) continue;
+        if ((pair.filled && pair.filled[i]) != filled || (filled && x->own[to])) continue;
+        if (!filled) x->own[to] = 1;
         if (stands && memcmp(in + (size_t)i * size, out + (size_t)to * size, size) != 0) {
             if (x->bad < 0) x->bad = i;
             x->differs[to] = 1;
@@ -259,7 +263,10 @@ static crm_status collect(const table_entities *e, const table_values *v, saying
         x->in.key = in;
     else
         x->in.whole = in;
-    return st;
+    if (st || !v->filled) return st;
+    CRM_TRY(crm_table_route_items(&e->route, v->filled, 1, &in));
+    x->in.filled = in;
+    return CRM_OK;
 }
 
 crm_status crm_table_entities_say(table_world *w, table_entities *e, const table_values *v,
@@ -271,10 +278,13 @@ crm_status crm_table_entities_say(table_world *w, table_entities *e, const table
     crm_status st = crm_table_values_like(v, e->n, out);
 
     x.differs = crm_mem_new((size_t)e->n, 1);
-    if (!st && !x.differs) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %lld rows", (long long)e->n);
+    x.own = crm_mem_new((size_t)e->n, 1);
+    if (!st && (!x.differs || !x.own))
+        CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %lld rows", (long long)e->n);
     CRM_TRY_TO(st, done, crm_comm_agree(w->comm, st));
     CRM_TRY_TO(st, done, collect(e, v, &x));
-    listen(e, policy, use, &x);
+    listen(e, policy, use, false, &x);
+    if (x.in.filled) listen(e, policy, use, true, &x);
     differ = settle(e, policy, &x);
     CRM_TRY_TO(st, done, crm_comm_sum_i64(w->comm, &differ, 1));
     e->contradictions += differ;
@@ -282,6 +292,7 @@ crm_status crm_table_entities_say(table_world *w, table_entities *e, const table
 done:
     crm_table_values_free(&x.in);
     crm_mem_free(x.differs);
+    crm_mem_free(x.own);
     return st;
 }
 

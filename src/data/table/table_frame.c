@@ -367,6 +367,7 @@ static void keep_cells(table_cells *c, const uint8_t *keep, int64_t n)
         if (c->whole) c->whole[to] = c->whole[i];
         if (c->code) c->code[to] = c->code[i];
         if (c->key) c->key[to] = c->key[i];
+        if (c->filled) c->filled[to] = c->filled[i];
         to++;
     }
     if (c->end) move_text(c, keep, n);
@@ -396,7 +397,8 @@ void crm_table_frame_free(table_frame *f)
 {
     for (int c = 0; f->column && c < f->schema->table[f->table].n; c++) {
         table_cells *t = &f->column[c];
-        void *owned[] = {t->real, t->whole, t->code, t->key, t->end, t->bytes, (void *)t->level};
+        void *owned[] = {t->real, t->whole, t->code,   t->key,
+                         t->end,  t->bytes, t->filled, (void *)t->level};
         for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
             crm_mem_free(owned[i]);
         crm_table_levels_free(&t->levels);

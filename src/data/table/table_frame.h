@@ -30,7 +30,8 @@ typedef struct table_cells {
     int64_t n_levels; /* CATEGORY: of all ranks, sorted as crm_table_levels_sort */
     const char **level;
     table_levels levels; /* what level points into */
-    int64_t missing;     /* on this rank, as they came from the file     */
+    uint8_t *filled; /* 1: missing, and filled with a constant; NULL: nothing was, on any rank */
+    int64_t missing; /* on this rank, as they came from the file     */
     int64_t bad; /* on this rank: values that became missing because they did not fit          */
 } table_cells;
 

@@ -79,6 +79,7 @@ typedef struct table_values {
     int64_t *whole;
     int32_t *code;
     crm_digest *key;
+    uint8_t *filled; /* 1: a constant in the place of a missing value; NULL: none on any rank */
     int64_t n_levels;
     const char *const *level; /* of a frame, or names.item */
     table_names names;
@@ -117,7 +118,8 @@ typedef struct table_entities {
 /* Distinct keys in the order of the entity table's rows.  Collective. */
 CRM_CHECKED crm_table_entities_new(table_world *w, table_entities *e);
 /* What the rows of each entity say: values of the entity table's rows -> one for each entity of
- * this rank, as schema.contradictions says; a missing value contradicts nothing.  What comes in as
+ * this rank, as schema.contradictions says; a missing value contradicts nothing, and one that
+ * was filled says something only where no row has a value of its own.  What comes in as
  * number i [route.n_in] says nothing when use[i] == 0 (use NULL: all do).  name is for messages.
  * Collective. */
 CRM_CHECKED crm_table_entities_say(table_world *w, table_entities *e, const table_values *v,

@@ -98,6 +98,23 @@ done:
     return st;
 }
 
+/* An entity has no value when none of its rows has one: rows without are as filled. */
+static crm_status only_without(table_values *v)
+{
+    CRM_NEW(v->filled, v->n);
+    for (int64_t i = 0; i < v->n; i++)
+        v->filled[i] = v->whole[i] == 1;
+    return CRM_OK;
+}
+
+/* Of the flags of a column the indicator is the first. */
+static bool is_indicator(const table_world *w, const crm_path *p, int k)
+{
+    const int *of = w->member[p->table].extra.of;
+
+    return w->schema->table[p->table].column[of[k]].indicator && (k == 0 || of[k - 1] != of[k]);
+}
+
 static crm_status add_flag(table_world *w, table_set *x, const crm_path *p, int k,
                            const uint8_t *use)
 {
@@ -110,6 +127,7 @@ static crm_status add_flag(table_world *w, table_set *x, const crm_path *p, int 
     CRM_TRY_TO(st, done, crm_comm_agree(w->comm, name_column(x, p, m->extra.name[k], &c->name)));
     CRM_TRY_TO(st, done, crm_comm_agree(w->comm, widen(&m->frame, m->extra.value[k], &v)));
     CRM_TRY_TO(st, done, see(w, p, &v, &seen));
+    if (is_indicator(w, p, k)) CRM_TRY_TO(st, done, crm_comm_agree(w->comm, only_without(&seen)));
     CRM_TRY_TO(st, done, crm_table_entities_say(w, &x->e, &seen, use, c->name, &c->v));
 done:
     crm_table_values_free(&v);

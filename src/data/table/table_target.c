@@ -130,12 +130,42 @@ static crm_status test_rows(table_world *w, const crm_when *when, table_values *
     return st;
 }
 
+/* A condition that looks at a filled value counts as filled. */
+static crm_status mark_filled(table_world *w, const crm_path *p, table_values *out)
+{
+    table_values v = {0};
+    crm_status st = CRM_OK;
+
+    if (p->column < 0 || w->schema->table[p->table].column[p->column].fill != CRM_FILL_CONSTANT)
+        return CRM_OK;
+    CRM_TRY_TO(st, done, crm_table_values_get(w, w->schema->entity, p, &v));
+    if (!v.filled) goto done;
+    if (!out->filled) out->filled = crm_mem_new((size_t)out->n, 1);
+    if (!out->filled) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %lld rows", (long long)out->n);
+    for (int64_t i = 0; out->filled && i < out->n; i++)
+        out->filled[i] |= v.filled[i];
+    st = crm_comm_agree(w->comm, st);
+done:
+    crm_table_values_free(&v);
+    return st;
+}
+
+static crm_status mark_all_filled(table_world *w, const crm_when *when, table_values *out)
+{
+    for (int k = 0; k < when->n; k++) {
+        CRM_TRY(mark_filled(w, &when->term[k].left.path, out));
+        CRM_TRY(mark_filled(w, &when->term[k].right.path, out));
+    }
+    return CRM_OK;
+}
+
 static crm_status when_label(table_world *w, table_set *x, const crm_label_def *d, table_label *l)
 {
     table_values v = {0}, said = {0};
     crm_status st;
 
     CRM_TRY_TO(st, done, test_rows(w, &d->when, &v));
+    CRM_TRY_TO(st, done, mark_all_filled(w, &d->when, &v));
     CRM_TRY_TO(st, done, crm_table_entities_say(w, &x->e, &v, NULL, d->name, &said));
     CRM_TRY_TO(st, done, new_codes(x, l));
     CRM_TRY_TO(st, done, crm_comm_agree(x->comm, crm_table_names_copy(2, NO_YES, &l->classes)));

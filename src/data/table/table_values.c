@@ -104,6 +104,7 @@ void crm_table_values_free(table_values *v)
         crm_mem_free(v->whole);
         crm_mem_free(v->code);
         crm_mem_free(v->key);
+        crm_mem_free(v->filled);
     }
     crm_table_names_free(&v->names);
     *v = (table_values){0};
@@ -147,8 +148,15 @@ static table_values of_column(const crm_table_schema *s, const table_frame *f, i
                           .whole = c->whole,
                           .code = c->code,
                           .key = c->key,
+                          .filled = c->filled,
                           .n_levels = c->n_levels,
                           .level = c->level};
+}
+
+static crm_status make_unfilled(table_values *v)
+{
+    CRM_NEW(v->filled, v->n);
+    return CRM_OK;
 }
 
 crm_status crm_table_values_get(table_world *w, int from, const crm_path *p, table_values *out)
@@ -170,6 +178,11 @@ crm_status crm_table_values_get(table_world *w, int from, const crm_path *p, tab
         crm_table_take(w->comm, m->first, data, size, row, n, crm_table_values_data(out, &size)));
     out->n_levels = column.n_levels;
     out->level = column.level;
+    if (column.filled) {
+        CRM_TRY_TO(st, done, crm_comm_agree(w->comm, make_unfilled(out)));
+        CRM_TRY_TO(st, done,
+                   crm_table_take(w->comm, m->first, column.filled, 1, row, n, out->filled));
+    }
 done:
     crm_mem_free(row);
     return st;
