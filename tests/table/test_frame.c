@@ -97,12 +97,16 @@ static const frame_case CASES[] = {
          "$:2:3\tt\t\ttext follows the closing quote of this field; double the quotes inside it\n"},
     {"a:integer b:text", "a,b\n1,\"x\n2,y\n3,z\n", CRM_BAD_SKIP, "",
      .rejects = "$:2:3\tt\t\tthe quote that opens here is never closed; close it, or double a "
-                "quote that is meant as text\n"},
+                "quote that is meant as text; lines 2 to 4 are one broken row\n"},
+    {"a:integer b:text", "a,b\n1,\"x\n2,y", CRM_BAD_MISSING, "0.2: - ''\n",
+     .rejects = "$:2:3\tt\t\tthe quote that opens here is never closed; close it, or double a "
+                "quote that is meant as text; lines 2 to 3 are one broken row\n"},
     {"a:integer b:text", "a,b\n1,\"x\n2,y\n", CRM_BAD_ERROR,
      "!$:2:3: the quote that opens here is never closed", .rejects = NULL},
     {"a:integer b:text", "a,b\n1,\"x\n2,\"y\"\n3,z\n", CRM_BAD_SKIP, "0.4: 3 'z'\n",
      .rejects =
-         "$:2:3\tt\t\ttext follows the closing quote of this field; double the quotes inside it\n"},
+         "$:2:3\tt\t\ttext follows the closing quote of this field; double the quotes inside it; "
+         "lines 2 to 3 are one broken row\n"},
     {"a:integer b:text", "a,b\n1,x@y\n2,z\n", CRM_BAD_SKIP, "0.3: 2 'z'\n",
      .rejects = "$:2:4\tt\t\tNUL byte; the file must be text, is it UTF-16 or binary?\n"},
     {"a:integer b:text", "a,b\n1,\xC3\xA9\xFF\n2,z\n", CRM_BAD_SKIP, "0.3: 2 'z'\n",

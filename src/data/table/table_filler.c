@@ -244,11 +244,13 @@ crm_status crm_table_filler_broken(table_filler *x, const table_source *s, const
 {
     place p = place_of(s, x->table->latin1, r->begin, line, r->fault_at);
     const char *what = crm_table_fault_names[r->fault];
+    bool ended = r->next > r->begin && s->file.data[r->next - 1] == '\n';
 
     if (r->fault == TABLE_ENDLESS || x->table->bad == CRM_BAD_ERROR)
         CRM_FAIL(CRM_ERR_FORMAT, "%s:%lld:%lld: %s", s->file.path, (long long)p.line,
                  (long long)p.col, what);
-    crm_table_rejects_add(x->rejects, s->file.path, p.line, p.col, x->table->name, "", what);
+    crm_table_rejects_add_row(x->rejects, s->file.path, p.line, p.col, x->table->name, what, line,
+                              line + r->lines - ended);
     x->skipped += x->table->bad == CRM_BAD_SKIP;
     return CRM_OK;
 }

@@ -54,6 +54,9 @@ typedef struct table_rejects table_rejects;
 CRM_CHECKED crm_table_rejects_new(int64_t limit, table_rejects **out);
 void crm_table_rejects_add(table_rejects *r, const char *file, int64_t line, int64_t col,
                            const char *table, const char *column, const char *what);
+/* A broken row from line begin to line end: the list says so when they are several. */
+void crm_table_rejects_add_row(table_rejects *r, const char *file, int64_t line, int64_t col,
+                               const char *table, const char *what, int64_t begin, int64_t end);
 int64_t crm_table_rejects_count(const table_rejects *r);
 /* Write the first limit lines of each table, those of all ranks in the order of tables, files,
  * lines, to path (removed when there are none); a last line says how many more there are.  The same

@@ -15,6 +15,7 @@ enum { FILE_NAME, TABLE_NAME, COLUMN_NAME, REASON, TEXTS };
 
 typedef struct reject {
     int64_t table, line, col;
+    int64_t begin, end;  /* lines of a row of several; 0: of one */
     int64_t text[TEXTS]; /* bytes from the first of the texts */
 } reject;
 
@@ -155,11 +156,8 @@ static bool keep(table_rejects *r, heap *h, const reject *x)
     return true;
 }
 
-void crm_table_rejects_add(table_rejects *r, const char *file, int64_t line, int64_t col,
-                           const char *table, const char *column, const char *what)
+static void add(table_rejects *r, const char *const part[TEXTS], reject x)
 {
-    const char *const part[TEXTS] = {file, table, column, what};
-    reject x = {.line = line, .col = col};
     bool good = true;
 
     r->count++;
@@ -169,6 +167,27 @@ void crm_table_rejects_add(table_rejects *r, const char *file, int64_t line, int
     }
     x.table = good ? number_of(r, x.text[TABLE_NAME]) : -1;
     if (x.table < 0 || !keep(r, &r->heap[x.table], &x)) r->failed = true;
+}
+
+void crm_table_rejects_add(table_rejects *r, const char *file, int64_t line, int64_t col,
+                           const char *table, const char *column, const char *what)
+{
+    const char *const part[TEXTS] = {file, table, column, what};
+
+    add(r, part, (reject){.line = line, .col = col});
+}
+
+void crm_table_rejects_add_row(table_rejects *r, const char *file, int64_t line, int64_t col,
+                               const char *table, const char *what, int64_t begin, int64_t end)
+{
+    const char *const part[TEXTS] = {file, table, "", what};
+    reject x = {.line = line, .col = col};
+
+    if (end > begin) {
+        x.begin = begin;
+        x.end = end;
+    }
+    add(r, part, x);
 }
 
 int64_t crm_table_rejects_count(const table_rejects *r)
@@ -217,6 +236,9 @@ static void add_line(const line *l, crm_str *out)
         crm_str_add(out, "\t", 1);
         add_text(out, l->text + l->at->text[k]);
     }
+    if (l->at->end)
+        crm_str_addf(out, "; lines %lld to %lld are one broken row", (long long)l->at->begin,
+                     (long long)l->at->end);
     crm_str_add(out, "\n", 1);
 }
 
