@@ -117,8 +117,8 @@ static crm_status extremes(const table_spread *s, double *min, double *max)
     return CRM_OK;
 }
 
-/* Own values at or below the one of a key.  Keys are compared, as numbers below the least normal one
- * count as 0 when numbers are. */
+/* Own values at or below the one of a key.  Keys are compared, as numbers below the least normal
+ * one count as 0 when numbers are. */
 static int64_t at_or_below(const table_spread *s, uint64_t key)
 {
     int64_t lo = 0, hi = s->here;
