@@ -39,7 +39,8 @@ check "a study without folds has no summary" test ! -e run1/summary.json
 ranks 2 train study.yaml --out run1 >again 2>err
 for m in $models; do check "$m is not fitted again" grep -q "^$m: run1/models/$m\.h5.*, fitted before$" again; done
 check "no progress line without a terminal" bash -c '! grep -q "records/s" err'
-ranks 2 train study.yaml --out shown --set log.progress=on --set train.epochs=40 --set train.members=1 >out 2>err
+ranks 2 train study.yaml --out shown --set log.progress=on --set train.epochs=1500 --set train.members=1 \
+  --set train.patience=0 --set train.validation=0 >out 2>err
 check "log.progress=on: units, time left, loss, records per second" bash -c \
   "tr '\\r' '\\n' <err | grep -Eq '[0-9]/3 units, .* left  hybrid-all epoch [0-9]+/[0-9]+.* loss [0-9.]+ [0-9]+ records/s'"
 check "models are as before" cmp run1/models/hybrid.h5 run3/models/hybrid.h5
