@@ -6,10 +6,14 @@
 #   bench/run.sh parity                                 logits, gradients and parameters beside PyTorch
 #   bench/run.sh tree [ARGUMENTS]                       the exact sum of gradients beside a plain one
 #   bench/run.sh baselines [--sizes N,..] [--models M,..] [--json FILE]   classical models beside scikit-learn
+#   bench/run.sh embed [--seeds N] [--models M,..] [--ranks N,..] [--text FILE] [--json FILE]   word vectors beside gensim and fastText
+#   bench/run.sh lda [--topics N] [--seeds N] [--csv FILE --column NAME] [--json FILE]   topics beside scikit-learn
+#   bench/run.sh text [--rounds N] [--json FILE]        tokens and stems beside Python's re and PyStemmer
 #   bench/run.sh import [--rows N] [--rounds N] [--json FILE]             reading a CSV beside pandas.read_csv
 #
-# Builds what is missing; reference and parity install Debian's python3-torch, baselines python3-sklearn, import python3-pandas, when it is
-# absent and there is the right to.  Everything else on the machine should be quiet: the figures are of whole cores.
+# Builds what is missing; reference and parity install Debian's python3-torch, baselines and lda python3-sklearn, import python3-pandas,
+# text python3-stemmer, embed python3-gensim and fasttext, when it is absent and there is the right to.  Everything else on the
+# machine should be quiet: the figures are of whole cores.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -18,7 +22,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 python=${CRM_PYTHON:-/usr/bin/python3}
 
 usage() {
-    sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 }
 
 build() {
@@ -28,28 +32,42 @@ build() {
     cmake --build "$CRM_BUILD_DIR" >&2
 }
 
-need_torch() {
-    "$python" -c 'import torch, h5py' 2>/dev/null && return 0
-    "$CRM_SOURCE_DIR/jobs/setup.sh" --torch >&2 </dev/null && "$python" -c 'import torch, h5py' 2>/dev/null && return 0
-    echo "bench: no PyTorch here and it could not be installed" >&2
+# need MODULES OPTION NAME: what Python imports, and the option of jobs/setup.sh that installs it
+need() {
+    "$python" -c "import $1" 2>/dev/null && return 0
+    "$CRM_SOURCE_DIR/jobs/setup.sh" "$2" >&2 </dev/null && "$python" -c "import $1" 2>/dev/null && return 0
+    echo "bench: no $3 here and it could not be installed" >&2
     return 1
 }
 
-need_sklearn() {
-    "$python" -c 'import sklearn, h5py' 2>/dev/null && return 0
-    "$CRM_SOURCE_DIR/jobs/setup.sh" --sklearn >&2 </dev/null && "$python" -c 'import sklearn, h5py' 2>/dev/null && return 0
-    echo "bench: no scikit-learn here and it could not be installed" >&2
-    return 1
-}
-
-need_pandas() {
-    "$python" -c 'import pandas' 2>/dev/null && return 0
-    "$CRM_SOURCE_DIR/jobs/setup.sh" --pandas >&2 </dev/null && "$python" -c 'import pandas' 2>/dev/null && return 0
-    echo "bench: no pandas here and it could not be installed" >&2
-    return 1
+need_torch() { need "torch, h5py" --torch PyTorch; }
+need_sklearn() { need "sklearn, h5py" --sklearn scikit-learn; }
+need_pandas() { need pandas --pandas pandas; }
+need_stemmer() { need Stemmer --stemmer PyStemmer; }
+need_gensim() {
+    command -v fasttext >/dev/null || "$CRM_SOURCE_DIR/jobs/setup.sh" --gensim >&2 </dev/null || true # measured without it too
+    need gensim --gensim gensim
 }
 
 case "${1:-}" in
+embed)
+    shift
+    build
+    need_gensim
+    exec "$python" "$here/embed.py" "$CRM_BUILD_DIR/bench/bench_embed" "$@"
+    ;;
+lda)
+    shift
+    build
+    need_sklearn
+    exec "$python" "$here/lda.py" "$CRM_BUILD_DIR/bench/bench_lda" "$@"
+    ;;
+text)
+    shift
+    build
+    need_stemmer
+    exec "$python" "$here/text.py" "$CRM_BUILD_DIR/bench/bench_text" "$@"
+    ;;
 import)
     shift
     build

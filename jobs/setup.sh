@@ -6,22 +6,27 @@
 #   jobs/setup.sh --torch    and PyTorch with a BLAS of its speed, to compare with; about a minute
 #   jobs/setup.sh --sklearn  and scikit-learn, to compare with
 #   jobs/setup.sh --pandas   and pandas, to compare with
+#   jobs/setup.sh --stemmer  and PyStemmer, to compare with
+#   jobs/setup.sh --gensim   and gensim and fastText, to compare with
 #   jobs/setup.sh --slurm    and Slurm with munge, for the tests of the job scripts
 #
 # A run that finds everything installed needs no right and no network.
 set -euo pipefail
 
 packages=(build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev hdf5-tools
-    libyaml-dev libjansson-dev libxxhash-dev librandom123-dev libsvm-dev zlib1g-dev libzstd-dev libsodium-dev)
+    libyaml-dev libjansson-dev libxxhash-dev librandom123-dev libsvm-dev zlib1g-dev libzstd-dev libsodium-dev
+    libutf8proc-dev libstemmer-dev)
 test_packages=(clang clang-format-14 libclang-rt-14-dev shellcheck python3 python3-h5py python3-xarray python3-h5netcdf
     python3-netcdf4 python3-xxhash patchelf xz-utils)
 torch_packages=(python3-torch python3-h5py python3-numpy libopenblas0-pthread)
 sklearn_packages=(python3-sklearn python3-h5py python3-numpy python3-scipy libopenblas0-pthread)
 pandas_packages=(python3-pandas)
+stemmer_packages=(python3-stemmer)
+gensim_packages=(python3-gensim python3-numpy libopenblas0-pthread fasttext)
 slurm_packages=(slurm-wlm slurmctld slurmd slurm-client munge procps)
 
 usage() {
-    sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 }
 
 case "${1:-}" in
@@ -30,6 +35,8 @@ case "${1:-}" in
 --torch) packages+=("${torch_packages[@]}") ;;
 --sklearn) packages+=("${sklearn_packages[@]}") ;;
 --pandas) packages+=("${pandas_packages[@]}") ;;
+--stemmer) packages+=("${stemmer_packages[@]}") ;;
+--gensim) packages+=("${gensim_packages[@]}") ;;
 --slurm) packages+=("${slurm_packages[@]}") ;;
 -h | --help)
     usage
@@ -63,7 +70,7 @@ missing_parts() {
         command -v "$c" >/dev/null || echo "$c"
     done
     command -v pkg-config >/dev/null || return 0
-    for m in yaml-0.1 jansson libxxhash zlib libzstd libsodium; do
+    for m in yaml-0.1 jansson libxxhash zlib libzstd libsodium libutf8proc; do
         pkg-config --exists "$m" || echo "$m"
     done
 }
@@ -76,7 +83,8 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     fi
     say "not a Debian system, so nothing was installed.  Not found: ${missing[*]}"
     say "Needed: a C11 compiler, CMake 3.25, Ninja, pkg-config, Open MPI 4.1, HDF5 1.10 built with MPI, and the"
-    say "development files of libyaml, jansson, xxhash, Random123, libsvm, zlib, zstd and libsodium."
+    say "development files of libyaml, jansson, xxhash, Random123, libsvm, zlib, zstd, libsodium,"
+    say "utf8proc and libstemmer."
     exit 1
 fi
 

@@ -146,7 +146,8 @@ crm_job() { # COMMAND KIND ARGUMENTS...
     given+=(${crm_rest[@]+"${crm_rest[@]}"}) # bash before 4.4 takes an empty list for unset
     [ -z "$crm_out" ] || given+=(--out "$crm_out")
 
-    # A signal to the whole job (scancel --full) reaches srun and the ranks too: this shell only waits for them.
+    # A signal to the whole job (scancel --full) reaches srun and the ranks too: this shell only waits for them.  srun passes USR1
+    # and USR2 on; at HUP it kills its step (137).  TERM is left alone: scancel ends a job by it, which must not be queued again.
     trap : USR1 USR2 HUP
     read -ra extra <<<"${CRMPI_SRUN:-}"
     crm_say "job $SLURM_JOB_ID, start $((${SLURM_RESTART_COUNT:-0} + 1)), ${SLURM_NTASKS:-?} tasks on ${SLURM_JOB_NODELIST:-?}:" \

@@ -3,7 +3,10 @@
 #ifndef CRM_TEST_MPI_H
 #define CRM_TEST_MPI_H
 
+#include <stdlib.h>
+
 #include "crm_test.h"
+#include "crmpi/base_path.h"
 #include "crmpi/comm.h"
 
 static crm_comm *t_comm; /* the group of all ranks */
@@ -35,6 +38,35 @@ static inline int t_main_mpi(int argc, char **argv, const t_case *cases)
         return 1;
     }
     bad = t_run_mpi(argc, argv, cases);
+    crm_comm_stop(&t_comm);
+    return bad;
+}
+
+static char t_folder[CRM_PATH_MAX]; /* of all ranks, while t_main_in_folder runs */
+
+/* Path of a file in it. */
+static inline void t_in_folder(const char *name, char out[CRM_PATH_MAX])
+{
+    T_OK(crm_path_join(t_folder, name, out, CRM_PATH_MAX));
+}
+
+/* As t_main_mpi, with a folder that is removed at the end. */
+static inline int t_main_in_folder(int argc, char **argv, const t_case *cases)
+{
+    const char *tmp = getenv("TMPDIR");
+    bool root;
+    int bad = 1;
+
+    if (crm_comm_start(&argc, &argv, &t_comm) != CRM_OK) {
+        crm_err_print(0);
+        return 1;
+    }
+    root = crm_comm_rank(t_comm) == 0;
+    snprintf(t_folder, sizeof t_folder, "%s/crmpi-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (root && !mkdtemp(t_folder)) t_folder[0] = '\0';
+    if (!crm_comm_bcast(t_comm, 0, t_folder, sizeof t_folder) && t_folder[0])
+        bad = t_run_mpi(argc, argv, cases);
+    if (root && t_folder[0] && crm_path_remove(t_folder)) crm_err_print(0);
     crm_comm_stop(&t_comm);
     return bad;
 }

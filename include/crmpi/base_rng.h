@@ -11,24 +11,32 @@
 
 /* Streams keep uses apart; a new use takes a new number, numbers never change. */
 typedef enum crm_rng_stream {
-    CRM_RNG_INIT = 1,        /* initial weights: row = parameter index        */
-    CRM_RNG_SHUFFLE = 2,     /* row order of an epoch                         */
-    CRM_RNG_DROPOUT = 3,     /* row = row id, element = layer << 20 | unit    */
-    CRM_RNG_FOLDS = 4,       /* epoch = repeat                                */
-    CRM_RNG_INNER = 5,       /* inner validation split                        */
-    CRM_RNG_EXPLAIN = 6,     /* permutations of importance: epoch = which, row = feature */
-    CRM_RNG_NULL = 7,        /* labels without signal: epoch = replicate             */
-    CRM_RNG_COLUMNS = 8,     /* columns that a node of a tree looks at: epoch = tree, row = node */
-    CRM_RNG_SAMPLE = 9,      /* rows of a tree of a forest: epoch = tree                         */
-    CRM_RNG_CALIBRATE = 10,  /* folds of a calibration: epoch = class */
-    CRM_RNG_FEATURES = 11,   /* landmarks and frequencies of kernel features: row = number */
-    CRM_RNG_BINS = 12,       /* rows that cuts are found on: row = number in the sample */
-    CRM_RNG_BOOTSTRAP = 13,  /* rows of a bootstrap: epoch = replicate, row = draw / 2 */
-    CRM_RNG_UNITS = 14,      /* units of a sample that is run again */
-    CRM_RNG_SYNTH = 16,      /* 16..63: the generator                         */
-    CRM_RNG_NEIGHBOURS = 70, /* training rows that an imputation keeps */
-    CRM_RNG_ENCODE = 71,     /* folds of an out-of-fold encoding: row = row of the data set */
-    CRM_RNG_CLUSTERS = 72,   /* seeding of k-means: epoch = draw; samples of points */
+    CRM_RNG_INIT = 1,         /* initial weights: row = parameter index        */
+    CRM_RNG_SHUFFLE = 2,      /* row order of an epoch                         */
+    CRM_RNG_DROPOUT = 3,      /* row = row id, element = layer << 20 | unit    */
+    CRM_RNG_FOLDS = 4,        /* epoch = repeat                                */
+    CRM_RNG_INNER = 5,        /* inner validation split                        */
+    CRM_RNG_EXPLAIN = 6,      /* permutations of importance: epoch = which, row = feature */
+    CRM_RNG_NULL = 7,         /* labels without signal: epoch = replicate             */
+    CRM_RNG_COLUMNS = 8,      /* columns that a node of a tree looks at: epoch = tree, row = node */
+    CRM_RNG_SAMPLE = 9,       /* rows of a tree of a forest: epoch = tree                         */
+    CRM_RNG_CALIBRATE = 10,   /* folds of a calibration: epoch = class */
+    CRM_RNG_FEATURES = 11,    /* landmarks and frequencies of kernel features: row = number */
+    CRM_RNG_BINS = 12,        /* rows that cuts are found on: row = number in the sample */
+    CRM_RNG_BOOTSTRAP = 13,   /* rows of a bootstrap: epoch = replicate, row = draw / 2 */
+    CRM_RNG_UNITS = 14,       /* units of a sample that is run again */
+    CRM_RNG_SYNTH = 16,       /* 16..63: the generator                         */
+    CRM_RNG_NEIGHBOURS = 70,  /* training rows that an imputation keeps */
+    CRM_RNG_ENCODE = 71,      /* folds of an out-of-fold encoding: row = row of the data set */
+    CRM_RNG_CLUSTERS = 72,    /* seeding of k-means: epoch = draw; samples of points */
+    CRM_RNG_SELECT = 74,      /* parts of a selection by permutation: row = row of the data set */
+    CRM_RNG_EMBED_INIT = 80,  /* first word vectors: row = word */
+    CRM_RNG_EMBED_KEEP = 81,  /* words that an epoch keeps: row = token / 4096 */
+    CRM_RNG_EMBED_PAIRS = 82, /* windows and noise words: row = lane of the epoch */
+    CRM_RNG_EMBED_ORDER = 83, /* order of co-occurrences of an epoch */
+    CRM_RNG_TOPICS = 73,      /* first topics: epoch = topic, row = word; order of a pass */
+    CRM_RNG_SWEEP = 90,       /* trials of a sweep: row = trial, epoch = draw */
+    CRM_RNG_WORDS = 91,       /* words that a net does not see: row = row id */
     CRM_RNG_TEST = 1000
 } crm_rng_stream;
 

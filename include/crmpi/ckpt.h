@@ -7,6 +7,7 @@
 #ifndef CRM_CKPT_H
 #define CRM_CKPT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "crmpi/base_dtype.h"
@@ -46,6 +47,8 @@ CRM_CHECKED crm_bag_get(const crm_bag *b, const char *name, crm_dtype dtype, int
 CRM_CHECKED crm_bag_get_i64(const crm_bag *b, const char *name, int64_t *v);
 CRM_CHECKED crm_bag_get_f64(const crm_bag *b, const char *name, double *v);
 CRM_CHECKED crm_bag_get_text(const crm_bag *b, const char *name, const char **text);
+/** Whether there is a list (or one text) of this name. */
+bool crm_bag_has_list(const crm_bag *b, const char *name);
 /** Items live as long as the bag. */
 CRM_CHECKED crm_bag_get_list(const crm_bag *b, const char *name, int64_t *n,
                              const char *const **items);
@@ -56,6 +59,8 @@ void crm_bag_pop(crm_bag *b);
 /** Digest over (name, dtype, shape, content) sorted by name.  only: names that begin with it, or
  * NULL. */
 CRM_CHECKED crm_bag_digest(const crm_bag *b, const char *only, crm_digest *out);
+/** The same of all but the entries of these names; NULL ends the list. */
+CRM_CHECKED crm_bag_digest_without(const crm_bag *b, const char *const *names, crm_digest *out);
 /** Write the whole bag (whatever the scope) atomically; kind is stored and checked at reading. */
 CRM_CHECKED crm_bag_write(const crm_bag *b, const char *path, const char *kind);
 /** Read and verify; kind NULL takes any.  CRM_ERR_IO missing, CRM_ERR_FORMAT not ours, other kind,

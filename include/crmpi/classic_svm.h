@@ -75,4 +75,7 @@ extern const crm_opt crm_svm_opts[];
  *  above 0 for i); else "weight" f64 [vectors][width], "intercept" f64 [vectors], with "map/..." of
  *  nystroem and fourier. */
 extern const crm_estimator_class crm_svm_class;
+/** Version of the libsvm that is loaded, "3.36"; valid for ever.  Not collective. */
+const char *crm_svm_library(void);
+
 #endif

@@ -33,11 +33,16 @@ typedef struct crm_block {
 } crm_block;
 
 /* ---- the data set ---- */
-typedef enum crm_level { CRM_LEVEL_CUSTOMER, CRM_LEVEL_DOCUMENT, CRM_LEVEL_COUNT } crm_level;
-extern const char *const crm_level_names[]; /* "customer", "document", NULL */
+typedef enum crm_level {
+    CRM_LEVEL_CUSTOMER,
+    CRM_LEVEL_DOCUMENT,
+    CRM_LEVEL_TOKEN,
+    CRM_LEVEL_COUNT
+} crm_level;
+extern const char *const crm_level_names[]; /* "customer", "document", "token", NULL */
 
-/** What is to be learnt about each unit: a row (customer) or a document.  A class target has
- * labels, a numeric target (n_classes 0) has values. */
+/** What is to be learnt about each unit: a row (customer), a document, or a token of a document.  A
+ * class target has labels, a numeric target (n_classes 0) has values. */
 typedef struct crm_target {
     const char *name;
     crm_level level;
@@ -69,7 +74,7 @@ typedef struct crm_events {
 } crm_events;
 typedef struct crm_documents {
     int64_t n, n_tokens, n_words, n_kinds;
-    const char *const *word;      /* [n_words] dictionary of normal forms */
+    const char *const *word;      /* [n_words] dictionary of tokens as written */
     const char *const *kind_name; /* [n_kinds] */
     const int64_t *first;         /* [rows + 1] documents of a row     */
     const int64_t *token_first;   /* [n + 1] tokens of a document      */
@@ -88,6 +93,9 @@ crm_digest crm_data_digest(const crm_data *d);
 /** Digest of the source it was imported from ("" when it has none), to see whether an import is
  * fresh. */
 const char *crm_data_source_digest(const crm_data *d);
+/** Tells keys of hashed columns apart and tells nothing of them ("" when no column is hashed, and
+ * for data sets of before it was stored). */
+const char *crm_data_key_check(const crm_data *d);
 const char *crm_data_path(const crm_data *d);
 /** Profile block: names, numbers [rows][n_num], codes [rows][n_cat] (NULL when none). */
 const crm_schema *crm_data_profile(const crm_data *d, const float **num, const int32_t **cat);
@@ -95,6 +103,8 @@ const crm_schema *crm_data_profile(const crm_data *d, const float **num, const i
 const crm_monthly *crm_data_monthly(const crm_data *d);
 const crm_events *crm_data_events(const crm_data *d);
 const crm_documents *crm_data_documents(const crm_data *d);
+/** Units of a level: rows, documents, tokens. */
+int64_t crm_data_units(const crm_data *d, crm_level level);
 int crm_data_n_targets(const crm_data *d);
 const crm_target *crm_data_target(const crm_data *d, int i);
 /** CRM_ERR_CONFIG naming the targets there are (nearest first) when name is unknown. */
@@ -115,6 +125,8 @@ const float *crm_data_survey(const crm_data *d, const float **after, const int32
 /** Group numbers of the rows, [rows], or NULL: rows with equal numbers are duplicates of each
  * other, which folds and splits below never part. */
 const int64_t *crm_data_group(const crm_data *d);
+/** 1 for the rows of a fixed test part, 0 for the others, [rows]; NULL: there is no such part. */
+const int32_t *crm_data_part(const crm_data *d);
 /** Cut-offs of the rows, s since 1970, [rows]; NULL: not stored. */
 const int64_t *crm_data_cutoff(const crm_data *d);
 /** What each column of each block is: a row for each, texts "" where nothing is known. */
@@ -131,6 +143,17 @@ const crm_dictionary *crm_data_dictionary(const crm_data *d);
  * thread-safe. */
 void crm_data_release(const crm_data *d);
 void crm_data_close(crm_data **d);
+
+/** In place of a data set of customers, one whose rows are its documents, in their order: each has
+ *  its one document, its kind as a categorical column where there are several kinds, the group of
+ *  its customer (so that folds keep the documents of a customer together; where duplicates of
+ *  customers are known, theirs), the customer's cut-off and the id "<customer>#<number, from 1>".
+ *  Targets of documents are those of the rows; digest and path stay.  crm_data_close closes both.
+ *  CRM_ERR_CONFIG, in terms of data.units, when there are no documents; *d is as before then. */
+CRM_CHECKED crm_data_take_documents(crm_data **d);
+
+/** What a row is: a customer, or a document after crm_data_take_documents. */
+crm_level crm_data_unit(const crm_data *d);
 
 /** Rows put together from rows of a data set: customer i has the profile of row[i], and of other
  * rows what is listed. */
@@ -156,8 +179,8 @@ typedef struct crm_view {
     int64_t n;
     int64_t *row;
 } crm_view;
-/** Rows with a label of the target.  CRM_ERR_CONFIG, in terms of eval.target, when the target is
- * numeric or labels documents. */
+/** Rows with a label of the target; for one of tokens, those with a labelled token.
+ * CRM_ERR_CONFIG, in terms of eval.target, when the target is numeric or labels documents. */
 CRM_CHECKED crm_view_labelled(const crm_data *d, int target, crm_view **out);
 CRM_CHECKED crm_view_all(const crm_data *d, crm_view **out);
 /** Rows of v at the positions where keep[i] != 0. */
@@ -179,13 +202,15 @@ typedef enum crm_fold_kind {
     CRM_FOLDS_STRATIFIED,
     CRM_FOLDS_PLAIN,
     CRM_FOLDS_GROUPED,
-    CRM_FOLDS_FILE
+    CRM_FOLDS_FILE,
+    CRM_FOLDS_CONTIGUOUS
 } crm_fold_kind;
-/** Make repeats x folds.  Stratified: classes spread evenly, sizes differ by at most one per class.
- * Grouped: rows with equal group[i] (one per row of v) stay together.  Duplicates (crm_data_group)
- * stay together in all kinds, and classes are then as even as that allows.  CRM_ERR_FORMAT "k = 10
- * folds, but class 'x' has 7 rows" when k is larger than the rarest class (counted in groups of
- * duplicates), and when there is one class only. */
+/** Make repeats x folds.  Contiguous: the i-th of n rows of the view is in fold i k / n.
+ * Stratified: classes spread evenly, sizes differ by at most one per class. Grouped: rows with
+ * equal group[i] (one per row of v) stay together.  Duplicates (crm_data_group) stay together in
+ * all kinds, and classes are then as even as that allows.  CRM_ERR_FORMAT "k = 10 folds, but class
+ * 'x' has 7 rows" when k is larger than the rarest class (counted in groups of duplicates), and
+ * when there is one class only. */
 CRM_CHECKED crm_folds_make(const crm_view *v, int target, crm_fold_kind kind, int folds,
                            int repeats, uint64_t seed, const int64_t *group, crm_folds **out);
 /** Hold-out: per repeat one test part (fold 0) as crm_view_split makes it; the rest is -1. */
@@ -195,6 +220,8 @@ CRM_CHECKED crm_folds_holdout(const crm_view *v, int target, double fraction, in
  * comma-separated; 0-based;
  *  -1: never in a test part. Errors name the line.  Duplicates stand where the file says. */
 CRM_CHECKED crm_folds_read(const crm_view *v, const char *path, crm_folds **out);
+/** One fold: the rows of the fixed test part (crm_data_part); CRM_ERR_CONFIG when there is none. */
+CRM_CHECKED crm_folds_part(const crm_view *v, crm_folds **out);
 /** Training and test view of one fold. */
 CRM_CHECKED crm_folds_views(const crm_folds *f, const crm_view *v, int repeat, int fold,
                             crm_view **train, crm_view **test);

@@ -9,10 +9,13 @@ enum {
     CRM_DESCRIBE_QUANTILES = 5, /* .05 .25 .5 .75 .95                        */
     CRM_DESCRIBE_TOP = 10,      /* levels that are listed                    */
     CRM_DESCRIBE_FEWEST = 5, /* values of a level that is listed: a rarer one may tell who it is */
-    CRM_DESCRIBE_PARTS = 10, /* parts of the rows, in the order of time   */
-    CRM_DESCRIBE_ROWS = 200, /* fewest rows for drift                     */
-    CRM_DESCRIBE_LEVELS = 1000, /* most levels for association and drift     */
-    CRM_DESCRIBE_MATRIX = 300   /* most columns of a matrix, the first ones  */
+    CRM_DESCRIBE_PARTS = 10, /* most parts, in the order of time          */
+    CRM_DESCRIBE_ROWS = 200, /* fewest rows, or events and documents, for drift */
+    CRM_DESCRIBE_MONTH =
+        30, /* fewest days of a part of a span of time, of which there are two or more */
+    CRM_DESCRIBE_PART_FEWEST = 20, /* fewest events or documents of a part that is compared */
+    CRM_DESCRIBE_LEVELS = 1000,    /* most levels for association and drift     */
+    CRM_DESCRIBE_MATRIX = 300      /* most columns of a matrix, the first ones  */
 };
 extern const double crm_describe_p[CRM_DESCRIBE_QUANTILES];
 
@@ -31,16 +34,31 @@ typedef struct crm_described {
     const char *block; /* "profile", "monthly", "events", "documents", "survey", "target" */
     char *name;
     bool numeric, per_row;         /* per_row: one value for each row of the data set */
+    bool drifts;                   /* its parts are compared                          */
     const char *const *level_name; /* [n_levels], may be NULL                         */
     int64_t n_levels;
     crm_figures f;
 } crm_described;
 
+/** What is cut into parts: rows as they stand, where nothing has a time; rows by their cut-offs,
+ * where those differ; events and documents by their times, where all rows have one cut-off. */
+typedef enum crm_drift {
+    CRM_DRIFT_NONE,
+    CRM_DRIFT_ROW,
+    CRM_DRIFT_CUTOFF,
+    CRM_DRIFT_TIME
+} crm_drift;
+
 typedef struct crm_description {
     int n;
     crm_described *column; /* [n] */
-    bool drift;            /* there are enough rows                                  */
-    bool by_cutoff;        /* parts are in the order of the cut-offs, else of the rows */
+    crm_drift drift;       /* NONE: too few rows, or too short a time */
+    int parts;
+    /* CRM_DRIFT_TIME: days from one part to the next, where the last one ends (days before the end
+     * of the window), events and documents of each, and rows that have some. */
+    double days, ends;
+    int64_t part_events[CRM_DESCRIBE_PARTS], part_documents[CRM_DESCRIBE_PARTS];
+    int64_t part_rows[CRM_DESCRIBE_PARTS];
     /* Columns of the matrices: indices into column. */
     int n_num, n_cat;
     int *num, *cat;

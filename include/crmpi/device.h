@@ -23,7 +23,7 @@
 #include "crmpi/base_status.h"
 #include "crmpi/opt.h"
 
-enum { CRM_DEVICE_ABI = 5, CRM_MAX_RANK = 5, CRM_CHAIN = 256, CRM_BLOCK = 4096 };
+enum { CRM_DEVICE_ABI = 7, CRM_MAX_RANK = 5, CRM_CHAIN = 256, CRM_BLOCK = 4096 };
 /* Most lanes of a call, as train.lanes says. */
 enum { CRM_LANES_MAX = 64 };
 
@@ -136,6 +136,16 @@ typedef struct crm_text_weights {
     crm_tensor w[CRM_TEXT_KERNELS], b[CRM_TEXT_KERNELS];
 } crm_text_weights;
 
+/** Rows of a table with a weight each, in bags: entries [first[r], first[r + 1]) are those of bag
+ * r. An entry whose id is outside the table counts as not there. */
+typedef struct crm_bag {
+    int64_t n, n_entries; /* bags; n_entries = first[n]; not read by the CPU      */
+    const int64_t *first; /* [n + 1] from 0, device memory                        */
+    const int32_t *id;    /* [n_entries] rows of the table, device memory         */
+    const float *value;   /* [n_entries] device memory                            */
+    double factor;        /* of all values                                        */
+} crm_bag;
+
 /** Where the random numbers of a dropout layer come from: (seed, layer, epoch, row id, unit). */
 typedef struct crm_dropout {
     double rate; /* 0 <= rate < 1; kept values are scaled by 1 / (1 - rate) */
@@ -150,9 +160,20 @@ typedef struct crm_loss {
     const float *value;   /* of Huber and Poisson: [n][k]; NaN: masked                        */
     double delta;         /* Huber: where it turns linear, > 0                                */
     const float *class_weight; /* [k] or NULL (all 1); device memory */
-    double scale;           /* of gradient and loss: 1 / (sum of weights of the global batch)   */
+    double smooth; /* 0..1, of classes: the label counts 1 - smooth, and each of the k classes
+                      (binary: 2) smooth / k: Szegedy et al. 2016                             */
+    double scale;  /* of gradient and loss: 1 / (sum of weights of the global batch)   */
     const double *scale_at; /* device memory: takes the place of scale; NULL: scale   */
 } crm_loss;
+
+/** Tokens of the documents of samples, device memory: sample r has the documents [first[r],
+ * first[r + 1]), document d the tokens [token_first[d], token_first[d + 1]), at most `length`. */
+typedef struct crm_doc_tokens {
+    int64_t n, n_docs;
+    const int64_t *first;       /* [n + 1] from 0      */
+    const int64_t *token_first; /* [n_docs + 1] from 0 */
+    int64_t length;
+} crm_doc_tokens;
 
 /** Numbers of a step in device memory, f64, for steps that run as a captured graph: they take the
  * place of the members named.  An update with a grad_scale that is not finite leaves everything as
@@ -220,6 +241,8 @@ typedef enum crm_op {
     CRM_OP_ACT_BWD,
     CRM_OP_EMBED,
     CRM_OP_EMBED_BWD,
+    CRM_OP_BAG,
+    CRM_OP_BAG_BWD,
     CRM_OP_DROPOUT,
     CRM_OP_ADD,
     CRM_OP_COPY,
@@ -248,6 +271,7 @@ typedef enum crm_op {
     CRM_OP_COMBINE,
     CRM_OP_NORM,
     CRM_OP_TALLY,
+    CRM_OP_DROP_WORDS,
     CRM_OP_COUNT
 } crm_op;
 const char *crm_op_name(crm_op op);
@@ -448,8 +472,22 @@ CRM_CHECKED crm_op_embed(crm_device *d, const crm_tensor *code, const crm_tensor
  * distinct code.  Other rows stay as they are; a second call adds to the first (a shared table). */
 CRM_CHECKED crm_op_embed_bwd(crm_device *d, const crm_tensor *code, const crm_tensor *dy,
                              const crm_lanes *lanes, crm_tensor *dtable);
+/** y[p->n][k] = factor * sum over the entries of each bag of value * table[id] (table [v][k]): one
+ * chain over the entries in order, then the product; 0 for an empty bag.  CRM_ERR_ARG (the CPU) for
+ * bags that fall or do not begin at 0. */
+CRM_CHECKED crm_op_bag(crm_device *d, const crm_bag *p, const crm_tensor *table, crm_tensor *y);
+/** dtable[lane][v][k] (zeroed by the caller) from dy[p->n][k]: entries of equal id added in order
+ * of their positions, each value * (factor * dy of its bag); lanes are of bags.  Rows of the table
+ * that no entry names stay as they are; a second call adds to the first. */
+CRM_CHECKED crm_op_bag_bwd(crm_device *d, const crm_bag *p, const crm_tensor *dy,
+                           const crm_lanes *lanes, crm_tensor *dtable);
 /** y = x mask / (1 - rate); the same call on the gradient is the backward pass. */
 CRM_CHECKED crm_op_dropout(crm_device *d, const crm_dropout *p, const crm_tensor *x, crm_tensor *y);
+/** Dropout of words: y[i] (i32 [tokens]) = 0, no word, with probability p->rate, else x[i].  Token
+ * t of the k-th document of sample r goes by element k length + t of the random numbers (seed,
+ * CRM_RNG_WORDS, epoch, row_id[r]); p->layer is not read. */
+CRM_CHECKED crm_op_drop_words(crm_device *d, const crm_dropout *p, const crm_doc_tokens *of,
+                              const crm_tensor *x, crm_tensor *y);
 /** y += x; y = x (2-D, leading dimensions may differ). */
 CRM_CHECKED crm_op_add(crm_device *d, const crm_tensor *x, crm_tensor *y);
 CRM_CHECKED crm_op_copy(crm_device *d, const crm_tensor *x, crm_tensor *y);
@@ -458,7 +496,8 @@ CRM_CHECKED crm_op_softmax(crm_device *d, const crm_tensor *logits, crm_tensor *
 CRM_CHECKED crm_op_sigmoid(crm_device *d, const crm_tensor *logits, crm_tensor *proba);
 /** Cross-entropy with logits[n][k]; loss f64 [lanes] (written) = scale * sum of weight * loss of
  * the lane's valid rows in order; dlogits[n][k] = scale * weight * (softmax - onehot), 0 for masked
- * rows; NULL: loss only.  CRM_ERR_ARG (the CPU) for a label that is not below k. */
+ * rows; NULL: loss only.  The weight is that of the label, smoothed or not.  CRM_ERR_ARG (the CPU)
+ * for a label that is not below k. */
 CRM_CHECKED crm_op_ce_loss(crm_device *d, const crm_tensor *logits, const crm_loss *p,
                            const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits);
 /** Binary cross-entropy with logits[n][1], labels 0/1, class_weight[2]. */

@@ -86,6 +86,10 @@ typedef struct crm_hooks {
     /** Takes what a fit needs to go on from a boundary: a bag on rank 0 of the group, NULL on the
      *  others.  The bag is lent; the hook may add to it, outside of "fit/".  Collective. */
     crm_status (*save)(void *ctx, const crm_boundary *at, crm_bag *state);
+    /** Whether this rank knows of a wish to stop, for fits that work long between two answers of
+     *  on_epoch (crm_fit_check_stop).  Once true it stays so.  Thread-safe, not collective; NULL:
+     *  never. */
+    bool (*stopping)(void *ctx);
     /** What save was given, on all ranks, of this fit (same data, options, seed) on any number of
      *  ranks; NULL: from the start.  CRM_ERR_FORMAT from the fit when it does not belong to it. */
     const crm_bag *resume_from;
@@ -108,11 +112,37 @@ typedef struct crm_fit {
     const char *init_file; /* what messages about them name; NULL: nothing */
 } crm_fit;
 
+/** What hooks.stopping says, false without it or a fit; some tens of ns.  Thread-safe, not
+ *  collective. */
+bool crm_fit_stopping(const crm_fit *fit);
+/** CRM_ERR_STOPPED for true: the ranks of the fit must agree on it. */
+CRM_CHECKED crm_fit_check_stop(const crm_fit *fit);
+
 /** Option tables of a class, each bound at an offset of its config struct; ends with {NULL, 0}. */
 typedef struct crm_cfg_part {
     const crm_opt *opts;
     size_t offset;
 } crm_cfg_part;
+
+/* ---- sparse columns ---- */
+/** Rows with few values among many columns, such as n-grams of documents: row i has id[first[i]] ..
+ *  id[first[i + 1] - 1], ascending, and as many values.  Zeros to begin with. */
+typedef struct crm_sparse {
+    int64_t n;
+    int64_t *first; /* [n + 1] */
+    int32_t *id;
+    float *value;
+    int64_t room_rows, room; /* rows and entries that there is memory for */
+} crm_sparse;
+/** An entry of the row in the making; ids must ascend. */
+CRM_CHECKED crm_sparse_add(crm_sparse *s, int32_t id, float value);
+/** The row is done; the next one begins. */
+CRM_CHECKED crm_sparse_end_row(crm_sparse *s);
+/** Rows [first, first + n) of other, behind those that are there; no row is in the making. */
+CRM_CHECKED crm_sparse_add_rows(crm_sparse *s, const crm_sparse *other, int64_t first, int64_t n);
+/** No rows; the memory stays. */
+void crm_sparse_clear(crm_sparse *s);
+void crm_sparse_free(crm_sparse *s);
 
 /* ---- transform ---- */
 /** Between transforms, code of a level that the model was not fitted with; -1 is a missing one. Who
@@ -131,8 +161,8 @@ typedef struct crm_transform_class {
     /** Columns after the transform; valid after fit or load. */
     const crm_schema *(*schema)(const crm_transform *t);
     /** in -> out (out's memory is given, shaped by schema).  Thread-safe, not collective. */
-    void (*apply)(const crm_transform *t, const crm_data *data, const crm_schema *in_schema,
-                  const crm_block *in, crm_block *out);
+    crm_status (*apply)(const crm_transform *t, const crm_data *data, const crm_schema *in_schema,
+                        const crm_block *in, crm_block *out);
     crm_status (*save)(const crm_transform *t, crm_bag *b);
     crm_status (*load)(crm_transform *t, const crm_schema *in_schema, crm_bag *b);
     void (*free)(crm_transform *t);
@@ -140,6 +170,18 @@ typedef struct crm_transform_class {
      *  then, so that their files stay what they were before there was such a transform.  NULL:
      *  never. */
     bool (*idle)(const void *cfg);
+    /** Make what apply needs of these data; called when a source of them gets the fitted transform,
+     *  perhaps by several threads at a time.  NULL: nothing.  Not collective. */
+    crm_status (*ready)(const crm_transform *t, const crm_data *data);
+    /** Sparse columns of its own, beside those that it hands on: how many, and rows row[n] of data
+     *  behind those that out holds.  At most one transform of a pipeline has some.  Thread-safe,
+     *  not collective.  NULL: none. */
+    int64_t (*sparse_width)(const crm_transform *t);
+    crm_status (*sparse)(const crm_transform *t, const crm_data *data, const int64_t *row,
+                         int64_t n, crm_sparse *out);
+    /** No row of data has more entries than *out; cheap beside sparse.  NULL: as many as columns.
+     * Thread-safe, not collective. */
+    crm_status (*sparse_most)(const crm_transform *t, const crm_data *data, int64_t *out);
 } crm_transform_class;
 /** First member of every transform. */
 struct crm_transform {
@@ -165,6 +207,14 @@ const crm_schema *crm_source_schema(const crm_source *s);
  *  allocates only working memory of its own, in pieces of at most CRM_LEAF_ROWS rows. */
 CRM_CHECKED crm_source_read(const crm_source *s, const int64_t *row, int64_t n, float *num,
                             int32_t *cat);
+/** Number of sparse columns; 0: none. */
+int64_t crm_source_sparse_width(const crm_source *s);
+/** No row of the data has more entries in its sparse columns than *out. */
+CRM_CHECKED crm_source_sparse_most(const crm_source *s, int64_t *out);
+/** Sparse columns of rows row[n], in place of what out holds.  Thread-safe with an out of each
+ *  thread. */
+CRM_CHECKED crm_source_read_sparse(const crm_source *s, const int64_t *row, int64_t n,
+                                   crm_sparse *out);
 void crm_source_free(crm_source **s);
 
 /** Result of the source for the rows of a view, held in memory when it fits in limit bytes, else
@@ -191,6 +241,7 @@ typedef struct crm_estimator_traits {
     int64_t max_ranks; /* most ranks that can share a fit; 0: any number     */
     bool by_layout;    /* results depend on the number of ranks and threads  */
     unsigned parts;    /* CRM_FLAT_... of the flat view that it reads as columns */
+    bool no_sparse;    /* sparse columns are not made for it                 */
 } crm_estimator_traits;
 typedef struct crm_estimator crm_estimator;
 typedef struct crm_estimator_class {
@@ -205,6 +256,10 @@ typedef struct crm_estimator_class {
     /** proba[n][k] f64 of rows row[n].  Not collective, not thread-safe. */
     crm_status (*predict)(crm_estimator *e, const crm_source *in, const int64_t *row, int64_t n,
                           double *proba);
+    /** In place of predict, for targets of tokens: the class of each token of the documents of rows
+     *  row[n], one after the other, to tag.  Not collective, not thread-safe.  NULL: none. */
+    crm_status (*decode)(crm_estimator *e, const crm_data *d, const int64_t *row, int64_t n,
+                         int32_t *tag);
     crm_status (*save)(const crm_estimator *e, crm_bag *b);
     /** source: where rows will come from (its schema shapes the estimator); n_classes of the
      * target. */
@@ -259,6 +314,10 @@ CRM_CHECKED crm_pipeline_fit(crm_pipeline *p, const crm_fit *fit);
 /** proba[n][k] of rows of the view's data.  Not collective. */
 CRM_CHECKED crm_pipeline_predict(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,
                                  double *proba);
+/** The class of each token of the documents of rows row[n] to tag.  CRM_ERR_CONFIG when the
+ * estimator has no decode.  Not collective. */
+CRM_CHECKED crm_pipeline_decode(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,
+                                int32_t *tag);
 /** What the estimator has learnt, for people to read; "" when its class has no such thing. */
 const char *crm_pipeline_text(const crm_pipeline *p);
 /** CRM_ERR_CONFIG when options of the estimator do not fit these data, as its class's check says.

@@ -11,6 +11,10 @@
 /** Own rows of this rank: a part of fit->train, whose rows are borrowed (never free it). */
 crm_view crm_rows_own(const crm_fit *fit);
 
+/** CRM_ERR_CONFIG on all ranks, "WHAT is not the same on all ranks", when the texts differ: of what
+ *  each rank reads from a file of its own node.  Collective. */
+CRM_CHECKED crm_rows_same(const crm_fit *fit, const char *what, int64_t n, const char *const *text);
+
 /** Rows of one leaf with their values. */
 typedef struct crm_rows_piece {
     int64_t at, n;      /* positions [at, at + n) of the view */

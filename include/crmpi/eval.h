@@ -25,9 +25,11 @@ typedef enum crm_eval_split {
     CRM_SPLIT_GROUPED,
     CRM_SPLIT_HOLDOUT,
     CRM_SPLIT_FILE,
+    CRM_SPLIT_PART,       /* of the data set: crm_data_part */
+    CRM_SPLIT_CONTIGUOUS, /* rows in their order            */
     CRM_SPLIT_COUNT
 } crm_eval_split;
-extern const char *const crm_eval_split_names[]; /* "stratified" .. "file", NULL */
+extern const char *const crm_eval_split_names[]; /* "stratified" .. "contiguous", NULL */
 
 /** Rule that chooses the threshold of a two-class model on the training rows of a fold. */
 typedef enum crm_eval_threshold {
@@ -102,6 +104,15 @@ typedef struct crm_eval_cost {
  *  @return what a fit or a file returned; CRM_ERR_FORMAT when the folds cannot be made. */
 CRM_CHECKED crm_eval_crossval(const crm_eval *e, crm_summary **out);
 
+/** Whether the target of the study labels tokens; CRM_ERR_CONFIG when there is no such target.  Not
+ *  collective. */
+CRM_CHECKED crm_eval_of_tokens(const crm_eval *e, bool *tokens);
+/** As crm_eval_crossval, for a target of tokens: scores are of spans, counted as conlleval counts
+ *  them; classes of the summary are their types, and "none" for spans that the other side has not.
+ *  Writes summary.json, predictions.conll (word, tag, tag of each model), models/ and
+ *  metrics.jsonl. */
+CRM_CHECKED crm_eval_crossval_spans(const crm_eval *e, crm_summary **out);
+
 /** What the fit of a model on all rows came to. */
 typedef struct crm_eval_fit {
     int64_t epochs;    /* of all phases and members; 0: the model has none */
@@ -161,6 +172,20 @@ CRM_CHECKED crm_eval_null(const crm_eval *e, const crm_null_cfg *cfg, crm_null *
  * CRM_ERR_FORMAT when the metrics are of another release. */
 CRM_CHECKED crm_eval_compare_runs(int n, const char *const *run, crm_summary *const *s, double rope,
                                   crm_summary **out);
+
+/** Whether a model that was read from `path` in the run folder `run` is the one that the run has
+ *  fitted, by what units/<model>-all.h5 tells, or else units.json; a folder without both is not
+ *  asked.  Not collective.
+ *  @return CRM_ERR_FORMAT names both digests. */
+CRM_CHECKED crm_eval_check_model(const char *run, const char *model, const char *path,
+                                 const crm_bag *b);
+/** Whether the result of each unit that units.json lists is in RUN/units, whole, and what the list
+ *  says.  Not collective.
+ *  @return CRM_ERR_FORMAT, CRM_ERR_IO names the first file that is not. */
+CRM_CHECKED crm_eval_check_units(const char *run);
+/** The same of the model of each fit on all rows in a list of units.  CRM_ERR_FORMAT, CRM_ERR_IO.
+ */
+CRM_CHECKED crm_eval_check_models(const char *run, int n, const crm_record_unit *unit);
 
 /** Kind of the bag in RUN/models/<name>.h5. */
 #define CRM_MODEL_KIND "crmpi-model"

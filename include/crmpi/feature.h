@@ -6,8 +6,10 @@
 #ifndef CRM_FEATURE_H
 #define CRM_FEATURE_H
 
+#include "crmpi/embed.h"
 #include "crmpi/estimator.h"
 #include "crmpi/opt.h"
+#include "crmpi/text.h"
 
 /* ---- impute: missing numbers -> a value of the training rows, and a column that tells ---- */
 typedef enum crm_impute_fill {
@@ -130,7 +132,12 @@ extern const crm_opt crm_encode_opts[];
 extern const crm_transform_class crm_encode_class;
 
 /* ---- select: the columns that tell most of the target ---- */
-typedef enum crm_select_by { CRM_SELECT_MUTUAL, CRM_SELECT_L1, CRM_SELECT_COUNT } crm_select_by;
+typedef enum crm_select_by {
+    CRM_SELECT_MUTUAL,
+    CRM_SELECT_L1,
+    CRM_SELECT_PERMUTATION,
+    CRM_SELECT_COUNT
+} crm_select_by;
 typedef struct crm_select_cfg {
     int64_t columns; /* 0: all */
     int by;
@@ -139,7 +146,9 @@ typedef struct crm_select_cfg {
 extern const crm_opt crm_select_opts[];
 /** mutual_information: the columns with most of it, numbers in quantile bins, categories by level.
  *  l1: numbers by the order in which they enter the path of a logistic regression with an L1
- *  penalty; categories stay when they are among the columns with most mutual information. */
+ *  penalty.  permutation: numbers by how much worse a linear model becomes on rows that it has not
+ *  seen when they are permuted, those by which it becomes worse at all.  Categories stay when they
+ *  are among the columns with most mutual information in both. */
 extern const crm_transform_class crm_select_class;
 
 /* ---- scale: (x - centre) / spread ---- */
@@ -180,13 +189,44 @@ extern const crm_transform_class crm_onehot_class;
 
 /* ---- text_bag: words of a customer's documents -> TF-IDF columns "word <w>" ---- */
 typedef struct crm_text_bag_cfg {
-    int64_t words; /* most columns; 0: off */
-    double max_df; /* words in a larger part of the training documents are left out */
+    int64_t words;     /* most columns; 0: off */
+    double max_df;     /* words in a larger part of the training documents are left out */
+    crm_text_cfg text; /* what becomes of words; count, min_count, max_words and unknown are not
+                          used */
 } crm_text_bag_cfg;
 extern const crm_opt crm_text_bag_opts[];
-/** Words by falling document frequency df in the D documents of the training rows, equal ones in
- *  the order of the dictionary.  Value: log(1 + count over all documents of the customer) times
- *  log((1 + D) / (1 + df)) + 1, then divided by the Euclidean norm of the customer's values.
- *  Words are found by text in a data set with another dictionary. */
+/** Words are forms by the options text.*, by falling document frequency df in the D documents of
+ * the training rows, equal ones in the order of the dictionary.  Value: log(1 + count over all
+ * documents of the customer) times log((1 + D) / (1 + df)) + 1, then divided by the Euclidean norm
+ * of the customer's values. Words are found by text in a data set with another dictionary. */
 extern const crm_transform_class crm_text_bag_class;
+
+/* ---- grams: n-grams of a customer's documents -> sparse TF-IDF columns ---- */
+enum { CRM_GRAMS_BITS_MAX = 26 };
+typedef struct crm_grams_cfg {
+    int64_t words;                /* n-grams of 1 to so many words; 0: none                   */
+    int64_t chars_from, chars_to; /* and of so many characters of each word; 0: none          */
+    int64_t bits;                 /* n-grams share 2^bits buckets                             */
+    int64_t min_count, max_columns;
+    bool sublinear; /* 1 + log(count) in place of the count                     */
+    crm_text_cfg text;
+} crm_grams_cfg;
+extern const crm_opt crm_grams_opts[];
+/** Adds sparse columns to those of the source (crm_source_read_sparse); the others pass as they
+ * are. An n-gram's column is its hash mod 2^bits (Weinberger et al. 2009), kept when at least
+ * min_count training rows have one of it; of these the max_columns with the most.  Values of words
+ * and of characters: count (or 1 + log of it) times log((1 + D) / (1 + df)) + 1 over D training
+ * rows, each of the two divided by its Euclidean norm.  Idle while both are off. */
+extern const crm_transform_class crm_grams_class;
+
+/* ---- topics: the mix of topics of a customer's documents -> columns "topic <k> (<words>)" ---- */
+typedef struct crm_topics_cfg {
+    crm_lda_cfg lda;
+    crm_text_cfg text; /* with min_count and max_words of the vocabulary; unknown is not used */
+} crm_topics_cfg;
+/** Topics of the training rows' documents by crm_lda_fit, keyed by the seed of the fit; each column
+ *  is named by its three likeliest words.  Values: the mix of all documents of the customer
+ * together, which sums to 1; 1 / topics each where there are no words.  Idle while lda.topics is 0.
+ * Every rank holds the words of all training documents while it fits. */
+extern const crm_transform_class crm_topics_class;
 #endif

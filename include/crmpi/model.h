@@ -7,6 +7,8 @@
  * fusion
  *                                                                                        -> heads
  *
+ *     sparse    ragged           -> wide part: a linear model, added to what the first head gives
+ *
  * Each branch writes its columns of the fused vector; the list of branches is a table; a branch is
  * there when its block is there and its option does not switch it off.  Heads read the fusion (or,
  * those of documents, the vector of each document).  A model is a graph and an arena for one worker
@@ -73,12 +75,20 @@ typedef struct crm_model_cfg {
     int64_t text_dim;     /* width of a word vector                                      */
     int64_t text_filters; /* of each kernel; units of the GRU, each direction            */
     crm_opt_list text_kernels;
-    int text_pool;       /* crm_model_pool: over tokens, of the GRU (CNN: maximum)      */
-    int64_t text_length; /* the first so many tokens of a document are seen             */
-    int64_t documents;   /* the last so many documents of a customer are seen           */
-    int documents_pool;  /* crm_model_documents_pool                                    */
-    crm_opt_list heads;  /* further targets to learn: "name", "name:weight",
-                            "name:weight:loss" (loss: huber or poisson, for numbers)    */
+    double text_dropout; /* part of the tokens that a pass does not see in training           */
+    const char *text_vectors; /* first word vectors: "none" (NULL), "fold" or a file; they are the
+                                 caller's to make                                          */
+    double text_spread;       /* root mean square of their elements; 0: as they come       */
+    bool text_frozen;         /* word vectors are not learnt                               */
+    bool text_transductive;   /* "fold" learns from the texts of all rows                  */
+    int text_pool;            /* crm_model_pool: over tokens, of the GRU (CNN: maximum)      */
+    int64_t text_length;      /* the first so many tokens of a document are seen             */
+    int64_t documents;        /* the last so many documents of a customer are seen           */
+    int documents_pool;       /* crm_model_documents_pool                                    */
+    double wide_rate;         /* learning rate of the wide part as a multiple of that of the
+                                 rest; 0: no wide part                                       */
+    crm_opt_list heads;       /* further targets to learn: "name", "name:weight",
+                                 "name:weight:loss" (loss: huber or poisson, for numbers)    */
 } crm_model_cfg;
 extern const crm_opt crm_model_opts[];
 /** Lists hold integers in their ranges, at most 16 of them (text_kernels: 8, distinct, none wider
@@ -86,6 +96,9 @@ extern const crm_opt crm_model_opts[];
  *  switched off does not read is not looked at.  CRM_ERR_CONFIG with "key: value 'x', what to do"
  *  or "key: what to do". */
 CRM_CHECKED crm_model_cfg_check(const crm_model_cfg *cfg);
+
+/** Name of the table of word vectors, [words][text_dim]. */
+#define CRM_MODEL_WORDS "temb.weight"
 
 enum { CRM_MODEL_HEADS_MAX = 32, CRM_MODEL_HEAD_NAME_MAX = 64 };
 /** One item of cfg->heads. */
@@ -110,6 +123,7 @@ typedef struct crm_model_inputs {
     int64_t words;                /* documents: rows of the word table, row 0 is "no word"       */
     int64_t max_events;           /* most events of one sample in a batch                        */
     int64_t max_docs, max_tokens; /* most documents of one sample, most tokens of one document   */
+    int64_t n_sparse, max_sparse; /* sparse columns, most entries of one sample                  */
 } crm_model_inputs;
 
 typedef struct crm_model_head {
@@ -121,6 +135,7 @@ typedef struct crm_model_head {
     double weight;             /* of its loss in the sum                                         */
     const float *class_weight; /* [n_classes] or NULL; host, copied                              */
     double delta;              /* of Huber                                                       */
+    double smooth;             /* of labels of classes in training, 0..0.5 (crm_loss.smooth)     */
 } crm_model_head;
 
 /** Labels of one head for the rows of a batch: one of the two is given. */
@@ -146,6 +161,9 @@ typedef struct crm_model_batch {
     const int64_t *doc_first;   /* [n + 1] documents of each row, oldest first                    */
     const int64_t *token_first; /* [documents + 1]                                                */
     const int32_t *token;       /* [tokens] words, 0: none                                        */
+    const int64_t *sparse_first;  /* [n + 1] host: entries of each row in its sparse columns      */
+    const int32_t *sparse_id;     /* [entries] columns, 0 <= id < n_sparse                        */
+    const float *sparse_value;    /* [entries]                                                    */
     const crm_model_label *label; /* [heads]; NULL for predict                                    */
     const double *scale;    /* [heads] 1 / (sum of weights of valid labels, GLOBAL batch)     */
     const double *scale_at; /* [heads] device memory: head weight * scale, in place of scale;
@@ -209,16 +227,17 @@ CRM_CHECKED crm_model_logits(crm_model *m, const crm_model_batch *b, const float
 /** Elements from here on are tables of which a batch touches few rows. */
 int64_t crm_model_tables(const crm_model *m);
 /** Tell which elements of the gradient of tables a batch can touch: note(ctx, first, n) for ranges
- *  of the flat vector: whole tables of categories, rows of the words that occur; a range is named
- *  once. */
+ *  of the flat vector: whole tables of categories, rows of the words and of the sparse columns that
+ *  occur; a range is named once. */
 void crm_model_touched(const crm_model *m, const crm_model_batch *b,
                        void (*note)(void *ctx, int64_t first, int64_t n), void *ctx);
 /** Width of the vector that the heads see, and that vector itself: out [n][width], host.  0 and
- *  CRM_ERR_ARG where all heads are of documents. */
+ *  CRM_ERR_ARG where all heads are of documents, or there is nothing but a wide part. */
 int64_t crm_model_fused_width(const crm_model *m);
 CRM_CHECKED crm_model_fused(crm_model *m, const crm_model_batch *b, const float *w, float *out);
 /** Repeat a failing step and name the first thing that is not finite ("output of prof", see
- *  crm_net_find_nonfinite); "" when all is finite.  grad as in forward_backward (zeroed; scratch).
+ *  crm_net_find_nonfinite; else "loss of heads.churn"); "" when all is finite.  grad as in
+ * forward_backward (zeroed; scratch).
  */
 CRM_CHECKED crm_model_find_nonfinite(crm_model *m, const crm_model_batch *b, const float *w,
                                      float *grad, int64_t stride, char *name, size_t cap);

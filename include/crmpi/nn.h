@@ -51,6 +51,7 @@ typedef struct crm_param {
     bool decay;      /* weight decay applies (not to biases and embeddings)    */
     bool table;      /* rows of an embedding: placed behind all other parameters */
     bool zero_first; /* row 0 begins as 0 (and never gets a gradient)          */
+    bool fixed;      /* a table that is not learnt: no gradient, no decay      */
 } crm_param;
 
 typedef struct crm_params crm_params;
@@ -58,6 +59,9 @@ CRM_CHECKED crm_params_new(crm_params **out);
 /** Add a copy of p (n and offset are filled in here); *index is its number.  CRM_ERR_INTERNAL when
  *  the name is taken or the registry is sealed. */
 CRM_CHECKED crm_params_add(crm_params *ps, const crm_param *p, int *index);
+/** Table i is not learnt: its gradient is not worked out and stays as the caller has zeroed it, so
+ *  that optimisers leave its elements as they are.  CRM_ERR_INTERNAL for what is no table. */
+CRM_CHECKED crm_params_fix(crm_params *ps, int i);
 /** Fix the offsets: in reverse order of addition, which is the order in which gradients become
  *  ready, embedding tables last. */
 void crm_params_seal(crm_params *ps);
@@ -112,6 +116,7 @@ typedef struct crm_pass {
 typedef struct crm_head_loss {
     const int32_t *label;   /* [n] device memory; negative: masked; of class heads              */
     const float *value;     /* [n][width] device memory; NaN: masked; of heads of numbers       */
+    double smooth;          /* of class heads: crm_loss.smooth                              */
     double scale;           /* loss weight / (sum of weights of the valid labels, global batch) */
     const double *scale_at; /* device memory, takes the place of scale; or NULL               */
 } crm_head_loss;
@@ -155,6 +160,14 @@ CRM_CHECKED crm_net_embedding(crm_net *net, const char *name, crm_value code, in
 /** As crm_net_embedding for words: row 0 of the table begins as 0; "no word" is code -1. */
 CRM_CHECKED crm_net_words(crm_net *net, const char *name, crm_value code, int64_t words,
                           crm_value y);
+/** Weighted bag (crm_op_bag): y[r] = factor * sum over the entries of row r of value * weight[id],
+ *  weight [columns][width of y], 0 at the beginning, without weight decay: a linear model on sparse
+ *  columns.  id (i32) and value (f32) are inputs of width 1 in a domain whose parts are contiguous
+ *  (row NULL); y in the parent domain.  The step of Adam does not depend on the scale of a
+ * gradient, so under a learning rate lr factor * weight moves like a weight whose own rate is
+ * factor * lr (under SGD: factor^2 * lr). */
+CRM_CHECKED crm_net_bag(crm_net *net, const char *name, crm_value id, crm_value value,
+                        int64_t columns, double factor, crm_value y);
 /** y = x times mask / (1 - rate) in training, y = x else. */
 CRM_CHECKED crm_net_dropout(crm_net *net, const char *name, crm_value x, double rate, crm_value y);
 /** y = a + b. */

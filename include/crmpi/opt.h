@@ -35,7 +35,8 @@ typedef struct crm_opt_list {
 enum {
     CRM_OPT_LAYOUT = 1, /* cannot change results (threads, paths, log): not in the digest */
     CRM_OPT_POW2 = 2,   /* INT: must be a power of two                                    */
-    CRM_OPT_WORD = 4    /* LIST: a single value in YAML stands for a list of it            */
+    CRM_OPT_WORD = 4,   /* LIST: a single value in YAML stands for a list of it            */
+    CRM_OPT_FILE = 8    /* STR: may name a file, of which a result depends on the content   */
 };
 
 typedef struct crm_opt {
@@ -150,6 +151,9 @@ CRM_CHECKED crm_opt_set_each(const crm_opt_set *s,
 /** Digest of (key, value) of all options without CRM_OPT_LAYOUT, sorted by key, so that it depends
  *  neither on order nor on origin. */
 CRM_CHECKED crm_opt_set_digest(const crm_opt_set *s, crm_digest *out);
+/** Fields of the options of table, from one config struct to another; texts and lists stay those of
+ *  from. */
+void crm_opt_copy(const crm_opt *table, const void *from, void *to);
 /** Options as aligned text for --help (CRM_ERR_NOMEM: nothing is written), and as Markdown tables
  * by module for docs/options.md (out->failed). */
 CRM_CHECKED crm_opt_set_write_help(const crm_opt_set *s, FILE *f);

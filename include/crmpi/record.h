@@ -56,14 +56,15 @@ typedef enum crm_record_state {
  *  @return CRM_OK; CRM_ERR_CONFIG when the folder holds a run with another digest (both named, the
  * options that differ, and what to do), is not a run folder (not empty, no digest in it), or is
  * locked after lock_wait seconds (holder named: host, pid, job); CRM_ERR_IO when it cannot be
- * written; CRM_ERR_FORMAT when its digest file is damaged.  A failure leaves the folder as it was;
- * *out is then NULL. */
+ * written; CRM_ERR_FORMAT when its digest file is damaged, and no finished result or checkpoint
+ * tells whose the folder is; else it is made again.  A failure leaves the folder as it was; *out is
+ * then NULL. */
 CRM_CHECKED crm_record_open(crm_comm *comm, const crm_record_cfg *cfg, const char *dir,
                             const char *command, const char *config_yaml, crm_digest digest,
                             crm_record_state *state, crm_record **out);
-/** True on every rank when each of these files is in the run folder; NULL ends the list.
- * Collective. */
-CRM_CHECKED crm_record_holds(crm_record *r, const char *const *names, bool *all);
+/** A run that is there is gone on with, or what is not whole of a finished one is made again: this
+ * start is noted, and config.yaml is written as it is now.  Collective. */
+CRM_CHECKED crm_record_renew(crm_record *r, const char *config_yaml);
 /** RUN/name into out. */
 CRM_CHECKED crm_record_path(const crm_record *r, const char *name, char *out, size_t cap);
 const char *crm_record_dir(const crm_record *r);

@@ -87,6 +87,7 @@ typedef struct crm_sum_model {
     int n_metrics;
     crm_sum_metric *metric;
     int64_t *confusion; /* [n_classes][n_classes], rows = true, summed over repeats; NULL: none */
+    int64_t tokens, tokens_right; /* of a target of tokens: tested, with the right tag; else 0 */
     crm_sum_pooled pooled;
     crm_sum_threshold threshold;
     crm_sum_explanation explanation;

@@ -10,6 +10,9 @@
 
 /** log Gamma(x), x > 0; error 1e-15 relative or absolute, whichever is larger. */
 double crm_stats_lgamma(double x);
+/** Its derivative, x > 0 (Abramowitz, Stegun 6.3.5, 6.3.18); error 1e-14 relative or absolute,
+ *  whichever is larger. */
+double crm_stats_digamma(double x);
 /** Regularised incomplete beta I_x(a, b); a, b > 0, 0 <= x <= 1. */
 double crm_stats_beta_inc(double a, double b, double x);
 /** x with I_x(a, b) = p; a, b > 0, 0 <= p <= 1. */

@@ -22,6 +22,9 @@ typedef struct crm_synth_cfg {
     double reviews, tickets, mentions; /* mean documents of a customer            */
     double churn_rate, next_rate;      /* share of the positive class             */
     double surveyed, lift;             /* share asked; true effect of the measure */
+    int64_t entities;                  /* 1: target of tokens `entity`, where products and cities
+                                          are named                                */
+    int64_t document_oracle;           /* 1: targets of documents have an oracle, too */
 } crm_synth_cfg;
 
 /** Options "synth.*" of a crm_synth_cfg. */

@@ -1,8 +1,10 @@
-/* table.h - one customer CSV into a data set, parsed by all ranks at once (room table).
+/* table.h - one customer CSV into a data set, without a schema (room table).
  *
- * CSV is RFC 4180: quotes, doubled quotes, separators and newlines inside quotes, CRLF or LF; also
- * a byte order mark, blank lines (skipped) and a last line without newline.  A header is required.
- * The data set, its bytes and every message are the same on any number of ranks. */
+ * It is a table of a schema that is made from the options data.* (table_schema.h), and is read as
+ * one, plain, gzip or zstd.  CSV is RFC 4180: quotes, doubled quotes, separators and newlines
+ * inside quotes, CRLF or LF; also a byte order mark, blank lines (skipped) and a last line without
+ * newline.  A header is required. The data set, its bytes and every message are the same on any
+ * number of ranks. */
 #ifndef CRM_TABLE_H
 #define CRM_TABLE_H
 
@@ -87,11 +89,14 @@ typedef struct crm_table_info {
     char **class_name;    /* [n_classes], order of the codes                       */
     int64_t *class_count; /* [n_classes] rows                                      */
     int64_t unlabelled;   /* rows without label (all of them when there is none)   */
+    int64_t rejected;     /* values made missing (data.bad_values)                 */
+    int64_t listed;       /* those of them in the rejects file                     */
     crm_digest source;    /* as written into `source_digest`                       */
     crm_digest content;   /* content digest of the data set                        */
 } crm_table_info;
 
-/** Import csv_path into the data set store_path (arrays: docs/data-set-arrays.md).
+/** Import csv_path into the data set store_path (arrays: docs/data-set-arrays.md).  Values that are
+ * made missing are listed, by place only, in "<store_path>.rejects.tsv".
  *
  * A column is: the label; the id; ignored; numeric or categorical as listed, else numeric when all
  * its values that are not missing are numbers, and categorical otherwise.  Numbers become f32

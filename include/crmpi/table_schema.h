@@ -87,8 +87,12 @@ typedef struct crm_field {
     const char *format; /* TIME: as of strptime, "iso" (default): ISO 8601 with or without time */
     const char *unit, *meaning; /* for the data dictionary */
     char decimal;               /* '.' or ',' */
-    double min, max; /* numbers outside are impossible: handled as `bad` says; +-inf: none  */
-    int64_t time_min, time_max; /* likewise for TIME, s since 1970; INT64_MIN, INT64_MAX: none */
+    char thousands; /* INTEGER, REAL: mark that may stand between groups of three digits: ',', '.',
+                       ' ', '\''; 0: none */
+    crm_opt_list strip; /* INTEGER, REAL: texts that may stand before or behind a number: "$" */
+    double min, max;    /* numbers outside are impossible: handled as `bad` says; +-inf: none  */
+    int64_t time_min, time_max; /* likewise for TIME, s since 1970, and for INTEGER; INT64_MIN,
+                                   INT64_MAX: none */
     int bad;              /* crm_bad: of values that do not fit the type or the range            */
     crm_opt_list missing; /* texts that mean missing here, besides those of the table            */
     const char *yes, *no; /* BOOLEAN: texts of its own */
@@ -105,9 +109,11 @@ typedef struct crm_field {
     int ref_table;          /* ID: table whose key it refers to; -1: none */
     bool hashed;            /* ID, CATEGORY: replaced by a keyed hash (privacy.key) */
     bool scrubbed; /* TEXT: e-mail addresses, telephone, card and account numbers are taken out */
+    bool ahead; /* TIME: of what is to come, known before: stays when it lies behind the cut-off */
     crm_derive derive; /* REAL: not in the files, made by crm_table_derive of from[2]; missing when
                           one of them is, or when the result is not finite */
     int from[2];       /* columns of the table before this one */
+    bool guess;        /* REAL, of a single CSV: text in it makes it a column of text */
     int line, col;     /* in the schema */
 } crm_field;
 
@@ -123,6 +129,8 @@ typedef struct crm_path {
 typedef struct crm_operand {
     crm_path path;    /* column -1: the constant */
     double number;    /* also a TIME, s since 1970 */
+    int64_t whole;    /* the number, when is_whole */
+    bool is_whole;    /* the constant is a whole number of 64 bits, a TIME, yes or no */
     const char *text; /* for categories and ids */
 } crm_operand;
 typedef enum crm_relation { CRM_LT, CRM_LE, CRM_GT, CRM_GE, CRM_EQ, CRM_NE } crm_relation;
@@ -170,9 +178,11 @@ typedef struct crm_document_role {
 typedef struct crm_table_def {
     const char *name;
     crm_opt_list files; /* patterns (glob), relative to the folder that the user gives; in byte
-                           order of the paths.  Each has the header. */
+                           order of the paths.  Each has the header, or none has one. */
     int separator;      /* crm_table_separator of table.h, or '|' as CRM_TABLE_SEPARATOR_COUNT */
     bool latin1;
+    bool headerless;      /* the columns stand in the order of column, and no line names them */
+    bool unquoted;        /* a quote is a character like others */
     crm_opt_list missing; /* besides the empty field */
     int bad;              /* crm_bad of broken rows (wrong number of fields, bad quotes, bytes) */
     int key;              /* column; -1: none */
@@ -186,6 +196,8 @@ typedef struct crm_table_def {
     crm_path entity_path; /* to the key of the entity table; column -1: no way there */
     crm_event_role events;
     crm_document_role documents;
+    bool single; /* one CSV without a schema: files is its path and no pattern, categories and texts
+                    are kept with the blanks round them, messages name the options data.* */
     int line, col;
 } crm_table_def;
 
@@ -193,6 +205,7 @@ typedef struct crm_table_def {
 typedef enum crm_label_kind {
     CRM_LABEL_COLUMN, /* classes: the values of path                                       */
     CRM_LABEL_VALUE,  /* a number: path                                                    */
+    CRM_LABEL_CUTS,   /* classes of a number: class[i] from cut[i - 1] to below cut[i]     */
     CRM_LABEL_WHEN,   /* "yes" when the condition holds for the entity's row, else "no"    */
     CRM_LABEL_ANY     /* "yes" when any row of a table does, with a time in the window
                          [cut-off, cut-off + within) when within > 0, else at any time        */
@@ -202,8 +215,13 @@ typedef struct crm_label_def {
     crm_label_kind kind;
     crm_path path;
     const char *positive; /* COLUMN: class 1 of two; "": the last one sorted */
+    int n_cuts;
+    double *cut;            /* CUTS: [n_cuts], rising                       */
+    crm_opt_list cut_class; /* CUTS: names of the [n_cuts + 1] classes      */
     crm_when when;
-    int table; /* ANY: with an event or document role */
+    int table;            /* ANY: with an event or document role */
+    bool without_missing; /* ANY: entities without any row of the table in that time have no label;
+                             else they are "no" */
     int64_t
         within; /* s.  Entities whose window goes beyond the last time of the table have no label */
     int line, col;
@@ -268,7 +286,9 @@ typedef struct crm_table_tables {
     int64_t orphans;        /* rows whose reference leads nowhere                         */
     int64_t repeated;       /* rows of referenced tables whose key an earlier one has     */
     int64_t late;           /* rows at or behind the cut-off, left out of the blocks      */
-    int64_t no_history;     /* entities left out for that, or because they have no cut-off */
+    int64_t late_dates;     /* dates of the profile at or behind it, taken as missing     */
+    int64_t no_history;     /* entities left out because nothing of them lies before it   */
+    int64_t no_cutoff;      /* entities left out because their cut-off is missing         */
     int64_t homeless;       /* events and documents of no entity                          */
     int64_t undated;        /* events and documents whose time is missing                 */
     int64_t empty;          /* rows of a table of documents without text                  */

@@ -7,6 +7,7 @@
 #ifndef CRM_TRAIN_H
 #define CRM_TRAIN_H
 
+#include "crmpi/embed.h"
 #include "crmpi/estimator.h"
 #include "crmpi/model.h"
 #include "crmpi/opt.h"
@@ -22,6 +23,7 @@ typedef enum crm_bad_step {
     CRM_BAD_WARN,     /* of a spike only: said, and the step is taken                            */
     CRM_BAD_OFF       /* likewise: losses of steps are not looked at                             */
 } crm_bad_step;
+enum { CRM_BAD_STEPS_MAX = 1000000 }; /* of a fit that goes on */
 typedef struct crm_train_cfg {
     int64_t epochs, lanes, lane_rows, threads;
     int reduce;        /* crm_reduce */
@@ -31,13 +33,14 @@ typedef struct crm_train_cfg {
     bool prior_start; /* start from the class frequencies: head weights 0, bias their log-odds */
     bool refit;       /* train again on all rows for the number of epochs found */
     crm_opt_list class_weight; /* estimator_classes.h */
+    double label_smoothing;    /* of labels of classes in training */
     int64_t members;           /* nets with different initial weights and row orders, averaged */
     int64_t cache_bytes;       /* transformed rows are kept in memory up to this size */
     bool log_inputs; /* monthly values and numbers of events enter as sign(x) log(1 + |x|) */
     int on_nonfinite, on_spike; /* crm_bad_step */
     double spike_factor;        /* MADs above the median of the last steps' losses */
     int64_t rollback_span; /* steps before the one that failed that a rollback leaves out too */
-    int64_t max_bad_steps; /* of a fit, then it stops */
+    int64_t max_bad_steps; /* of a fit, then it stops; to CRM_BAD_STEPS_MAX */
 } crm_train_cfg;
 extern const crm_opt crm_train_opts[];
 
@@ -54,6 +57,7 @@ typedef struct crm_hybrid_cfg {
     crm_model_cfg model;
     crm_optim_cfg optim;
     crm_text_cfg text;
+    crm_embed_cfg embed; /* of model.text_vectors fold; dim is model.text_dim */
     crm_check_cfg check;
     bool whole; /* no option, for tests: compute as on a GPU (all lanes of a rank in one call), on
                    the CPU too */

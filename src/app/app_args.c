@@ -23,7 +23,15 @@ static const struct {
     {"--units", offsetof(app_args, units), "verify"},
     {"--ids", offsetof(app_args, ids), "forget"},
     {"--runs", offsetof(app_args, runs), "forget"},
+    {"--format", offsetof(app_args, format), "embed"},
+    {"--similarity", offsetof(app_args, similarity), "embed"},
+    {"--analogy", offsetof(app_args, analogy), "embed"},
     {"--embedding", offsetof(app_args, vectors), "segments"}, /* for predict a switch */
+    {"--config", offsetof(app_args, config), "text"},
+    {"--lexicon", offsetof(app_args, lexicon), "annotate"},
+    {"--aspects", offsetof(app_args, aspects), "annotate"},
+    {"--emotions", offsetof(app_args, emotions), "annotate"},
+    {"--parts", offsetof(app_args, parts), "annotate"},
 };
 static const struct {
     const char *name;
@@ -37,6 +45,9 @@ static const struct {
     {"--profile", offsetof(app_args, profile)},
     {"--propose", offsetof(app_args, propose)},
     {"--append", offsetof(app_args, append)},
+    {"--json", offsetof(app_args, json)},
+    {"--whole", offsetof(app_args, whole)},
+    {"--allow-target", offsetof(app_args, allow_target)},
 };
 
 /* Value of an option given as "--name value" or "--name=value"; NULL when argv[*i] is another one.
@@ -68,6 +79,7 @@ static crm_status take_option(int argc, char **argv, int *i, app_args *args)
     for (size_t k = 0; !v && k < sizeof VALUED / sizeof *VALUED; k++) {
         v = value_of(VALUED[k].name, argc, argv, i, &missing);
         if (v) memcpy((char *)args + VALUED[k].offset, &v, sizeof v);
+        if (v && VALUED[k].offset == offsetof(app_args, model)) args->models[args->n_models++] = v;
     }
     CRM_CHECK(v, CRM_ERR_CONFIG, "'%s' is not an option; crmpi --help lists them", arg);
     CRM_CHECK(!missing, CRM_ERR_CONFIG, "%s needs a value", arg);
@@ -78,6 +90,7 @@ crm_status app_parse(int argc, char **argv, app_args *args)
 {
     CRM_NEW(args->set, argc);
     CRM_NEW(args->more, argc);
+    CRM_NEW(args->models, argc);
     args->argc = argc;
     args->argv = argv;
     for (int i = 1; i < argc; i++) {
@@ -87,7 +100,8 @@ crm_status app_parse(int argc, char **argv, app_args *args)
             args->command = argv[i];
         else if (!args->operand)
             args->operand = argv[i];
-        else if (strcmp(args->command, "compare") == 0 || strcmp(args->command, "import") == 0)
+        else if (strcmp(args->command, "compare") == 0 || strcmp(args->command, "import") == 0 ||
+                 strcmp(args->command, "embed") == 0 || strcmp(args->command, "text") == 0)
             args->more[args->n_more++] = argv[i];
         else
             CRM_FAIL(CRM_ERR_CONFIG,
@@ -136,8 +150,13 @@ crm_status app_check_args(const app_args *args)
                   (strcmp(args->command, "compare") != 0 && strcmp(args->command, "report") != 0 &&
                    strcmp(args->command, "describe") != 0 && strcmp(args->command, "forget") != 0),
               CRM_ERR_CONFIG, "--set has no effect on %s: it has no options", args->command);
+    CRM_CHECK((!args->json && !args->whole) || strcmp(args->command, "text") == 0, CRM_ERR_CONFIG,
+              "%s is an option of text, not of %s", args->json ? "--json" : "--whole",
+              args->command);
     CRM_CHECK(!args->embedding || strcmp(args->command, "predict") == 0, CRM_ERR_CONFIG,
               "--embedding is an option of predict, not of %s", args->command);
+    CRM_CHECK(!args->allow_target || strcmp(args->command, "annotate") == 0, CRM_ERR_CONFIG,
+              "--allow-target is an option of annotate, not of %s", args->command);
     CRM_CHECK(!args->profile || strcmp(args->command, "train") == 0 ||
                   strcmp(args->command, "crossval") == 0,
               CRM_ERR_CONFIG, "--profile is an option of train and crossval, not of %s",
@@ -169,12 +188,28 @@ crm_status app_print_help(const app *a, const app_command *c)
     printf("  --set KEY=VALUE   set one option; may be repeated, later ones win\n");
     printf("  --out PATH        run folder (predict: file for the CSV)\n");
     printf("  --model NAME      predict: which model of the run\n");
+    printf("  --model PATH      text: a run or a model file, which says what it makes of each "
+           "text; may "
+           "be\n                    repeated\n");
+    printf("  --model PATH      annotate: likewise; may be repeated\n");
+    printf("  --lexicon FILE    annotate: valences of words, in the format of VADER\n");
+    printf("  --aspects FILE    annotate: aspects and their patterns of words, as YAML\n");
+    printf("  --emotions FILE   annotate: emotions of words, in lines of word, emotion, 0 or 1\n");
+    printf("  --parts FILE      annotate: which of the models, from 0, reads each customer; a line "
+           "a row\n");
+    printf("  --allow-target    annotate: also by a model of a target that the data set has\n");
+    printf("  --config FILE     text: options from this file\n");
+    printf("  --whole           text: each file is one text, not each line\n");
+    printf("  --json            text: as JSON\n");
     printf("  --weights FILE    predict: parameters of the net from an HDF5 file, by name\n");
     printf("  --embedding       predict: the learnt vector of each row; --out FILE.h5 for HDF5\n");
     printf("  --embedding FILE  segments: group by these vectors of predict --embedding\n");
     printf("  --ids FILE        forget: the ids to be taken out, one a line\n");
     printf("  --runs DIR        forget: where runs that learnt from them are looked for; default: "
            "beside DATASET\n");
+    printf("  --format NAME     embed: glove, word2vec or binary, how --out is written\n");
+    printf("  --similarity FILE embed: people's scores of pairs of words, to compare with\n");
+    printf("  --analogy FILE    embed: questions \"a b c d\", to be answered\n");
     printf("  --propose FILE... import: write a schema for these files, to be edited; to --out\n");
     printf("  --append          import: put the files of data.path behind those that data.store is "
            "made of\n");

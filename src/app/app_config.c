@@ -12,6 +12,9 @@
 static const char *const progress_names[] = {"auto", "on", "off", NULL};
 _Static_assert(sizeof progress_names / sizeof *progress_names == CRM_PROGRESS_COUNT + 1, "names");
 
+static const char *const unit_names[] = {"customer", "document", NULL};
+_Static_assert(sizeof unit_names / sizeof *unit_names == APP_UNITS_COUNT + 1, "names");
+
 /* Who may read what is written, and what others than the owner are denied. */
 static const char *const access_names[] = {"owner", "group", "all", NULL};
 static const mode_t denied[] = {077, 027, 022};
@@ -33,6 +36,9 @@ const crm_opt app_opts[] = {
     CRM_OPT_B(S, keep_tables, "data.keep_tables", false, CRM_OPT_LAYOUT,
               "Whether an import by a schema keeps its tables beside the data set, as "
               "STORE.tables.h5, so that import --append can put a later export behind them."),
+    CRM_OPT_E(S, units, "data.units", "customer", unit_names, 0,
+              "What a row of a study is: a customer with his documents, or each document by itself "
+              "(targets are those of documents then; folds keep those of a customer together)."),
     CRM_OPT_E(S, log_level, "log.level", "info", crm_log_level_names, CRM_OPT_LAYOUT,
               "What is written to stderr; quiet, error and warn switch the progress line off."),
     CRM_OPT_E(S, progress, "log.progress", "auto", progress_names, CRM_OPT_LAYOUT,
@@ -55,6 +61,7 @@ static crm_status bind(app *a)
     CRM_TRY(crm_opt_set_new(&a->opts));
     CRM_TRY(crm_opt_set_add(a->opts, app_opts, &a->cfg));
     CRM_TRY(crm_opt_set_add(a->opts, crm_table_opts, &a->table));
+    CRM_TRY(crm_opt_set_add(a->opts, crm_conll_opts, &a->conll));
     CRM_TRY(crm_opt_set_add(a->opts, crm_synth_opts, &a->synth));
     CRM_TRY(crm_opt_set_add(a->opts, crm_eval_opts, &a->eval));
     CRM_TRY(crm_opt_set_add(a->opts, crm_null_opts, &a->null));
@@ -63,6 +70,8 @@ static crm_status bind(app *a)
     CRM_TRY(crm_opt_set_add(a->opts, crm_device_opts, &a->gpu));
     CRM_TRY(crm_opt_set_add(a->opts, crm_watchdog_opts, &a->watchdog));
     CRM_TRY(crm_opt_set_add(a->opts, app_segments_opts, &a->segments));
+    CRM_TRY(crm_opt_set_add(a->opts, app_embed_opts, &a->embed));
+    CRM_TRY(crm_opt_set_add(a->opts, crm_context_opts, &a->context));
     return app_models_new(a);
 }
 

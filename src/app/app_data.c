@@ -21,6 +21,11 @@ crm_status app_need_path(const app *a)
     return crm_comm_agree(a->world, st);
 }
 
+bool app_is_conll(const app *a)
+{
+    return !app_has_tables(a) && crm_conll_is(&a->conll, a->cfg.data_path);
+}
+
 bool app_has_tables(const app *a)
 {
     return a->cfg.data_schema[0] != '\0';
@@ -109,6 +114,9 @@ static crm_status source_digest(app *a, crm_digest *out)
 {
     if (!a->source_known && app_has_tables(a))
         CRM_TRY(tables_digest(a, &a->source));
+    else if (!a->source_known && app_is_conll(a))
+        CRM_TRY(crm_conll_source_digest(a->world, &a->conll, a->table.target, a->cfg.data_path,
+                                        &a->source));
     else if (!a->source_known)
         CRM_TRY(crm_table_source_digest(a->world, &a->table, a->cfg.data_path, &a->source));
     a->source_known = true;
@@ -169,6 +177,17 @@ static crm_status import_csv(app *a, const char *store)
     return st;
 }
 
+static crm_status import_conll(app *a, const char *store)
+{
+    crm_conll_info info;
+
+    CRM_TRY(crm_conll_import(a->world, &a->conll, a->table.target, a->cfg.data_path, store, &info));
+    crm_log_line(CRM_LOG_INFO, "import", "%s: %lld rows, %lld sentences, %lld tokens -> %s",
+                 a->cfg.data_path, (long long)info.rows, (long long)info.sentences,
+                 (long long)info.tokens, store);
+    return CRM_OK;
+}
+
 crm_status app_import_tables(app *a, const char *store, const crm_table_like *like,
                              crm_table_tables *info)
 {
@@ -201,6 +220,7 @@ static crm_status import_if_needed(app *a, const char *store)
         crm_log_line(CRM_LOG_INFO, "import", "%s is up to date with %s", store, a->cfg.data_path);
         return CRM_OK;
     }
+    if (app_is_conll(a)) return import_conll(a, store);
     if (!app_has_tables(a)) return import_csv(a, store);
     CRM_TRY(crm_table_kept_exports(a->world, store, &exports));
     CRM_CHECK(exports < 2, CRM_ERR_CONFIG,
@@ -219,7 +239,13 @@ static crm_status open_verified(const app *a, const char *path, crm_data **out)
     return crm_data_verify(a->world, *out);
 }
 
-crm_status app_open_data(app *a, crm_data **out)
+crm_status app_take_units(const app *a, crm_data **d)
+{
+    if (a->cfg.units != APP_DOCUMENTS) return CRM_OK;
+    return crm_comm_agree(a->world, crm_data_take_documents(d));
+}
+
+static crm_status open_rows(app *a, crm_data **out)
 {
     char store[CRM_PATH_MAX];
     int64_t hdf5;
@@ -230,4 +256,10 @@ crm_status app_open_data(app *a, crm_data **out)
     CRM_TRY(app_store_path(a, store, sizeof store));
     CRM_TRY(import_if_needed(a, store));
     return open_verified(a, store, out);
+}
+
+crm_status app_open_data(app *a, crm_data **out)
+{
+    CRM_TRY(open_rows(a, out));
+    return app_take_units(a, out);
 }

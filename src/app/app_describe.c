@@ -136,21 +136,46 @@ static double largest(const double *v)
 }
 
 /* Smallest p of the parts, times their number (Bonferroni). */
-static double smallest_p(const double *p)
+static double smallest_p(const double *p, int parts)
 {
     double m = NAN;
 
     for (int k = 1; k < CRM_DESCRIBE_PARTS; k++)
         m = fmin(m, p[k]);
-    return fmin(1, m * (CRM_DESCRIBE_PARTS - 1));
+    return fmin(1, m * (parts - 1));
 }
 
-static void print_drifted(const crm_described *d)
+static void print_drifted(const crm_description *x, const crm_described *d)
 {
     printf("  %-10s %-*s %11.4f %11.4f %11.2g", d->block, NAME_WIDTH, d->name, largest(d->f.psi),
-           d->f.psi[CRM_DESCRIBE_PARTS - 1], smallest_p(d->f.psi_p));
+           d->f.psi[x->parts - 1], smallest_p(d->f.psi_p, x->parts));
     if (d->numeric) printf(" %11.4f", largest(d->f.ks));
     printf("\n");
+}
+
+static void print_parts(const crm_description *x)
+{
+    printf(
+        "\ndrift: events and documents in %d parts of %.4g days each, in the order of their times\n"
+        "  %-26s %10s %10s %10s\n",
+        x->parts, x->days, "days before the end", "events", "documents", "rows");
+    for (int k = 0; k < x->parts; k++)
+        printf("  %10.5g to %-12.5g %10lld %10lld %10lld\n", x->ends + x->days * (x->parts - k),
+               x->ends + x->days * (x->parts - k - 1), (long long)x->part_events[k],
+               (long long)x->part_documents[k], (long long)x->part_rows[k]);
+}
+
+static void print_drift_head(const crm_description *x)
+{
+    if (x->drift == CRM_DRIFT_TIME)
+        print_parts(x);
+    else
+        printf("\ndrift: tenths of the rows in the order of %s\n",
+               x->drift == CRM_DRIFT_CUTOFF
+                   ? "their cut-offs"
+                   : "the data set, which has no times: of time only if it was written so");
+    printf("  each part against the first\n  %-10s %-*s %11s %11s %11s %11s\n", "block", NAME_WIDTH,
+           "column", "largest PSI", "last PSI", "p", "largest KS");
 }
 
 /* The columns with the largest PSI. */
@@ -160,20 +185,20 @@ static crm_status print_drift(const crm_description *x)
     pair *p;
 
     if (!x->drift) {
-        printf("\ndrift: not looked for, fewer than %d rows\n", CRM_DESCRIBE_ROWS);
+        printf(
+            "\ndrift: not looked for, fewer than %d rows, or than %d events and documents over two "
+            "months\n",
+            CRM_DESCRIBE_ROWS, CRM_DESCRIBE_ROWS);
         return CRM_OK;
     }
     CRM_NEW(p, x->n);
     for (int c = 0; c < x->n; c++)
-        if (x->column[c].per_row && !isnan(largest(x->column[c].f.psi)))
+        if (x->column[c].drifts && !isnan(largest(x->column[c].f.psi)))
             p[n++] = (pair){c, 0, largest(x->column[c].f.psi)};
     qsort(p, (size_t)n, sizeof *p, by_strength);
-    printf("\ndrift: tenths of the rows in the order of %s, each against the first\n"
-           "  %-10s %-*s %11s %11s %11s %11s\n",
-           x->by_cutoff ? "their cut-offs" : "the data set", "block", NAME_WIDTH, "column",
-           "largest PSI", "last PSI", "p", "largest KS");
+    print_drift_head(x);
     for (int k = 0; k < n && k < DRIFTED; k++)
-        print_drifted(&x->column[p[k].i]);
+        print_drifted(x, &x->column[p[k].i]);
     if (n > DRIFTED) printf("  and %d columns with less; --out stores all\n", n - DRIFTED);
     crm_mem_free(p);
     return CRM_OK;
@@ -276,24 +301,47 @@ static void json_relations(crm_json *j, const crm_description *x)
     crm_json_end(j);
 }
 
+static void json_counts(crm_json *j, const char *key, int n, const int64_t *count)
+{
+    crm_json_list(j, key);
+    for (int i = 0; i < n; i++)
+        crm_json_int(j, NULL, count[i]);
+    crm_json_end(j);
+}
+
+static void json_parts(crm_json *j, const crm_description *x)
+{
+    if (x->drift != CRM_DRIFT_TIME) return;
+    crm_json_real(j, "days", x->days);
+    crm_json_real(j, "ends", x->ends);
+    json_counts(j, "events", x->parts, x->part_events);
+    json_counts(j, "documents", x->parts, x->part_documents);
+    json_counts(j, "rows", x->parts, x->part_rows);
+}
+
+static void json_drifted(crm_json *j, const crm_described *d, int parts)
+{
+    crm_json_object(j, NULL);
+    crm_json_text(j, "block", d->block);
+    crm_json_text(j, "name", d->name);
+    crm_json_reals(j, "psi", parts - 1, d->f.psi + 1);
+    crm_json_reals(j, "psi_p", parts - 1, d->f.psi_p + 1);
+    if (d->numeric) crm_json_reals(j, "ks", parts - 1, d->f.ks + 1);
+    crm_json_end(j);
+}
+
 static void json_drift(crm_json *j, const crm_description *x)
 {
+    static const char *const order[] = {"", "row", "cutoff", "time"};
+
     if (!x->drift) return;
     crm_json_object(j, "drift");
-    crm_json_text(j, "order", x->by_cutoff ? "cutoff" : "row");
-    crm_json_int(j, "parts", CRM_DESCRIBE_PARTS);
+    crm_json_text(j, "order", order[x->drift]);
+    crm_json_int(j, "parts", x->parts);
+    json_parts(j, x);
     crm_json_list(j, "columns");
-    for (int c = 0; c < x->n; c++) {
-        const crm_described *d = &x->column[c];
-        if (!d->per_row) continue;
-        crm_json_object(j, NULL);
-        crm_json_text(j, "block", d->block);
-        crm_json_text(j, "name", d->name);
-        crm_json_reals(j, "psi", CRM_DESCRIBE_PARTS - 1, d->f.psi + 1);
-        crm_json_reals(j, "psi_p", CRM_DESCRIBE_PARTS - 1, d->f.psi_p + 1);
-        if (d->numeric) crm_json_reals(j, "ks", CRM_DESCRIBE_PARTS - 1, d->f.ks + 1);
-        crm_json_end(j);
-    }
+    for (int c = 0; c < x->n; c++)
+        if (x->column[c].drifts) json_drifted(j, &x->column[c], x->parts);
     crm_json_end(j);
     crm_json_end(j);
 }
@@ -320,8 +368,7 @@ static crm_status json_targets(crm_json *j, const crm_data *d)
     crm_json_list(j, "targets");
     for (int i = 0; i < crm_data_n_targets(d); i++) {
         const crm_target *t = crm_data_target(d, i);
-        const crm_documents *docs = crm_data_documents(d);
-        int64_t units = t->level == CRM_LEVEL_CUSTOMER ? crm_data_rows(d) : docs ? docs->n : 0;
+        int64_t units = crm_data_units(d, t->level);
         int64_t *count;
 
         if (!t->label) continue;

@@ -10,20 +10,25 @@
 #include "crmpi/ckpt_series.h"
 #include "crmpi/comm.h"
 #include "crmpi/comm_watchdog.h"
+#include "crmpi/context.h"
 #include "crmpi/data.h"
+#include "crmpi/embed.h"
 #include "crmpi/estimator.h"
 #include "crmpi/eval.h"
 #include "crmpi/opt.h"
 #include "crmpi/record.h"
 #include "crmpi/synth.h"
 #include "crmpi/table.h"
+#include "crmpi/table_conll.h"
 
+typedef enum app_units { APP_CUSTOMERS, APP_DOCUMENTS, APP_UNITS_COUNT } app_units;
 /** Options of the program itself. */
 typedef struct app_cfg {
     const char *data_path, *data_store;
     const char *data_schema; /* absolute; "": none */
     const char *key_file;    /* of hashed columns */
     int log_level, progress, access;
+    int units; /* app_units */
     bool keep_tables;
     double stop_grace; /* s */
 } app_cfg;
@@ -37,15 +42,26 @@ typedef struct app_segments_cfg {
 } app_segments_cfg;
 extern const crm_opt app_segments_opts[];
 
+/** Options of crmpi embed. */
+typedef struct app_embed_cfg {
+    int64_t seed;
+} app_embed_cfg;
+extern const crm_opt app_embed_opts[];
+
 /** What the command line said. */
 typedef struct app_args {
     const char *command, *operand; /* CONFIG.yaml | RUN | DATASET */
     const char *out, *model, *init, *weights, *replay, *units, *ids, *runs;
     const char *vectors; /* of segments --embedding */
-    const char **set;    /* [n_set] */
-    const char **more;   /* [n_more] further operands, of compare and import --propose */
-    int n_set, n_more;
-    bool help, markdown, version, embedding, profile, propose, append;
+    const char *format, *similarity, *analogy;
+    const char *config;                               /* of text */
+    const char *lexicon, *aspects, *emotions, *parts; /* of annotate */
+    const char **models;                              /* [n_models] each --model */
+    const char **set;                                 /* [n_set] */
+    const char **more; /* [n_more] further operands, of compare, embed and import --propose */
+    int n_set, n_more, n_models;
+    bool allow_target; /* of annotate */
+    bool help, markdown, version, embedding, profile, propose, append, json, whole;
     int argc; /* the whole of it, for run.json */
     char **argv;
 } app_args;
@@ -65,6 +81,7 @@ typedef struct app {
     app_args args;
     app_cfg cfg;
     crm_table_cfg table;
+    crm_conll_cfg conll;
     crm_synth_cfg synth;
     crm_eval_cfg eval;
     crm_null_cfg null;
@@ -73,6 +90,8 @@ typedef struct app {
     crm_device_cfg gpu;
     crm_watchdog_cfg watchdog;
     app_segments_cfg segments;
+    app_embed_cfg embed;
+    crm_context_cfg context;
     crm_device *device; /* a GPU of this rank; NULL: models compute on the CPU */
     struct app_models *models;
     crm_digest source; /* of the CSV, once source_known */
@@ -133,6 +152,17 @@ CRM_CHECKED app_models_select(app *a, const crm_model_spec ***spec, int *n);
 CRM_CHECKED app_models_find(app *a, const char *name, const crm_model_spec **spec);
 /** Key of the option that a model has: "variants.NAME.KEY" when its variant sets it, else key. */
 void app_models_key(const app *a, const char *name, const char *key, char *out, size_t cap);
+/** Options text.* of all models that are no variants. */
+const struct crm_text_cfg *app_models_text(const app *a);
+const crm_embed_cfg *app_models_embed(const app *a);
+/** Digest of the files that options name and of whose content a result depends; any: there are
+ * some. Collective. */
+CRM_CHECKED app_files_digest(app *a, crm_digest *out, bool *any);
+/** Those of each into run.json. */
+CRM_CHECKED app_files_note(const app *a, crm_record *run);
+/** Rank 0: CRM_ERR_FORMAT names the first that has another content than in the run of that folder.
+ */
+CRM_CHECKED app_files_compare(const app *a, const char *dir);
 /** Most ranks that can share a fit of one of eval.models. */
 int64_t app_models_max_group(const app *a);
 /** True when eval.models has a net and its train.reduce is fast. */
@@ -155,6 +185,8 @@ CRM_CHECKED app_data_digest(app *a, crm_digest *out);
 /** Data set for a training command: data.path itself when it is one, else imported into data.store
  * unless that is fresh.  Collective. */
 CRM_CHECKED app_open_data(app *a, crm_data **out);
+/** Rows as data.units has them, in place of *d.  Collective. */
+CRM_CHECKED app_take_units(const app *a, crm_data **d);
 /** CRM_ERR_CONFIG when a data set written to path would replace a file that is none, such as a
  * customer's CSV or a run's predictions.  key names the option in the message.  Collective. */
 CRM_CHECKED app_may_replace(const app *a, const char *key, const char *path);
@@ -163,11 +195,18 @@ CRM_CHECKED app_store_path(const app *a, char *out, size_t cap);
 CRM_CHECKED app_need_path(const app *a);
 /** data.path is the folder of the tables of data.schema. */
 bool app_has_tables(const app *a);
+/** Whether data.path is a file of CoNLL columns. */
+bool app_is_conll(const app *a);
 /** Import them; like as for crm_table_import_schema; crm_table_tables_free(info) in any case.
  * Collective. */
 struct crm_table_tables;
 CRM_CHECKED app_import_tables(app *a, const char *store, const crm_table_like *like,
                               struct crm_table_tables *info);
+
+/* app_dictionary.c */
+/** The data dictionary of the data set at path as a page beside it, below the lines of quality. One
+ * process. */
+CRM_CHECKED app_write_dictionary(const char *path, const char *quality);
 
 /* cmd_study.c */
 /* Report and figures from dir/summary.json beside it, tables on the terminal; one process. */
@@ -202,5 +241,8 @@ crm_status cmd_report(app *a);
 crm_status cmd_verify(app *a);
 crm_status cmd_forget(app *a);
 crm_status cmd_segments(app *a);
+crm_status cmd_embed(app *a);
+crm_status cmd_text(app *a);
+crm_status cmd_annotate(app *a);
 
 #endif

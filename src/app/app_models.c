@@ -9,6 +9,7 @@
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/feature.h"
+#include "crmpi/text.h"
 
 /* A variant and its copies. */
 typedef struct variant {
@@ -81,13 +82,46 @@ static const crm_opt_variants variants = {
 
 /* ---- options ---- */
 
+/* Where the first class that has this table keeps it; a table of several classes is bound there. */
+static void *first_place(const struct app_models *m, const crm_opt *opts)
+{
+    for (int i = 0; app_estimators[i]; i++)
+        for (const crm_cfg_part *p = app_estimators[i]->parts; p && p->opts; p++)
+            if (p->opts == opts && m->estimator_cfg[i])
+                return (char *)m->estimator_cfg[i] + p->offset;
+    for (int i = 0; app_transforms[i]; i++)
+        for (const crm_cfg_part *p = app_transforms[i]->parts; p && p->opts; p++)
+            if (p->opts == opts && m->transform_cfg[i])
+                return (char *)m->transform_cfg[i] + p->offset;
+    return NULL;
+}
+
+const crm_text_cfg *app_models_text(const app *a)
+{
+    return first_place(a->models, crm_text_opts);
+}
+
+const crm_embed_cfg *app_models_embed(const app *a)
+{
+    return first_place(a->models, crm_embed_opts);
+}
+
 static crm_status bind_class(app *a, const crm_cfg_part *parts, size_t size, void **cfg)
 {
     *cfg = crm_mem_new(1, size);
     CRM_CHECK(*cfg, CRM_ERR_NOMEM, "out of memory: options");
     for (const crm_cfg_part *p = parts; p && p->opts; p++)
-        CRM_TRY(crm_opt_set_add(a->opts, p->opts, (char *)*cfg + p->offset));
+        if (first_place(a->models, p->opts) == (char *)*cfg + p->offset)
+            CRM_TRY(crm_opt_set_add(a->opts, p->opts, (char *)*cfg + p->offset));
     return CRM_OK;
+}
+
+/* What the options gave the first class that has a table goes to the others too. */
+static void share_parts(const struct app_models *m, const crm_cfg_part *parts, void *cfg)
+{
+    for (const crm_cfg_part *p = parts; p && p->opts; p++)
+        if (first_place(m, p->opts) != (char *)cfg + p->offset)
+            crm_opt_copy(p->opts, first_place(m, p->opts), (char *)cfg + p->offset);
 }
 
 crm_status app_models_new(app *a)
@@ -125,32 +159,34 @@ static int estimator_index(const crm_estimator_class *c)
 
 /* ---- specs ---- */
 
-/* Takes out those of class c, and those that their options leave nothing to do. */
-static void drop_transforms(crm_model_spec *s, const crm_transform_class *c)
-{
-    int n = 0;
-
-    for (int t = 0; t < s->n_transforms; t++) {
-        if (s->transform[t] == c) continue;
-        if (s->transform[t]->idle && s->transform[t]->idle(s->transform_cfg[t])) continue;
-        s->transform[n] = s->transform[t];
-        s->transform_cfg[n++] = s->transform_cfg[t];
-    }
-    s->n_transforms = n;
-}
-
 static crm_estimator_traits traits_of(const crm_model_spec *s)
 {
     if (s->estimator->traits) return s->estimator->traits(s->estimator_cfg);
     return (crm_estimator_traits){.parts = CRM_FLAT_ALL};
 }
 
-/* Columns that the estimator reads, and transforms that have something to do with them. */
+/* Whether a transform has something to do for the columns that the estimator reads. */
+static bool is_needed(const crm_estimator_traits *e, const crm_transform_class *t, const void *cfg)
+{
+    if (t->idle && t->idle(cfg)) return false;
+    if (t->sparse) return !e->no_sparse;
+    if (t == &crm_text_bag_class) return (e->parts & CRM_FLAT_DOCUMENTS) != 0;
+    return e->parts != 0;
+}
+
+/* Columns that the estimator reads, and the transforms that are needed for them. */
 static void choose_columns(crm_model_spec *s)
 {
-    s->parts = traits_of(s).parts;
-    drop_transforms(s, s->parts & CRM_FLAT_DOCUMENTS ? NULL : &crm_text_bag_class);
-    if (!s->parts) s->n_transforms = 0;
+    const crm_estimator_traits e = traits_of(s);
+    int n = 0;
+
+    s->parts = e.parts;
+    for (int t = 0; t < s->n_transforms; t++) {
+        if (!is_needed(&e, s->transform[t], s->transform_cfg[t])) continue;
+        s->transform[n] = s->transform[t];
+        s->transform_cfg[n++] = s->transform_cfg[t];
+    }
+    s->n_transforms = n;
 }
 
 static void make_spec(const struct app_models *m, int row, crm_model_spec *s)
@@ -202,12 +238,41 @@ static void free_variants(struct app_models *m)
     m->n_variants = 0;
 }
 
+/* Checks between the options of words, also those of a variant. */
+static crm_status check_text(const crm_cfg_part *parts, const void *cfg)
+{
+    for (const crm_cfg_part *p = parts; p && p->opts; p++)
+        if (p->opts == crm_text_opts)
+            CRM_TRY(crm_text_cfg_check(
+                (const crm_text_cfg *)(const void *)((const char *)cfg + p->offset)));
+    return CRM_OK;
+}
+
+static crm_status check_texts(const crm_model_spec *s)
+{
+    for (int t = 0; t < s->n_transforms; t++)
+        CRM_TRY(check_text(s->transform[t]->parts, s->transform_cfg[t]));
+    return check_text(s->estimator->parts, s->estimator_cfg);
+}
+
+/* A fitted model has its own options of words. */
+static bool is_fitted(const app *a)
+{
+    const char *command = a->args.command ? a->args.command : "";
+
+    return strcmp(command, "predict") == 0 || (strcmp(command, "text") == 0 && a->args.model);
+}
+
 crm_status app_models_make(app *a)
 {
     struct app_models *m = a->models;
     int n = 0;
 
     free_variants(m);
+    for (int i = 0; app_estimators[i]; i++)
+        share_parts(m, app_estimators[i]->parts, m->estimator_cfg[i]);
+    for (int i = 0; app_transforms[i]; i++)
+        share_parts(m, app_transforms[i]->parts, m->transform_cfg[i]);
     for (int i = 0; i < app_model_count; i++) {
         make_spec(m, i, &m->spec[i]);
         choose_columns(&m->spec[i]);
@@ -219,8 +284,10 @@ crm_status app_models_make(app *a)
     for (int i = 0; i < n; i++) {
         CRM_TRY(make_variant(a, crm_opt_set_variant(a->opts, i), &m->variant[i]));
         choose_columns(&m->variant[i].spec);
+        if (!is_fitted(a)) CRM_TRY(check_texts(&m->variant[i].spec));
     }
-    return CRM_OK;
+    return is_fitted(a) ? CRM_OK
+                        : check_texts(&m->spec[0]); /* those of all models that are no variants */
 }
 
 void app_models_free(app *a)

@@ -289,14 +289,16 @@ done:
 }
 
 /* ---- which columns are shown ---- */
-/* The next best of [first, end) that is not shown yet, -1: none; group -1: of any. */
-static int next_best(const crm_segmentation *r, int group, int64_t first, int64_t end)
+/* The next best of [first, end) with eta squared above a value that is not shown yet, -1: none;
+ * group -1: of any. */
+static int next_best(const crm_segmentation *r, int group, int64_t first, int64_t end, double above)
 {
     int best = -1;
 
     for (int64_t i = first; i < end; i++) {
         const crm_segments_column *c = &r->column[i];
-        if (c->shown || c->month || !(c->eta2 > 0) || (group >= 0 && c->group != group)) continue;
+        if (c->shown || c->month || !(c->eta2 > above) || (group >= 0 && c->group != group))
+            continue;
         if (best < 0 || c->eta2 > r->column[best].eta2) best = (int)i;
     }
     return best;
@@ -317,14 +319,15 @@ static void show_best(figures *f)
 
     for (int g = 0; g < CRM_SEGMENTS_GROUPS; g++)
         if (g != CRM_SEGMENTS_SENTIMENT || f->n_moods == 0)
-            show(r, next_best(r, g, 0, f->n), &left);
+            show(r, next_best(r, g, 0, f->n, 0), &left);
     for (int m = 0, end = 0; m < f->n_moods; m = end) {
         while (end < f->n_moods && f->mood[end].t == f->mood[m].t)
             end++;
-        show(r, next_best(r, -1, f->n_num + m, f->n_num + end), &left);
+        /* also where one segment alone has documents with labels: 0 */
+        show(r, next_best(r, -1, f->n_num + m, f->n_num + end, -1), &left);
     }
     for (int at = 0; at >= 0 && left > 0;) {
-        at = next_best(r, -1, 0, f->n);
+        at = next_best(r, -1, 0, f->n, 0);
         show(r, at, &left);
     }
 }

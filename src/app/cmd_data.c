@@ -5,6 +5,7 @@
 #include "app_impl.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/data_extend.h"
 #include "crmpi/table_schema.h"
 
 static crm_status print_targets(const crm_data *d);
@@ -54,15 +55,15 @@ static void print_columns(const crm_table_info *info)
                (long long)info->class_count[i]);
 }
 
-static void print_rejected(const crm_table_tables *t, const char *store)
+static void print_rejected(int64_t rejected, int64_t listed, const char *store)
 {
-    if (t->rejected > t->listed)
+    if (rejected > listed)
         printf("  %lld rows or values rejected (the first %d of each table are listed in "
                "%s.rejects.tsv)\n",
-               (long long)t->rejected, CRM_TABLE_REJECTS, store);
-    else if (t->rejected)
-        printf("  %lld rows or values rejected (listed in %s.rejects.tsv)\n",
-               (long long)t->rejected, store);
+               (long long)rejected, CRM_TABLE_REJECTS, store);
+    else if (rejected)
+        printf("  %lld rows or values rejected (listed in %s.rejects.tsv)\n", (long long)rejected,
+               store);
 }
 
 static void print_counts(const crm_table_tables *t, const char *store)
@@ -74,7 +75,10 @@ static void print_counts(const crm_table_tables *t, const char *store)
                 {t->undated, "events or documents without time"},
                 {t->empty, "rows without text, which are no documents"},
                 {t->late, "events or documents at or behind the cut-off"},
+                {t->late_dates, "dates of the profile at or behind the cut-off, taken as missing "
+                                "(known_ahead: yes of their column keeps them)"},
                 {t->no_history, "entities without history before the cut-off"},
+                {t->no_cutoff, "entities without a cut-off (its time is missing)"},
                 {t->orphans, "references that lead nowhere"},
                 {t->repeated, "repeated keys of referenced tables (the first row is taken)"},
                 {t->contradictions, "contradictory values of entities"}};
@@ -84,7 +88,7 @@ static void print_counts(const crm_table_tables *t, const char *store)
     if (t->exports) printf("%lld exports, their tables kept\n", (long long)t->exports);
     for (size_t k = 0; k < sizeof left / sizeof *left; k++)
         if (left[k].n) printf("  %lld %s\n", (long long)left[k].n, left[k].what);
-    print_rejected(t, store);
+    print_rejected(t->rejected, t->listed, store);
 }
 
 /* Targets of the data set that was made. */
@@ -117,6 +121,24 @@ static crm_status import_tables(app *a, const char *store)
     return st;
 }
 
+static crm_status import_conll(app *a, const char *store)
+{
+    crm_conll_info info;
+    double start = crm_clock_now();
+    crm_status st = CRM_OK;
+
+    CRM_TRY(crm_conll_import(a->world, &a->conll, a->table.target, a->cfg.data_path, store, &info));
+    print_line(a, store, store, info.rows, info.content, crm_clock_now() - start);
+    if (app_is_root(a)) {
+        printf("  %lld sentences, %lld tokens, %lld distinct words, %lld types of entities\n",
+               (long long)info.sentences, (long long)info.tokens, (long long)info.words,
+               (long long)info.types);
+        if (info.test_rows) printf("  %lld rows are the test part\n", (long long)info.test_rows);
+        st = print_made(store);
+    }
+    return crm_comm_agree(a->world, st);
+}
+
 crm_status cmd_import(app *a)
 {
     crm_table_info info = {0};
@@ -129,10 +151,14 @@ crm_status cmd_import(app *a)
     CRM_TRY(app_need_path(a));
     CRM_TRY(app_store_path(a, store, sizeof store));
     if (app_has_tables(a)) return import_tables(a, store);
+    if (app_is_conll(a)) return import_conll(a, store);
     st = crm_table_import(a->world, &a->table, a->cfg.data_path, store, NULL, &info);
     if (!st) {
         print_line(a, store, store, info.rows, info.content, crm_clock_now() - start);
-        if (app_is_root(a)) print_columns(&info);
+        if (app_is_root(a)) {
+            print_columns(&info);
+            print_rejected(info.rejected, info.listed, store);
+        }
     }
     crm_table_info_free(&info);
     return st;
@@ -206,8 +232,7 @@ static crm_status print_targets(const crm_data *d)
 {
     for (int i = 0; i < crm_data_n_targets(d); i++) {
         const crm_target *t = crm_data_target(d, i);
-        const crm_documents *docs = crm_data_documents(d);
-        int64_t n = t->level == CRM_LEVEL_CUSTOMER ? crm_data_rows(d) : docs ? docs->n : 0;
+        int64_t n = crm_data_units(d, t->level);
         printf("target     %s (%s%s)%s:", t->name, crm_level_names[t->level],
                t->label ? "" : ", numeric", t->oracle ? ", with oracle" : "");
         if (t->label)
@@ -219,6 +244,15 @@ static crm_status print_targets(const crm_data *d)
     return CRM_OK;
 }
 
+static void print_annotations(const crm_data *d)
+{
+    int64_t n;
+    const char *const *note = crm_data_annotations(d, &n);
+
+    for (int64_t i = 0; i < n; i++)
+        printf("annotated  %s\n", note[i]);
+}
+
 static crm_status print_head(const crm_data *d)
 {
     char hex[CRM_DIGEST_HEX];
@@ -227,6 +261,7 @@ static crm_status print_head(const crm_data *d)
            crm_digest_hex(crm_data_digest(d), hex));
     print_schema(d);
     print_blocks(d);
+    print_annotations(d);
     return print_targets(d);
 }
 

@@ -1,71 +1,27 @@
 /* cmd_forget.c - take customers out of a data set for good, and name the runs that learnt from
  * them. */
-#include <dirent.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "app_impl.h"
+#include "app_forget.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/data_extend.h"
 #include "crmpi/data_keep.h"
 #include "crmpi/table_schema.h"
 
-enum { IDS_MAX = 1 << 30, DEPTH_MAX = 4 };
-
-/* Ids of a file, one a line. */
-typedef struct id_list {
-    char *text;
-    int64_t n;
-    const char **id; /* [n] in text */
-    int64_t *line;   /* [n]         */
-} id_list;
-
-static void ids_free(id_list *l)
+/* Lines of which no form is an id of the data set. */
+static int64_t count_missed(const id_list *l, const uint8_t *hit, int64_t *first)
 {
-    crm_mem_free(l->text);
-    crm_mem_free(l->id);
-    crm_mem_free(l->line);
-}
+    int64_t missed = 0;
 
-/* ---- ids ---- */
-static crm_status split_lines(const char *path, size_t len, id_list *l)
-{
-    int64_t lines = 1, at = 0;
-
-    for (size_t i = 0; i < len; i++)
-        lines += l->text[i] == '\n';
-    CRM_NEW(l->id, lines);
-    CRM_NEW(l->line, lines);
-    for (char *s = l->text; s; at++) {
-        char *end = strchr(s, '\n');
-        size_t n = end ? (size_t)(end - s) : strlen(s);
-        if (n > 0 && s[n - 1] == '\r') n--;
-        s[n] = '\0';
-        if (n > 0) {
-            l->id[l->n] = s;
-            l->line[l->n++] = at + 1;
-        }
-        s = end ? end + 1 : NULL;
+    for (int64_t i = 0, end; i < l->n; i = end) {
+        bool any = false;
+        for (end = i; end < l->n && l->line[end] == l->line[i]; end++)
+            any = any || hit[end];
+        if (!any && missed++ == 0) *first = l->line[i];
     }
-    CRM_CHECK(l->n > 0, CRM_ERR_FORMAT, "%s: holds no id; one a line is needed", path);
-    return CRM_OK;
-}
-
-static crm_status read_ids(const app *a, id_list *l)
-{
-    size_t len = 0;
-    int64_t bytes = 0;
-    crm_status st = CRM_OK;
-
-    if (app_is_root(a)) st = crm_path_read(a->args.ids, IDS_MAX, &l->text, &len);
-    CRM_TRY(crm_comm_agree(a->world, st));
-    bytes = (int64_t)len;
-    CRM_TRY(crm_comm_bcast(a->world, 0, &bytes, sizeof bytes));
-    if (!app_is_root(a)) l->text = crm_mem_new((size_t)bytes + 1, 1);
-    if (!l->text) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %s", a->args.ids);
-    CRM_TRY(crm_comm_agree(a->world, st));
-    CRM_TRY(crm_comm_bcast(a->world, 0, l->text, (size_t)bytes));
-    return crm_comm_agree(a->world, split_lines(a->args.ids, (size_t)bytes, l));
+    return missed;
 }
 
 /* Rows that stay, and how many do not.  Ids that no row has are told by their lines: they are
@@ -73,7 +29,7 @@ static crm_status read_ids(const app *a, id_list *l)
 static crm_status choose_rows(const app *a, const crm_data *d, const id_list *l, uint8_t **keep,
                               int64_t *gone)
 {
-    int64_t rows = crm_data_rows(d), found = 0, missed = 0, first = 0;
+    int64_t rows = crm_data_rows(d), found = 0, missed, first = 0;
     uint8_t *hit = NULL;
     crm_status st = CRM_OK;
 
@@ -86,91 +42,14 @@ static crm_status choose_rows(const app *a, const crm_data *d, const id_list *l,
         found += (*keep)[i];
         (*keep)[i] = !(*keep)[i];
     }
-    for (int64_t i = 0; i < l->n; i++) {
-        if (!hit[i] && missed++ == 0) first = l->line[i];
-    }
+    missed = count_missed(l, hit, &first);
     if (app_is_root(a) && missed > 0)
         printf("%lld of %lld ids are not in the data set (the first on line %lld of %s)\n",
-               (long long)missed, (long long)l->n, (long long)first, a->args.ids);
+               (long long)missed, (long long)l->lines, (long long)first, a->args.ids);
     *gone = found;
 done:
     crm_mem_free(hit);
     return st;
-}
-
-/* ---- runs that learnt from the data set ---- */
-static bool same_digest(const crm_data *d, const char *digest)
-{
-    char hex[CRM_DIGEST_HEX];
-    int64_t n;
-    const char *const *former = crm_data_former(d, &n);
-
-    if (strcmp(crm_digest_hex(crm_data_digest(d), hex), digest) == 0) return true;
-    for (int64_t i = 0; i < n; i++)
-        if (strcmp(former[i], digest) == 0) return true;
-    return false;
-}
-
-/* One line when the folder is a run on the data set, as it is or as it was. */
-static int tell_run(const crm_data *d, const char *dir)
-{
-    char data[CRM_DIGEST_HEX] = "", command[32] = "";
-
-    crm_record_read_note(dir, "digests.data", data, sizeof data);
-    if (!data[0] || !same_digest(d, data)) return 0;
-    crm_record_read_note(dir, "command", command, sizeof command);
-    printf("learnt from them: %s (%s)\n", dir, command);
-    return 1;
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int visible(const struct dirent *e)
-{
-    return e->d_name[0] != '.';
-}
-
-/* Runs in a folder and below; links are not followed into folders that are deeper than DEPTH_MAX.
- */
-static int tell_runs(const crm_data *d, const char *dir, int depth)
-{
-    char path[CRM_PATH_MAX];
-    struct dirent **entry = NULL;
-    int n, told = 0;
-
-    if (crm_path_join(dir, "run.json", path, sizeof path)) return 0;
-    if (crm_path_is_file(path)) return tell_run(d, dir);
-    n = depth < DEPTH_MAX ? scandir(dir, &entry, visible, by_name) : 0;
-    for (int i = 0; i < n; i++) {
-        if (!crm_path_join(dir, entry[i]->d_name, path, sizeof path) && crm_path_is_dir(path))
-            told += tell_runs(d, path, depth + 1);
-        free(entry[i]);
-    }
-    free(entry);
-    crm_err_clear();
-    return told;
-}
-
-static crm_status tell_all_runs(const app *a, const crm_data *d)
-{
-    char dir[CRM_PATH_MAX];
-    int n;
-
-    if (!app_is_root(a)) return CRM_OK;
-    if (a->args.runs)
-        CRM_TRY(crm_path_join("", a->args.runs, dir, sizeof dir));
-    else
-        CRM_TRY(crm_path_dir(crm_data_path(d), dir, sizeof dir));
-    n = tell_runs(d, dir, 0);
-    printf("%d run%s in %s learnt from this data set%s\n", n, n == 1 ? "" : "s", dir,
-           n > 0
-               ? ": their models and predictions still hold what they learnt; train them again, or "
-                 "remove them"
-               : "");
-    return CRM_OK;
 }
 
 /* ---- */
@@ -191,18 +70,69 @@ static crm_status forget_tables(const app *a, const crm_data *d, const id_list *
 {
     int64_t rows = -1;
 
-    if (gone < crm_data_rows(d))
-        CRM_TRY(crm_table_forget(a->world, crm_data_path(d), l->n, l->id, &rows));
+    CRM_TRY(crm_table_forget(a->world, crm_data_path(d), l->n, l->id, &rows));
     CRM_CHECK(gone > 0 || rows > 0, CRM_ERR_FORMAT,
               "%s: none of its %lld ids is in %s; nothing was changed (ids must stand as describe "
               "and predict write them, keyed hashes where the schema has them hashed)",
-              a->args.ids, (long long)l->n, crm_data_path(d));
+              a->args.ids, (long long)l->lines, crm_data_path(d));
     if (app_is_root(a) && rows >= 0)
         printf("%lld rows taken out of the tables that are kept for later exports\n",
                (long long)rows);
     return CRM_OK;
 }
 
+/* ---- what stands beside the data set ---- */
+static crm_status note_path(const crm_data *d, char *path, size_t cap)
+{
+    int n = snprintf(path, cap, "%s.md", crm_data_path(d));
+
+    CRM_CHECK(n > 0 && (size_t)n < cap, CRM_ERR_CONFIG, "%s.md: the path is too long",
+              crm_data_path(d));
+    return CRM_OK;
+}
+
+/* The report on columns has quantiles and extremes that may be those of who goes. */
+static crm_status remove_note(const app *a, const crm_data *d)
+{
+    char path[CRM_PATH_MAX];
+    crm_status st = CRM_OK;
+
+    if (app_is_root(a)) {
+        st = note_path(d, path, sizeof path);
+        if (!st) st = crm_path_remove(path);
+    }
+    return crm_comm_agree(a->world, st);
+}
+
+static crm_status write_note(const char *path)
+{
+    return app_write_dictionary(
+        path, "Customers were taken out of the data set since it was made, and the report on its "
+              "columns as they were read went with them; `crmpi describe` has the figures of what "
+              "is left.\n");
+}
+
+/* Columns that a model has made of texts, when it learnt from the data set as it is or was. */
+static void tell_annotations(const crm_data *d)
+{
+    int64_t n, n_former;
+    const char *const *note = crm_data_annotations(d, &n);
+    const char *const *former = crm_data_former(d, &n_former);
+    char hex[CRM_DIGEST_HEX];
+
+    crm_digest_hex(crm_data_digest(d), hex);
+    for (int64_t i = 0; i < n; i++) {
+        bool learnt = strstr(note[i], hex) != NULL;
+        for (int64_t k = 0; k < n_former; k++)
+            learnt = learnt || strstr(note[i], former[k]) != NULL;
+        if (learnt)
+            printf("columns of texts come from a model that learnt from them (%s): annotate anew "
+                   "with a model that has not\n",
+                   note[i]);
+    }
+}
+
+/* ---- */
 static crm_status keep_rows(const app *a, const crm_data *d, const uint8_t *keep)
 {
     crm_kept kept;
@@ -216,23 +146,56 @@ static crm_status keep_rows(const app *a, const crm_data *d, const uint8_t *keep
                crm_data_path(d), (long long)(rows - kept.rows), (long long)rows,
                (long long)kept.rows, (long long)kept.events, (long long)kept.documents,
                (long long)kept.levels, (long long)kept.words, crm_digest_hex(kept.digest, hex));
-    return crm_comm_agree(a->world, tell_all_runs(a, d));
+    return crm_comm_agree(a->world, app_is_root(a) ? write_note(crm_data_path(d)) : CRM_OK);
 }
 
+/* Nobody is left: the files go.  The data set is the last, so that a command that was cut off finds
+ * them again. */
+static crm_status remove_all(const app *a, const crm_data *d)
+{
+    static const char *const beside[] = {".tables.next.h5", ".tables.h5", ""};
+    char path[CRM_PATH_MAX];
+    crm_status st = CRM_OK;
+
+    for (size_t i = 0; i < sizeof beside / sizeof *beside && !st && app_is_root(a); i++) {
+        snprintf(path, sizeof path, "%s%s", crm_data_path(d), beside[i]);
+        st = crm_path_remove(path);
+    }
+    if (!st && app_is_root(a))
+        printf("%s: all %lld rows taken out; the data set was removed, and the tables kept beside "
+               "it\n",
+               crm_data_path(d), (long long)crm_data_rows(d));
+    return crm_comm_agree(a->world, st);
+}
+
+/* Rows of the data set. */
+static crm_status forget_rows(const app *a, const crm_data *d, const id_list *l,
+                              const uint8_t *keep, int64_t gone)
+{
+    CRM_TRY(remove_note(a, d));
+    if (gone == crm_data_rows(d)) return remove_all(a, d);
+    CRM_TRY(forget_tables(a, d, l, gone));
+    return keep_rows(a, d, keep);
+}
+
+/* Told first: when the rows are gone nobody can tell any more who was meant. */
 static crm_status forget(app *a, const crm_data *d)
 {
     id_list l = {0};
     uint8_t *keep = NULL;
-    int64_t gone = 0;
+    int64_t gone = 0, former;
     crm_status st;
 
-    CRM_TRY_TO(st, done, read_ids(a, &l));
+    (void)crm_data_former(d, &former);
+    CRM_TRY_TO(st, done, app_read_ids(a, &l));
     CRM_TRY_TO(st, done, crm_data_verify(a->world, d));
     CRM_TRY_TO(st, done, choose_rows(a, d, &l, &keep, &gone));
-    CRM_TRY_TO(st, done, forget_tables(a, d, &l, gone));
-    if (gone > 0) CRM_TRY_TO(st, done, keep_rows(a, d, keep));
+    if (app_is_root(a) && (gone > 0 || former > 0)) st = app_tell_places(a, d, &l, gone > 0);
+    if (!st && app_is_root(a) && gone > 0) tell_annotations(d);
+    CRM_TRY_TO(st, done, crm_comm_agree(a->world, st));
+    st = gone > 0 ? forget_rows(a, d, &l, keep, gone) : forget_tables(a, d, &l, gone);
 done:
-    ids_free(&l);
+    app_free_ids(&l);
     crm_mem_free(keep);
     return st;
 }

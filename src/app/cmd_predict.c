@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include "app_impl.h"
+#include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/base_stop.h"
+#include "crmpi/base_temp.h"
 #include "crmpi/ckpt.h"
 #include "crmpi/stats.h"
 #include "crmpi/store.h"
@@ -17,10 +20,12 @@ typedef struct prediction {
     const char *const *class_name;
     int64_t n_classes;
     crm_columns *columns;    /* of the profile that the model was fitted on */
-    char temp[CRM_PATH_MAX]; /* data set made from the CSV or the tables, "": none */
+    crm_temp temp;           /* rank 0: of the data set made from the CSV or the tables */
+    char rows[CRM_PATH_MAX]; /* its folder on all ranks, "": none (any more) */
     crm_data *data;
     crm_pipeline *pipeline;
     crm_bag *weights; /* --weights, NULL: none */
+    bool tags;        /* of tokens, not classes of rows */
 } prediction;
 
 /* CRM_ERR_IO that names the models of the run that are fitted. */
@@ -64,10 +69,12 @@ static crm_status read_model(app *a, prediction *p)
     crm_status st;
 
     CRM_TRY(app_models_find(a, model, &spec));
+    p->tags = spec->estimator->decode != NULL;
     snprintf(name, sizeof name, "models/%.64s.h5", model);
     CRM_TRY(crm_path_join(a->args.operand, name, path, sizeof path));
     if (!crm_path_exists(path)) return no_such_model(a, path, model);
     CRM_TRY(crm_bag_read(path, CRM_MODEL_KIND, &p->bag));
+    CRM_TRY(crm_eval_check_model(a->args.operand, model, path, p->bag));
     CRM_TRY(crm_bag_get_list(p->bag, "classes", &p->n_classes, &p->class_name));
     CRM_TRY(crm_columns_new(&p->columns));
     CRM_TRY(crm_bag_push(p->bag, "columns"));
@@ -77,22 +84,34 @@ static crm_status read_model(app *a, prediction *p)
     return crm_pipeline_new(spec, &p->pipeline);
 }
 
-/* A folder of this process for the data set made from a CSV; the name is rank 0's. */
+/* A folder for the data set made from a CSV, made by rank 0; each rank removes it when it must end
+ * in between. */
 static crm_status temp_path(app *a, prediction *p)
 {
-    const char *dir = getenv("TMPDIR");
-    char name[CRM_PATH_MAX];
-    crm_status st = CRM_OK;
+    crm_status st = app_is_root(a) ? crm_temp_make("predict", NULL, &p->temp) : CRM_OK;
 
-    if (app_is_root(a)) {
-        snprintf(name, sizeof name, "%s/crmpi-predict-XXXXXX", dir && dir[0] ? dir : "/tmp");
-        if (!mkdtemp(name))
-            CRM_SET(st, CRM_ERR_IO, "%s: cannot make a folder: %s; set TMPDIR", name,
-                    strerror(errno));
-    }
     CRM_TRY(crm_comm_agree(a->world, st));
-    CRM_TRY(crm_comm_bcast(a->world, 0, name, sizeof name));
-    return crm_path_join("", name, p->temp, sizeof p->temp);
+    memcpy(p->rows, p->temp.dir, sizeof p->rows);
+    CRM_TRY(crm_comm_bcast(a->world, 0, p->rows, sizeof p->rows));
+    crm_stop_also(p->rows, true);
+    return CRM_OK;
+}
+
+/* All ranks have stopped using the folder by its name. */
+static void temp_remove(prediction *p)
+{
+    if (p->rows[0]) crm_stop_also(p->rows, false);
+    p->rows[0] = '\0';
+    crm_temp_remove(&p->temp);
+}
+
+/* Collective: the rows have no name any more once they are open, unless a
+ * server has them, which would take them away from other nodes. */
+static crm_status opened(app *a, prediction *p, const char *path)
+{
+    CRM_TRY(crm_comm_agree(a->world, crm_data_open(path, &p->data)));
+    if (crm_comm_node_size(a->world) == crm_comm_size(a->world)) temp_remove(p);
+    return CRM_OK;
 }
 
 static crm_status open_tables(app *a, const char *path, const crm_table_like *like, prediction *p)
@@ -101,7 +120,18 @@ static crm_status open_tables(app *a, const char *path, const crm_table_like *li
     crm_status st = app_import_tables(a, path, like, &info);
 
     crm_table_tables_free(&info);
-    return st ? st : crm_comm_agree(a->world, crm_data_open(path, &p->data));
+    return st ? st : opened(a, p, path);
+}
+
+/* The test file of the run is none of what is predicted. */
+static crm_status open_conll(app *a, const char *path, prediction *p)
+{
+    crm_conll_cfg cfg = a->conll;
+    crm_conll_info info;
+
+    cfg.test_path = "";
+    CRM_TRY(crm_conll_import(a->world, &cfg, a->table.target, a->cfg.data_path, path, &info));
+    return opened(a, p, path);
 }
 
 static crm_status open_rows(app *a, prediction *p)
@@ -121,26 +151,51 @@ static crm_status open_rows(app *a, prediction *p)
     }
     CRM_TRY(crm_comm_agree(a->world, crm_columns_schema(p->columns, &s)));
     CRM_TRY(temp_path(a, p));
-    CRM_TRY(crm_comm_agree(a->world, crm_path_join(p->temp, "rows.h5", path, sizeof path)));
+    CRM_TRY(crm_comm_agree(a->world, crm_path_join(p->rows, "rows.h5", path, sizeof path)));
     like = (crm_table_like){
         .n_num = s->n_num, .n_cat = s->n_cat, .num_name = s->num_name, .cat_name = s->cat_name};
+    if (a->cfg.units == APP_DOCUMENTS)
+        like = (crm_table_like){0}; /* columns are made of documents */
     if (app_has_tables(a)) return open_tables(a, path, &like, p);
+    if (app_is_conll(a)) return open_conll(a, path, p);
     a->table.label = "";
     CRM_TRY(crm_table_import(a->world, &a->table, a->cfg.data_path, path, &like, NULL));
-    return crm_comm_agree(a->world, crm_data_open(path, &p->data));
+    return opened(a, p, path);
 }
 
+/* Whether a spreadsheet may compute what begins here, blanks left out; the wide forms of the signs
+ * are taken for the plain ones by some. */
+static bool is_formula(const char *text)
+{
+    static const char *const blank[] = {" ", "\u00a0", "\u3000"};
+    static const char *const sign[] = {"=",  "+",      "-",      "@",      "\t",
+                                       "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20"};
+    enum { BLANKS = sizeof blank / sizeof *blank, SIGNS = sizeof sign / sizeof *sign };
+
+    for (int i = 0; i < BLANKS; i++)
+        if (strncmp(text, blank[i], strlen(blank[i])) == 0) {
+            text += strlen(blank[i]);
+            i = -1;
+        }
+    for (int i = 0; i < SIGNS; i++)
+        if (strncmp(text, sign[i], strlen(sign[i])) == 0) return true;
+    return false;
+}
+
+/* A table that is taken for one with other separators has cells that begin behind those, even
+ * within quotes, which do not stand at the begin of a cell then. */
 void app_add_field(crm_str *s, const char *text)
 {
-    bool formula = text[0] && strchr("=+-@\t\r", text[0]) != NULL, quote;
     int64_t number;
+    bool formula = is_formula(text) && !crm_parse_i64(text, strlen(text), &number);
+    bool quote = formula || strpbrk(text, ",;\"\t\r\n") != NULL;
 
-    if (formula && crm_parse_i64(text, strlen(text), &number)) formula = false;
-    quote = formula || strpbrk(text, ",\"\r\n") != NULL;
     if (quote) crm_str_add(s, "\"", 1);
     if (formula) crm_str_add(s, "'", 1);
-    for (const char *c = text; *c; c++)
+    for (const char *c = text; *c; c++) {
         crm_str_add(s, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
+        if (strchr(";\t\r\n", *c) && is_formula(c + 1)) crm_str_add(s, "'", 1);
+    }
     if (quote) crm_str_add(s, "\"", 1);
 }
 
@@ -193,6 +248,59 @@ static crm_status predict_rows(const app *a, prediction *p, crm_str *s)
     return st;
 }
 
+/* The target whose tags the new data have, NULL: none. */
+static const crm_target *given_tags(const prediction *p)
+{
+    for (int i = 0; i < crm_data_n_targets(p->data); i++) {
+        const crm_target *t = crm_data_target(p->data, i);
+        if (t->level == CRM_LEVEL_TOKEN && t->label) return t;
+    }
+    return NULL;
+}
+
+/* A token a line: the word, its tag in the data where it has one, the tag of the model. */
+static void add_tags(const prediction *p, int64_t d, const int32_t *tag, crm_str *s)
+{
+    const crm_documents *x = crm_data_documents(p->data);
+    const crm_target *t = given_tags(p);
+
+    for (int64_t i = x->token_first[d]; i < x->token_first[d + 1]; i++) {
+        crm_str_addf(s, "%s", x->word[x->token[i]]);
+        if (t && t->label[i] >= 0) crm_str_addf(s, " %s", t->class_name[t->label[i]]);
+        crm_str_addf(s, " %s\n", p->class_name[*tag++]);
+    }
+    crm_str_add(s, "\n", 1);
+}
+
+static crm_status tag_row(prediction *p, int64_t row, crm_str *s)
+{
+    const crm_documents *x = crm_data_documents(p->data);
+    int64_t from = x->token_first[x->first[row]];
+    int32_t *tag;
+    crm_status st;
+
+    CRM_NEW(tag, x->token_first[x->first[row + 1]] - from);
+    st = crm_pipeline_decode(p->pipeline, p->data, &row, 1, tag);
+    for (int64_t d = x->first[row]; d < x->first[row + 1] && !st; d++)
+        add_tags(p, d, tag + x->token_first[d] - from, s);
+    crm_mem_free(tag);
+    return st;
+}
+
+/* Lines of this rank's rows; rows are shared out in order. */
+static crm_status tag_rows(const app *a, prediction *p, crm_str *s)
+{
+    int64_t n = crm_data_rows(p->data), rank = crm_comm_rank(a->world);
+    int64_t end = n * (rank + 1) / crm_comm_size(a->world);
+
+    CRM_CHECK(crm_data_documents(p->data), CRM_ERR_CONFIG, "data.path: %s has no documents to tag",
+              crm_data_path(p->data));
+    for (int64_t i = n * rank / crm_comm_size(a->world); i < end; i++)
+        CRM_TRY(tag_row(p, i, s));
+    CRM_CHECK(!s->failed, CRM_ERR_NOMEM, "out of memory: predictions");
+    return CRM_OK;
+}
+
 crm_status app_print_all(const app *a, const char *text, size_t len)
 {
     if (a->args.out) return crm_path_write_atomic(a->args.out, text, len);
@@ -225,8 +333,12 @@ static crm_status write_predictions(app *a, prediction *p)
     size_t total = 0;
     crm_status st;
 
-    if (app_is_root(a)) add_header(p, &s);
-    st = crm_comm_agree(a->world, predict_rows(a, p, &s));
+    if (p->tags) {
+        st = crm_comm_agree(a->world, tag_rows(a, p, &s));
+    } else {
+        if (app_is_root(a)) add_header(p, &s);
+        st = crm_comm_agree(a->world, predict_rows(a, p, &s));
+    }
     if (!st) st = crm_comm_gather(a->world, 0, s.text, s.len, &all, &total, NULL);
     if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? app_print_all(a, all, total) : CRM_OK);
     crm_mem_free(all);
@@ -234,23 +346,48 @@ static crm_status write_predictions(app *a, prediction *p)
     return st;
 }
 
+/* Under another key no hash of the run's data would be known again. */
+static crm_status check_key(const app *a, const prediction *p)
+{
+    const char *now = crm_data_key_check(p->data);
+    char before[CRM_DIGEST_HEX] = "";
+
+    crm_record_read_note(a->args.operand, "digests.key", before, sizeof before);
+    CRM_CHECK(!before[0] || !now[0] || strcmp(now, before) == 0, CRM_ERR_CONFIG,
+              "privacy.key: the rows are hashed under another key than the data of %s, so that no "
+              "hash would mean what it did; give the key that those were imported with",
+              a->args.operand);
+    if (!before[0] != !now[0] && app_is_root(a))
+        crm_log_line(CRM_LOG_WARN, "predict",
+                     "%s; whether hashed values mean the same is not known",
+                     now[0] ? "the rows are hashed, and the run has no record of a privacy.key"
+                            : "the data of the run were hashed, and the rows have no record of a "
+                              "privacy.key");
+    return CRM_OK;
+}
+
 static crm_status predict(app *a, prediction *p)
 {
+    crm_status st;
+
     CRM_TRY(crm_comm_agree(a->world, read_model(a, p)));
     CRM_TRY(open_rows(a, p));
+    st = app_is_root(a) ? check_key(a, p) : CRM_OK;
+    CRM_TRY(crm_comm_agree(a->world, st));
+    CRM_TRY(app_take_units(a, &p->data));
     CRM_TRY(load_model(a, p));
     return a->args.embedding ? app_write_embedding(a, p->pipeline, p->data)
                              : write_predictions(a, p);
 }
 
-static void prediction_free(const app *a, prediction *p)
+static void prediction_free(prediction *p)
 {
     crm_pipeline_free(&p->pipeline);
     crm_data_close(&p->data);
     crm_columns_free(&p->columns);
     crm_bag_free(&p->bag);
     crm_bag_free(&p->weights);
-    if (p->temp[0] && app_is_root(a) && crm_path_remove(p->temp)) crm_err_clear();
+    temp_remove(p);
 }
 
 /* Options of the run, then --set on top of them. */
@@ -300,13 +437,13 @@ static crm_status open_device(app *a)
 
 crm_status cmd_predict(app *a)
 {
-    prediction p = {0};
+    prediction p = {.temp = {.lock = -1}};
     crm_status st;
 
     CRM_TRY(configure(a));
     CRM_TRY(app_watch(a));
     CRM_TRY(open_device(a));
     st = predict(a, &p);
-    prediction_free(a, &p);
+    prediction_free(&p);
     return st;
 }

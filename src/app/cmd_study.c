@@ -6,27 +6,36 @@
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/classic_svm.h"
 #include "crmpi/device.h"
 #include "crmpi/record_summary.h"
 #include "crmpi/report.h"
 
 typedef enum study_kind { CROSSVAL, TRAIN, CALIBRATE } study_kind;
 
-/* Digest of what a result depends on: command, options that matter, data.  That of a repetition
- * depends on the run that is repeated, too: the units of the run itself are none of its own. */
+/* Digest of what a result depends on: command, options that matter, data, files that options name.
+ * That of a repetition depends on the run that is repeated, too: the units of the run itself are
+ * none of its own. */
 static crm_status study_digest(app *a, crm_digest *out)
 {
-    crm_digest options, data;
+    crm_digest options, data, files;
     crm_hash *h = NULL;
     crm_status st;
+    bool any;
 
     CRM_TRY(app_data_digest(a, &data));
+    CRM_TRY(app_files_digest(a, &files, &any));
     st = crm_opt_set_digest(a->opts, &options);
     if (!st) st = crm_hash_new(&h);
-    CRM_TRY(crm_comm_agree(a->world, st));
+    st = crm_comm_agree(a->world, st);
+    if (st) {
+        crm_hash_free(&h); /* of a rank that has one */
+        return st;
+    }
     crm_hash_add_text(h, a->args.command);
     crm_hash_add_digest(h, options);
     crm_hash_add_digest(h, data);
+    if (any) crm_hash_add_digest(h, files);
     if (a->init) crm_hash_add_digest(h, a->init_digest);
     if (a->repeat) crm_hash_add_text(h, a->repeat->digest);
     *out = crm_hash_value(h);
@@ -57,21 +66,32 @@ static crm_status explain(const app *a, crm_status st)
     if (a->init) crm_digest_hex(a->init_digest, now);
     if (!data[0]) /* it did not come so far as to note them */
         CRM_FAIL(CRM_ERR_CONFIG, "%sthe data or the parameters of --init changed", why);
+    if (app_files_compare(a, a->args.out)) {
+        snprintf(file, sizeof file, "%s", crm_err_text());
+        CRM_FAIL(CRM_ERR_CONFIG, "%s%s", why, file);
+    }
     if (strcmp(was, now) == 0) CRM_FAIL(CRM_ERR_CONFIG, "%s%s", why, changed);
     CRM_FAIL(CRM_ERR_CONFIG, "%sthe parameters of --init do: %s%s%s there, %s%s%s now", why,
              was[0] ? file : "none", was[0] ? ", digest " : "", was,
              a->init ? a->args.init : "none", a->init ? ", digest " : "", now);
 }
 
+static crm_status write_yaml(const app *a, crm_str *yaml)
+{
+    crm_status st = CRM_OK;
+
+    crm_opt_set_write_yaml(a->opts, true, yaml);
+    if (yaml->failed || !yaml->text) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: config");
+    return crm_comm_agree(a->world, st);
+}
+
 static crm_status open_run(app *a, crm_record_state *state, crm_record **run)
 {
     crm_str yaml = {0};
-    crm_status st = CRM_OK;
+    crm_status st;
 
     CRM_TRY(study_digest(a, &a->run_digest));
-    crm_opt_set_write_yaml(a->opts, true, &yaml);
-    if (yaml.failed || !yaml.text) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: config");
-    st = crm_comm_agree(a->world, st);
+    st = write_yaml(a, &yaml);
     if (!st)
         st = crm_record_open(a->world, &a->record, a->args.out, a->args.command, yaml.text,
                              a->run_digest, state, run);
@@ -94,14 +114,18 @@ static crm_status note_origin(const app *a, const crm_data *d, crm_record *run)
     CRM_TRY(
         crm_record_note_list(run, "arguments", a->args.argc, (const char *const *)a->args.argv));
     CRM_TRY(crm_record_note_options(run, a->opts));
+    CRM_TRY(crm_record_note_text(run, "program.libsvm", crm_svm_library()));
     CRM_TRY(crm_record_note_text(run, "data.path", crm_data_path(d)));
     CRM_TRY(crm_record_note_i64(run, "data.rows", crm_data_rows(d)));
     CRM_TRY(crm_record_note_i64(run, "threads", crm_pool_size(a->pool)));
     CRM_TRY(crm_record_note_i64(run, "seeds.eval", a->eval.seed));
     if (a->init) CRM_TRY(crm_record_note_text(run, "init.path", a->args.init));
     if (a->init) CRM_TRY(note_digest(run, "init", a->init_digest));
+    CRM_TRY(app_files_note(a, run));
     if (crm_data_source_digest(d)[0])
         CRM_TRY(crm_record_note_text(run, "digests.source", crm_data_source_digest(d)));
+    if (crm_data_key_check(d)[0])
+        CRM_TRY(crm_record_note_text(run, "digests.key", crm_data_key_check(d)));
     return note_digest(run, "data", crm_data_digest(d));
 }
 
@@ -113,7 +137,7 @@ static crm_status note_summary(const crm_summary *s, crm_record *run)
     return note_digest(run, "summary", s->summary);
 }
 
-/* Files made from RUN/summary.json. */
+/* Files made from RUN/summary.json; of a target of tokens there are no curves. */
 static const struct {
     const char *name;
     void (*make)(const crm_summary *s, crm_str *out);
@@ -122,9 +146,10 @@ static const struct {
                     {"roc.svg", crm_report_roc},
                     {"pr.svg", crm_report_pr},
                     {"calibration.svg", crm_report_calibration}};
-enum { REPORT_FILES = sizeof report_files / sizeof *report_files };
+enum { REPORT_FILES = sizeof report_files / sizeof *report_files, REPORT_FILES_OF_SPANS = 2 };
 
 typedef struct rendering {
+    int64_t n; /* files */
     crm_str terminal, file[REPORT_FILES];
 } rendering;
 
@@ -133,6 +158,11 @@ static void rendering_free(rendering *r)
     crm_str_free(&r->terminal);
     for (int i = 0; i < REPORT_FILES; i++)
         crm_str_free(&r->file[i]);
+}
+
+static bool is_of_spans(const crm_summary *s)
+{
+    return s->n_targets > 0 && strcmp(s->target[0].level, crm_level_names[CRM_LEVEL_TOKEN]) == 0;
 }
 
 static crm_status render(const char *dir, rendering *r)
@@ -145,7 +175,8 @@ static crm_status render(const char *dir, rendering *r)
     CRM_TRY(crm_summary_read(path, &s));
     crm_report_terminal(s, &r->terminal);
     failed = r->terminal.failed;
-    for (int i = 0; i < REPORT_FILES; i++) {
+    r->n = is_of_spans(s) ? REPORT_FILES_OF_SPANS : REPORT_FILES;
+    for (int i = 0; i < r->n; i++) {
         report_files[i].make(s, &r->file[i]);
         failed = failed || r->file[i].failed;
     }
@@ -162,7 +193,8 @@ static crm_status write_report(app *a, crm_record *run)
 
     if (app_is_root(a)) st = render(crm_record_dir(run), &r);
     st = crm_comm_agree(a->world, st);
-    for (int i = 0; i < REPORT_FILES && !st; i++)
+    if (!st) st = crm_comm_bcast(a->world, 0, &r.n, sizeof r.n);
+    for (int i = 0; i < r.n && !st; i++)
         st = crm_record_write(run, report_files[i].name, r.file[i].text, r.file[i].len);
     if (!st && app_is_root(a) && !a->repeat) fputs(r.terminal.text, stdout);
     rendering_free(&r);
@@ -198,12 +230,13 @@ static crm_status write_timing(app *a, const crm_eval *e)
 static crm_status crossval(app *a, crm_eval *e)
 {
     crm_summary *summary = NULL;
-    crm_status st = CRM_OK;
+    bool tokens = false;
+    crm_status st = crm_eval_of_tokens(e, &tokens);
 
     e->cost = crm_mem_new((size_t)e->n_models, sizeof *e->cost);
     if (!e->cost) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: crossval");
     st = crm_comm_agree(a->world, st);
-    if (!st) st = crm_eval_crossval(e, &summary);
+    if (!st) st = tokens ? crm_eval_crossval_spans(e, &summary) : crm_eval_crossval(e, &summary);
     if (!st) st = write_report(a, e->record);
     if (!st) st = write_timing(a, e);
     if (!st)
@@ -407,29 +440,117 @@ static crm_status finished(app *a, const crm_record *run)
     return crm_comm_agree(a->world, st);
 }
 
-static crm_status holds_models(const app *a, crm_record *run, const models *m, bool *all)
+/* CRM_ERR_FORMAT for the first of these that is not in the folder; NULL ends the list. */
+static crm_status holds(const char *dir, const char *const *names)
 {
-    char name[96];
+    char path[CRM_PATH_MAX];
 
-    for (int i = 0; i < m->n && a->eval.final && *all; i++) {
-        snprintf(name, sizeof name, "models/%.64s.h5", m->spec[i]->name);
-        CRM_TRY(crm_record_holds(run, (const char *const[]){name, NULL}, all));
+    for (; *names; names++) {
+        CRM_TRY(crm_path_join(dir, *names, path, sizeof path));
+        CRM_CHECK(crm_path_is_file(path), CRM_ERR_FORMAT, "%s: is missing", path);
     }
     return CRM_OK;
 }
 
-/* Finished, and every file is there that a finished run has. */
+static crm_status holds_models(const app *a, const char *dir, const models *m)
+{
+    char name[96];
+
+    for (int i = 0; i < m->n && a->eval.final; i++) {
+        snprintf(name, sizeof name, "models/%.64s.h5", m->spec[i]->name);
+        CRM_TRY(holds(dir, (const char *const[]){name, NULL}));
+    }
+    return CRM_OK;
+}
+
+/* Whether a finished study is of spans.  Of a file that cannot be read, run.json may tell that it
+ * was changed. */
+static crm_status find_level(const char *dir, bool *spans)
+{
+    crm_summary *summary;
+    char path[CRM_PATH_MAX];
+
+    CRM_TRY(crm_path_join(dir, "summary.json", path, sizeof path));
+    if (crm_summary_read(path, &summary)) {
+        CRM_TRY(crm_record_check(dir));
+        CRM_TRY(crm_summary_read(path, &summary));
+    }
+    *spans = is_of_spans(summary);
+    crm_summary_free(&summary);
+    return CRM_OK;
+}
+
+/* Rank 0: whether each file of a finished run is there, and whole where run.json or the file itself
+ * tells that. */
+static crm_status check_finished(const app *a, const char *dir, const models *m)
+{
+    static const char *const files[] = {"report.md",
+                                        "report.svg",
+                                        "roc.svg",
+                                        "pr.svg",
+                                        "calibration.svg",
+                                        "timing.md",
+                                        "run.json",
+                                        "predictions.h5",
+                                        "metrics.jsonl",
+                                        "units.json",
+                                        "ro-crate-metadata.json",
+                                        NULL};
+    static const char *const of_spans[] = {"report.md",
+                                           "report.svg",
+                                           "timing.md",
+                                           "run.json",
+                                           "predictions.conll",
+                                           "metrics.jsonl",
+                                           "units.json",
+                                           "ro-crate-metadata.json",
+                                           NULL};
+    bool spans;
+
+    CRM_TRY(find_level(dir, &spans));
+    CRM_TRY(holds(dir, spans ? of_spans : files));
+    CRM_TRY(holds_models(a, dir, m));
+    CRM_TRY(crm_record_check(dir));
+    return crm_eval_check_units(dir);
+}
+
+/* Finished, and nothing is missing or damaged; what is, is named. */
 static crm_status is_complete(const app *a, crm_record *run, crm_record_state state,
                               const models *m, bool *complete)
 {
-    static const char *const files[] = {"report.md", "report.svg",      "roc.svg",
-                                        "pr.svg",    "calibration.svg", "timing.md",
-                                        "run.json",  "predictions.h5",  NULL};
+    int64_t whole = 0;
+    crm_status st = CRM_OK;
 
     *complete = false;
     if (state != CRM_RECORD_FINISHED) return CRM_OK;
-    CRM_TRY(crm_record_holds(run, files, complete));
-    return holds_models(a, run, m, complete);
+    if (app_is_root(a)) {
+        st = check_finished(a, crm_record_dir(run), m);
+        whole = st == CRM_OK;
+        if (st == CRM_ERR_FORMAT || st == CRM_ERR_IO) {
+            crm_log_line(CRM_LOG_WARN, a->args.command,
+                         "the run was finished, but %s; what is not whole is made again now",
+                         crm_err_text());
+            crm_err_clear();
+            st = CRM_OK;
+        }
+    }
+    CRM_TRY(crm_comm_agree(a->world, st));
+    CRM_TRY(crm_comm_bcast(a->world, 0, &whole, sizeof whole));
+    *complete = whole != 0;
+    return CRM_OK;
+}
+
+/* Another start of a run that is there. */
+static crm_status renew(const app *a, crm_record *run, crm_record_state state)
+{
+    crm_str yaml = {0};
+    crm_status st;
+
+    if (state == CRM_RECORD_NEW) return CRM_OK;
+    st = write_yaml(a, &yaml);
+    if (!st) st = crm_record_renew(run, yaml.text);
+    crm_str_free(&yaml);
+    return st;
 }
 
 /* The folder is locked before the data set beside it is made. */
@@ -442,6 +563,7 @@ static crm_status in_run(app *a, crm_record *run, crm_record_state state, const 
 
     CRM_TRY(is_complete(a, run, state, m, &complete));
     if (complete) return finished(a, run);
+    CRM_TRY(renew(a, run, state));
     st = app_open_data(a, &d);
     if (!st) st = work(a, d, run, m, kind);
     crm_data_close(&d);
@@ -455,6 +577,16 @@ static crm_status watch(app *a, const crm_record *run)
 
     CRM_TRY(crm_path_join(crm_record_dir(run), "health", dir, sizeof dir));
     return crm_watchdog_start(a->world, &a->watchdog, dir);
+}
+
+/* A run that comes to nothing leaves no folder: what ranks know goes elsewhere while it ends. */
+static crm_status watch_elsewhere(app *a, crm_status st)
+{
+    char why[CRM_ERR_TEXT_MAX];
+
+    snprintf(why, sizeof why, "%s", crm_err_text());
+    if (crm_watchdog_start(a->world, &a->watchdog, NULL)) CRM_SET(st, st, "%s", why);
+    return st;
 }
 
 static crm_status study(app *a, study_kind kind)
@@ -472,6 +604,7 @@ static crm_status study(app *a, study_kind kind)
     if (!st) st = watch(a, run);
     if (!st) st = in_run(a, run, state, &m, kind);
     if (!st && app_is_root(a) && !a->repeat) printf("run folder: %s\n", crm_record_dir(run));
+    if (st && run) st = watch_elsewhere(a, st);
     crm_record_close(&run, st != CRM_OK);
     crm_mem_free(m.spec);
     return st;
@@ -589,7 +722,7 @@ crm_status app_report(const char *dir)
     rendering r = {0};
     crm_status st = render(dir, &r);
 
-    for (int i = 0; i < REPORT_FILES && !st; i++)
+    for (int i = 0; i < r.n && !st; i++)
         st = write_beside(dir, report_files[i].name, &r.file[i]);
     if (!st) st = crm_record_crate_renew(dir);
     if (!st) fputs(r.terminal.text, stdout);

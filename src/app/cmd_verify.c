@@ -92,6 +92,7 @@ static crm_status read_root(const app *a, verification *v)
     CRM_TRY(read_notes(t));
     CRM_TRY(crm_record_read_config(t->dir, &v->config, &len));
     CRM_TRY(crm_record_read_units(t->dir, &n, &v->unit));
+    CRM_TRY(crm_eval_check_models(t->dir, n, v->unit));
     t->config_bytes = (int64_t)len;
     t->units = n;
     return CRM_OK;
@@ -338,7 +339,41 @@ static crm_status make_temp(verification *v)
                  "place by --out DIR",
                  v->then.dir, strerror(why));
     }
+    crm_stop_discard(v->temp);
     return crm_path_join(v->temp, "run", v->out, sizeof v->out);
+}
+
+/* Path of what is there of a path, its end left out as far as need be, without links. */
+static bool real_part(const char *path, char out[CRM_PATH_MAX])
+{
+    char part[CRM_PATH_MAX], up[CRM_PATH_MAX];
+    crm_status st = crm_path_join("", path, part, sizeof part);
+
+    while (!st && !realpath(part, out)) {
+        if (strcmp(part, "/") == 0 || strcmp(part, ".") == 0) return false;
+        st = crm_path_dir(part, up, sizeof up);
+        memcpy(part, up, sizeof part);
+    }
+    crm_err_clear();
+    return st == CRM_OK;
+}
+
+/* The run is only read, and a folder in it would be a part of it. */
+static crm_status check_out(const app *a, const verification *v)
+{
+    char path[CRM_PATH_MAX];
+    size_t n = strlen(v->then.dir);
+
+    if (!real_part(a->args.out, path)) return CRM_OK;
+    CRM_CHECK(strncmp(path, v->then.dir, n) != 0 || path[n] != '/', CRM_ERR_CONFIG,
+              "--out %s is in the folder of the run; the repetition needs one of its own",
+              a->args.out);
+    if (strcmp(path, v->then.dir) != 0) return CRM_OK;
+    CRM_CHECK(!realpath(a->args.out, path), CRM_ERR_CONFIG,
+              "--out %s is the run itself; the repetition needs a folder of its own", a->args.out);
+    CRM_FAIL(CRM_ERR_CONFIG,
+             "--out %s is in the folder of the run; the repetition needs one of its own",
+             a->args.out);
 }
 
 static crm_status take_out(const app *a, verification *v)
@@ -346,8 +381,7 @@ static crm_status take_out(const app *a, verification *v)
     char path[CRM_PATH_MAX];
 
     if (!a->args.out) return make_temp(v);
-    CRM_CHECK(!realpath(a->args.out, path) || strcmp(path, v->then.dir) != 0, CRM_ERR_CONFIG,
-              "--out %s is the run itself; the repetition needs a folder of its own", a->args.out);
+    CRM_TRY(check_out(a, v));
     CRM_TRY(crm_path_join(a->args.out, "run.json", path, sizeof path));
     CRM_CHECK(!crm_path_exists(path), CRM_ERR_CONFIG,
               "--out %s holds a finished run, so that nothing would be repeated; name another "
@@ -511,6 +545,7 @@ static crm_status verify(app *a, verification *v)
     CRM_TRY(crm_comm_agree(a->world, choose(a, v)));
     CRM_TRY(check_data(a, v));
     CRM_TRY(check_init(a, v));
+    CRM_TRY(crm_comm_agree(a->world, app_is_root(a) ? app_files_compare(a, v->then.dir) : CRM_OK));
     CRM_TRY(repeat(a, v));
     CRM_TRY(crm_comm_agree(a->world, app_is_root(a) ? compare(a, v) : CRM_OK));
     if (app_is_root(a)) print_success(a, v);

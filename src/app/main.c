@@ -68,11 +68,12 @@ static crm_status print_help(app *a, const app_command *c)
 /* Seconds to a place where a command can stop; those that look for none end at once. */
 static double grace_of(const app *a, const app_command *c)
 {
-    static const char *const look[] = {"synth",     "import", "train", "crossval",
-                                       "calibrate", "sweep",  "verify"};
+    static const char *const look[] = {"synth",     "import", "train",  "crossval",
+                                       "calibrate", "sweep",  "verify", "embed"};
 
     for (size_t i = 0; i < sizeof look / sizeof *look; i++)
         if (strcmp(c->name, look[i]) == 0) return a->opts ? a->cfg.stop_grace : GRACE;
+    crm_stop_keeps_nothing();
     return 1e-3;
 }
 
@@ -183,6 +184,7 @@ int main(int argc, char **argv)
     crm_pool_free(&a.pool);
     crm_mem_free(a.args.set);
     crm_mem_free(a.args.more);
+    crm_mem_free(a.args.models);
     crm_comm_stop(&a.world);
     return crm_status_exit_code(st);
 }

@@ -3,6 +3,8 @@
 #include "crmpi/classic.h"
 #include "crmpi/feature.h"
 #include "crmpi/feature_segment.h"
+#include "crmpi/lexicon.h"
+#include "crmpi/tagger.h"
 #include "crmpi/train.h"
 
 const app_command app_commands[] = {
@@ -14,6 +16,10 @@ const app_command app_commands[] = {
     {"describe", "DATASET", "what a data set holds", false, cmd_describe},
     {"segments", "DATASET", "groups of customers by k-means, with tables and a heat map", false,
      cmd_segments},
+    {"embed", "FILE...|DATASET", "word vectors of text files or of a data set's documents", false,
+     cmd_embed},
+    {"annotate", "DATASET", "what texts tell about each customer as columns of the profile", false,
+     cmd_annotate},
     {"train", "CONFIG.yaml", "fit each model of eval.models on all rows", true, cmd_train},
     {"crossval", "CONFIG.yaml", "compare models on the same folds with paired tests", true,
      cmd_crossval},
@@ -23,6 +29,8 @@ const app_command app_commands[] = {
      cmd_calibrate},
     {"predict", "RUN", "probabilities and classes of the rows of data.path, as CSV", false,
      cmd_predict},
+    {"text", "FILE...|-", "what the text pipeline makes of each line, and a model of it", false,
+     cmd_text},
     {"report", "RUN", "write report.md of a run again and print its tables", false, cmd_report},
     {"verify", "RUN", "repeat a finished run, or --units of it, and compare digests", false,
      cmd_verify},
@@ -30,13 +38,11 @@ const app_command app_commands[] = {
     {NULL, NULL, NULL, false, NULL},
 };
 
-const crm_transform_class *const app_transforms[] = {&crm_outliers_class, &crm_interact_class,
-                                                     &crm_power_class,    &crm_bins_class,
-                                                     &crm_rare_class,     &crm_encode_class,
-                                                     &crm_text_bag_class, &crm_impute_class,
-                                                     &crm_scale_class,    &crm_ple_class,
-                                                     &crm_segment_class,  &crm_onehot_class,
-                                                     &crm_select_class,   NULL};
+const crm_transform_class *const app_transforms[] = {
+    &crm_outliers_class, &crm_interact_class, &crm_power_class,    &crm_bins_class,
+    &crm_rare_class,     &crm_encode_class,   &crm_text_bag_class, &crm_topics_class,
+    &crm_grams_class,    &crm_impute_class,   &crm_scale_class,    &crm_ple_class,
+    &crm_segment_class,  &crm_onehot_class,   &crm_select_class,   NULL};
 const crm_estimator_class *const app_estimators[] = {&crm_hybrid_class,
                                                      &crm_logistic_class,
                                                      &crm_rule_class,
@@ -47,6 +53,8 @@ const crm_estimator_class *const app_estimators[] = {&crm_hybrid_class,
                                                      &crm_forest_class,
                                                      &crm_mlp_class,
                                                      &crm_boosting_class,
+                                                     &crm_tagger_class,
+                                                     &crm_lexicon_class,
                                                      NULL};
 _Static_assert(sizeof app_transforms / sizeof *app_transforms <= APP_CLASSES_MAX + 1 &&
                    sizeof app_estimators / sizeof *app_estimators <= APP_CLASSES_MAX + 1,
@@ -58,35 +66,44 @@ _Static_assert(sizeof app_transforms / sizeof *app_transforms <= APP_CLASSES_MAX
 /* For models that take neither missing numbers nor categories. */
 #define FILLED                                                                                     \
     {                                                                                              \
-        NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_impute_class, &crm_scale_class,             \
-            &crm_segment_class, &crm_onehot_class, &crm_select_class                               \
+        NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_topics_class, &crm_impute_class,            \
+            &crm_scale_class, &crm_segment_class, &crm_onehot_class, &crm_select_class             \
+    }
+/* And can take n-grams. */
+#define FILLED_GRAMS                                                                               \
+    {                                                                                              \
+        NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_topics_class, &crm_grams_class,             \
+            &crm_impute_class, &crm_scale_class, &crm_segment_class, &crm_onehot_class,            \
+            &crm_select_class                                                                      \
     }
 /* For trees. */
 #define AS_IS                                                                                      \
     {                                                                                              \
-        NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_segment_class, &crm_onehot_class,           \
-            &crm_select_class                                                                      \
+        NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_topics_class, &crm_segment_class,           \
+            &crm_onehot_class, &crm_select_class                                                   \
     }
 
 const app_model app_model_table[] = {
     {"hybrid",
-     {NUMBERS, &crm_rare_class, &crm_text_bag_class, &crm_impute_class, &crm_scale_class,
-      &crm_segment_class, &crm_select_class, &crm_ple_class},
+     {NUMBERS, &crm_rare_class, &crm_text_bag_class, &crm_topics_class, &crm_grams_class,
+      &crm_impute_class, &crm_scale_class, &crm_segment_class, &crm_select_class, &crm_ple_class},
      &crm_hybrid_class,
      100},
-    {"logistic", FILLED, &crm_logistic_class, 5},
+    {"logistic", FILLED_GRAMS, &crm_logistic_class, 5},
     {"mlp", FILLED, &crm_mlp_class, 20},
     {"rule", {NULL}, &crm_rule_class, 1},
     {"naive_bayes",
-     {NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_scale_class, &crm_segment_class,
-      &crm_onehot_class, &crm_select_class},
+     {NUMBERS, CATEGORIES, &crm_text_bag_class, &crm_topics_class, &crm_scale_class,
+      &crm_segment_class, &crm_onehot_class, &crm_select_class},
      &crm_naive_bayes_class,
      1},
     {"knn", FILLED, &crm_knn_class, 5},
-    {"svm", FILLED, &crm_svm_class, 20},
+    {"svm", FILLED_GRAMS, &crm_svm_class, 20},
     {"tree", AS_IS, &crm_tree_class, 1},
     {"forest", AS_IS, &crm_forest_class, 10},
     {"boosting", AS_IS, &crm_boosting_class, 10},
+    {"crf", {NULL}, &crm_tagger_class, 20},
+    {"lexicon", {NULL}, &crm_lexicon_class, 1},
 };
 const int app_model_count = sizeof app_model_table / sizeof *app_model_table;
 _Static_assert(sizeof app_model_table / sizeof *app_model_table <= APP_MODELS_MAX, "models");

@@ -196,6 +196,34 @@ static void unfinished(void)
     T_EQ_I(files(), 0);
 }
 
+/* A writer that was killed leaves one file without a manifest: more have lost theirs. */
+static void lost_manifests(void)
+{
+    begin();
+    T_OK(put(1));
+    T_OK(put(2));
+    T_CHECK(unlink(at("1.manifest")) == 0 && unlink(at("2.manifest")) == 0);
+    T_EQ_I(newest(), 2);
+    T_EQ_I(files(), 2);
+    T_OK(put(3));
+    T_EQ_I(newest(), 3);
+    T_EQ_I(files(), 4);
+    T_CHECK(unlink(at("3.manifest")) == 0);
+    damage(at("3.h5"));
+    T_EQ_I(newest(), 2);
+    T_EQ_I(files(), 3);
+    T_OK(put(4)); /* beside those that are lost */
+    T_EQ_I(newest(), 4);
+    T_EQ_I(files(), 5);
+    damage(at("4.h5"));
+    T_EQ_I(newest(), 2);
+    damage(at("1.h5"));
+    damage(at("2.h5"));
+    T_FAILS(crm_ckpt_newest(dir, "test", &(crm_bag *){NULL}, &(int64_t){0}), CRM_ERR_FORMAT,
+            "none of the checkpoints there can be used");
+    T_EQ_I(files(), 5);
+}
+
 static void folders(void)
 {
     char deep[512];
@@ -247,6 +275,7 @@ int main(int argc, char **argv)
                                    {"none is whole", none_is_whole},
                                    {"another kind", other_kind},
                                    {"unfinished ones", unfinished},
+                                   {"lost manifests", lost_manifests},
                                    {"folders", folders},
                                    {"options", options},
                                    {"tidy up", tidy},

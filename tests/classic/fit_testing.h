@@ -24,8 +24,8 @@ static inline const crm_schema *fill_schema(const crm_transform *t)
     return fill_columns;
 }
 
-static inline void fill_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                              const crm_block *in, crm_block *out)
+static inline crm_status fill_apply(const crm_transform *t, const crm_data *data,
+                                    const crm_schema *s, const crm_block *in, crm_block *out)
 {
     (void)t;
     (void)data;
@@ -33,6 +33,7 @@ static inline void fill_apply(const crm_transform *t, const crm_data *data, cons
         out->num[i] = isnan(in->num[i]) ? 0 : in->num[i];
     for (int64_t i = 0; i < in->n * s->n_cat; i++)
         out->cat[i] = in->cat[i];
+    return CRM_OK;
 }
 
 static const crm_transform_class fill_class = {

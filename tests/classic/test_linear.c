@@ -105,7 +105,51 @@ static table large_table(int64_t n, int64_t d, int classes)
     return t;
 }
 
-/* Weights [vectors][d + 1] of a fit. */
+/* A transform that takes the profile's numbers away and gives those that are not 0 as sparse
+ * columns. */
+static const crm_schema no_columns;
+static bool as_sparse; /* solve uses it */
+
+static const crm_schema *sparse_schema(const crm_transform *t)
+{
+    (void)t;
+    return &no_columns;
+}
+static crm_status sparse_apply(const crm_transform *t, const crm_data *data,
+                               const crm_schema *in_schema, const crm_block *in, crm_block *out)
+{
+    (void)t, (void)data, (void)in_schema, (void)in, (void)out;
+    return CRM_OK;
+}
+static int64_t all_columns;
+static int64_t sparse_width(const crm_transform *t)
+{
+    (void)t;
+    return all_columns;
+}
+static crm_status sparse_rows(const crm_transform *t, const crm_data *data, const int64_t *row,
+                              int64_t n, crm_sparse *out)
+{
+    const float *num;
+    const crm_schema *s = crm_data_profile(data, &num, &(const int32_t *){NULL});
+
+    (void)t;
+    for (int64_t i = 0; i < n; i++) {
+        const float *x = num + row[i] * s->n_num;
+        for (int j = 0; j < s->n_num; j++)
+            if (x[j] > 0 || x[j] < 0) CRM_TRY(crm_sparse_add(out, j, x[j]));
+        CRM_TRY(crm_sparse_end_row(out));
+    }
+    return CRM_OK;
+}
+static const crm_transform_class sparse_class = {.name = "sparse",
+                                                 .schema = sparse_schema,
+                                                 .apply = sparse_apply,
+                                                 .sparse_width = sparse_width,
+                                                 .sparse = sparse_rows};
+static const crm_transform sparse_transform = {&sparse_class};
+
+/* Weights [vectors][d + 1] of a fit; of sparse columns the intercepts come first. */
 static crm_status solve(const linear_spec *spec, double c, const crm_opt_list *weights,
                         const table *t, crm_comm *comm, crm_pool *pool, double *w)
 {
@@ -119,6 +163,8 @@ static crm_status solve(const linear_spec *spec, double c, const crm_opt_list *w
     CRM_TRY_TO(st, done, crm_view_all(t->data, &view));
     fit.train = view;
     CRM_TRY_TO(st, done, crm_source_new(t->data, CRM_FLAT_ALL, &in));
+    all_columns = t->d;
+    if (as_sparse) CRM_TRY_TO(st, done, crm_source_add(in, &sparse_transform));
     CRM_TRY_TO(st, done, classic_classes_new(&fit, weights, "test.class_weight", &classes));
     CRM_TRY_TO(st, done, linear_problem_new(spec, &fit, in, &classes, &p));
     st = linear_problem_solve(p, c, CRM_PHASE_FIT, 1, w);
@@ -437,6 +483,53 @@ static void agrees_on_any_ranks(void)
     }
 }
 
+/* ---- sparse columns ---- */
+
+/* The minimum does not know how its columns are held. */
+static void check_sparse(const linear_spec *spec, const table *t)
+{
+    int vectors = linear_vectors(t->classes);
+    int64_t n = vectors * (t->d + 1);
+    double *w = crm_mem_new((size_t)n, sizeof *w), *v = crm_mem_new((size_t)n, sizeof *v);
+    double most = 0;
+
+    T_OK(solve(spec, 0.1, &none, t, t_comm, NULL, w));
+    as_sparse = true;
+    T_OK(solve(spec, 0.1, &none, t, t_comm, NULL, v));
+    as_sparse = false;
+    for (int k = 0; k < vectors; k++) {
+        const double *dense = w + k * (t->d + 1), *sparse = v + k * (t->d + 1);
+        most = fmax(most, fabs(dense[t->d] - sparse[0]));
+        for (int64_t j = 0; j < t->d; j++)
+            most = fmax(most, fabs(dense[j] - sparse[j + 1]));
+    }
+    T_NEAR(most, 0, 1e-5);
+    crm_mem_free(w);
+    crm_mem_free(v);
+}
+
+static void takes_sparse_columns(void)
+{
+    linear_spec s = plain;
+
+    for (int classes = 2; classes <= 4; classes += 2) {
+        table t = large_table(4500, 10, classes);
+        s.tol = 1e-8;
+        s.loss = classes == 2 ? LINEAR_LOGISTIC : LINEAR_SOFTMAX;
+        check_sparse(&s, &t);
+        s.loss = LINEAR_SQUARED_HINGE;
+        check_sparse(&s, &t);
+        s.tol = 1e-4;
+        as_sparse = true;
+        check_bits(&s, &t);
+        s.l1_ratio = 0.5;
+        T_FAILS(solve(&s, 0.1, &none, &t, t_comm, NULL, &(double){0}), CRM_ERR_CONFIG, "take l2");
+        s.l1_ratio = 0;
+        as_sparse = false;
+        table_free(&t);
+    }
+}
+
 /* ---- odd input ---- */
 
 /* Weights are numbers and a minimum. */
@@ -510,14 +603,14 @@ static void scores_rows(void)
         x[i] = (float)(i % 37) / 7 - 2;
     for (int i = 0; i < 24; i++)
         w[i] = (i % 5 - 2) / 3.0;
-    linear_scores(2, 11, w, 70, x, z);
+    linear_scores(2, 11, 12, w, 70, x, z);
     for (int i = 0; i < 70; i++)
         for (int v = 0; v < 2; v++) {
             double sum = w[v * 12 + 11], alone[2];
             for (int j = 0; j < 11; j++)
                 sum += w[v * 12 + j] * (double)x[i * 11 + j];
             T_NEAR(z[2 * i + v], sum, 1e-14);
-            linear_scores(2, 11, w, 1, x + i * 11, alone);
+            linear_scores(2, 11, 12, w, 1, x + i * 11, alone);
             T_CHECK(alone[v] == z[2 * i + v]);
         }
     linear_sigmoid(70, z, p);
@@ -538,6 +631,7 @@ int main(int argc, char **argv)
                                    {"finds minima of many rows", finds_minima_of_many_rows},
                                    {"finds minima of many columns", finds_minima_of_many_columns},
                                    {"agrees on any ranks", agrees_on_any_ranks},
+                                   {"takes sparse columns", takes_sparse_columns},
                                    {"survives odd input", survives_odd_input},
                                    {"refuses what is not finite", refuses_what_is_not_finite},
                                    {"scores rows", scores_rows},

@@ -77,10 +77,13 @@ static double loss_held_out(const fitted *f, double c, const crm_view *inner, co
     return sum / (double)valid->n;
 }
 
-/* The least held-out loss over the grid, the search ended by two rises, each C fitted alone. */
+/* The least held-out loss over the grid of the kind of columns, the search ended by two rises, each
+ * C fitted alone. */
 static double best_by_hand(const fitted *f)
 {
-    static const double grid[] = {1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
+    static const double numbers[] = {1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
+    static const double grams[] = {1e-2, 1e-1, 1, 3, 10, 30};
+    const double *grid = crm_source_sparse_width(f->source) ? grams : numbers;
     double best = 0, least = HUGE_VAL, last = HUGE_VAL;
     crm_view *inner, *valid;
     int rises = 0;
@@ -141,6 +144,66 @@ static void chooses_by_signal(void)
     check_choice(6000, 2, 3, 0.1, 1);
     check_choice(2000, 3, 3, 0.1, 1);
     check_choice(1000, 2, 0.5, 1e-4, 0.1); /* between the ends */
+}
+
+/* A transform that gives a tenth of the profile's numbers as sparse columns. */
+static const crm_schema no_columns;
+static const crm_schema *tenth_schema(const crm_transform *t)
+{
+    (void)t;
+    return &no_columns;
+}
+static crm_status tenth_apply(const crm_transform *t, const crm_data *data,
+                              const crm_schema *in_schema, const crm_block *in, crm_block *out)
+{
+    (void)t, (void)data, (void)in_schema, (void)in, (void)out;
+    return CRM_OK;
+}
+static int64_t tenth_width(const crm_transform *t)
+{
+    (void)t;
+    return WIDE;
+}
+static crm_status tenth_rows(const crm_transform *t, const crm_data *data, const int64_t *row,
+                             int64_t n, crm_sparse *out)
+{
+    const float *num;
+
+    (void)t;
+    crm_data_profile(data, &num, &(const int32_t *){NULL});
+    for (int64_t i = 0; i < n; i++) {
+        for (int j = 0; j < WIDE; j++)
+            CRM_TRY(crm_sparse_add(out, j, num[row[i] * WIDE + j] / 10));
+        CRM_TRY(crm_sparse_end_row(out));
+    }
+    return CRM_OK;
+}
+static const crm_transform_class tenth_class = {.name = "tenth",
+                                                .schema = tenth_schema,
+                                                .apply = tenth_apply,
+                                                .sparse_width = tenth_width,
+                                                .sparse = tenth_rows};
+static const crm_transform tenth = {&tenth_class};
+
+/* Columns of a tenth of the size want a hundred times the C: beyond 1, where the grid of sparse
+ * columns goes on. */
+static void goes_on_for_sparse_columns(void)
+{
+    enum { ROWS = 3000 };
+    crm_data *d = open_wide(ROWS, 2, 3);
+    crm_fit fit = {.comm = t_comm, .seed = 1};
+    fitted f = {.data = d, .k = 2};
+
+    T_OK(crm_view_all(d, &f.view));
+    fit.train = f.view;
+    T_OK(crm_source_new(d, CRM_FLAT_ALL, &f.source));
+    T_OK(crm_source_add(f.source, &tenth));
+    T_OK(crm_logistic_class.make(&chosen_cfg, &f.e));
+    T_OK(crm_logistic_class.fit(f.e, &fit, f.source));
+    T_CHECK(chosen_c(&f) >= 3);
+    T_NEAR(chosen_c(&f), best_by_hand(&f), 0);
+    drop(&f);
+    crm_data_close(&d);
 }
 
 /* Labels that the columns know nothing of: all probabilities near the frequency. */
@@ -292,14 +355,16 @@ static void leaves_out_unlabelled_rows(void)
 
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {{"starts", sd_begin},
-                                   {"chooses by signal", chooses_by_signal},
-                                   {"stays at base rate", stays_at_base_rate},
-                                   {"chooses alike on any ranks", chooses_alike_on_any_ranks},
-                                   {"falls back to one", falls_back_to_one},
-                                   {"tells its search", tells_its_search},
-                                   {"leaves out unlabelled rows", leaves_out_unlabelled_rows},
-                                   {"ends", sd_end},
-                                   {NULL, NULL}};
+    static const t_case cases[] = {
+        {"starts", sd_begin},
+        {"chooses by signal", chooses_by_signal},
+        {"goes on to larger C for sparse columns", goes_on_for_sparse_columns},
+        {"stays at base rate", stays_at_base_rate},
+        {"chooses alike on any ranks", chooses_alike_on_any_ranks},
+        {"falls back to one", falls_back_to_one},
+        {"tells its search", tells_its_search},
+        {"leaves out unlabelled rows", leaves_out_unlabelled_rows},
+        {"ends", sd_end},
+        {NULL, NULL}};
     return t_main_mpi(argc, argv, cases);
 }

@@ -81,6 +81,12 @@ static void starts_alone(void) /* no HOME, no PATH to a daemon or to ssh */
     EXPECT(CRM_OK, "rank 0 of 1, on node 0 of 1, yield -", NULL);
 }
 
+/* Without a launcher there is nobody to meet in a folder of Open MPI's session. */
+static void needs_no_folder(void)
+{
+    EXPECT(CRM_OK, "rank 0 of 1", "TMPDIR=/dev/null");
+}
+
 static void one_task_is_fine(void)
 {
     EXPECT(CRM_OK, "rank 0 of 1", "SLURM_STEP_ID=0", "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1",
@@ -134,6 +140,7 @@ static void shared_cores_yield(void)
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"starts alone on a bare machine", starts_alone},
+                                   {"no folder of a session is made", needs_no_folder},
                                    {"one task of Slurm is fine", one_task_is_fine},
                                    {"a start by the wrong srun is told", wrong_pmi_is_told},
                                    {"counts that do not bind", no_step_of_ours},

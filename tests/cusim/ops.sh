@@ -3,7 +3,7 @@
 set -u
 CRM_SOURCE_DIR=${CRM_SOURCE_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 CRM_BUILD_DIR=${CRM_BUILD_DIR:-$CRM_SOURCE_DIR/build/release}
-export OPS_PROGRAMS="ops step pool conv product rnn text text_embed queue"
+export OPS_PROGRAMS="ops step pool conv product rnn text text_embed bag queue"
 failed=0 # read by the tests
 export failed
 

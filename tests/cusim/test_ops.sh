@@ -6,9 +6,9 @@
     echo "1..0 # SKIP this build has no shim: the headers of a CUDA toolkit were not found"
     exit 0
 }
-all="ops step pool conv queue" small="text text_embed product rnn:module"
+all="ops step pool conv queue" small="text text_embed bag product rnn:module"
 case ${CRM_TIER:-default} in
-full) all+=" text text_embed" small="product rnn:module" ;;
+full) all+=" text text_embed bag" small="product rnn:module" ;;
 long) all=$OPS_PROGRAMS small='' ;;
 esac
 for program in $all; do

@@ -13,7 +13,7 @@ debug=${CRM_DEBUG_BUILD_DIR:-$CRM_SOURCE_DIR/build/debug}
 }
 # The module's memory outlives its device on purpose (a library that is found stays loaded).  Small cases, which reach every
 # kernel: references take minutes under the sanitizers.
-for program in ops step pool conv queue product rnn:module text:values text:rows text_embed:order text_embed:sizes; do
+for program in ops step pool conv queue product rnn:module text:values text:rows text_embed:order bag:order text_embed:sizes; do
     ops_run "watched by ASan and UBSan" "$debug" "$program" ASAN_OPTIONS=detect_leaks=0 CRM_TEST_SMALL=1
 done
 exit "$failed"

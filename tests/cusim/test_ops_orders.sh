@@ -9,7 +9,7 @@
 for program in $OPS_PROGRAMS; do
     ops_run "in reverse, lazy streams" "$CRM_BUILD_DIR" "$program" CUSIM_ORDER=rev CUSIM_STREAMS=lazy CRM_TEST_SMALL=1
 done
-for program in ops step pool conv:gradients rnn:module text:values text_embed:order; do
+for program in ops step pool conv:gradients rnn:module text:values text_embed:order bag:order; do
     ops_run "in random order" "$CRM_BUILD_DIR" "$program" CUSIM_ORDER=20261 CRM_TEST_SMALL=1
 done
 exit "$failed"

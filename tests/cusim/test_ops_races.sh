@@ -17,7 +17,7 @@ races_build "${targets[@]}" || {
     exit 1
 }
 # Of some programs the cases that reach every kernel; the others compare the same kernels in other ways.
-for program in ops step pool conv product:own rnn:module text:values text_embed:order queue; do
+for program in ops step pool conv product:own rnn:module text:values text_embed:order bag:order queue; do
     ops_run "watched by TSan" "$races" "$program" CRM_TEST_SMALL=1 TSAN_OPTIONS=exitcode=66
 done
 exit "$failed"

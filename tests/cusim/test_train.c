@@ -7,7 +7,9 @@
 
 #define OTHER                                                                                      \
     TINY, "model.rnn=lstm", "model.rnn_both=true", "model.rnn_pool=attention", "model.text=gru",   \
-        "model.text_pool=mean", "model.documents_pool=attention", "optim.kind=sgd"
+        "model.text_pool=mean", "model.documents_pool=attention", "optim.kind=sgd",                \
+        "model.text_dropout=0.3", "train.label_smoothing=0.2", "model.text_vectors=fold",          \
+        "model.text_frozen=true"
 #define FLAT                                                                                       \
     SMALL, "train.lanes=4", "train.lane_rows=2", "train.validation=0", "model.rnn=none",           \
         "model.text=none"

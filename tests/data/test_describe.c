@@ -131,7 +131,7 @@ static void drift(void) /* ks_2samp, chi2.sf; the sum of the PSI in numpy */
     const crm_figures *u, *w, *a;
 
     T_OK(crm_data_describe(t_comm, NULL, d, &x));
-    T_CHECK(x->drift && !x->by_cutoff);
+    T_CHECK(x->drift == CRM_DRIFT_ROW && x->parts == 10 && column(x, "u")->drifts);
     u = &column(x, "u")->f;
     w = &column(x, "w")->f;
     a = &column(x, "a")->f;
@@ -159,8 +159,55 @@ static void drift_by_cutoff(void)
     crm_description *x = NULL;
 
     T_OK(crm_data_describe(t_comm, NULL, d, &x));
-    T_CHECK(x->by_cutoff);
+    T_CHECK(x->drift == CRM_DRIFT_CUTOFF);
     T_NEAR(column(x, "w")->f.ks[9], 0.8620689655172413, 1e-15);
+    crm_description_free(&x);
+    crm_data_close(&d);
+}
+
+/* 400 rows with one event each, over 60 days; every other one in the second month, where a half of
+ * the ones have become zeros: PSI .25 ln 2 + .25 ln 1.5 by hand, KS .25.  The rows themselves
+ * differ between the halves of the file, which is no order of time. */
+static void drift_by_time(void)
+{
+    static float time[N], value[N], of_row[N];
+    static int64_t first[N + 1];
+    static int32_t none[N];
+    static const sample_names t[] = {{"profile/num", "columns", 1, {"place"}},
+                                     {"events/value", "columns", 1, {"v"}},
+                                     {"events/categories", NULL, 1, {"x"}},
+                                     {"target/t/label", "classes", 2, {"no", "yes"}},
+                                     {0}};
+    sample_array a[] = {{"profile/num", CRM_F32, 2, {N, 1}, of_row},
+                        {"events/first", CRM_I64, 1, {N + 1}, first},
+                        {"events/time", CRM_F32, 1, {N}, time},
+                        {"events/category", CRM_I32, 1, {N}, none},
+                        {"events/value", CRM_F32, 2, {N, 1}, value},
+                        {"target/t/label", CRM_I32, 1, {N}, none},
+                        {0}};
+    crm_data *d = NULL;
+    crm_description *x = NULL;
+    const crm_described *v;
+
+    for (int i = 0; i < N; i++) {
+        bool second = i % 2 == 1;
+        time[i] = (float)((second ? 30 : 60) - i / 2 % (second ? 31 : 30));
+        value[i] = (second ? i / 2 % 4 == 0 : i / 2 % 2 == 0) ? 1.0F : 0.0F;
+        of_row[i] = (float)i;
+        first[i + 1] = i + 1;
+    }
+    if (crm_comm_rank(t_comm) == 0) T_OK(sample_write(sample_path("t.h5"), N, a, t, "customer"));
+    T_OK(crm_comm_barrier(t_comm));
+    T_OK(crm_data_open(sample_path("t.h5"), &d));
+    T_OK(crm_data_describe(t_comm, NULL, d, &x));
+    T_CHECK(x->drift == CRM_DRIFT_TIME && x->parts == 2);
+    T_CHECK(x->days == 30 && x->ends == 0);
+    T_CHECK(x->part_events[0] == 200 && x->part_events[1] == 200);
+    T_CHECK(x->part_rows[0] == 200 && x->part_rows[1] == 200 && x->part_documents[0] == 0);
+    v = column(x, "v");
+    T_NEAR(v->f.psi[1], 0.27465307216702745, 1e-14);
+    T_NEAR(v->f.ks[1], .25, 1e-15);
+    T_CHECK(v->drifts && !column(x, "place")->drifts && isnan(column(x, "place")->f.psi[1]));
     crm_description_free(&x);
     crm_data_close(&d);
 }
@@ -218,6 +265,7 @@ int main(int argc, char **argv)
                                    {"matrices", matrices},
                                    {"drift", drift},
                                    {"drift by cut-off", drift_by_cutoff},
+                                   {"drift of events over time", drift_by_time},
                                    {"same bits", same_bits},
                                    {"little", little},
                                    {NULL, NULL}};

@@ -371,6 +371,10 @@ static void duplicates_stay_together(void)
     T_OK(crm_folds_make(v, 0, CRM_FOLDS_PLAIN, 5, 1, 7, NULL, &f));
     check_together(d, f->fold);
     crm_folds_free(&f);
+    T_OK(crm_folds_make(v, 0, CRM_FOLDS_CONTIGUOUS, 7, 1, 7, NULL, &f));
+    check_together(d, f->fold);
+    T_CHECK(f->fold[0] == 0 && f->fold[DUP - 1] == 6);
+    crm_folds_free(&f);
     T_OK(crm_folds_holdout(v, 0, 0.25, 2, 7, &f));
     for (int r = 0; r < 2; r++)
         check_together(d, f->fold + r * DUP);

@@ -3,7 +3,7 @@
  * 2 3 4 */
 #include "crm_test_mpi.h"
 #include "crmpi/data_keep.h"
-#include "data_sample.h"
+#include "data/sample_ranks.h"
 
 enum { ROWS = 97, MOST = 4 * ROWS, LEVELS = 7, WORDS = 11 };
 
@@ -70,6 +70,16 @@ static void densify(int32_t *code, int64_t n, int step, int levels, char prefix,
         if (code[i * step] >= 0) code[i * step] = to[code[i * step]];
 }
 
+/* Of codes that are missing. */
+static float share(const int32_t *code, int64_t n, int step)
+{
+    int64_t missing = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        missing += code[i * step] < 0;
+    return (float)((double)missing / (double)n);
+}
+
 /* Write the customers with keep[c] != 0. */
 static void write_made(const char *path, const uint8_t *keep)
 {
@@ -87,11 +97,21 @@ static void write_made(const char *path, const uint8_t *keep)
         {.name = "events/categories"},
         {.name = "documents/kinds"},
         {.name = "documents/words"},
+        {.name = "dictionary/block", .n = 4, .item = {"profile", "profile", "target", "documents"}},
+        {.name = "dictionary/name", .n = 4, .item = {"a", "x", "stars", "body"}},
+        {.name = "dictionary/type", .n = 4, .item = {"", "", "", ""}},
+        {.name = "dictionary/unit", .n = 4, .item = {"", "", "", ""}},
+        {.name = "dictionary/meaning", .n = 4, .item = {"", "", "", ""}},
+        {.name = "dictionary/source", .n = 4, .item = {"", "", "", ""}},
+        {.name = "dictionary/cleaning", .n = 4, .item = {"", "", "", ""}},
         {0}};
+    float missing[4] = {0};
 
     m = (made){0};
     for (int c = 0; c < ROWS; c++)
         if (!keep || keep[c]) add_customer(&m, c);
+    missing[1] = share(&m.cat[0][0], m.n, 2);
+    missing[2] = share(m.stars, m.documents, 1);
     densify(&m.cat[0][0], m.n, 2, LEVELS, 'x', &t[6], name[0]);
     densify(&m.cat[0][1], m.n, 2, 6, 'y', &t[7], name[1]);
     densify(m.category, m.events, 1, LEVELS, 'c', &t[8], name[2]);
@@ -116,6 +136,7 @@ static void write_made(const char *path, const uint8_t *keep)
             {"group/number", CRM_I64, 1, {m.n}, m.group},
             {"id/first", CRM_I64, 1, {m.n + 1}, m.id_first},
             {"id/byte", CRM_U8, 1, {m.bytes}, m.byte},
+            {"dictionary/missing", CRM_F32, 1, {4}, missing},
             {0}};
         crm_store_writer *w;
         T_OK(crm_store_create(NULL, path, "crmpi-dataset", &w));
@@ -290,28 +311,16 @@ static void former_digests(void)
     crm_data_close(&d);
 }
 
-static void enter(void)
-{
-    if (crm_comm_rank(t_comm) == 0) T_CHECK(sample_folder());
-    T_OK(crm_comm_bcast(t_comm, 0, s_dir, sizeof s_dir));
-}
-
-static void leave(void)
-{
-    T_OK(crm_comm_barrier(t_comm));
-    if (crm_comm_rank(t_comm) == 0) T_OK(crm_path_remove(s_dir));
-}
-
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {{"(a folder)", enter},
+    static const t_case cases[] = {{"(a folder)", sample_enter},
                                    {"some rows go", some_rows},
                                    {"levels go with their rows", levels_go_with_their_rows},
                                    {"every other row goes", every_other_row},
                                    {"one row stays", one_row},
                                    {"rows by id", ids},
                                    {"in place, with the digests before", former_digests},
-                                   {"(the folder goes)", leave},
+                                   {"(the folder goes)", sample_leave},
                                    {NULL, NULL}};
     return t_main_mpi(argc, argv, cases);
 }

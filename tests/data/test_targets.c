@@ -76,6 +76,30 @@ static void numbers_of_customers(void)
     crm_data_close(&d);
 }
 
+/* The two documents as rows: of customers 0 and 2, labels 4 and 5 by hand. */
+static void documents_as_rows(void)
+{
+    crm_data *d = open_both("document");
+    const crm_target *t;
+    char id[64];
+
+    if (!d) return;
+    T_EQ_I(crm_data_unit(d), CRM_LEVEL_CUSTOMER);
+    T_OK(crm_data_take_documents(&d));
+    T_EQ_I(crm_data_unit(d), CRM_LEVEL_DOCUMENT);
+    T_EQ_I(crm_data_rows(d), DOCS);
+    T_EQ_I(crm_data_n_targets(d), 1);
+    t = crm_data_target(d, 0);
+    T_CHECK(strcmp(t->name, "t") == 0 && t->level == CRM_LEVEL_CUSTOMER);
+    T_CHECK(memcmp(t->value, VALUE, DOCS * sizeof VALUE[0]) == 0);
+    T_EQ_I(crm_data_documents(d)->first[2], 2);
+    T_EQ_I(crm_data_group(d)[0], 0);
+    T_EQ_I(crm_data_group(d)[1], 2);
+    T_CHECK(strcmp(crm_data_row_id(d, 1, id, sizeof id), "2#1") == 0);
+    T_FAILS(crm_data_take_documents(&d), CRM_ERR_ARG, "documents already");
+    crm_data_close(&d);
+}
+
 static void numbers_of_documents(void)
 {
     crm_data *d = open_both("document");
@@ -162,6 +186,7 @@ static void no_targets(void)
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {
+        {"documents as rows", documents_as_rows},
         {"numbers of customers", numbers_of_customers},
         {"numbers of documents", numbers_of_documents},
         {"studies take classes of customers", studies_take_classes_of_customers},

@@ -6,6 +6,7 @@
 
 #include "op_fixture.h"
 
+#include "op_cases_bag.h"
 #include "op_cases_loss.h"
 #include "op_cases_step.h"
 
@@ -445,11 +446,15 @@ static const op_case op_cases[] = {
     {"act_bwd gelu", CRM_OP_ACT_BWD, CRM_ACT_GELU, 1e-6, act_bwd_setup, act_bwd_call, 0},
     {"embed", CRM_OP_EMBED, 0, 0, embed_setup, embed_call, CPU_BITS},
     {"embed_bwd", CRM_OP_EMBED_BWD, 0, 3e-5, embed_bwd_setup, embed_bwd_call, 0},
+    {"bag", CRM_OP_BAG, 0, 3e-6, bag_setup, bag_call, 0},
+    {"bag_bwd", CRM_OP_BAG_BWD, 0, 3e-5, bag_bwd_setup, bag_bwd_call, 0},
     {"dropout 0", CRM_OP_DROPOUT, 0, 0, dropout_setup, dropout_call, CPU_BITS},
     {"dropout 0.2", CRM_OP_DROPOUT, 2, 1e-6, dropout_setup, dropout_call, CPU_BITS},
     {"dropout 0.9", CRM_OP_DROPOUT, 9, 1e-6, dropout_setup, dropout_call, CPU_BITS},
     {"dropout 0 apart", CRM_OP_DROPOUT, APART, 0, dropout_setup, dropout_call, CPU_BITS},
     {"dropout 0.2 apart", CRM_OP_DROPOUT, 2 | APART, 1e-6, dropout_setup, dropout_call, CPU_BITS},
+    {"drop_words 0", CRM_OP_DROP_WORDS, 0, 0, words_setup, words_call, CPU_BITS | NO_SLICE},
+    {"drop_words 0.3", CRM_OP_DROP_WORDS, 3, 0, words_setup, words_call, CPU_BITS | NO_SLICE},
     {"add", CRM_OP_ADD, CRM_OP_ADD, 1e-6, map_setup, map_call, CPU_BITS},
     {"copy", CRM_OP_COPY, CRM_OP_COPY, 0, map_setup, map_call, CPU_BITS},
     {"softmax", CRM_OP_SOFTMAX, CRM_OP_SOFTMAX, 1e-6, map_setup, map_call, 0},
@@ -460,6 +465,11 @@ static const op_case op_cases[] = {
     {"bce_loss", CRM_OP_BCE_LOSS, BINARY, 1e-6, loss_setup, loss_call, 0},
     {"bce_loss unweighted", CRM_OP_BCE_LOSS, BINARY | NO_WEIGHTS, 1e-6, loss_setup, loss_call, 0},
     {"bce_loss alone", CRM_OP_BCE_LOSS, BINARY | LOSS_ONLY, 1e-6, loss_setup, loss_call, 0},
+    {"ce_loss smoothed", CRM_OP_CE_LOSS, SMOOTH, 1e-6, loss_setup, loss_call, 0},
+    {"ce_loss smoothed alone", CRM_OP_CE_LOSS, SMOOTH | LOSS_ONLY, 1e-6, loss_setup, loss_call, 0},
+    {"bce_loss smoothed", CRM_OP_BCE_LOSS, BINARY | SMOOTH, 1e-6, loss_setup, loss_call, 0},
+    {"bce_loss smoothed, live scale", CRM_OP_BCE_LOSS, BINARY | SMOOTH | SCALE_AT, 1e-6, loss_setup,
+     loss_call, 0},
     {"huber_loss", CRM_OP_HUBER_LOSS, 0, 1e-6, number_setup, number_call, 0},
     {"ce_loss live scale", CRM_OP_CE_LOSS, SCALE_AT, 1e-6, loss_setup, loss_call, 0},
     {"bce_loss live scale", CRM_OP_BCE_LOSS, BINARY | SCALE_AT, 1e-6, loss_setup, loss_call, 0},

@@ -23,8 +23,8 @@ static void lane_losses(fixture *f, int k)
 
 /* ---- losses of classes: 0 logits, 1 labels, 2 class weights, 3 loss, 4 dlogits, 5 scale ---- */
 
-enum { BINARY = 1, NO_WEIGHTS = 2, LOSS_ONLY = 4, SCALE_AT = 8 };
-static const double SCALE = 0.37;
+enum { BINARY = 1, NO_WEIGHTS = 2, LOSS_ONLY = 4, SCALE_AT = 8, SMOOTH = 16 };
+static const double SCALE = 0.37, SMOOTH_BY = 0.3;
 
 static double row_sum(const fixture *f, int64_t r)
 {
@@ -35,14 +35,29 @@ static double row_sum(const fixture *f, int64_t r)
     return sum;
 }
 
+/* Sum over classes of what the label gives each times its logit; those of a binary loss are 0, z.
+ */
+static double labelled(const fixture *f, int64_t r, int64_t label, int64_t changed, double by)
+{
+    bool binary = f->variant & BINARY;
+    int64_t k = f->a[0].d, classes = binary ? 2 : k;
+    double smooth = f->variant & SMOOTH ? SMOOTH_BY : 0, sum = 0;
+
+    for (int64_t j = 0; j < k; j++) {
+        double part = smooth / (double)classes + ((binary ? 1 : j) == label ? 1 - smooth : 0);
+        sum += part * (in(f, 0, r, j) + (j == changed ? by : 0));
+    }
+    return sum;
+}
+
 /* sum is row_sum of the row as it is. */
 static double row_loss(const fixture *f, int64_t r, double sum, int64_t changed, double by)
 {
-    int64_t label = (int64_t)in(f, 1, r, 0), at = f->variant & BINARY ? 0 : label;
-    double chosen = 0;
+    int64_t label = (int64_t)in(f, 1, r, 0);
+    double chosen;
 
     if (label < 0) return 0;
-    if (!(f->variant & BINARY) || label == 1) chosen = in(f, 0, r, at) + (at == changed ? by : 0);
+    chosen = labelled(f, r, label, changed, by);
     if (changed >= 0) sum += exp(in(f, 0, r, changed) + by) - exp(in(f, 0, r, changed));
     return SCALE * (f->variant & NO_WEIGHTS ? 1 : in(f, 2, label, 0)) * (log(sum) - chosen);
 }
@@ -53,7 +68,7 @@ static void loss_setup(fixture *f)
     int64_t k = binary ? 1 : f->s.o, classes = binary ? 2 : k;
     const double h = 1e-4;
 
-    matrix(f, 0, IN, PER_ROW, f->n, k, f->variant == LOSS_ONLY ? ANY_COLS : 0);
+    matrix(f, 0, IN, PER_ROW, f->n, k, (f->variant & ~SMOOTH) == LOSS_ONLY ? ANY_COLS : 0);
     declare(f, 1,
             (array){.dtype = CRM_I32,
                     .role = IN,
@@ -93,6 +108,7 @@ static crm_status loss_call(crm_device *d, fixture *f)
     crm_tensor z = view(f, 0), loss = view(f, 3), dz = view(f, 4);
     crm_loss p = {.label = raw(f, 1),
                   .class_weight = f->variant & NO_WEIGHTS ? NULL : raw(f, 2),
+                  .smooth = f->variant & SMOOTH ? SMOOTH_BY : 0,
                   .scale = f->variant & SCALE_AT ? 99 : SCALE,
                   .scale_at = f->variant & SCALE_AT ? raw(f, 5) : NULL};
     crm_tensor *to = f->variant & LOSS_ONLY ? NULL : &dz;

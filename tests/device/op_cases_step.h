@@ -120,6 +120,74 @@ static crm_status gather_call(crm_device *d, fixture *f)
     return crm_op_gather(d, &g, &x, &y);
 }
 
+/* ---- drop_words: 0 row ids, 1 documents, 2 their tokens, 3 x, 4 y; variant: tenths ---- */
+
+enum { WORDS_LENGTH = 37, WORDS_EPOCH = 3, WORDS_SEED = 21 };
+
+/* Documents of sample r; tokens of its k-th. */
+static int64_t docs_of(int64_t r)
+{
+    return (r + 1) % 4;
+}
+
+static int64_t tokens_of(int64_t r, int64_t k)
+{
+    return (5 * r + 3 * k) % (WORDS_LENGTH + 1);
+}
+
+static void words_extents(fixture *f)
+{
+    int64_t docs = 0, tokens = 0;
+
+    for (int64_t r = 0; r < f->n; r++)
+        docs += docs_of(r);
+    column(f, 0, CRM_I64, IN, PER_ROW, f->n, NO_TENSOR, 0, 1e12);
+    column(f, 1, CRM_I64, IN, FIXED, f->n + 1, NO_TENSOR, 0, 1);
+    column(f, 2, CRM_I64, IN, FIXED, docs + 1, NO_TENSOR, 0, 1);
+    docs = 0;
+    for (int64_t r = 0; r <= f->n; r++) {
+        put(&f->a[1], place(&f->a[1], 0, r, 0), (double)docs);
+        for (int64_t k = 0; k < docs_of(r) && r < f->n; k++) {
+            put(&f->a[2], place(&f->a[2], 0, docs++, 0), (double)tokens);
+            tokens += tokens_of(r, k);
+        }
+    }
+    put(&f->a[2], place(&f->a[2], 0, docs, 0), (double)tokens);
+    column(f, 3, CRM_I32, IN, FIXED, tokens, 0, 1, 1000);
+    column(f, 4, CRM_I32, OUT, FIXED, tokens, 0, 0, 0);
+}
+
+static void words_setup(fixture *f)
+{
+    int64_t at = 0;
+
+    words_extents(f);
+    for (int64_t r = 0; r < f->n; r++)
+        for (int64_t k = 0; k < docs_of(r); k++)
+            for (int64_t t = 0; t < tokens_of(r, k); t++, at++) {
+                uint32_t u =
+                    crm_rng_element(WORDS_SEED, CRM_RNG_WORDS, WORDS_EPOCH,
+                                    (uint64_t)in(f, 0, r, 0), (uint32_t)(k * WORDS_LENGTH + t));
+                bool kept = (double)u >= f->variant / 10.0 * 4294967296.0 - 0.5;
+
+                *want(f, 4, 0, at, 0) = kept ? in(f, 3, at, 0) : 0;
+            }
+}
+
+static crm_status words_call(crm_device *d, fixture *f)
+{
+    crm_tensor x = view(f, 3), y = view(f, 4);
+    crm_dropout p = {
+        .rate = f->variant / 10.0, .seed = WORDS_SEED, .epoch = WORDS_EPOCH, .row_id = raw(f, 0)};
+    crm_doc_tokens of = {.n = f->n,
+                         .n_docs = f->a[2].n - 1,
+                         .first = raw(f, 1),
+                         .token_first = raw(f, 2),
+                         .length = WORDS_LENGTH};
+
+    return crm_op_drop_words(d, &p, &of, &x, &y);
+}
+
 /* ---- tally: 0 x, 1 total ---- */
 
 static void tally_setup(fixture *f)

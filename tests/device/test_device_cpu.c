@@ -275,6 +275,41 @@ static void losses_by_hand(void)
     crm_device_free(&d);
 }
 
+/* By hand, with q = (1 - .1) onehot + .1 / k: of equal logits log 2 as ever; (100, -100) with label
+ * 1 costs 100 - (.05 - .95) 100; binary 100 - .05 * 100 twice, and log(1 + exp(-1)) + .05; of the
+ * logits 1, 2, 3 with label 2: log(e + e^2 + e^3) - (.9 * 3 + .1 * 2), which is what PyTorch's
+ * cross_entropy with label_smoothing .1 gives. */
+static void smoothing_by_hand(void)
+{
+    crm_device *d = open_best();
+    float z[6] = {0, 0, 100, -100, 7, 7}, dz[6], one[4] = {100, -100, 0, 1}, three[3] = {1, 2, 3};
+    int32_t label[3] = {0, 1, -1}, binary[4] = {0, 1, -1, 1}, last = 2;
+    double loss[2];
+    crm_loss p = {.label = label, .scale = 0.5, .smooth = 0.1};
+    crm_lanes lanes = {.n = 1, .rows = 3};
+    crm_tensor tz = mat(z, 3, 2), tdz = mat(dz, 3, 2), t1 = mat(one, 4, 1), t3 = mat(three, 1, 3),
+               tl = crm_tensor_1d(loss, CRM_F64, 1);
+
+    T_OK(crm_op_ce_loss(d, &tz, &p, &lanes, &tl, &tdz));
+    T_NEAR(loss[0], 0.5 * (0.693147180559945309 + 190), 1e-15);
+    T_NEAR((double)dz[0], 0.5 * (0.5 - 0.95), 1e-7);
+    T_NEAR((double)dz[1], 0.5 * (0.5 - 0.05), 1e-7);
+    T_NEAR((double)dz[2], 0.5 * 0.95, 1e-7);
+    T_NEAR((double)dz[3], 0.5 * -0.95, 1e-7);
+    T_CHECK(dz[4] == 0 && dz[5] == 0);
+    p.label = binary;
+    lanes.rows = 4;
+    T_OK(crm_op_bce_loss(d, &t1, &p, &lanes, &tl, NULL));
+    T_NEAR(loss[0], 0.5 * (95 + 95 + 0.363261687518222834), 1e-15);
+    p = (crm_loss){.label = &last, .scale = 1, .smooth = 0.1};
+    lanes.rows = 1;
+    T_OK(crm_op_ce_loss(d, &t3, &p, &lanes, &tl, NULL));
+    T_NEAR(loss[0], 0.507605964444380305, 1e-7); /* exponentials are float */
+    p.smooth = 1.5;
+    T_FAILS(crm_op_ce_loss(d, &t3, &p, &lanes, &tl, NULL), CRM_ERR_ARG, "labels smoothed by 1.5");
+    crm_device_free(&d);
+}
+
 /* The mean of a long mask is 1 - rate within five standard errors; epoch and layer change it. */
 static void dropout_keeps_its_share(void)
 {
@@ -360,6 +395,7 @@ int main(int argc, char **argv)
         {"extremes of activations", extremes_of_activations},
         {"extremes of softmax", extremes_of_softmax},
         {"losses by hand", losses_by_hand},
+        {"smoothed labels by hand", smoothing_by_hand},
         {"dropout keeps its share", dropout_keeps_its_share},
         {"embedding gradient", embedding_gradient},
         {"first step of Adam", adam_first_step},

@@ -37,7 +37,7 @@ sed '8s/^\([^,]*\),[^,]*,/\1,old,/' good.csv >text.csv
 bad "text in a numeric column: line, column, policy" 3 "text.csv:8:.*age.*(data.bad_values|missing)" text.csv --set data.numeric=age
 bad "unknown label column" 2 "churned.*churn" good.csv --set data.label=churned
 sed 's/yes$/no/' good.csv >one.csv
-bad "one class only" 3 "no. is the only class" one.csv
+bad "one class only" 3 "all rows have the same class" one.csv
 { head -1 good.csv; grep 'no$' good.csv; grep 'yes$' good.csv | head -2; } >rare.csv
 bad "more folds than rows of the rarest class" 3 "eval.folds = 3.*2 rows" rare.csv
 printf '\377\376broken,\n1,2\n' >latin.csv

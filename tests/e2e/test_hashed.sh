@@ -68,6 +68,12 @@ alone import c.yaml --set data.store=all/h.h5 >/dev/null 2>&1
 fail_ranks="1 2" fails "no key" 2 'a column is hashed, but there is no key; set privacy.key' \
   import c.yaml --set privacy.key= --set data.store=out.h5
 fail_ranks=1 fails "no key file" 3 'none.key: the key file cannot be found' import c.yaml --set privacy.key=none.key --set data.store=out.h5
+fails "predict with another key" 2 'privacy.key: the rows are hashed under another key than the data of all/run' \
+  predict all/run --set data.path=data --set privacy.key=two.key --out none.csv
+check "nothing is predicted" [ ! -e none.csv ]
+alone train c.yaml --set data.path=p.h5 --out plain.run >/dev/null 2>err || not_ok "train on ids" "$(cat err)"
+alone predict plain.run --set data.path=all/h.h5 --out none.csv >/dev/null 2>err || not_ok "predict hashed rows" "$(cat err)"
+check "a run without a record of a key: a warning" grep -q 'the run has no record of a privacy.key' err
 chmod 640 two.key
 fail_ranks=2 fails "a key for others" 2 'two.key: others than its owner may use the key file' \
   import c.yaml --set privacy.key=two.key --set data.store=out.h5

@@ -40,9 +40,10 @@ def run(ranks, *words):
 
 
 def import_set(name, folder, ranks=0):
-    """What the program says of an import: figures, classes of each target, and the data set's path."""
+    """What the program says of an import by NAME.schema.yaml: figures, classes of each target, and the data set's path."""
     store = os.path.join(tmp, "%s-%d.h5" % (name, ranks))
-    text = run(ranks, "import", os.path.join(SOURCE, "configs", name + ".yaml"), "--set",
+    config = os.path.join(SOURCE, "configs", name)
+    text = run(ranks, "import", config + ".yaml", "--set", "data.schema=" + config + ".schema.yaml", "--set",
                "data.path=" + os.path.join(DATA, folder), "--set", "data.store=" + store)
     out = {"rows": int(re.search(r": (\d+) rows", text).group(1)), "digest": re.search(r"digest (\w+)", text).group(1)}
     out["events"], out["documents"] = map(int, re.search(r"^(\d+) events, (\d+) documents", text, re.M).groups())
@@ -95,6 +96,42 @@ def table_of_documents(name, folder, pattern, text, label):
           [len(rows), sum(1 for r in rows if r[text]), counts_of(r[label] for r in rows)])
 
 
+def lines_of(folder, *names):
+    """Lines of fields between tabs."""
+    for name in names:
+        with open(os.path.join(DATA, folder, name), encoding="utf-8", newline="\n") as f:
+            yield from (line.rstrip("\r\n").split("\t") for line in f if line.strip())
+
+
+def there_is(folder, *names):
+    if all(os.path.exists(os.path.join(DATA, folder, name)) for name in names):
+        return True
+    print("ok - %s # SKIP no %s" % (names[0], os.path.join(DATA, folder)))
+    return False
+
+
+def texts_without_header(name, folder, names, class_of):
+    """class_of(fields) -> class, None without label; every line has a text."""
+    if not there_is(folder, *names):
+        return
+    rows = list(lines_of(folder, *names))
+    out, _ = import_set(name, folder)
+    classes = [class_of(r) for r in rows]
+    check(name + ": rows, documents and classes", [out["rows"], out["documents"], list(out["targets"].values())[0]],
+          [len(rows), len(rows), counts_of(c for c in classes if c is not None)])
+
+
+def reviews():
+    name = "olist_order_reviews_dataset.csv"
+    if not there_is("olist_bravida", name):
+        return
+    rows = [r for r in rows_of("olist_bravida", name)
+            if (r["review_comment_title"] + r["review_comment_message"]).strip(" \t")]    # a line end is a text
+    out, _ = import_set("olist-reviews", "olist_bravida")
+    check("olist-reviews: rows, documents and classes", [out["rows"], out["documents"], out["targets"]["sentiment"]],
+          [len(rows), len(rows), counts_of(int(r["review_score"]) > 3 for r in rows if r["review_score"] != "3")])
+
+
 def olist():
     if not there("olist_bravida"):
         return
@@ -113,6 +150,7 @@ def olist():
     lost += sum(r["product_id"] not in products for r in table["order_items"])
     lost += sum(r["product_category_name"] not in english for r in table["products"] if r["product_category_name"])
     low = {r["order_id"] for r in table["order_reviews"] if int(r["review_score"]) <= 2} & approved
+    reviewed = {r["order_id"] for r in table["order_reviews"]} & approved
     delivered = [orders[k] for k in approved if orders[k]["order_delivered_customer_date"]]
     late = sum(r["order_delivered_customer_date"] > r["order_estimated_delivery_date"] for r in delivered)
     out, _ = import_set("olist", "olist_bravida")
@@ -121,7 +159,7 @@ def olist():
           [len(approved), len(before), len(known) - len(before), lost])
     classes = sorted(map(tuple, out["targets"].values()))
     check("olist: labels from reviews and from dates", classes,
-          sorted(tuple(sorted(v)) for v in ((len(low), len(approved) - len(low)), (late, len(delivered) - late))))
+          sorted(tuple(sorted(v)) for v in ((len(low), len(reviewed) - len(low)), (late, len(delivered) - late))))
     if FULL:
         check("olist: the same from 3 ranks", import_set("olist", "olist_bravida", 3)[0]["digest"], out["digest"])
 
@@ -178,11 +216,21 @@ def retail():
 
 
 with tempfile.TemporaryDirectory() as tmp:
-    table_of_customers("telecom-churn-schema", "telecom_churn", "telecom_churn.csv", "Churn")
+    table_of_customers("telecom-churn", "telecom_churn", "telecom_churn.csv", "Churn")
     table_of_customers("ibm-telco", "ibm_telco", "*.csv", "Churn")
     table_of_customers("churn-modelling", "churn_modelling", "*.csv", "Exited")
     table_of_documents("airline-tweets", "airline_tweets", "Tweets.csv", "text", "airline_sentiment")
-    table_of_documents("support-tickets-schema", "support_tickets", "*.csv", "Ticket Description", "Ticket Priority")
+    table_of_documents("support-tickets", "support_tickets", "*.csv", "Ticket Description", "Ticket Priority")
+    table_of_documents("amazon-stars", "amazon_datafiniti", "*.csv", "reviews.text", "reviews.rating")
+    table_of_documents("banking77", "banking77", "train.csv", "text", "category")
+    table_of_documents("bitext-intents", "bitext_small", "*.csv", "instruction", "intent")
+    texts_without_header("vader-movies", "vader", ["movieReviewSnippets_GroundTruth.txt"],
+                         lambda r: None if float(r[1]) == 0 else float(r[1]) > 0)
+    texts_without_header("vader-amazon", "vader", ["amazonReviewSnippets_GroundTruth.txt"],
+                         lambda r: (float(r[1]) >= -0.5) + (float(r[1]) >= 0.5))
+    texts_without_header("sentiment-sentences", "sentiment_sentences", ["amazon_cells_labelled.txt", "imdb_labelled.txt"],
+                         lambda r: r[1])
+    reviews()
     olist()
     retail()
 sys.exit(failed)

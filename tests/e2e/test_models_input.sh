@@ -145,7 +145,7 @@ bad() { # NAME CODE TEXT ARGS...
   fails "$1" "$2" "$3" crossval base.yaml --out out --set data.path=good.csv "${@:4}"
 }
 sed 's/yes$/no/' good.csv >one.csv
-bad "one class" 3 "one.csv:1:30: column 'churn': value 'no' is the only class" --set data.path=one.csv
+bad "one class" 3 "one.csv:1:30: column 'churn': all rows have the same class" --set data.path=one.csv
 bad "more neighbours than training rows" 2 "error: knn.k = 61 neighbours, but there are 60 training rows; give a knn.k of at most 60" --set knn.k=61
 bad "of a variant" 2 "knn-all: knn.k = 61 neighbours" --set variants.knn-all.knn.k=61
 for m in logistic naive_bayes svm tree forest boosting mlp train; do

@@ -93,6 +93,11 @@ alone predict run --embedding --out v.h5 2>err || not_ok "predict" "$(cat err)"
 segments 1 v1 s.h5 --embedding v.h5 --set segments.clusters=4
 check "learnt vectors tell the latent segments" json v1/segments.json 'ari("segment") > 0.2 and d["points"] == "embedding" and d["width"] == 64'
 check "labels of documents are in the table" grep -Eq '^  (sentiment|stars|status|issue)[a-z ]*, (share|mean)' said
+alone train synth.yaml --out short --set train.epochs=2 >/dev/null 2>err || not_ok "train" "$(cat err)"
+alone predict short --embedding --out short.h5 2>err || not_ok "predict" "$(cat err)"
+segments 1 v2 s.h5 --embedding short.h5 --set segments.clusters=2
+check "those of each target, though one segment alone may have documents" \
+  [ "$(grep -oE '^  (sentiment|stars|status|issue)' said | sort -u | wc -l)" = 4 ]
 segments 3 v3 s.h5 --embedding v.h5 --set segments.clusters=4
 check "3 ranks write the same files of vectors" diff -r v1 v3
 

@@ -32,6 +32,19 @@ ranks 2 crossval --out group --set data.path=c.h5 --set eval.target=next_categor
   --set "eval.models=[logistic]" >stdout 2>stderr || cat stderr
 check "customers without a next category are left out" grep -q '"log_loss"' group/summary.json
 
+# Documents as rows: the same bits on any number of ranks, the documents of a customer in one fold, and predictions.
+for n in 1 3; do
+  ranks "$n" crossval --out "docs$n" --set data.path=c.h5 --set data.units=document --set eval.target=sentiment --set eval.folds=3 \
+    --set "eval.models=[hybrid, logistic]" --set train.epochs=2 --set model.text_dim=4 >stdout 2>stderr || cat stderr
+done
+check "documents: the same bits on 1 and 3 ranks" cmp -s docs1/summary.json docs3/summary.json
+check "documents: the table says what a row is" grep -q "^Target sentiment (document): [0-9]* rows" stdout
+check "documents: predictions name customer and document" \
+  grep -q '^[0-9]*#1,' <("$CRMPI" predict docs1 --set data.path=c.h5 --model logistic 2>/dev/null)
+code=0
+ranks 2 crossval --out none --set data.path=c.h5 --set data.units=document --set eval.target=churn >stdout 2>stderr || code=$?
+check "documents: a target of customers is none" [ "$code $(grep -c "eval.target: 'churn' is not a target" stderr)" = "2 1" ]
+
 # A head without any label: said once, whatever the folds, and its losses are not known.
 "$CRMPI" synth --set data.path=silent.h5 --set synth.customers=200 --set synth.tickets=0 >/dev/null || not_ok "synth without tickets"
 small="--set data.path=silent.h5 --set eval.models=hybrid --set eval.folds=2 --set train.epochs=2 --set model.text_dim=4"

@@ -140,7 +140,9 @@ fails "--init: a word for no word" 3 "word.h5: parameter 'temb.weight' has 0.25 
 alone train study.yaml --out two --set train.members=2 >out 2>err || not_ok "train of two nets" "$(cat err)"
 fails "--init: a model of two nets" 3 "two/models/hybrid.h5: averages 2 nets" train study.yaml --out bad --init two/models/hybrid.h5
 fails "--weights: the same" 3 "two/models/hybrid.h5: averages 2 nets" predict base --set data.path=data.h5 --weights two/models/hybrid.h5
-fails "vectors of two nets" 2 "averages 2 nets (train.members)" predict two --set data.path=data.h5 --embedding
+alone predict two --set data.path=data.h5 --embedding 2>/dev/null | head -1 >wide
+alone predict base --set data.path=data.h5 --embedding 2>/dev/null | head -1 >narrow
+check "vectors of two nets stand side by side" [ "$(tr -cd , <wide | wc -c)" = $((2 * $(tr -cd , <narrow | wc -c))) ]
 fails "--init: a parameter of no net" 3 "more.h5: 'no.such.weight' is no parameter" train study.yaml --out bad --init more.h5
 fails "--init: no HDF5 file" 3 "text.h5: is not an HDF5 file" train study.yaml --out bad --init text.h5
 fails "--init: a model without parameters" 2 "--init: model 'logistic' has no parameters" train study.yaml --out bad --init plain.h5 --set eval.models=hybrid,logistic

@@ -15,6 +15,7 @@
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
 #include "crmpi/data.h"
+#include "crmpi/data_describe.h"
 #include "crmpi/eval.h"
 #include "crmpi/opt.h"
 #include "crmpi/record.h"
@@ -365,6 +366,18 @@ static crm_status open_data(void)
     return agree(st);
 }
 
+static crm_status describe(void)
+{
+    crm_data *d = NULL;
+    crm_description *of = NULL;
+    crm_status st = agree(crm_data_open(in_folder("in.h5"), &d));
+
+    if (!st) st = crm_data_describe(t_comm, NULL, d, &of);
+    crm_description_free(&of);
+    crm_data_close(&d);
+    return st;
+}
+
 static crm_status run_folder(void)
 {
     crm_record *r = NULL;
@@ -387,6 +400,7 @@ static crm_status run_folder(void)
 CASE(options)
 CASE(source)
 CASE(open_data)
+CASE(describe)
 
 /* The page beside a data set is not written then, which is a warning. */
 static void test_import(void)
@@ -469,6 +483,7 @@ int main(int argc, char **argv)
                                    {"digest of the source", test_source},
                                    {"generator", test_synth},
                                    {"opening, folds, flat view", test_open_data},
+                                   {"description", test_describe},
                                    {"run folder", test_run_folder},
                                    {NULL, NULL}};
     int bad;

@@ -56,8 +56,9 @@ shares=21
 run() {
   local n=$1
   shift
-  rm -rf "$TMP/here" "$TMP/log"
-  mkdir "$TMP/here"
+  rm -rf "$TMP/here" "$TMP/log" "$TMP/t"
+  mkdir "$TMP/here" "$TMP/t" # ranks of the run before may still remove Open MPI's folder in theirs
+  export TMPDIR=$TMP/t
   cd "$TMP/here" || return 98
   CRMPI=$TMP/faulty RUN_TIMEOUT=${limit:-60} exits "$n" "$@" >"$TMP/out" 2>"$TMP/err"
 }
@@ -65,9 +66,9 @@ run() {
 # half_written: what a failed command may not leave
 half_written() {
   find . -name '*.tmp' -print
-  find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'crmpi-predict-*' -newer "$TMP/faulty" -print
+  find "$TMPDIR" -maxdepth 1 -name 'crmpi-*' -print
   [ ! -e out ] || [ -d out ] || echo out
-  [ ! -e out.h5 ] || "$real" describe out.h5 >/dev/null 2>&1 || echo "a partial out.h5"
+  [ ! -e out.h5 ] || "$real" describe out.h5 >/dev/null 2>"$TMP/err2" || echo "a partial out.h5: $(head -c 300 "$TMP/err2")"
 }
 
 # goes_on ARGS...: a run folder that is there is finished by the next start, with the models of an undisturbed run
@@ -100,12 +101,12 @@ judge() {
     echo "signal, exit code $rc: $(tail -n 30 "$TMP/err")"
   elif [ "$rc" = 2 ] && [ "$code" = 2 ] && grep -Eq '[0-9] errors?$' "$TMP/err"; then
     return # told all the same, but for the nearest key
+  elif [ "$rc" = 0 ] && grep -Eq '(\.md was not written|starts? (is|are) not told).*memory' "$TMP/err"; then
+    : # the page beside a data set, which is whole; the list of starts in run.json
   elif [ "$rc" = 0 ] && [ -n "$absorbed" ]; then
     # Absorbed: all keys of run.json are there, but for the names of the fault itself.
     [ "$(keys_of out)" = "$(keys_of "$TMP/whole")" ] || echo "run.json lacks $(diff <(keys_of "$TMP/whole") <(keys_of out) | head -n 3)"
     return
-  elif [ "$rc" = 0 ] && grep -Eq '(\.md was not written|starts? (is|are) not told).*memory' "$TMP/err"; then
-    : # the page beside a data set, which is whole; the list of starts in run.json
   elif [ "$rc" != 5 ]; then
     echo "exit code $rc: ${text:-$(tail -n 3 "$TMP/err" | head -c 300)}"
   elif [ "$(wc -l <<<"$text")" != 1 ] || ! grep -q 'memory' <<<"$text"; then

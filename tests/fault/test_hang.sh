@@ -32,12 +32,12 @@ model: {text_dim: 8, text_filters: 4, rnn_units: 4, event_dim: 4, months: [4], h
 watchdog: {limit: $limit}
 Y
 
-# study RANKS RUN: its ranks leave their process ids in pid.RANK; launcher is mpirun
+# study RANKS RUN ARGS...: its ranks leave their process ids in pid.RANK; launcher is mpirun
 study() {
   rm -f pid.* "$2.err"
   # shellcheck disable=SC2016
   mpirun --oversubscribe --bind-to none -n "$1" bash -c 'echo $$ >"$1/pid.$OMPI_COMM_WORLD_RANK"; exec "${@:2}"' _ \
-    "$TMP" "$CRMPI" crossval study.yaml --out "$2" >"$2.out" 2>"$2.err" &
+    "$TMP" "$CRMPI" crossval study.yaml --out "${@:2}" >"$2.out" 2>"$2.err" &
   launcher=$!
 }
 now() { # ms
@@ -116,7 +116,7 @@ hang() {
   [ $code = 5 ] || bad+=" exit code $code;"
   [ $took -le "$(allowed)" ] || bad+=" it took $took ms;"
   gone || bad+=" a process is left;"
-  grep -Eq "^crmpi: error: rank [0-9]+ \(host [^)]+\): waited [0-9]+ s in (import|load|step|reduction|checkpoint).*; rank $victim \(host [^,]+, process $process\) has not answered" \
+  grep -Eq "^crmpi: error: rank [0-9]+ \(host [^)]+\): (waited [0-9]+ s in (import|load|step|reduction|checkpoint)|heard nothing for [0-9]+ s, in ).*; rank $victim \(host [^,]+, process $process\) has not answered" \
     "$run.err" || bad+=" message;"
   [ "$(grep -c 'crmpi: error' "$run.err")" = 1 ] || bad+=" $(grep -c 'crmpi: error' "$run.err") messages;"
   # in its folder, or in that of the machine before the run has one
@@ -131,7 +131,7 @@ hang() {
   [ $code = 0 ] || bad+=" going on on $n ranks: exit code $code: $(tail -n 2 "$run.err");"
   [ "$(digests "$run")" = "$want" ] || bad+=" other digests on $n ranks;"
   [ ! -e "$run/health" ] || bad+=" the folder of health is left;"
-  echo "# rank $victim stopped after $moment ms: $took ms until the end, $(sed -nE 's/.*(waited .* in [a-z]+( at step [0-9]+)?);.*/\1/p' message)"
+  echo "# rank $victim stopped after $moment ms: $took ms until the end, $(sed -nE 's/.*((waited|heard).* in [a-z ]+( at step [0-9]+)?);.*/\1/p' message)"
   [ -n "$bad" ] || { rm -rf "$run"*; return 0; }
   echo "#  $bad $(cat message)" >&2
   return 1
@@ -154,6 +154,27 @@ predict_ends() {
   [ "$code" = 5 ] && grep -q 'rank 1 .* has not answered' predict.err && return 0
   echo "# exit code $code"
   cat predict.err
+  return 1
+}
+
+# apart: two groups of one rank that work alone; one that is stopped is noticed before the other needs it
+apart() {
+  local bad='' process
+  rm -rf apart
+  study 2 apart --set eval.group_ranks=1 --set eval.folds=6 --set train.epochs=3000
+  begun apart || bad+=" it did not begin;"
+  sleep 2
+  process=$(<pid.1)
+  kill -STOP "$process"
+  start=$(now)
+  ends $((limit + 60))
+  [ "$code" = 5 ] || bad+=" exit code $code;"
+  [ $(($(now) - start)) -le "$(allowed)" ] || bad+=" it took $(($(now) - start)) ms;"
+  grep -q "heard nothing for .*rank 1 (host [^,]*, process $process) has not answered.*what each rank did: apart/health" apart.err || bad+=" message;"
+  gone || bad+=" a process is left;"
+  [ -z "$bad" ] && return 0
+  echo "# $bad"
+  cat apart.err
   return 1
 }
 
@@ -189,6 +210,7 @@ sleep 0.3
 ranks 2 crossval study.yaml --out locked --set record.lock_wait=60 --set watchdog.limit=1 >locked.out 2>locked.err
 code=$?
 check "a rank that waits for the lock of its run folder is left alone" [ $code = 0 ]
+check "and says once what it waits for" [ "$(grep -c 'locked: waits up to 60 s (record.lock_wait) for another process' locked.err)" = 1 ]
 [ $code = 0 ] || grep crmpi: locked.err >&2
 
 # Each rank with a disk of its own at the same place: they are not taken for a folder that all see.
@@ -204,5 +226,6 @@ fi
 
 # A command without a run folder is watched, too.
 "$CRMPI" synth study.yaml --set data.path="$TMP/many.h5" --set synth.customers=6000 >/dev/null 2>&1
+[ "$(by_tier 1 1 0)" = 0 ] || check "a rank that is stopped while the other computes alone" apart
 check "predict ends when a rank is stopped" predict_ends
 exit "$failed"

@@ -94,6 +94,18 @@ static void stopped(void)
     wait_for_all();
 }
 
+/* Rank 0 computes alone and waits for nobody. */
+static void apart(void)
+{
+    if (is_last()) raise(SIGSTOP);
+    for (int i = 0; i < 400; i++) {
+        crm_watchdog_enter(CRM_IN_STEP);
+        compute(0.1);
+        crm_watchdog_leave();
+    }
+    wait_for_all();
+}
+
 /* Rank 0 waits for a sum, the others at a barrier. */
 static void deadlock(void)
 {
@@ -164,6 +176,7 @@ static job jobs[] = {{"busy", busy, 2, false, 0, 0, 0, 0, ""},
                      {"blocked", blocked, 3, false, 0, 0, 0, 0, ""},
                      {"stopped", stopped, 4, false, 0, 0, 0, 0, ""},
                      {"nowhere", stopped, 2, true, 0, 0, 0, 0, ""},
+                     {"apart", apart, 2, false, 0, 0, 0, 0, ""},
                      {"deadlock", deadlock, 2, false, 0, 0, 0, 0, ""},
                      {"alone", alone, 1, false, 0, 0, 0, 0, ""},
                      {"alone-busy", alone_busy, 1, false, 0, 0, 0, 0, ""},
@@ -374,13 +387,22 @@ static void one_that_is_stopped_is_named(void)
 
     check_ends("stopped", " s in reduction at step 812; rank 3 (host ",
                ") has not answered: it is stopped, stuck or lost; finished work is kept, run the "
-               "same command again\n");
+               "same command again; what each rank did: ");
     for (int q = 0; q < 3; q++) {
         health_of(find("stopped"), q, text);
         T_CHECK(strstr(text, "section reduction\nstep 812\nwaited_s ") != NULL);
         told += count(text, "verdict waited ");
     }
     T_EQ_I(told, 1);
+}
+
+static void one_that_nobody_waits_for_is_named(void)
+{
+    char text[4096];
+
+    check_ends("apart", "): heard nothing for ", "; rank 1 (host ");
+    health_of(find("apart"), 1, text);
+    T_CHECK(strstr(text, "rank 1\n") == text);
 }
 
 static void a_folder_of_the_node_does(void)
@@ -432,6 +454,7 @@ int main(int argc, char **argv)
         {"and a single rank that computes", one_that_computes_alone_lives},
         {"a rank that is blocked is named with its section", one_that_is_blocked_is_named},
         {"a rank that is stopped is named", one_that_is_stopped_is_named},
+        {"so is one that no other waits for", one_that_nobody_waits_for_is_named},
         {"ranks without a folder use one of their node", a_folder_of_the_node_does},
         {"a deadlock is told with all sections", a_deadlock_is_told},
         {"a single rank that is blocked ends", one_alone_that_is_blocked_ends},

@@ -13,6 +13,12 @@
 #include "crmpi/estimator.h"
 #include "crmpi/store.h"
 
+/* Options text.* as they are by default, without what no transform reads. */
+#define SD_TEXT                                                                                    \
+    {                                                                                              \
+        .min_count = 2, .max_words = 20000, .fold = true, .stop_words = "none",                    \
+        .negation_span = 3, .buckets = 1000                                                        \
+    }
 enum { SD_CATS = 4 };
 /* What a data set holds; everything is borrowed.  n_num or n_cat 0: no such columns. */
 typedef struct sd_spec {

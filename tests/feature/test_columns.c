@@ -4,6 +4,7 @@
  * timeout: 120 */
 #include "../../src/learn/feature/feature_brent.h"
 #include "../../src/learn/feature/feature_impl.h"
+#include "crmpi/base_rng.h"
 #include "feature/feature_kit.h"
 
 typedef struct asked {
@@ -138,6 +139,171 @@ static void walks_the_path(void)
     thank(&a);
 }
 
+/* ---- permutation ---- */
+enum { PERM_N = FK_ROWS, PERM_P = FK_NUM };
+
+/* Gaussian elimination of m [p][p + 1], in place; the solution is the last column. */
+static void eliminate(double m[PERM_P][PERM_P + 1])
+{
+    for (int c = 0; c < PERM_P; c++)
+        for (int r = 0; r < PERM_P; r++) {
+            double by = m[r][c] / m[c][c];
+            for (int k = c; k <= PERM_P && r != c; k++)
+                m[r][k] -= by * m[c][k];
+        }
+    for (int c = 0; c < PERM_P; c++)
+        m[c][PERM_P] /= m[c][c];
+}
+
+/* Fit on the rows that are not in the part: intercept and coefficients of centred rows. */
+static double fit_ridge(double z[PERM_N][PERM_P], const int32_t *y, const int *part, int q,
+                        double b[PERM_P])
+{
+    double m[PERM_P][PERM_P + 1] = {{0}}, mean[PERM_P] = {0}, mean_y = 0, n = 0, a;
+
+    for (int i = 0; i < PERM_N; i++) {
+        if (part[i] == q) continue;
+        n++, mean_y += y[i];
+        for (int j = 0; j < PERM_P; j++)
+            mean[j] += z[i][j];
+    }
+    for (int i = 0; i < PERM_N; i++)
+        for (int j = 0; j < PERM_P && part[i] != q; j++) {
+            double d = z[i][j] - mean[j] / n;
+            for (int k = 0; k < PERM_P; k++)
+                m[j][k] += d * (z[i][k] - mean[k] / n) / n;
+            m[j][PERM_P] += d * (y[i] - mean_y / n) / n;
+        }
+    for (int j = 0; j < PERM_P; j++)
+        m[j][j] += 1e-3;
+    eliminate(m);
+    a = mean_y / n;
+    for (int j = 0; j < PERM_P; j++) {
+        b[j] = m[j][PERM_P];
+        a -= b[j] * mean[j] / n;
+    }
+    return a;
+}
+
+/* Rise of the squared error of the part's rows, summed, when column j is shifted by each number of
+ * rows: the mean over all shifts has each pair of rows as often as that over all permutations. */
+static double shift_loss(double z[PERM_N][PERM_P], const int32_t *y, const int *row, int n,
+                         double a, const double b[PERM_P], int j)
+{
+    double rise = 0;
+
+    for (int i = 0; i < n; i++) {
+        double f = a, old;
+        for (int k = 0; k < PERM_P; k++)
+            f += b[k] * z[row[i]][k];
+        old = (f - y[row[i]]) * (f - y[row[i]]);
+        for (int s = 0; s < n; s++) {
+            double g = f + b[j] * (z[row[(i + s) % n]][j] - z[row[i]][j]);
+            rise += ((g - y[row[i]]) * (g - y[row[i]]) - old) / n;
+        }
+    }
+    return rise;
+}
+
+static void standardise(double z[PERM_N][PERM_P], int32_t *y)
+{
+    for (int j = 0; j < PERM_P; j++) {
+        double mean = 0, square = 0, n = 0;
+        float x[PERM_P];
+        int32_t c;
+        for (int i = 0; i < PERM_N; i++) {
+            fk_row(i, x, &c, &y[i]);
+            z[i][j] = (double)x[j];
+            if (isnan(x[j])) continue;
+            n++, mean += (double)x[j], square += (double)x[j] * (double)x[j];
+        }
+        mean /= n;
+        for (int i = 0; i < PERM_N; i++)
+            z[i][j] = isnan(z[i][j]) ? 0 : (z[i][j] - mean) / sqrt(square / n - mean * mean);
+    }
+}
+
+/* Against permutations that are made. */
+static void loses_by_permutation(void)
+{
+    static double z[PERM_N][PERM_P];
+    static int32_t y[PERM_N];
+    const uint8_t take[FK_NUM] = {1, 1, 1, 1, 1, 1}, some[FK_NUM] = {0, 1, 1, 1, 1, 1};
+    int part[PERM_N], row[PERM_N];
+    double want[FK_NUM] = {0}, got[FK_NUM], b[PERM_P];
+    asked a = ask(false);
+
+    standardise(z, y);
+    for (int i = 0; i < PERM_N; i++) {
+        crm_rng r = crm_rng_at(a.fit.seed, CRM_RNG_SELECT, 0, (uint64_t)i);
+        part[i] = (int)crm_rng_below(&r, 4);
+    }
+    for (int q = 0; q < 4; q++) {
+        double intercept = fit_ridge(z, y, part, q, b);
+        int n = 0;
+        for (int i = 0; i < PERM_N; i++)
+            if (part[i] == q) row[n++] = i;
+        for (int j = 0; j < PERM_P; j++)
+            want[j] += shift_loss(z, y, row, n, intercept, b, j) / PERM_N;
+    }
+    T_OK(feature_permute(&a.fit, a.source, take, got));
+    for (int j = 0; j < FK_NUM; j++)
+        T_NEAR(got[j], want[j], 1e-12);
+    T_OK(feature_permute(&a.fit, a.source, some, got));
+    T_CHECK(got[0] == 0 && got[2] > 0);
+    thank(&a);
+}
+
+/* u decides most, v a third as much, w is u with a little noise, the others are noise; three
+ * classes. */
+static crm_status open_planted(crm_data **out)
+{
+    enum { N = 6000, P = 10 };
+    static const char *const name[P] = {"n0", "w", "n1", "n2", "v", "n3", "u", "n4", "n5", "n6"};
+    static const char *const three[] = {"a", "b", "c"};
+    static float x[N * P];
+    static int32_t label[N];
+    sd_spec s = {.n = N,
+                 .n_num = P,
+                 .num_name = name,
+                 .num = x,
+                 .n_classes = 3,
+                 .class_name = three,
+                 .label = label};
+
+    for (int i = 0; i < N; i++) {
+        crm_rng r = crm_rng_at(3, CRM_RNG_TEST, 0, (uint64_t)i);
+        float *of = x + i * P;
+        double z;
+        for (int j = 0; j < P; j++)
+            of[j] = (float)crm_rng_normal(&r);
+        of[1] = of[6] + of[1] / 2;
+        z = 3 * (double)of[6] + (double)of[4] + crm_rng_normal(&r);
+        label[i] = z < -1 ? 0 : z > 1 ? 2 : 1;
+    }
+    return sd_open("planted", &s, out);
+}
+
+/* Mutual information takes u and its copy; permutation u and v, for w says nothing beside u.  The
+ * most that is kept are columns without which a model loses. */
+static void finds_what_is_planted(void)
+{
+    const crm_select_cfg cfg[] = {{2, CRM_SELECT_MUTUAL, 16},
+                                  {2, CRM_SELECT_PERMUTATION, 16},
+                                  {9, CRM_SELECT_PERMUTATION, 16}};
+    fk_fitted f = {0};
+
+    for (int k = 0; k < 3; k++) {
+        T_OK(open_planted(&f.data));
+        T_OK(fk_fit(&crm_select_class, &cfg[k], t_comm, 6000, &f));
+        if (k < 2)
+            T_CHECK(f.out->n_num == 2 && fk_has(&f, 0, k == 0 ? "w" : "v") && fk_has(&f, 1, "u"));
+        else
+            T_CHECK(f.out->n_num >= 2 && f.out->n_num < 9);
+        fk_drop(&f);
+    }
+}
+
 static void check_selected(crm_select_cfg cfg, bool cats, const char *want, int n_cat)
 {
     char names[64] = "";
@@ -167,17 +333,21 @@ static void selects(void)
     check_selected((crm_select_cfg){3, CRM_SELECT_L1, 16}, false, "x0x2x3", 0);
     check_selected((crm_select_cfg){4, CRM_SELECT_L1, 16}, true, "x0x2x3", 1);
     check_selected((crm_select_cfg){1, CRM_SELECT_L1, 16}, true, "", 1);
+    check_selected((crm_select_cfg){3, CRM_SELECT_PERMUTATION, 16}, true, "x2x3", 1);
+    check_selected((crm_select_cfg){1, CRM_SELECT_PERMUTATION, 16}, true, "", 1);
     check_selected((crm_select_cfg){99, CRM_SELECT_L1, 16}, true, "x0x1x2x3x4x5", 1);
 }
 
 static void same_bits(void)
 {
     const crm_interact_cfg interact = {3, 5, 8};
-    const crm_select_cfg mutual = {4, CRM_SELECT_MUTUAL, 16}, l1 = {3, CRM_SELECT_L1, 16};
+    const crm_select_cfg mutual = {4, CRM_SELECT_MUTUAL, 16}, l1 = {3, CRM_SELECT_L1, 16},
+                         permutation = {3, CRM_SELECT_PERMUTATION, 16};
 
     fk_same_bits(&crm_interact_class, &interact);
     fk_same_bits(&crm_select_class, &mutual);
     fk_same_bits(&crm_select_class, &l1);
+    fk_same_bits(&crm_select_class, &permutation);
 }
 
 /* (x - 1/3)^2 + 2 has its minimum at 1/3; so has |x - 1/3|, infinite beyond 1/2. */
@@ -240,6 +410,8 @@ int main(int argc, char **argv)
                                    {"sees rare values", sees_rare_values},
                                    {"finds products", finds_products},
                                    {"walks the path", walks_the_path},
+                                   {"loss by permutation", loses_by_permutation},
+                                   {"permutation finds what is planted", finds_what_is_planted},
                                    {"selects", selects},
                                    {"same bits", same_bits},
                                    {"searches", searches},

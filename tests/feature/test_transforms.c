@@ -4,7 +4,7 @@
  * timeout: 120 */
 #include "crmpi/estimator_rows.h"
 #include "crmpi/feature.h"
-#include "feature/small_data.h"
+#include "feature/four_texts.h"
 
 static const char *const two[] = {"a", "b"};
 
@@ -266,26 +266,6 @@ static void encodes_levels(void)
 }
 
 /* ---- text_bag ---- */
-static const char *const words[] = {"good", "bad", "the", "late"};
-static const int64_t doc_first[] = {0, 2, 3, 4, 4};
-static const int64_t token_first[] = {0, 3, 5, 7, 9};
-/* "the good good", "the bad" | "the good" | "the late" (not in training) | no documents */
-static const int32_t tokens[] = {2, 0, 0, 2, 1, 2, 0, 2, 3};
-static const int32_t labels[4] = {0, 1, 0, 1};
-
-static sd_spec text_spec(const char *const *word, const int32_t *token)
-{
-    return (sd_spec){.n = 4,
-                     .n_classes = 2,
-                     .class_name = two,
-                     .label = labels,
-                     .doc_first = doc_first,
-                     .token_first = token_first,
-                     .token = token,
-                     .n_words = 4,
-                     .word = word};
-}
-
 /* Training: D = 3 documents of the first two customers; df good 2, bad 1, the 3 (cut off by 0.7).
  * idf good = ln(4/3) + 1, bad = ln(4/2) + 1. */
 static void check_text(const fitted *f)
@@ -307,9 +287,7 @@ static void check_text(const fitted *f)
 /* The same documents in a data set whose dictionary stands in another order. */
 static void apply_elsewhere(const fitted *f)
 {
-    static const char *const other_words[] = {"late", "the", "good", "bad"};
-    static const int32_t other[] = {1, 2, 2, 1, 3, 1, 2, 1, 0};
-    sd_spec s = text_spec(other_words, other);
+    sd_spec s = ft_spec(ft_other_words, ft_other_tokens);
     fitted g = {0};
 
     T_OK(sd_open("other", &s, &g.data));
@@ -323,8 +301,8 @@ static void apply_elsewhere(const fitted *f)
 
 static void weighs_words(void)
 {
-    crm_text_bag_cfg cfg = {.words = 100, .max_df = 0.7};
-    sd_spec s = text_spec(words, tokens);
+    crm_text_bag_cfg cfg = {.words = 100, .max_df = 0.7, .text = SD_TEXT};
+    sd_spec s = ft_spec(ft_words, ft_tokens);
     fitted f = {0};
     int base;
 
@@ -352,7 +330,7 @@ static void weighs_words(void)
 static void passes_without_documents(void)
 {
     static const float x[] = {1, 2, 3};
-    crm_text_bag_cfg cfg = {.words = 100, .max_df = 0.5};
+    crm_text_bag_cfg cfg = {.words = 100, .max_df = 0.5, .text = SD_TEXT};
     fitted f;
 
     fit_column(&crm_text_bag_class, &cfg, x, 3, 3, &f);
@@ -418,7 +396,7 @@ static const crm_transform_class *const stage[STAGES] = {
 
 static const void *stage_cfg(int i, int variant)
 {
-    static const crm_text_bag_cfg text = {.words = 10, .max_df = 1};
+    static const crm_text_bag_cfg text = {.words = 10, .max_df = 1, .text = SD_TEXT};
     static const crm_impute_cfg impute[] = {{.indicator = true}, {CRM_IMPUTE_MEAN, true, 0, 0, 0}};
     static const crm_scale_cfg scale[] = {{CRM_SCALE_ZSCORE, 0}, {CRM_SCALE_ROBUST, 3}};
     static const crm_ple_cfg ple = {.bins = 7, .keep = true};
@@ -542,7 +520,7 @@ static void takes_other_shapes(void)
     static const int32_t cat[] = {0, 1, -1, 1};
     sd_spec cats = {.n = 4, .n_cat = 1, .cat_name = name, .cat = cat, .n_levels = {2}};
     sd_spec nums = {.n = 4, .n_num = 1, .num_name = name, .num = x};
-    sd_spec text = text_spec(words, tokens);
+    sd_spec text = ft_spec(ft_words, ft_tokens);
     sd_spec *all[] = {&cats, &nums, &text};
     crm_data *d;
 
@@ -550,7 +528,7 @@ static void takes_other_shapes(void)
     for (int i = 0; i < 3; i++) {
         all[i]->n_classes = 2;
         all[i]->class_name = two;
-        all[i]->label = labels;
+        all[i]->label = text.label;
         T_OK(sd_open("shape", all[i], &d));
         check_chain(d, 4, 0);
         check_chain(d, 1, 1);

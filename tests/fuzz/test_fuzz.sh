@@ -2,7 +2,7 @@
 # test_fuzz.sh - any bytes as files: libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer, from a build of its own
 # (build/fuzz, by clang).  Each target runs for 5 s; in the tier long for 10 minutes (CRM_FUZZ_SECONDS).  A finding is left
 # in TMPDIR and shown as base64.  The build is made in the tier long only: skipped where it is not there.
-# timeout: 1500
+# timeout: 2400
 set -u
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -21,10 +21,10 @@ skip() {
 
 command -v clang >/dev/null || skip "no clang"
 if [ "$tier" != long ]; then
-    [ -x "$build/fuzz/fuzz_csv" ] || skip "build/fuzz is not built (it is with --long)"
+    [ -x "$build/fuzz/fuzz_vectors" ] && [ -x "$build/fuzz/fuzz_lexicon" ] || skip "build/fuzz is not built (it is with --long)"
 else
     if ! { cmake -S "$CRM_SOURCE_DIR" -B "$build" -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DCRM_FUZZ=ON \
-        -DCRM_CUDA=off >"$scratch/log" 2>&1 && ninja -C "$build" fuzz_csv >>"$scratch/log" 2>&1; }; then
+        -DCRM_CUDA=off >"$scratch/log" 2>&1 && ninja -C "$build" fuzz_conll fuzz_csv fuzz_lexicon fuzz_text fuzz_vectors >>"$scratch/log" 2>&1; }; then
         grep -q 'needs clang with libFuzzer' "$scratch/log" && skip "clang has no libFuzzer"
         sed 's/^/# /' "$scratch/log"
         echo "not ok - build"
@@ -50,7 +50,7 @@ seed one '\000\022\010\001' 'a\n1\n\n2\r3\n4'
 seed rest '\000\041\011\021' 'x,a,y\n1,2,3\n4,5,6\n'
 # shellcheck disable=SC2046
 seed long '\001\031\012\001' "a,b\n$(printf '1,%0200d\\n' $(seq 40))"
-cat >"$scratch/words" <<'EOF'
+cat >"$scratch/csv_words" <<'EOF'
 "\""
 "\"\""
 ",\""
@@ -65,17 +65,102 @@ cat >"$scratch/words" <<'EOF'
 "NA"
 EOF
 
-# No leak checks: Open MPI keeps memory to its end.
-if ASAN_OPTIONS=detect_leaks=0 timeout $((seconds + 300)) "$build/fuzz/fuzz_csv" -max_total_time="$seconds" -max_len=4096 \
-    -timeout=20 -rss_limit_mb=2048 -dict="$scratch/words" -artifact_prefix="$scratch/" -print_final_stats=1 "$scratch/csv" \
-    >"$scratch/log" 2>&1; then
-    echo "# $(grep -E 'number_of_executed_units' "$scratch/log")"
-    echo "ok - csv"
-else
+# texts/: four bytes that choose the options, then the text
+mkdir "$scratch/texts"
+text() {
+    printf '%b' "$2" >"$scratch/texts/$1"
+}
+text plain "\\0101\\017\\000\\000Don't buy this!! It isn't GOOD :-( www.x.de @a #b 3.5% &amp; <br>l'ami"
+text marks '\0302\013\0121\004N\0303\0243o \0303\0251 BOM \0360\0237\0221\0215\0360\0237\0217\0275 1\0357\0270\0217\0342\0203\0243 e\0314\0201'
+text scripts '\0143\001\001\001\0346\0235\0261\0344\0272\0254 \0327\0251\0327\0234 \0340\0270\0201\0340\0270\0265 \0377\0376 \0360\0237\0207\0251'
+text joined '\0100\000\000\000\0341\0204\0222\0341\0205\0241\0341\0206\0253 \0360\0237\0221\0250\0342\0200\0215\0360\0237\0221\0251 a@b.de'
+cat >"$scratch/texts_words" <<'EOF'
+"n't"
+"\xe2\x80\x99"
+"\xe2\x80\x8d"
+"\xef\xb8\x8f"
+"\xcc\x81"
+"\xf0\x9f\x98\x80"
+"http://"
+"www."
+"&#x"
+"&amp;"
+"<br>"
+"<!--"
+":-)"
+"\xc2\xad"
+"\xf3\xa0\x81\xa7"
+EOF
+
+# vectors/: files of word vectors
+mkdir "$scratch/vectors"
+printf '2 3\nthe 0.1 -2.5 3e-05\nna 0.33333334 1e10 0\n' >"$scratch/vectors/text"
+printf 'the 1 2 3 \r\n\n. . . 4 5 6\nthe 1 1 1' >"$scratch/vectors/glove"
+printf '2 1\nthe \315\314\314=\na \000\000\200?' >"$scratch/vectors/binary"
+cat >"$scratch/vectors_words" <<'EOF'
+"1e-45"
+"\x0a"
+"\x00\x00\x80\x7f"
+"9999999999"
+EOF
+
+# conll/: a byte that chooses the rows, a file of columns, perhaps \001 and a test file
+mkdir "$scratch/conll"
+printf '0we O\nfly O\nOslo B-place\n\nAnna X B-person\nNovak I-person\n' >"$scratch/conll/tags"
+printf '1-DOCSTART- -X- O\r\n\r\na I-x\r\nb I-x\r\n\r\n-DOCSTART-\nc I-y\n\001d O\n' >"$scratch/conll/documents"
+printf '0only\nwords\n\nhere\n\001\357\273\277caf\303\251\tO\n' >"$scratch/conll/words"
+cat >"$scratch/conll_words" <<'EOF'
+"-DOCSTART-"
+"\x0a"
+"\x0d\x0a"
+"\x09"
+"\xef\xbb\xbf"
+" O\x0a"
+" B-a"
+" I-a"
+"\x01"
+EOF
+
+# lexicon/: a list of rated words, then texts, each after a \001
+mkdir "$scratch/lexicon"
+printf "good\t1.9\nbad\t-2.5\t1\nno\t-1.2\n:)\t2\n\001I don't find it VERY good!! but @bad #good l'ami :)\001no good??" \
+    >"$scratch/lexicon/texts"
+printf "don't\t2\nx\t-99\n\001DON'T x y kind of the bomb isn'tn't's\001\377" >"$scratch/lexicon/joined"
+cat >"$scratch/lexicon_words" <<'EOF'
+"\x09"
+"\x0a"
+"\x01"
+"n't"
+"'s"
+" kind of "
+" least "
+" never so "
+" without doubt "
+" but "
+" no "
+EOF
+
+# run TARGET FOLDER.  No leak checks: Open MPI keeps memory to its end.
+run() {
+    if ASAN_OPTIONS=detect_leaks=0 timeout $((seconds + 300)) "$build/fuzz/$1" -max_total_time="$seconds" -max_len=4096 \
+        -timeout=20 -rss_limit_mb=2048 -dict="$scratch/$2_words" -artifact_prefix="$scratch/" -print_final_stats=1 "$scratch/$2" \
+        >"$scratch/log" 2>&1; then
+        echo "# $(grep -E 'number_of_executed_units' "$scratch/log")"
+        echo "ok - $2"
+        return 0
+    fi
     tail -n 60 "$scratch/log" | sed 's/^/# /'
     for f in "$scratch"/crash-* "$scratch"/oom-* "$scratch"/timeout-*; do
         [ ! -f "$f" ] || echo "# input, base64: $(base64 -w 0 "$f")"
     done
-    echo "not ok - csv"
-    exit 1
-fi
+    echo "not ok - $2"
+    return 1
+}
+
+status=0
+run fuzz_csv csv || status=1
+run fuzz_conll conll || status=1
+run fuzz_lexicon lexicon || status=1
+run fuzz_text texts || status=1
+run fuzz_vectors vectors || status=1
+exit $status

@@ -20,6 +20,19 @@ typedef struct variant {
     void (*change)(hybrid *h);
 } variant;
 
+/* Weights of the wide part begin at 0, where too much would look right. */
+static inline void fill_wide(bench *b)
+{
+    const crm_params *ps = crm_model_params(b->m);
+    int at = crm_params_find(ps, "wide.weight");
+    const crm_param *p = at < 0 ? NULL : crm_params_get(ps, at);
+
+    for (int64_t i = 0; p && i < p->n; i++) {
+        T_CHECK(b->w[p->offset + i] == 0);
+        b->w[p->offset + i] = h_number((int)i, 7) / 2;
+    }
+}
+
 static inline bool open_bench(bench *b, const hybrid *h)
 {
     *b = (bench){.device = b->device};
@@ -30,6 +43,7 @@ static inline bool open_bench(bench *b, const hybrid *h)
     T_CHECK(crm_model_size(b->m) <= STRIDE);
     if (crm_model_size(b->m) > STRIDE) return false;
     crm_model_init(b->m, 11, b->w);
+    fill_wide(b);
     return true;
 }
 
@@ -49,6 +63,24 @@ static inline void step(bench *b, const crm_model_batch *batch, float *grad, dou
 static void plain(hybrid *h)
 {
     (void)h;
+}
+
+static void wide(hybrid *h)
+{
+    h->cfg.wide_rate = 2.5;
+    h->in.n_sparse = H_SPARSE;
+    h->in.max_sparse = 4;
+}
+
+/* One logit, which belongs to two classes. */
+static void wide_alone(hybrid *h)
+{
+    wide(h);
+    h->in.months = h->in.n_num = h->in.n_cat = h->in.categories = h->in.numbers = h->in.words = 0;
+    h->n_heads = 1;
+    h->head[H_MOOD] = h->head[H_CHURN];
+    h->labels[H_MOOD] = h->labels[H_CHURN];
+    memcpy(h->label[H_MOOD], h->label[H_CHURN], sizeof h->label[H_CHURN]);
 }
 
 static void lstm_both(hybrid *h)
@@ -128,6 +160,7 @@ static void documents_and_months(hybrid *h)
 }
 
 static const variant variants[] = {{"GRU, text CNN", plain},
+                                   {"with a wide part", wide},
                                    {"LSTM in both directions", lstm_both},
                                    {"two layers of GRU in both directions, text GRU", deep_gru},
                                    {"attention everywhere", attention},
@@ -136,6 +169,7 @@ static const variant variants[] = {{"GRU, text CNN", plain},
                                    {"events of numbers alone", events_of_numbers},
                                    {"events of categories, documents", events_of_categories},
                                    {"no recurrent net, no hidden layers", documents_and_months},
+                                   {"a wide part alone", wide_alone},
                                    {"targets of documents alone", documents_only}};
 enum { VARIANTS = sizeof variants / sizeof *variants };
 

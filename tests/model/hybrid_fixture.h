@@ -1,6 +1,6 @@
-/* hybrid_fixture.h - a small ragged batch for all branches of the hybrid net: rows without events
- * or documents, a document without tokens, missing categories, unknown words, masked labels, heads
- * of every kind. */
+/* hybrid_fixture.h - a small ragged batch for all branches of the hybrid net: rows without events,
+ * documents or sparse columns, a document without tokens, missing categories, unknown words, masked
+ * labels, heads of every kind. */
 #ifndef HYBRID_FIXTURE_H
 #define HYBRID_FIXTURE_H
 
@@ -15,6 +15,8 @@ enum {
     H_DOCS = 9,
     H_TOKENS = 21,
     H_WORDS = 8,
+    H_SPARSE = 70, /* sparse columns, and their entries */
+    H_ENTRIES = 17,
     H_HEADS = 5,
     H_WIDTH = 64,
     H_STEPS = 8
@@ -31,8 +33,10 @@ typedef struct hybrid {
     int n_heads;
     float class_weight[3];
     float num[H_ROWS * 2], monthly[H_ROWS * H_MONTHS * H_CHANNELS], value[H_EVENTS * H_NUMBERS];
-    int32_t cat[H_ROWS], category[H_EVENTS], token[H_TOKENS];
+    float sparse_value[H_ENTRIES];
+    int32_t cat[H_ROWS], category[H_EVENTS], token[H_TOKENS], sparse_id[H_ENTRIES];
     int64_t event_first[H_ROWS + 1], doc_first[H_ROWS + 1], token_first[H_DOCS + 1];
+    int64_t sparse_first[H_ROWS + 1];
     int64_t row_id[H_ROWS];
     int32_t label[H_HEADS][H_DOCS];
     float number[H_HEADS][H_ROWS * 2];
@@ -51,8 +55,10 @@ static inline void h_fill_blocks(hybrid *h)
 {
     static const int64_t events[] = {0, 3, 3, 7, 8, 8, 10, 13, 15};
     static const int64_t docs[] = {0, 2, 3, 3, 5, 5, 6, 8, 9};
+    static const int64_t sparse[] = {0, 3, 7, 7, 8, 9, 13, 17, 17};
     static const int64_t tokens[] = {0, 4, 5, 8, 8, 12, 13, 17, 19, 21};
 
+    memcpy(h->sparse_first, sparse, sizeof sparse);
     memcpy(h->event_first, events, sizeof events);
     memcpy(h->doc_first, docs, sizeof docs);
     memcpy(h->token_first, tokens, sizeof tokens);
@@ -64,6 +70,10 @@ static inline void h_fill_blocks(hybrid *h)
         h->value[i] = h_number(i, 3);
     for (int i = 0; i < H_EVENTS; i++)
         h->category[i] = i * 7 % 4 - 1;
+    for (int i = 0; i < H_ENTRIES; i++) {
+        h->sparse_id[i] = i * 13 % 5 * 17 + i / 12; /* 0 .. 69, some of them again and again */
+        h->sparse_value[i] = h_number(i, 6);
+    }
     for (int i = 0; i < H_TOKENS; i++)
         h->token[i] = i * i % (H_WORDS + 1); /* 0: no word; 8: outside the table */
 }
@@ -144,6 +154,9 @@ static inline void h_make(hybrid *h)
                                  .doc_first = h->doc_first,
                                  .token_first = h->token_first,
                                  .token = h->token,
+                                 .sparse_first = h->sparse_first,
+                                 .sparse_id = h->sparse_id,
+                                 .sparse_value = h->sparse_value,
                                  .label = h->labels,
                                  .scale = h->scale,
                                  .row_id = h->row_id,
@@ -171,6 +184,7 @@ static inline crm_model_batch h_part(const hybrid *h, int64_t first, int64_t lan
     b.monthly += first * h->in.months * h->in.channels;
     b.event_first += first;
     b.doc_first += first;
+    b.sparse_first += first;
     b.label = labels;
     b.row_id += first;
     return b;

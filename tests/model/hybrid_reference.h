@@ -284,8 +284,23 @@ static inline int64_t h_fused(const href *r, int row, double *x)
     if ((in->n_num || in->n_cat) && cfg->columns != CRM_COLUMNS_NONE) n += h_profile(r, row, x + n);
     if ((in->categories || in->numbers) && cfg->rnn) n += h_events(r, row, x + n);
     if (in->words && cfg->text) n += h_text(r, row, x + n);
+    if (n == 0) { /* heads of a wide part alone */
+        x[0] = 0;
+        return 1;
+    }
     if (cfg->fusion) ref_dense(&r->p, "fus", cfg->activation, false, x, &n);
     return n;
+}
+
+/* z[n] += the linear model on the sparse columns of a row. */
+static inline void h_wide(const href *r, int64_t row, int64_t n, double *z)
+{
+    const double *w = h_param(r, "wide", ".weight");
+
+    for (int64_t i = r->h->sparse_first[row]; i < r->h->sparse_first[row + 1]; i++)
+        for (int64_t c = 0; c < n; c++)
+            z[c] +=
+                r->h->cfg.wide_rate * (double)r->h->sparse_value[i] * w[r->h->sparse_id[i] * n + c];
 }
 
 /* Outputs of head k for a row (a document); returns how many. */
@@ -297,6 +312,7 @@ static inline int64_t h_output(const href *r, int64_t row, int k, double *z)
 
     snprintf(name, sizeof name, "heads.%s", head->name);
     ref_dense(&r->p, name, CRM_ACT_NONE, false, z, &n);
+    if (k == 0 && r->h->in.n_sparse && r->h->cfg.wide_rate > 0) h_wide(r, row, n, z);
     return n;
 }
 

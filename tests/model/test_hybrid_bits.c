@@ -38,7 +38,7 @@ static void check_row(const hybrid *h, int r, const outputs *one, const outputs 
 /* With dropout in the config, which has no part in predictions. */
 static void row_by_row(void)
 {
-    for (int v = 0; v < 5; v++) {
+    for (int v = 0; v < 6; v++) {
         bench b = {0};
         hybrid h;
 
@@ -207,7 +207,7 @@ static void initial_values(void)
 /* Row 0 of the word table never moves, and nothing is allocated in a pass. */
 static void word_zero(void)
 {
-    for (int v = 0; v < 6; v++) {
+    for (int v = 0; v < 7; v++) {
         bench b = {0};
         hybrid h;
 

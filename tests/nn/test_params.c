@@ -69,6 +69,8 @@ static void refusals(void)
     T_OK(crm_params_add(ps, &p, &index));
     T_FAILS(crm_params_add(ps, &p, &index), CRM_ERR_INTERNAL, "two parameters 'a'");
     T_FAILS(crm_params_add(ps, &none, &index), CRM_ERR_INTERNAL, "dimension 0 is 0");
+    T_FAILS(crm_params_fix(ps, 0), CRM_ERR_INTERNAL, "is no table");
+    T_FAILS(crm_params_fix(ps, 7), CRM_ERR_INTERNAL, "is no table");
     crm_params_free(&ps);
 }
 

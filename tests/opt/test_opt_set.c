@@ -201,6 +201,21 @@ static void overridden(void)
     sample_close(&s);
 }
 
+/* The second struct of a table gets what the first was given. */
+static void copied(void)
+{
+    sample s;
+    sample_train second = {.epochs = -1};
+
+    sample_open(&s);
+    T_OK(crm_opt_set_override(s.set, "train.lanes", "16", "derived: ranks"));
+    T_OK(crm_opt_set_override(s.set, "eval.tags", "a,b", "derived: tags"));
+    crm_opt_copy(sample_train_opts, &s.train, &second);
+    T_CHECK(second.lanes == 16 && second.epochs == 10 && second.lr == 1e-3 && second.schedule == 1);
+    T_CHECK(second.tags.n == 2 && strcmp(second.tags.item[1], "b") == 0 && second.models.n == 2);
+    sample_close(&s);
+}
+
 typedef struct bad_table {
     crm_opt row;
     const char *part;
@@ -283,6 +298,7 @@ int main(int argc, char **argv)
                                    {"assignments", assignments},
                                    {"reject names the place", rejected},
                                    {"override", overridden},
+                                   {"copied", copied},
                                    {"bad tables", bad_tables},
                                    {"files", files},
                                    {"memory is given back", no_leak},

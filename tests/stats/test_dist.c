@@ -81,6 +81,21 @@ static void studentised_range(void)
     T_CHECK(crm_stats_range_tail(0, 3) == 1 && crm_stats_range_tail(40, 3) < 1e-13);
 }
 
+/* mpmath at 30 digits; psi(1) is minus Euler's constant, psi(x + 1) = psi(x) + 1 / x. */
+static void digamma(void)
+{
+    static const double at[][2] = {{1e-3, -1000.5755719318103}, {0.25, -4.2274535333762655},
+                                   {1, -0.57721566490153286},   {3.5, 1.103156640645243},
+                                   {12, 2.4426616799758123},    {1e5, 11.512920464961896}};
+
+    for (int i = 0; i < (int)(sizeof at / sizeof *at); i++)
+        T_NEAR(crm_stats_digamma(at[i][0]) / at[i][1], 1, 2e-14);
+    for (double x = 0.1; x < 40; x *= 1.7)
+        T_NEAR(crm_stats_digamma(x + 1), crm_stats_digamma(x) + 1 / x, 1e-13);
+    T_CHECK(isnan(crm_stats_digamma(0)) && isnan(crm_stats_digamma(NAN)));
+    T_CHECK(crm_stats_digamma(INFINITY) > 1e300);
+}
+
 static void ends(void)
 {
     T_CHECK(crm_stats_beta_inc(2, 3, 0) == 0 && crm_stats_beta_inc(2, 3, 1) == 1);
@@ -113,9 +128,12 @@ static void outside(void)
 
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {
-        {"105 values of 60 digits", reference_table}, {"Student t of published tables", student},
-        {"studentised range", studentised_range},     {"ends of the ranges", ends},
-        {"outside the ranges: NaN", outside},         {NULL, NULL}};
+    static const t_case cases[] = {{"digamma", digamma},
+                                   {"105 values of 60 digits", reference_table},
+                                   {"Student t of published tables", student},
+                                   {"studentised range", studentised_range},
+                                   {"ends of the ranges", ends},
+                                   {"outside the ranges: NaN", outside},
+                                   {NULL, NULL}};
     return t_main(argc, argv, cases);
 }

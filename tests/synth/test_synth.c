@@ -18,18 +18,6 @@ static bool same_files(const char *a, const char *b)
     return same;
 }
 
-/* Array contents equal in two files, over the first n rows when n >= 0. */
-static bool same_array(const crm_store *a, const crm_store *b, const char *name, int64_t n)
-{
-    const crm_store_array *x = crm_store_find(a, name), *y = crm_store_find(b, name);
-    size_t bytes = crm_dtype_size(x->dtype);
-
-    if (n < 0 && x->dim[0] != y->dim[0]) return false;
-    for (int d = 1; d < x->rank; d++)
-        bytes *= (size_t)x->dim[d];
-    return memcmp(x->data, y->data, bytes * (size_t)(n < 0 ? x->dim[0] : n)) == 0;
-}
-
 /* ---- cases ---- */
 
 static void same_bytes_on_any_ranks(void)

@@ -57,6 +57,8 @@ static inline void t_set(t_made *m, crm_field *f, char *key, char *value)
     if (strcmp(key, "decimal") == 0) f->decimal = value[0] == 'c' ? ',' : '.';
     if (strcmp(key, "min") == 0) f->min = strtod(value, NULL);
     if (strcmp(key, "max") == 0) f->max = strtod(value, NULL);
+    if (strcmp(key, "min") == 0) f->time_min = strtoll(value, NULL, 10); /* of integers */
+    if (strcmp(key, "max") == 0) f->time_max = strtoll(value, NULL, 10);
     if (strcmp(key, "from") == 0) f->time_min = strtoll(value, NULL, 10);
     if (strcmp(key, "to") == 0) f->time_max = strtoll(value, NULL, 10);
     if (strcmp(key, "yes") == 0) f->yes = value;

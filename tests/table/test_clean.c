@@ -154,7 +154,7 @@ static void run_it(run *r, const char *duplicates, const char *const more[6])
     memset(r, 0, sizeof *r);
     T_OK(crm_table_schema_text("t.yaml", yaml, (size_t)n, &r->schema));
     make_frame(r->schema, &r->frame);
-    T_OK(crm_table_clean(t_comm, &r->frame, &r->extra, &r->quality));
+    T_OK(crm_table_clean(t_comm, &r->frame, NULL, &r->extra, &r->quality));
 }
 
 static void end_it(run *r)
@@ -237,6 +237,7 @@ static void winsorised(void) /* limits from all rows, by numpy.quantile and nump
 
     run_it(&r, "keep", more);
     T_EQ_I(r.quality.after[X].outliers, 11);
+    T_EQ_I(r.quality.after[X].changed, 11);
     T_NEAR(r.quality.after[X].max, 934.75, 0);
     T_NEAR(r.quality.after[X].mean, 317.33243712887855, 1e-14);
     T_EQ_I(r.quality.after[N].outliers, 10);

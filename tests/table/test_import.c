@@ -1,6 +1,8 @@
 /* test_import.c - what a CSV becomes: the data set is compared with one written down by hand.
  * ranks: 1 2 3 4
  * timeout: 120 */
+#include <zlib.h>
+
 #include "table_testing.h"
 
 typedef struct import_case {
@@ -224,6 +226,93 @@ static void describes(void)
     t_leave();
 }
 
+/* Values that are made missing are listed by place; the list goes with the data set. */
+static void rejects(void)
+{
+    static const char TEXT[] = "a,b\n1,x\n\xC3\xA9,y\n\n\"u,\nv\",z\n2,1e39\n";
+    static const char *const NUM[] = {"a", "b"};
+    crm_table_cfg cfg = t_cfg();
+    crm_table_info info;
+    char csv[512], h5[512], tsv[600], want[1200], *have = NULL;
+    size_t n;
+
+    cfg.numeric = (crm_opt_list){2, NUM};
+    cfg.bad_values = CRM_TABLE_BAD_MISSING;
+    t_enter();
+    t_write(t_path("a.csv", csv), TEXT, sizeof TEXT - 1);
+    T_OK(crm_table_import(t_comm, &cfg, csv, t_path("a.h5", h5), NULL, &info));
+    T_EQ_I(info.rejected, 6);
+    T_EQ_I(info.column[0].missing, 2);
+    T_EQ_I(info.column[1].missing, 4);
+    crm_table_info_free(&info);
+    snprintf(tsv, sizeof tsv, "%s.rejects.tsv", h5);
+    T_OK(crm_path_read(tsv, 1 << 20, &have, &n));
+    snprintf(want, sizeof want, "%.500s:3:1\ta.csv\ta\tvalue is not a finite number\n", csv);
+    T_CHECK(have && strstr(have, want) && !strstr(have, "u,") && !strstr(have, "1e39"));
+    snprintf(want, sizeof want, "%.500s:6:4\ta.csv\tb\tvalue is not a finite number\n", csv);
+    T_CHECK(have && strstr(have, want));
+    if (t_failures) fprintf(stderr, "%s", have ? have : "");
+    crm_mem_free(have);
+    T_OK(crm_comm_barrier(t_comm));
+    t_write(csv, "a,b\n1,2\n", 8);
+    T_OK(crm_table_import(t_comm, &cfg, csv, h5, NULL, NULL));
+    T_CHECK(!crm_path_exists(tsv));
+    t_leave();
+}
+
+/* Two numbers that no data set holds are missing; they make no categories of the others. */
+static void far_numbers(void)
+{
+    static const char TEXT[] = "a,b,c\n1,1e39,x\n2,3,1e39\n3,-1e39,y\n";
+    crm_table_cfg cfg = t_cfg();
+    crm_table_info info = {0};
+    char csv[512], h5[512];
+
+    cfg.bad_values = CRM_TABLE_BAD_MISSING;
+    t_enter();
+    t_write(t_path("a.csv", csv), TEXT, sizeof TEXT - 1);
+    T_OK(crm_table_import(t_comm, &cfg, csv, t_path("a.h5", h5), NULL, &info));
+    T_EQ_I(info.n_columns, 3);
+    if (info.n_columns == 3) {
+        T_EQ_I(info.column[0].missing, 0);
+        T_EQ_I(info.column[1].missing, 2);
+        T_EQ_I(info.column[1].kind, CRM_TABLE_NUMERIC);
+        T_EQ_I(info.column[2].kind, CRM_TABLE_CATEGORICAL);
+    }
+    T_EQ_I(info.rejected, 2);
+    crm_table_info_free(&info);
+    t_leave();
+}
+
+/* A path is no pattern; a packed file is what is in it. */
+static void paths(void)
+{
+    static const char TEXT[] = "a,b\n1,x\n2,y\n";
+    unsigned char packed[256];
+    z_stream z = {0};
+    crm_table_cfg cfg = t_cfg();
+    char csv[512], h5[512], *got;
+
+    T_CHECK(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    z.next_in = (unsigned char *)(uintptr_t)TEXT;
+    z.avail_in = sizeof TEXT - 1;
+    z.next_out = packed;
+    z.avail_out = sizeof packed;
+    T_CHECK(deflate(&z, Z_FINISH) == Z_STREAM_END);
+    t_enter();
+    for (int k = 0; k < 2; k++) {
+        t_path(k ? "b.csv.gz" : "a[1]*.csv", csv);
+        t_write(csv, k ? (const char *)packed : TEXT, k ? z.total_out : sizeof TEXT - 1);
+        T_OK(crm_table_import(t_comm, &cfg, csv, t_path("a.h5", h5), NULL, NULL));
+        got = t_render(h5);
+        T_CHECK(strcmp(got, "rows 2; num a |1 |2; cat b(x,y) |0 |1") == 0);
+        crm_mem_free(got);
+        T_OK(crm_comm_barrier(t_comm));
+    }
+    t_leave();
+    deflateEnd(&z);
+}
+
 /* The defaults that the other tests write down are those of the option table. */
 static void option_table(void)
 {
@@ -254,10 +343,15 @@ static void option_table(void)
 
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {
-        {"a CSV becomes a data set", imports},    {"numbers are rounded rightly", rounds_numbers},
-        {"columns like a model's", like_a_model}, {"what was imported is told", describes},
-        {"option table", option_table},           {NULL, NULL}};
+    static const t_case cases[] = {{"a CSV becomes a data set", imports},
+                                   {"numbers are rounded rightly", rounds_numbers},
+                                   {"columns like a model's", like_a_model},
+                                   {"what was imported is told", describes},
+                                   {"values made missing are listed", rejects},
+                                   {"numbers that no data set holds", far_numbers},
+                                   {"any path, packed or not", paths},
+                                   {"option table", option_table},
+                                   {NULL, NULL}};
 
     return t_main_mpi(argc, argv, cases);
 }

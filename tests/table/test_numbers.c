@@ -1,5 +1,6 @@
 /* test_numbers.c - texts as numbers: the bits of strtod of the C library for any decimal, and what
  * is no number. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "../../src/data/table/table_scan.h"
@@ -104,10 +105,71 @@ static void no_numbers(void)
     T_CHECK(!crm_table_real("1.2345678901234567890123", 24, ',', &v));
 }
 
+/* Marks between thousands and what stands round a number; by hand. */
+static void forms(void)
+{
+    static const struct {
+        const char *text;
+        char decimal, thousands;
+        double want; /* NAN: no number of that form */
+    } CASE[] = {
+        {"1,234.5", '.', ',', 1234.5},
+        {"-12,345,678", '.', ',', -12345678},
+        {"1234.5", '.', ',', 1234.5},
+        {"1.234,5", ',', '.', 1234.5},
+        {"1 234,5", ',', ' ', 1234.5},
+        {"1\xC2\xA0"
+         "234",
+         '.', ' ', 1234},
+        {"1\xE2\x80\xAF"
+         "234",
+         '.', ' ', 1234},
+        {"1'234'567.25", '.', '\'', 1234567.25},
+        {"$1,234.50", '.', ',', 1234.5},
+        {"-$ 1,234.50", '.', ',', -1234.5},
+        {"$-3", '.', 0, -3},
+        {"12 %", '.', 0, 12},
+        {"1e3 kr", '.', 0, 1000},
+        {"$12%", '.', 0, 12},
+        {"12,34", '.', ',', (double)NAN},
+        {"1234,567", '.', ',', (double)NAN},
+        {",123", '.', ',', (double)NAN},
+        {"1,,234", '.', ',', (double)NAN},
+        {"1,234,", '.', ',', (double)NAN},
+        {"1.5,000", '.', ',', (double)NAN},
+        {"1,234", '.', 0, (double)NAN},
+        {"-$-3", '.', 0, (double)NAN},
+        {"$", '.', 0, (double)NAN},
+        {"-", '.', ',', (double)NAN},
+        {"5 EUR", '.', 0, (double)NAN},
+    };
+    const char *strip[] = {"$", "%", "kr"};
+
+    for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
+        crm_field f = {
+            .decimal = CASE[i].decimal, .thousands = CASE[i].thousands, .strip = {3, strip}};
+        double v = 0;
+        bool is = crm_table_field_real(&f, CASE[i].text, strlen(CASE[i].text), &v);
+        T_CHECK(is == (CASE[i].want == CASE[i].want));
+        if (is) T_CHECK(v == CASE[i].want);
+        if (t_failures) fprintf(stderr, "# '%s' %g\n", CASE[i].text, v);
+    }
+}
+
+static void whole_forms(void)
+{
+    crm_field f = {.decimal = '.', .thousands = ','};
+    int64_t w;
+
+    T_CHECK(crm_table_field_whole(&f, "1,234,567", 9, &w) && w == 1234567);
+    T_CHECK(!crm_table_field_whole(&f, "1,234.5", 7, &w));
+}
+
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {
-        {"random", random_numbers}, {"halves", halves}, {"no numbers", no_numbers}, {NULL, NULL}};
+    static const t_case cases[] = {{"random", random_numbers},   {"halves", halves},
+                                   {"no numbers", no_numbers},   {"forms", forms},
+                                   {"whole forms", whole_forms}, {NULL, NULL}};
 
     return t_main(argc, argv, cases);
 }

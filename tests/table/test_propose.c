@@ -392,6 +392,8 @@ static void broken_files(void)
          "columns 1 and 3 of the header are both called 'a'"},
         {T_TEXT("a\0,b\n"), CRM_ERR_FORMAT, ":1:2: NUL byte"},
         {T_TEXT("a,\"b\n1,2\n"), CRM_ERR_FORMAT, ":1:3: the quote that opens here is never closed"},
+        {T_TEXT("Report\n\na,b\n1,2\n"), CRM_ERR_FORMAT,
+         ":1:1: no row has the 1 fields of the first line"},
         {T_TEXT("a,b\n"), CRM_OK, ""},
         {T_TEXT("a,b\n1,2\n3\n4,\"5"), CRM_OK, ""},
     };
@@ -412,6 +414,146 @@ static void broken_files(void)
     file = "/no/such.csv";
     T_FAILS(crm_table_propose(t_comm, 1, &file, &(crm_str){0}), CRM_ERR_IO, "/no/such.csv");
     T_FAILS(crm_table_propose(t_comm, 0, &file, &(crm_str){0}), CRM_ERR_CONFIG, "no file is named");
+}
+
+/* ---- exports as people have them ---- */
+typedef struct dirty {
+    const char *header;
+    void (*row)(int i, crm_str *out);
+    const char *line[6]; /* of the proposal */
+} dirty;
+
+static void currency(int i, crm_str *out)
+{
+    crm_str_addf(out, "%d,$%d.50,\"-$1,%03d.25\",%d %%\n", i, i, i, i % 30);
+}
+
+static void european(int i, crm_str *out)
+{
+    crm_str_addf(out, "K%d;%d.%03d,50;%d,%d \xE2\x82\xAC;01.%02d.%02d\n", i, i, i, i, i % 10,
+                 1 + i % 12, i % 30);
+}
+
+static void english(int i, crm_str *out)
+{
+    crm_str_addf(out, "%08d,\"%d,%03d\",%03d,%d\n", 7 * i, i + 1, i, i % 9, i % 10 ? 40 + i : -999);
+}
+
+static void words(int i, crm_str *out)
+{
+    static const char *const yes[] = {"yes", "NO", "Yes", "no"}, *const side[] = {"North", "SOUTH",
+                                                                                  "north"};
+    crm_str_addf(out, "%d,%s,%s,", i, yes[i % 4], side[i % 3]);
+    if (i % 30)
+        crm_str_addf(out, "%d,%d,\n", 18 + i % 50, 1700000000 + 86400 * i);
+    else
+        crm_str_addf(out, "unknown,%d,\n", 1700000000 + 86400 * i);
+}
+
+static void several_formats(int i, crm_str *out)
+{
+    static const char *const format[] = {"%d,2023-%02d-%02d,", "%d,%02d.%02d.2023,",
+                                         "%d,%02d/%02d/2023,"};
+
+    if (i % 3)
+        crm_str_addf(out, format[i % 3], i, 1 + i % 28, 1 + i % 12);
+    else
+        crm_str_addf(out, format[0], i, 1 + i % 12, 1 + i % 28);
+    if (i % 20)
+        crm_str_addf(out, "2023-%02d-%02d%s", 1 + i % 12, 1 + i % 28, i % 2 ? "\n" : "\r\n");
+    else
+        crm_str_addf(out, "soon\n");
+}
+
+static const dirty DIRTY[] = {
+    {"nr,fee,total,discount\n",
+     currency,
+     {"fee: {type: real, strip: [\"$\"]}    # 0.5..119.5,",
+      "total: {type: real, thousands: comma, strip: [\"$\"]}    # -1119.25..-1000.25,",
+      "discount: {type: integer, strip: [\"%\"]}", "key: nr"}},
+    {"kunde;umsatz;gewinn;seit\n",
+     european,
+     {"kunde: id", "umsatz: {type: real, decimal: comma, thousands: point}    # 0.5..119119.5,",
+      "gewinn: {type: real, decimal: comma, strip: [\"\xE2\x82\xAC\"]}",
+      "seit: {type: time, format: \"%d.%m.%y\"}    # 2000-"}},
+    {"account,income,branch,age\n",
+     english,
+     {"account: id", "income: {type: integer, thousands: comma}    # 1000..120119,",
+      "branch: category", "age: {type: integer, missing: [-999]}"}},
+    {"id,active,side,age,created,\n",
+     words,
+     {"active: boolean", "side: {type: category, case: lower}",
+      "age: {type: integer, missing: [unknown]}",
+      "created: {type: time, format: \"%s\"}    # 2023-11-14",
+      "rest: ignore    # 1 column without a name"}},
+    {"id,first,last\n",
+     several_formats,
+     {"first: ignore    # dates in several formats",
+      "last: {type: time, format: \"%Y-%m-%d\", bad: missing}"}},
+};
+
+/* Each line is there, and the tables of the proposal can be read. */
+static void dirty_files(void)
+{
+    char path[512];
+    const char *file = t_path("dirty.csv", path);
+
+    for (size_t i = 0; i < sizeof DIRTY / sizeof *DIRTY; i++) {
+        crm_str text = {0}, yaml = {0};
+        crm_table_schema *s = NULL;
+        crm_table_tables made = {0};
+        crm_str_addf(&text, "%s", DIRTY[i].header);
+        for (int k = 0; k < 120; k++)
+            DIRTY[i].row(k, &text);
+        write_file(path, &text);
+        T_OK(crm_table_propose(t_comm, 1, &file, &yaml));
+        for (int k = 0; k < 6 && DIRTY[i].line[k] && crm_comm_rank(t_comm) == 0; k++)
+            if (!yaml.text || !strstr(yaml.text, DIRTY[i].line[k])) {
+                T_CHECK(false); /* a line of the proposal */
+                fprintf(stderr, "# no '%s' in:\n%s", DIRTY[i].line[k], yaml.text);
+            }
+        write_file(t_path("dirty.yaml", path), &yaml);
+        T_OK(crm_comm_barrier(t_comm));
+        T_OK(crm_table_schema_open(path, &s));
+        t_path("dirty.h5", path);
+        T_OK(crm_table_import_schema(t_comm, s, t_dir, "", path, NULL, &made));
+        T_EQ_I(made.entities, 120);
+        crm_table_tables_free(&made);
+        crm_table_schema_free(&s);
+        crm_str_free(&text);
+        crm_str_free(&yaml);
+        t_path("dirty.csv", path);
+    }
+}
+
+/* One table, whatever the order of the columns, the separator and the encoding of its files. */
+static void parts(void)
+{
+    static const char *const part[] = {"id,town,worth\n1,a,1.5\n2,b,2\n",
+                                       "worth;id;town\n3;3;a\n4.5;4;b\n",
+                                       "town\tworth\tid\nK\xF6ln\t6\t5\n"};
+    char path[3][512];
+    const char *file[3];
+    crm_str yaml = {0};
+
+    for (int i = 0; i < 3; i++) {
+        char name[32];
+        crm_str text = {0};
+        snprintf(name, sizeof name, "part-%d.csv", i);
+        file[i] = t_path(name, path[i]);
+        crm_str_addf(&text, "%s", part[i]);
+        write_file(path[i], &text);
+        crm_str_free(&text);
+    }
+    T_OK(crm_table_propose(t_comm, 3, file, &yaml));
+    if (crm_comm_rank(t_comm) == 0) {
+        T_CHECK(strstr(yaml.text,
+                       "  part:    # 5 rows\n    files: [part-0.csv, part-1.csv, part-2.csv]\n"
+                       "    encoding: latin-1\n    key: id\n"));
+        T_CHECK(strstr(yaml.text, "worth: real    # 1.5..6,"));
+        if (t_failures) fprintf(stderr, "%s", yaml.text);
+    }
+    crm_str_free(&yaml);
 }
 
 /* ---- memory that is out: all of the program's comes through here (base_mem.c) ---- */
@@ -477,6 +619,16 @@ static void any(void)
     with_folder(any_files);
 }
 
+static void exports(void)
+{
+    with_folder(dirty_files);
+}
+
+static void one_table(void)
+{
+    with_folder(parts);
+}
+
 static void memory(void)
 {
     with_folder(no_memory);
@@ -498,6 +650,8 @@ int main(int argc, char **argv)
                                    {"support_tickets", support_tickets},
                                    {"any files", any},
                                    {"broken files", broken},
+                                   {"exports as people have them", exports},
+                                   {"parts of one table", one_table},
                                    {"memory that is out", memory},
                                    {NULL, NULL}};
     return t_main_mpi(argc, argv, cases);

@@ -121,12 +121,13 @@ static void check_rest(const crm_table_schema *s)
     T_CHECK(strcmp(path_of(s, 0, &s->profile[1]), "income") == 0);
     T_EQ_I(s->cutoff_at, 1719705600); /* date -u -d 2024-06-30 +%s */
     T_CHECK(s->cutoff.column == -1 && s->history && s->entity == 0 && s->key == 0);
-    T_EQ_I(s->n_labels, 3);
+    T_EQ_I(s->n_labels, 4);
     T_CHECK(l[0].kind == CRM_LABEL_ANY && l[0].table == 1 && l[0].within == 90 * 86400);
     T_CHECK(l[1].kind == CRM_LABEL_COLUMN && strcmp(l[1].positive, "gone") == 0);
     T_CHECK(l[2].kind == CRM_LABEL_WHEN && l[2].when.n == 2);
     T_CHECK(l[2].when.term[0].right.number == 946684800); /* date -u -d 2000-01-01 +%s */
     T_CHECK(l[2].when.term[1].right.number == 1 && l[2].when.term[1].relation == CRM_EQ);
+    T_CHECK(l[3].kind == CRM_LABEL_ANY && l[3].without_missing && !l[0].without_missing);
     T_CHECK(s->features.n_windows == 4 && s->features.window[2] == 6);
     T_EQ_I(s->features.aggregates, 2047);
     T_CHECK(s->features.n_products == 1 && s->features.n_ratios == 1);
@@ -273,8 +274,14 @@ static void digests(void)
         "defaults: {bad: skip}\n" A END,
         A B "}\n" END,
         A B ", documents: {text: z}}\n" END,
+        "defaults: {header: no}\n" A END,
+        "defaults: {quotes: no}\n" A END,
+        A END "labels: {y: {value: x}}\n",
+        A END "labels: {y: {value: x, cuts: [0], classes: [a, b]}}\n",
+        A END "labels: {y: {value: x, cuts: [1], classes: [a, b]}}\n",
+        A END "labels: {y: {value: x, cuts: [1], classes: [b, a]}}\n",
     };
-    crm_digest plain = digest_of(A END), seen[16];
+    crm_digest plain = digest_of(A END), seen[20];
     int n = 0;
 
     T_CHECK(crm_digest_equal(plain, digest_of("# where it stands does not matter\n" A END)));
@@ -310,7 +317,6 @@ static const struct {
      "boolean, category, time"},
     {A "entity: {table: a, profile: [x, x]}\n", "stands here twice"},
     {A "entity: {table: a, profile: x}\n", "is no list"},
-    {A "entity: {table: a, cutoff: 2024-02-30}\n", "value '2024-02-30' leads nowhere"},
     {A "entity: {table: a, cutoff: x}\n",
      "is a column of type real and cannot be a cut-off; allowed: type time"},
     {A "entity: {table: a, contradictions: firs}\n", "(nearest: first)"},
@@ -322,6 +328,11 @@ static const struct {
      "category"},
     {A END "labels: {y: {value: c}}\n", "cannot be a numeric label"},
     {A END "labels: {y: {value: x, positive: 1}}\n", "is given to an unknown key"},
+    {A END "labels: {y: {value: x, cuts: [0]}}\n", "does not name the classes between the cuts"},
+    {A END "labels: {y: {value: x, cuts: 0, classes: [a, b, c]}}\n", "one more than cuts"},
+    {A END "labels: {y: {value: x, cuts: [1, 1], classes: [a, b, c]}}\n",
+     "s.yaml:4:34: labels.y.cuts: value '1' does not lie above the cut before it"},
+    {A END "labels: {y: {value: x, cuts: [0], classes: [a, a]}}\n", "names a class twice"},
     {A END "labels: {y: x}\n", "says no label; allowed: {column: PATH}"},
     {A END "labels: {'a/b': {column: c}}\n", "is given to a label of that name"},
     {A "entity: {table: a, profile: [c]}\nlabels: {y: {column: c}}\n",
@@ -344,7 +355,8 @@ static const struct {
      "  b: {files: b.csv, columns: {r: {type: id, references: a}, n: {type: real, outliers: iqr}, "
      "at: time}, events: {time: at}}\nentity: {table: a, cutoff: t}\n",
      "s.yaml:3:87: tables.b.columns.n.outliers: value 'iqr' takes limits from a table of events or "
-     "documents, of rows before the cut-off, but each entity has a cut-off of its own"},
+     "documents, of rows before the cut-off, but each entity has a cut-off of its own, and tables "
+     "are cleaned before their rows are those of entities"},
     {"tables:\n  a: {files: a.csv, key: k, columns: {k: id, t: time}}\n"
      "  b: {files: b.csv, columns: {r: {type: id, references: a}, n: real, at: time}, events: "
      "{time: a.t},\n    derive: {m: {sum: [n, n], outliers: zscore}}}\n"
@@ -353,6 +365,8 @@ static const struct {
      "or "
      "documents, of rows before the cut-off, but their time is no column of the table"},
     {A B "}\n" END "labels: {y: {any: b}}\n", "is a table without events or documents"},
+    {A B ", documents: {text: z}}\n" END "labels: {y: {any: b, without_rows: maybe}}\n",
+     "allowed: no, missing"},
     {A B ", documents: {text: z}}\n" END "labels: {y: {any: b, within: 3 days}}\n",
      "needs a time of table b"},
     {A B ", events: {time: at}}\n" END "labels: {y: {any: b, within: 3 dogs}}\n",
@@ -445,6 +459,9 @@ static const struct {
     {COLUMN("x: {type: real, min: 2, max: 1}"), "is less than min"},
     {COLUMN("x: {type: real, min: two}"), "is not a number; allowed: a finite number"},
     {COLUMN("x: {type: real, bad: mising}"), "(nearest: missing)"},
+    {COLUMN("x: {type: real, thousands: point}"), "is the decimal mark too"},
+    {COLUMN("x: {type: real, thousands: dot}"), "allowed: none, comma, point, space, apostrophe"},
+    {COLUMN("x: {type: category, strip: [x]}"), "is given to an unknown key"},
     {COLUMN("x: {type: real, outliers: {factor: 3}}"), "has no rule"},
     {COLUMN("x: {type: real, outliers: mad}"), "value 'mad' is unknown"},
     {COLUMN("x: {type: real, outliers: {rule: iqr, factor: 0}}"), "is too small"},
@@ -466,11 +483,26 @@ static const struct {
     {DERIVE("p: {sum: [x, q]}, q: {sum: [x, x]}"), "is no column of table a"},
     {DERIVE("p: {plus: [x, x]}"), "has no operation"},
     {DERIVE("p: {sum: [x, x], ratio: [x, x]}"), "is a second operation"},
+    {A "entity: {table: a, cutoff: 2024-02-30}\n",
+     "s.yaml:3:28: entity.cutoff: value '2024-02-30' has the date 2024-02-30, which is none of the "
+     "calendar"},
+    {A END "labels: {y: {when: x > 2024-13-01}}\n", "has the date 2024-13-01, which is none"},
     {A END "features: {windows: [1, 1]}\n", "stands here twice"},
     {A END "features: {windows: [x]}\n", "is not an integer"},
     {A END "features: {aggregates: [cont]}\n", "(nearest: count)"},
     {A END "features: {products: [[x]]}\n", "is no pair"},
     {A END "features: {products: [[x, c]]}\n", "is no number of the data set"},
+#define LOG                                                                                        \
+    "tables:\n  t: {files: t, columns: {k: id, at: time, kind: category, q: real}, events: "       \
+    "{time: "                                                                                      \
+    "at, category: kind, numbers: [q]}}\nentity: {table: t, key: k}\n"
+    {LOG "features: {windows: [3], ratios: [[t.q.sum.3m, t.q.sum.6m]]}\n",
+     "s.yaml:4:48: features.ratios: value 't.q.sum.6m' is no number of the data set (nearest: "
+     "t.q.sum.3m)"},
+    {LOG "features: {aggregates: [sum], products: [[t.q.sum.3m, t.recency]]}\n",
+     "value 't.recency' is no number"},
+    {LOG "features: {products: [[t.share.late, t.share.]]}\n", "value 't.share.' is no number"},
+    {LOG "features: {products: [[t.share.late, t.count.trend], [t.gaps.max, t.season.sin]]}\n", ""},
 };
 
 static void wrong(void)

@@ -250,9 +250,9 @@ static void blocks(const crm_store *s)
     check_items(s, "events/categories", "fruit,greens"); /* no bread: nobody had it */
     check_list(s, "events/value", "columns", "amount");
     check_whole(s, "documents/first", 4, (int64_t[]){0, 1, 2, 2});
-    check_whole(s, "documents/token_first", 3, (int64_t[]){0, 3, 4});
-    check_items(s, "documents/words", "app,bad,good");
-    check_whole(s, "documents/token", 4, (int64_t[]){1, 0, 1, 2});
+    check_whole(s, "documents/token_first", 3, (int64_t[]){0, 5, 7});
+    check_items(s, "documents/words", "!,,,.,Bad,Good,app,bad");
+    check_whole(s, "documents/token", 7, (int64_t[]){3, 5, 1, 6, 2, 4, 0});
     check_floats(s, "documents/time", 2, (double[]){30, 61});
     check_items(s, "documents/kinds", "phone,web");
     check_whole(s, "documents/kind", 2, (int64_t[]){1, 0});
@@ -278,7 +278,7 @@ static void counts(const crm_table_tables *t)
     T_EQ_I(t->entities, 3);
     T_EQ_I(t->events, 4);
     T_EQ_I(t->documents, 2);
-    T_EQ_I(t->tokens, 4);
+    T_EQ_I(t->tokens, 7);
     T_EQ_I(t->late, 3);     /* 07-01, 07-05, and a ticket of 07-02 */
     T_EQ_I(t->homeless, 1); /* of c9 */
     T_EQ_I(t->undated, 2);
@@ -541,13 +541,16 @@ static void derived(void)
                               "6,3,,2024-01-02\n5,1,2024-01-02,2024-01-01\n");
     snprintf(schema, sizeof schema, head, "error");
     T_FAILS(import(t_comm, schema, "derived.h5", NULL), CRM_ERR_FORMAT,
-            "derived.csv:4: column 'ratio' of table t: the derived value above the range");
+            "derived.csv:4: column 'ratio' of table t: derived value above the range (-inf to 4 in "
+            "the schema)");
     for (int skip = 0; skip < 2; skip++) {
         snprintf(schema, sizeof schema, head, skip ? "skip" : "missing");
         T_OK(import(t_comm, schema, "derived.h5", &info));
         T_EQ_I(info.rejected, 1);
         s = open_made("derived.h5");
         check_floats(s, "profile/num", skip ? 4 : 6, want);
+        check_items(s, "dictionary/source",
+                    "derived.csv: ratio = a / b,derived.csv: days = to - from");
         crm_store_close(&s);
         crm_table_tables_free(&info);
     }
@@ -627,21 +630,384 @@ static void equal_names(void)
     T_OK(import(t_comm, schema, "twice.h5", NULL));
 }
 
+/* 2^53 + 1 and 2^53 are one double. */
+static void exact_numbers(void)
+{
+    static const struct {
+        const char *when;
+        int64_t code[5];
+    } c[] = {{"n == 9007199254740993", {1, 0, 0, 0, -1}},
+             {"n == m", {0, 1, 0, 0, -1}},
+             {"n > m", {1, 0, 0, 1, -1}},
+             {"n >= 9007199254740992.0", {1, 1, 0, 1, -1}},
+             {"n < x", {0, 0, 1, 0, -1}},
+             {"x <= n", {1, 1, 0, 1, -1}},
+             {"n != 9223372036854775807", {1, 1, 1, 0, -1}},
+             {"n < 1e19", {1, 1, 1, 1, -1}},
+             {"n > -2.5", {1, 1, 1, 1, -1}}};
+    char schema[512];
+
+    write_file("big.csv", "n,m,x,z\n9007199254740993,9007199254740992,9007199254740992,1\n"
+                          "9007199254740992,9007199254740992,9007199254740992,1\n-2,-1,-1.5,1\n"
+                          "9223372036854775807,9223372036854775806,1,1\n,1,1,1\n");
+    for (size_t k = 0; k < sizeof c / sizeof *c; k++) {
+        crm_store *s;
+        snprintf(
+            schema, sizeof schema,
+            "tables: {t: {files: big.csv, columns: {n: integer, m: integer, x: real, z: real}}}\n"
+            "entity: {table: t, key: none, profile: [z]}\nlabels: {y: {when: \"%s\"}}\n",
+            c[k].when);
+        T_OK(import(t_comm, schema, "big.h5", NULL));
+        s = open_made("big.h5");
+        check_whole(s, "target/y/label", 5, c[k].code);
+        crm_store_close(&s);
+    }
+}
+
+/* Limits of whole numbers are whole, too; half ones are between two. */
+static void exact_limits(void)
+{
+    static const struct {
+        const char *range;
+        int64_t rejected;
+    } c[] = {{"max: 9007199254740993", 0},
+             {"max: 9007199254740992", 1},
+             {"min: 9007199254740993", 2},
+             {"min: -2.5", 0},
+             {"min: -1.5", 1},
+             {"max: 9007199254740992.0", 1}};
+    char schema[512];
+    crm_table_tables info;
+
+    write_file("limit.csv", "n,z\n9007199254740993,1\n9007199254740992,1\n-2,1\n");
+    for (size_t k = 0; k < sizeof c / sizeof *c; k++) {
+        snprintf(
+            schema, sizeof schema,
+            "tables: {t: {files: limit.csv, columns: {n: {type: integer, bad: missing, %s}, z: "
+            "real}}}\nentity: {table: t, key: none}\n",
+            c[k].range);
+        T_OK(import(t_comm, schema, "limit.h5", &info));
+        T_EQ_I(info.rejected, c[k].rejected);
+        crm_table_tables_free(&info);
+    }
+}
+
+/* What is derived is made of cleaned values, as products of the features are; labels see what was
+ * read.  By hand: numpy.percentile([1..9, 1000], [25, 75]) is 3.25 and 7.75, so 14.5 is the limit.
+ */
+static void derived_behind_cleaning(void)
+{
+    static const char schema[] =
+        "tables:\n"
+        "  people: {files: people.csv, key: k, columns: {k: id}}\n"
+        "  orders:\n"
+        "    files: bought.csv\n"
+        "    columns: {k: {type: id, references: people}, at: time, a: {type: real, outliers: "
+        "{rule: "
+        "iqr, action: winsorise}}, b: {type: integer, fill: {constant: 2}}}\n"
+        "    derive: {ab: {product: [a, b], max: 900, bad: missing}, twice: {sum: [ab, ab]}}\n"
+        "    events: {time: at, numbers: [a, ab, twice]}\n"
+        "entity: {table: people}\n"
+        "labels: {big: {any: orders, when: a > 100}, much: {any: orders, when: ab > 1500}}\n"
+        "features: {windows: [0], aggregates: [sum]}\n";
+    static const char *const label[] = {"target/big/label", "target/much/label"};
+    crm_table_tables info = {0};
+    crm_str people = {0}, orders = {0};
+    const crm_store_array *num, *target;
+    crm_store *s;
+
+    crm_str_addf(&people, "k\n");
+    crm_str_addf(&orders, "k,at,a,b\n");
+    for (int i = 1; i <= 10; i++) {
+        crm_str_addf(&people, "c%d\n", i);
+        crm_str_addf(&orders, "c%d,2024-01-01,%d,%s\n", i, i < 10 ? i : 1000, i == 1 ? "" : "2");
+    }
+    write_file("people.csv", people.text);
+    write_file("bought.csv", orders.text);
+    T_OK(import(t_comm, schema, "bought.h5", &info));
+    T_EQ_I(info.rejected, 0); /* 2000 is beyond the range of ab, 29 is not */
+    s = open_made("bought.h5");
+    num = s ? crm_store_find(s, "profile/num") : NULL;
+    T_CHECK(num && num->dim[0] == 10 && num->dim[1] == 3);
+    for (int i = 0; num && num->dim[1] == 3 && i < 10; i++) {
+        const float *v = (const float *)num->data + 3 * i;
+        double a = i < 9 ? i + 1 : 14.5;
+        T_NEAR(v[0], a, 0);
+        T_NEAR(v[1], 2 * a, 0);
+        T_NEAR(v[2], 4 * a, 0);
+    }
+    for (int l = 0; l < 2; l++) {
+        target = s ? crm_store_find(s, label[l]) : NULL;
+        T_CHECK(target && target->dim[0] == 10);
+        for (int i = 0; target && i < 10; i++)
+            T_EQ_I(((const int32_t *)target->data)[i], i == 9);
+    }
+    crm_store_close(&s);
+    crm_str_free(&people);
+    crm_str_free(&orders);
+    crm_table_tables_free(&info);
+}
+
+/* What the data dictionary says of columns that are made, and how much of each is missing. */
+static void dictionary(void)
+{
+    static const char schema[] =
+        "tables:\n"
+        "  people: {files: p.csv, key: k, columns: {k: id, age: {type: integer, indicator: yes}}}\n"
+        "  orders:\n"
+        "    files: o.csv\n"
+        "    columns: {k: {type: id, references: people}, at: time, kind: category, price: {type: "
+        "real, unit: EUR}, pieces: integer}\n"
+        "    derive: {amount: {product: [price, pieces], unit: EUR}}\n"
+        "    events: {time: at, category: kind, numbers: [amount], when: price > 0}\n"
+        "  calls:\n"
+        "    files: c.csv\n"
+        "    columns: {k: {type: id, references: people}, at: time}\n"
+        "    events: {time: at}\n"
+        "entity: {table: people, cutoff: 2024-02-01}\n"
+        "labels: {again: {any: orders, within: 7 days, when: amount > 5 and at > 2024-02-03}}\n"
+        "features: {windows: [3], aggregates: [sum, change], months: 2, ratios: [[age, "
+        "orders.amount.sum.3m]]}\n";
+    static const double missing[] = {.5, 0, 0, 0, 0, 0, .5, 0, 0, 0, .5, 0, .5, 0, 0, 0};
+    crm_store *s;
+
+    write_file("p.csv", "k,age\na,30\nb,\n");
+    write_file("o.csv", "k,at,kind,price,pieces\na,2024-01-01,x,2,3\na,2024-01-05,,4,\n"
+                        "b,2024-01-03,x,-1,1\nb,2024-02-05,x,9,9\nb,2024-03-05,x,9,9\n");
+    write_file("c.csv", "k,at\na,2024-01-02\n");
+    T_OK(import(t_comm, schema, "words.h5", NULL));
+    s = open_made("words.h5");
+    check_items(
+        s, "dictionary/name",
+        "age,age missing,orders.count.change.3m,orders.amount.sum.3m,orders.amount.change."
+        "3m,calls.count.change.3m,age / orders.amount.sum.3m,orders.count,orders.amount.sum,"
+        "calls.count,orders.category,orders.time,orders.amount,calls.time,again,k");
+    check_items(s, "dictionary/unit",
+                ",,,EUR,EUR,,,,EUR,,,days before the cut-off,EUR,days before the cut-off,,");
+    check_items(
+        s, "dictionary/meaning",
+        ",1 where age is missing,"
+        "events of orders with price > 0 in the 90 days before the cut-off; less that of as many "
+        "days before them,"
+        "sum of amount over events of orders with price > 0 in the 90 days before the cut-off,"
+        "sum of amount over events of orders with price > 0 in the 90 days before the cut-off; "
+        "less "
+        "that of as many days before them,"
+        "events of calls in the 90 days before the cut-off; less that of as many days before them,"
+        "age over orders.amount.sum.3m; missing when that is 0,"
+        "events of orders with price > 0 in each month of 30 days before the cut-off,"
+        "sum of amount over events of orders with price > 0 in each month of 30 days before the "
+        "cut-off,events of calls in each month of 30 days before the cut-off,,,,,"
+        "whether there is a row of orders with amount > 5 and at > 2024-02-03 00:00:00 within 7 "
+        "days from the cut-off on,");
+    check_items(
+        s, "dictionary/source",
+        "p.csv: age,p.csv: age,o.csv,o.csv: amount = price * pieces,o.csv: amount = price * "
+        "pieces,c.csv,columns age and orders.amount.sum.3m,o.csv,o.csv: amount = price * "
+        "pieces,c.csv,o.csv: kind,o.csv: at,o.csv: amount = price * pieces,c.csv: at,o.csv: "
+        "amount; o.csv: at,p.csv: k");
+    check_floats(s, "dictionary/missing", 16, missing);
+    crm_store_close(&s);
+}
+
+/* A number that the data set cannot hold is bad, read or derived. */
+static void beyond_float(void)
+{
+    static const char head[] =
+        "tables: {t: {files: far.csv, columns: {a: {type: real%s}, b: real}, "
+        "derive: {c: {product: [b, b]%s}}}}\n"
+        "entity: {table: t, key: none, profile: [a, c]}\n";
+    static const double want[] = {3.4e38, 4, NAN, 9, 1, NAN};
+    char schema[512], path[512], list[1024], *have = NULL;
+    crm_table_tables info;
+    size_t bytes;
+    crm_store *s;
+
+    write_file("far.csv", "a,b\n3.4e38,2\n-3.5e38,3\n1,1e30\n");
+    snprintf(schema, sizeof schema, head, "", "");
+    T_FAILS(import(t_comm, schema, "far.h5", NULL), CRM_ERR_FORMAT,
+            "far.csv:3:1: column 'a': value is beyond 3.4e38");
+    snprintf(schema, sizeof schema, head, ", bad: missing", "");
+    T_FAILS(import(t_comm, schema, "far.h5", NULL), CRM_ERR_FORMAT,
+            "far.csv:4: column 'c' of table t: derived value beyond 3.4e38");
+    snprintf(schema, sizeof schema, head, ", bad: missing", ", bad: missing");
+    T_OK(import(t_comm, schema, "far.h5", &info));
+    T_EQ_I(info.rejected, 2);
+    crm_table_tables_free(&info);
+    s = open_made("far.h5");
+    check_floats(s, "profile/num", 6, want);
+    crm_store_close(&s);
+    snprintf(list, sizeof list,
+             "%.400s/far.csv:3:1\tt\ta\tvalue is beyond 3.4e38, the largest number that a data set "
+             "holds\n%.400s/far.csv:4:1\tt\tc\tderived value beyond 3.4e38, the largest number "
+             "that a data set holds\n",
+             t_dir, t_dir);
+    T_OK(crm_path_read(t_path("far.h5.rejects.tsv", path), 1 << 20, &have, &bytes));
+    T_CHECK(have && strcmp(have, list) == 0);
+    crm_mem_free(have);
+    T_OK(crm_comm_barrier(t_comm));
+}
+
+/* a: a low and a high note, b: a high one, c: none, d: one without time, e: a late low one */
+static void without_rows(void)
+{
+    static const char head[] =
+        "tables:\n"
+        "  people: {files: people.csv, key: id, columns: {id: id, z: real}}\n"
+        "  notes: {files: stars.csv, columns: {who: {type: id, references: people}, at: time, "
+        "stars: "
+        "integer}, events: {time: at, when: stars < 0}}\n"
+        "entity: {table: people, cutoff: 2024-02-01}\n"
+        "labels: {low: {any: notes, when: stars <= 2%s}}\n";
+    static const struct {
+        const char *more;
+        int64_t code[5];
+    } c[] = {{"", {1, 0, 0, 0, 1}},
+             {", without_rows: no", {1, 0, 0, 0, 1}},
+             {", without_rows: missing", {1, 0, -1, -1, 1}},
+             {", within: 10 days", {0, 0, 0, 0, 0}},
+             {", within: 10 days, without_rows: missing", {0, 0, -1, -1, -1}}};
+    char schema[1024];
+    crm_table_tables info;
+
+    write_file("people.csv", "id,z\na,1\nb,1\nc,1\nd,1\ne,1\n");
+    write_file("stars.csv", "who,at,stars\na,2024-01-01,1\na,2024-02-03,5\nb,2024-02-05,3\nd,,1\n"
+                            "e,2024-03-15,2\n");
+    for (size_t k = 0; k < sizeof c / sizeof *c; k++) {
+        crm_store *s;
+        snprintf(schema, sizeof schema, head, c[k].more);
+        T_OK(import(t_comm, schema, "stars.h5", &info));
+        T_EQ_I(info.events, 0);
+        crm_table_tables_free(&info);
+        s = open_made("stars.h5");
+        check_whole(s, "target/low/label", 5, c[k].code);
+        crm_store_close(&s);
+    }
+}
+
+/* Messages: the place is one that can be mended, and no value of a row is shown. */
+static void messages(void)
+{
+    static const char head[] =
+        "tables:\n  t: {files: secret.csv, key: k, columns: {k: id, c: {type: category%s}, b: "
+        "{type: boolean, yes: J, no: N}, until: time, z: real}}\n"
+        "entity: {table: t, profile: [z]%s}\nlabels: {y: {column: %s}}\n";
+    char schema[512];
+    crm_table_tables info;
+
+    write_file("secret.csv", "k,c,b,until,z\n1,Smith,J,2024-01-01,1\n2,Jones,N,,1\n3,Smith,J,,1\n");
+    snprintf(schema, sizeof schema, head, "", "", "c, positive: Miller");
+    T_FAILS(import(t_comm, schema, "secret.h5", NULL), CRM_ERR_CONFIG,
+            "shop.yaml:4:10: label 'y': none of the two classes is called 'Miller'; positive is a "
+            "value of the column as it stands behind case and map");
+    T_EQ_I(import(t_comm, schema, "secret.h5", NULL), CRM_ERR_CONFIG);
+    T_CHECK(!strstr(crm_err_text(), "Smith") && !strstr(crm_err_text(), "Jones"));
+    crm_err_clear();
+    snprintf(schema, sizeof schema, head, "", "", "b, positive: yes");
+    T_FAILS(import(t_comm, schema, "secret.h5", NULL), CRM_ERR_CONFIG,
+            "none of the two classes is called 'yes'; allowed: N, J");
+    snprintf(schema, sizeof schema, head, ", max_levels: 2", "", "c");
+    T_OK(import(t_comm, schema, "secret.h5", NULL));
+    write_file("secret.csv", "k,c,b,until,z\n1,Smith,J,2024-01-01,1\n2,Jones,N,,1\n3,Kim,J,,1\n");
+    T_FAILS(import(t_comm, schema, "secret.h5", NULL), CRM_ERR_FORMAT,
+            "shop.yaml:2:51: column 'c' of table t has more than 2 distinct values");
+    snprintf(schema, sizeof schema, head, "", ", cutoff: until", "c");
+    write_file("secret.csv", "k,c,b,until,z\n1,S,J,2024-01-01,1\n2,J,N,,1\n3,K,J,2024-01-01,1\n");
+    T_OK(import(t_comm, schema, "secret.h5", &info));
+    T_EQ_I(info.entities, 2);
+    T_EQ_I(info.no_cutoff, 1);
+    T_EQ_I(info.no_history, 0);
+    crm_table_tables_free(&info);
+    write_file("secret.csv", "k,c,b,until,z\n1,S,J,,1\n2,J,N,,1\n");
+    T_FAILS(import(t_comm, schema, "secret.h5", NULL), CRM_ERR_FORMAT,
+            "no row is left for the data set: table t has 2 entities, 2 of them without cut-off, 0 "
+            "without history");
+}
+
+static void wide_files(void)
+{
+    static const char schema[] = "tables: {t: {files: wide.csv, columns: {a: real}}}\n"
+                                 "entity: {table: t, key: none}\n";
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *what;
+    } c[] = {{"\xFF\xFE"
+              "a\0\n\0",
+              6,
+              "wide.csv:1:1: the file is UTF-16 by its byte order mark; make it UTF-8: iconv -f "
+              "UTF-16 -t UTF-8"},
+             {"\xFE\xFF\0a\0\n", 6, "the file is UTF-16"},
+             {"\xFF\xFE\0\0a\0\0\0", 8, "the file is UTF-32"}};
+    char path[512];
+
+    for (size_t k = 0; k < sizeof c / sizeof *c; k++) {
+        t_write(t_path("wide.csv", path), c[k].bytes, c[k].n);
+        T_FAILS(import(t_comm, schema, "wide.h5", NULL), CRM_ERR_FORMAT, c[k].what);
+    }
+}
+
 /* An import that fails when its list of rejects is there already leaves the one before. */
+/* Rows without a header whose quotes are characters; most are cut by the parts of the ranks. */
+static void bare_rows(void)
+{
+    static const char schema[] =
+        "tables:\n"
+        "  t: {files: bare.txt, separator: tab, header: no, quotes: no,\n"
+        "      columns: {k: ignore, v: real, s: text}, derive: {w: {sum: [v, v]}}, "
+        "documents: {text: s}}\n"
+        "entity: {key: none, profile: []}\n"
+        "labels: {mood: {value: v, cuts: [-0.5, 0.5], classes: [bad, so so, good]}}\n";
+    static const char *const value[] = {"-0.5", "-0.51", "0.5", "", "0.49"};
+    static const char *const text[] = {"no \"end", "\" opens", "\"a\" b", "\"", "5\" disk\"\""};
+    static const int64_t code[] = {1, 0, 2, -1, 1};
+    enum { ROWS = 500 };
+    int64_t want[ROWS];
+    crm_str file = {0};
+    crm_store *s;
+
+    for (int i = 0; i < ROWS; i++) {
+        crm_str_addf(&file, "%d\t%s\t%s\r\n", i, value[i % 5], text[i * 7 % 5]);
+        want[i] = code[i % 5];
+    }
+    T_CHECK(!file.failed);
+    write_file("bare.txt", file.text);
+    crm_str_free(&file);
+    T_OK(import(t_comm, schema, "bare.h5", NULL));
+    s = open_made("bare.h5");
+    check_whole(s, "target/mood/label", ROWS, want);
+    check_list(s, "target/mood/label", "classes", "bad,so so,good");
+    T_EQ_I(array(s, "documents/kind")->dim[0], ROWS);
+    check_items(s, "documents/words", "\",\"\",5,a,b,disk,end,no,opens");
+    crm_store_close(&s);
+    T_OK(crm_comm_barrier(t_comm));
+    write_file("bare.txt", "1\t2\n");
+    T_FAILS(import(t_comm, schema, "bare.h5", NULL), CRM_ERR_FORMAT,
+            "the first row has 2 fields, table t has 3");
+    write_file("bare.txt", "1\t2\tx\ty\n");
+    T_FAILS(import(t_comm, schema, "bare.h5", NULL), CRM_ERR_FORMAT,
+            "name them all, or say rest: ignore");
+    write_file("bare.txt", "1\t2\tx\n1\t2\n");
+    T_FAILS(import(t_comm, schema, "bare.h5", NULL), CRM_ERR_FORMAT,
+            "bare.txt:2:1: row has 2 fields, the schema has 3; mend the row");
+}
+
 static void rejects_of_made(void)
 {
     static const char head[] =
         "tables: {t: {files: odd.csv, key: k, columns: {k: id, at: time, a: {type: integer, bad: "
-        "missing}}, events: {time: at}}}\nentity: {table: t, profile: [a]}\n";
-    static const char fails[] = "features: {products: [[a, t.nowhere]]}\n";
+        "missing}, c: category}, events: {time: at, category: c}}}\nentity: {table: t, profile: "
+        "[a]}\n";
+    static const char fails[] = "features: {products: [[a, t.share.nowhere]]}\n";
     char schema[512], path[512], want[600], *have = NULL;
     size_t bytes;
 
-    write_file("odd.csv", "k,at,a\np,2024-01-01,1\nq,2024-01-01,x\n");
+    write_file("odd.csv", "k,at,a,c\np,2024-01-01,1,u\nq,2024-01-01,x,u\n");
     T_OK(import(t_comm, head, "odd.h5", NULL));
-    write_file("odd.csv", "k,at,a\np,2024-01-01,y\nq,2024-01-01,x\n");
+    write_file("odd.csv", "k,at,a,c\np,2024-01-01,y,u\nq,2024-01-01,x,u\n");
     snprintf(schema, sizeof schema, "%s%s", head, fails);
-    T_FAILS(import(t_comm, schema, "odd.h5", NULL), CRM_ERR_CONFIG, "'t.nowhere' is no numeric");
+    T_FAILS(import(t_comm, schema, "odd.h5", NULL), CRM_ERR_CONFIG,
+            "'t.share.nowhere' is no numeric");
     snprintf(want, sizeof want, "%.400s/odd.csv:3:14\tt\ta\tvalue is not a whole number\n", t_dir);
     T_OK(crm_comm_barrier(t_comm));
     T_OK(crm_path_read(t_path("odd.h5.rejects.tsv", path), 1 << 20, &have, &bytes));
@@ -649,7 +1015,7 @@ static void rejects_of_made(void)
     crm_mem_free(have);
     T_CHECK(!crm_path_exists(t_path("odd.h5.rejects.next.tsv", path)));
     T_OK(crm_comm_barrier(t_comm));
-    write_file("odd.csv", "k,at,a\np,2024-01-01,1\nq,2024-01-01,2\n");
+    write_file("odd.csv", "k,at,a,c\np,2024-01-01,1,u\nq,2024-01-01,2,u\n");
     T_OK(import(t_comm, head, "odd.h5", NULL));
     T_CHECK(!crm_path_exists(t_path("odd.h5.rejects.tsv", path)));
     T_OK(crm_comm_barrier(t_comm));
@@ -664,11 +1030,20 @@ int main(int argc, char **argv)
         {"rows with equal texts are one group", groups},
         {"two tables of events", two_tables},
         {"derived columns", derived},
+        {"columns derived behind cleaning", derived_behind_cleaning},
+        {"the data dictionary", dictionary},
         {"filled values of an entity", filled},
         {"no row is left", nothing_left},
         {"two columns of one name", equal_names},
         {"keys of a referenced table that come again", repeated_keys},
         {"the rejects go with their data set", rejects_of_made},
+        {"whole numbers are compared as they are", exact_numbers},
+        {"limits of whole numbers", exact_limits},
+        {"numbers that a data set cannot hold", beyond_float},
+        {"labels of entities without rows", without_rows},
+        {"messages without values of rows", messages},
+        {"UTF-16 is told by its mark", wide_files},
+        {"rows without a header, quotes as characters, classes of a number", bare_rows},
         {NULL, NULL}};
     int bad;
 

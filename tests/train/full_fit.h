@@ -38,6 +38,10 @@ static char folder[128], path[FILES][160];
     (const char *const[]){__VA_ARGS__},                                                            \
         (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *))
 
+/* A transform before the net, in all fits from here on; NULL: none. */
+static const crm_transform_class *before_net;
+static const void *before_net_cfg;
+
 /* One fit and all it needs. */
 typedef struct fitted {
     crm_hybrid_cfg cfg;
@@ -75,6 +79,11 @@ static inline crm_status prepare(fitted *f, const char *file, int threads, const
                                .parts = f->parts,
                                .device = f->device,
                                .gpu = f->gpu};
+    if (before_net) {
+        f->spec.n_transforms = 1;
+        f->spec.transform[0] = before_net;
+        f->spec.transform_cfg[0] = before_net_cfg;
+    }
     f->cfg.whole = f->whole;
     CRM_TRY(crm_opt_set_new(&f->set));
     for (const crm_cfg_part *p = crm_hybrid_class.parts; p->opts; p++)
@@ -109,6 +118,7 @@ static inline crm_status predict_first(crm_pipeline *p, const char *file, int64_
         row[i] = i;
     CRM_TRY(crm_data_open(file, &d));
     st = crm_pipeline_predict(p, d, row, n, proba);
+    crm_pipeline_forget(p);
     crm_data_close(&d);
     return st;
 }

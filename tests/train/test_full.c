@@ -92,6 +92,51 @@ static void save_and_load(void)
     drop(&f);
 }
 
+/* The first array of parameters of what was saved becomes no numbers. */
+static void spoil(crm_bag *b)
+{
+    int i = 0;
+
+    T_OK(crm_bag_push(b, "estimator"));
+    while (i < crm_bag_count(b) && crm_bag_at(b, i)->dtype != CRM_F32)
+        i++;
+    T_CHECK(i < crm_bag_count(b));
+    for (int64_t k = 0; i < crm_bag_count(b) && k < crm_bag_at(b, i)->n; k++)
+        ((float *)crm_bag_at(b, i)->data)[k] = (float)NAN;
+    crm_bag_pop(b);
+}
+
+static void not_finite(void)
+{
+    static double p[2 * ROWS];
+    fitted f = {.parts = CRM_FLAT_PROFILE};
+    crm_pipeline *again = NULL;
+    crm_bag *bag = NULL, *net = NULL;
+
+    T_OK(fit_on(t_comm, path[FILE_PLAIN], 1, SETS(SMALL, HEADS, "model.columns=own"), &f));
+    T_OK(crm_bag_new(&bag));
+    T_OK(crm_pipeline_save(f.pipe, bag));
+    T_OK(crm_pipeline_new(&f.spec, &again));
+    spoil(bag);
+    T_FAILS(crm_pipeline_load(again, f.data, bag), CRM_ERR_FORMAT,
+            "parameter that is not finite: element 0 of ");
+    T_OK(crm_bag_new(&net));
+    T_OK(crm_bag_push(bag, "estimator"));
+    for (int i = 0; i < crm_bag_count(bag); i++) {
+        const crm_bag_array *a = crm_bag_at(bag, i);
+        if (a->dtype == CRM_F32)
+            T_OK(crm_bag_put(net, a->name, a->dtype, a->rank, a->dim, a->data));
+    }
+    T_OK(crm_pipeline_weights(f.pipe, net));
+    T_FAILS(predict_on(f.pipe, path[FILE_PLAIN], p), CRM_ERR_NUMERIC,
+            "has no number for the probability of class");
+    crm_bag_pop(bag);
+    crm_pipeline_free(&again);
+    crm_bag_free(&net);
+    crm_bag_free(&bag);
+    drop(&f);
+}
+
 /* The same customers in a file with other codes give the same predictions. */
 static void other_codes(void)
 {
@@ -277,6 +322,7 @@ int main(int argc, char **argv)
         {"same bits on all ranks and threads", same_bits},
         {"same bits on every instruction set", same_bits_by_instruction_set},
         {"saved, loaded, the same", save_and_load},
+        {"parameters that are not finite", not_finite},
         {"other codes, same predictions", other_codes},
         {"unseen words and categories are none", unseen_words},
         {"what is cut is not seen", cut_is_cut},

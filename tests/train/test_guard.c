@@ -4,7 +4,8 @@
  * 4 timeout: 240 */
 #include "state_fit.h"
 
-#define ALL SMALL, "train.validation=0", "train.lane_rows=3"
+#define ALL        SMALL, "train.validation=0", "train.lane_rows=3"
+#define LONG_STEPS "optim.lr=1000", "optim.clip_norm=0"
 enum { BAD_ROW = 77, STEPS = (ROWS + 23) / 24 };
 
 static outcome alone_lanes, alone_whole, all_whole, all_lanes;
@@ -89,6 +90,84 @@ static void has_enough(void)
             SETS(ALL, "train.on_nonfinite=skip", "train.max_bad_steps=2", "train.epochs=4"));
     T_EQ_I(alone_lanes.st, CRM_ERR_NUMERIC);
     T_CHECK(strstr(alone_lanes.text, "2 steps of this fit went wrong before") != NULL);
+    T_CHECK(strcmp(alone_lanes.text, all_whole.text) == 0);
+    T_CHECK(strcmp(alone_lanes.text, all_lanes.text) == 0);
+    crm_err_clear();
+}
+
+/* Steps so long that the loss overflows while the gradient does not: it is no spike, whatever is
+ * said of these.  An engine that is ahead has no weights of that step any more, and names no layer.
+ */
+static void loss_overflows(void)
+{
+    fit_all(path[FILE_PLAIN], SETS(ALL, LONG_STEPS));
+    T_EQ_I(alone_lanes.st, CRM_ERR_NUMERIC);
+    T_CHECK(strstr(alone_lanes.text, "output of heads.churn is not finite (row") != NULL);
+    T_CHECK(strcmp(alone_lanes.text, all_lanes.text) == 0);
+    T_CHECK(strstr(alone_whole.text, "the loss of the batch is not finite") != NULL);
+    T_CHECK(strcmp(alone_whole.text, all_whole.text) == 0);
+    crm_err_clear();
+    fit_all(path[FILE_PLAIN], SETS(ALL, LONG_STEPS, "train.on_spike=off"));
+    T_EQ_I(alone_lanes.st, CRM_ERR_NUMERIC);
+    T_CHECK(strstr(alone_lanes.text, "output of heads.churn is not finite (row") != NULL);
+    T_CHECK(strcmp(alone_whole.text, all_whole.text) == 0);
+    crm_err_clear();
+    fit_all(path[FILE_PLAIN], SETS(ALL, LONG_STEPS, "train.on_nonfinite=skip",
+                                   "train.on_spike=rollback", "train.max_bad_steps=40"));
+    all_same();
+    T_CHECK(alone_lanes.heard.left_out > 0);
+}
+
+/* What may go wrong is no part of what a result is: a fit that had enough goes on with a higher
+ * limit, to the bits of one that had it from the start. */
+static void limit_raised(void)
+{
+    static heard calm, told;
+    watcher quiet = {.heard = &calm}, w = {.heard = &told, .save_all = true};
+    const way how = {.threads = 1, .file = path[FILE_INFINITE]};
+    crm_digest want = {0, 0}, got = {1, 1};
+
+    calm = told = (heard){.n = 0};
+    T_OK(undisturbed(how, SETS(ALL, "train.on_nonfinite=skip", "train.epochs=4"), &quiet, &want));
+    T_EQ_I(live_on(crm_comm_size(t_comm), how,
+                   SETS(ALL, "train.on_nonfinite=skip", "train.epochs=4", "train.max_bad_steps=2"),
+                   &w, false, &got),
+           CRM_ERR_NUMERIC);
+    crm_err_clear();
+    T_OK(live_on(1, how, SETS(ALL, "train.on_nonfinite=skip", "train.epochs=4"), &w, true, &got));
+    if (crm_comm_rank(t_comm) == 0) T_CHECK(crm_digest_equal(want, got));
+}
+
+static crm_digest digest_with(const char *set)
+{
+    crm_train_cfg cfg;
+    crm_opt_set *s;
+    crm_digest d = {0, 0};
+
+    T_OK(crm_opt_set_new(&s));
+    T_OK(crm_opt_set_add(s, crm_train_opts, &cfg));
+    T_OK(crm_opt_set_load(s, NULL, &set, 1));
+    T_OK(crm_opt_set_digest(s, &d));
+    crm_opt_set_free(&s);
+    return d;
+}
+
+static void limit_is_no_setting(void)
+{
+    crm_digest a = digest_with("train.max_bad_steps=3"), b = digest_with("train.max_bad_steps=7");
+
+    T_CHECK(crm_digest_equal(a, b));
+    T_CHECK(!crm_digest_equal(a, digest_with("train.rollback_span=3")));
+}
+
+/* A validation row that is not finite: no step can be left out for it. */
+static void validation_ends_it(void)
+{
+    fit_all(path[FILE_INFINITE],
+            SETS(SMALL, "train.lane_rows=3", "train.validation=0.9", "train.on_nonfinite=skip"));
+    T_EQ_I(alone_lanes.st, CRM_ERR_NUMERIC);
+    T_CHECK(strstr(alone_lanes.text, "the validation loss") != NULL);
+    T_CHECK(strcmp(alone_lanes.text, alone_whole.text) == 0);
     T_CHECK(strcmp(alone_lanes.text, all_whole.text) == 0);
     T_CHECK(strcmp(alone_lanes.text, all_lanes.text) == 0);
     crm_err_clear();
@@ -248,6 +327,10 @@ int main(int argc, char **argv)
                                    {"the epoch is repeated without it", rolls_back},
                                    {"a rollback of one step is a skip", same_as_skip},
                                    {"more than enough went wrong", has_enough},
+                                   {"the loss overflows", loss_overflows},
+                                   {"a higher limit lets it go on", limit_raised},
+                                   {"the limit is no part of the digest", limit_is_no_setting},
+                                   {"the validation loss is not finite", validation_ends_it},
                                    {"policies and checks disturb nothing", disturbs_nothing},
                                    {"a spike is told, its row named", warns},
                                    {"each policy for spikes", spike_policies},

@@ -267,27 +267,29 @@ static void no_word_is_zero(void)
     drop(&f);
 }
 
-/* Vectors of several nets have no mean; those of the first alone would be misleading. */
-static void one_net_embeds(void)
+/* The vectors of a row by all nets, side by side; the first net is the one that is fitted alone. */
+static void nets_embed_side_by_side(void)
 {
     static const char *const members[] = {"train.members=1", "train.members=2"};
-    const int64_t row = 3;
+    enum { NETS = 2, VECTORS = 3, WIDTH = 12 };
+    const int64_t row[VECTORS] = {3, 0, 77};
+    float *v[NETS] = {NULL};
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < NETS; i++) {
         fitted f = {.parts = CRM_FLAT_PROFILE};
-        float *vector = NULL;
         int64_t width = 0;
-        crm_status st;
         T_OK(fit_on(t_comm, path[FILE_PLAIN], 1, SETS(SMALL, members[i], "train.epochs=1"), &f));
-        st = crm_pipeline_embed(f.pipe, f.data, &row, 1, &width, &vector);
-        if (i)
-            T_FAILS(st, CRM_ERR_CONFIG, "averages 2 nets (train.members)");
-        else
-            T_OK(st);
-        T_CHECK(width == 12);
-        crm_mem_free(vector);
+        T_OK(crm_pipeline_embed(f.pipe, f.data, row, VECTORS, &width, &v[i]));
+        T_EQ_I(width, WIDTH * (i + 1));
         drop(&f);
     }
+    for (int r = 0; r < VECTORS && v[0] && v[1]; r++) {
+        const float *one = v[0] + r * WIDTH, *both = v[1] + r * 2 * WIDTH;
+        T_CHECK(memcmp(one, both, WIDTH * sizeof *one) == 0);
+        T_CHECK(memcmp(one, both + WIDTH, WIDTH * sizeof *one) != 0);
+    }
+    crm_mem_free(v[0]);
+    crm_mem_free(v[1]);
 }
 
 /* All parameters of one fit put into another give its predictions; one missing is an error. */
@@ -387,7 +389,7 @@ int main(int argc, char **argv)
                                    {"first weights by name", first_weights},
                                    {"wrong first weights are named", wrong_first_weights},
                                    {"no word is zero", no_word_is_zero},
-                                   {"one net embeds", one_net_embeds},
+                                   {"nets embed side by side", nets_embed_side_by_side},
                                    {"weights replaced", weights_replaced},
                                    {"fast mode", fast_mode},
                                    {"tells steps", tells_steps},

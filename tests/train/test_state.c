@@ -25,7 +25,7 @@ static void every_boundary(void)
     compare_chain(&(chain){.stride = SHORTEST, WAYS},
                   SETS(LITTLE, HEADS, "train.members=2", "train.epochs=2", "model.dropout=0.2",
                        "model.embed_dropout=0.1", "optim.clip_norm=0.5", "optim.weight_decay=0.1",
-                       "train.class_weight=balanced", "optim.lr=0.02"));
+                       "train.class_weight=balanced", "optim.lr=0.02", "model.text_dropout=0.3"));
 }
 
 static void momentum(void)
@@ -41,7 +41,7 @@ static void without_search(void)
 {
     compare_chain(&(chain){.stride = 4, WAYS},
                   SETS(LITTLE, "train.lanes=16", "train.lane_rows=5", "train.members=3",
-                       "train.validation=0", "optim.schedule=linear"));
+                       "train.validation=0", "optim.schedule=linear", "model.text_vectors=fold"));
 }
 
 /* Wider than a block of the sums: ranks hold several pieces of the optimiser's state. */

@@ -31,7 +31,8 @@ static void all_branches(void)
 {
     compare(SETS(SMALL, HEADS, "train.epochs=5", "train.patience=2", "model.dropout=0.2",
                  "model.embed_dropout=0.1", "model.branch_dropout=0.1", "optim.clip_norm=0.5",
-                 "optim.weight_decay=0.1", "train.class_weight=balanced", "optim.lr=0.02"));
+                 "optim.weight_decay=0.1", "train.class_weight=balanced", "optim.lr=0.02",
+                 "model.text_dropout=0.3"));
     T_CHECK(crm_comm_rank(t_comm) > 0 || strstr(kept_all.log, "of validation rows stay in"));
 }
 
@@ -41,7 +42,7 @@ static void other_branches(void)
                  "model.rnn_both=true", "model.rnn_pool=attention", "model.text=gru",
                  "model.text_pool=mean", "model.documents_pool=attention", "model.months_pool=mean",
                  "optim.kind=sgd", "optim.nesterov=true", "optim.lr=0.05", "optim.clip_norm=0",
-                 "train.refit=false"));
+                 "train.refit=false", "train.label_smoothing=0.1", "model.text_dropout=0.4"));
 }
 
 static void many_lanes(void)

@@ -140,7 +140,9 @@ static inline void fit_one(crm_comm *comm, way how, const char *const *sets, int
     if (o->st) snprintf(o->text, sizeof o->text, "%s", crm_err_text());
     if (!o->st) {
         T_OK(crm_pipeline_digest(f.pipe, &o->weights));
-        T_OK(predict_first(f.pipe, file, f.view->n, o->proba));
+        /* a row that is not finite has no probabilities */
+        T_OK(predict_first(f.pipe, file == path[FILE_INFINITE] ? path[FILE_PLAIN] : file, f.view->n,
+                           o->proba));
         T_OK(embed_all(&f, o));
     }
     drop(&f);

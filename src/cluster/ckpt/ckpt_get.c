@@ -69,6 +69,13 @@ crm_status crm_bag_get_f64(const crm_bag *b, const char *name, double *v)
     return CRM_OK;
 }
 
+bool crm_bag_has_list(const crm_bag *b, const char *name)
+{
+    const bag_entry *e = bag_find(b, name);
+
+    return e && e->text;
+}
+
 crm_status crm_bag_get_list(const crm_bag *b, const char *name, int64_t *n,
                             const char *const **items)
 {
@@ -109,6 +116,25 @@ static void add_entry(crm_hash *h, const bag_entry *e)
     if (e->text) crm_hash_add_i64(h, a->n);
     /* Texts lie side by side with their final zeros, so their bytes say where each ends. */
     crm_hash_add_digest(h, crm_digest_of(e->data, e->bytes));
+}
+
+static bool is_one_of(const char *name, const char *const *list)
+{
+    while (*list && strcmp(*list, name) != 0)
+        list++;
+    return *list != NULL;
+}
+
+crm_status crm_bag_digest_without(const crm_bag *b, const char *const *names, crm_digest *out)
+{
+    crm_hash *h;
+
+    CRM_TRY(crm_hash_new(&h));
+    for (int k = bag_place(b, b->prefix); k < b->n && bag_sees(b, b->entry[k]); k++)
+        if (!is_one_of(b->entry[k]->view.name, names)) add_entry(h, b->entry[k]);
+    *out = crm_hash_value(h);
+    crm_hash_free(&h);
+    return CRM_OK;
 }
 
 crm_status crm_bag_digest(const crm_bag *b, const char *only, crm_digest *out)

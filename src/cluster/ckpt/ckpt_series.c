@@ -11,7 +11,9 @@
  *
  * It is the last thing written, and the first thing removed: a file without it is what a writer
  * that was killed has left, and a manifest always has had its file.  A reader makes the text anew
- * from the file it finds; any difference is damage. */
+ * from the file it finds; any difference is damage.  A writer that was killed leaves one such file
+ * at most: more are checkpoints whose manifests were lost.  These are read by the digests that they
+ * carry themselves, and never removed before the piece of work is done. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -70,30 +72,37 @@ static bool is_temporary(const char *name)
     return number_of(name, BAG ".tmp") >= 0 || number_of(name, MANIFEST ".tmp") >= 0;
 }
 
+typedef struct entry {
+    int64_t number;
+    bool bare; /* a file whose manifest is missing */
+} entry;
+
 typedef struct series {
-    int64_t *number; /* with a manifest, the newest first */
+    entry *entry; /* the newest first */
     int n, cap;
+    int bare; /* how many are */
 } series;
 
 static int newest_first(const void *a, const void *b)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    int64_t x = ((const entry *)a)->number, y = ((const entry *)b)->number;
 
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-static crm_status add_number(series *s, const char *dir, int64_t number)
+static crm_status add_number(series *s, const char *dir, int64_t number, bool bare)
 {
     CRM_CHECK(s->n < NUMBERS_MAX, CRM_ERR_FORMAT, "%s: holds more than %d checkpoints", dir,
               (int)NUMBERS_MAX);
     if (s->n == s->cap) {
         int cap = s->cap ? 2 * s->cap : 16;
-        int64_t *grown = crm_mem_grow(s->number, (size_t)s->n, (size_t)cap, sizeof *grown);
+        entry *grown = crm_mem_grow(s->entry, (size_t)s->n, (size_t)cap, sizeof *grown);
         CRM_CHECK(grown, CRM_ERR_NOMEM, "out of memory: %d checkpoints", cap);
-        s->number = grown;
+        s->entry = grown;
         s->cap = cap;
     }
-    s->number[s->n++] = number;
+    s->entry[s->n++] = (entry){number, bare};
+    s->bare += bare;
     return CRM_OK;
 }
 
@@ -118,15 +127,41 @@ static crm_status take_name(void *ctx, const char *dir, const char *name)
 {
     int64_t number = number_of(name, MANIFEST);
 
-    return number < 0 ? CRM_OK : add_number(ctx, dir, number);
+    return number < 0 ? CRM_OK : add_number(ctx, dir, number, false);
 }
 
-static crm_status list(const char *dir, series *s)
+static crm_status take_bare(void *ctx, const char *dir, const char *name)
+{
+    int64_t number = number_of(name, BAG);
+    char manifest[CRM_PATH_MAX];
+
+    if (number < 0) return take_name(ctx, dir, name);
+    CRM_TRY(name_of(dir, number, MANIFEST, manifest));
+    return crm_path_exists(manifest) ? CRM_OK : add_number(ctx, dir, number, true);
+}
+
+static crm_status list_by(const char *dir, crm_status (*take)(void *, const char *, const char *),
+                          series *s)
 {
     *s = (series){0};
-    CRM_TRY(each_name(dir, take_name, s));
-    if (s->n > 1) qsort(s->number, (size_t)s->n, sizeof *s->number, newest_first);
+    CRM_TRY(each_name(dir, take, s));
+    if (s->n > 1) qsort(s->entry, (size_t)s->n, sizeof *s->entry, newest_first);
     return CRM_OK;
+}
+
+/* Those with a manifest. */
+static crm_status list(const char *dir, series *s)
+{
+    return list_by(dir, take_name, s);
+}
+
+/* With files that have lost theirs; a single one is what a writer has left that was killed. */
+static crm_status list_all(const char *dir, series *s)
+{
+    CRM_TRY(list_by(dir, take_bare, s));
+    if (s->bare > 1) return CRM_OK;
+    crm_mem_free(s->entry);
+    return list(dir, s);
 }
 
 /* ---- is it whole? ---- */
@@ -208,18 +243,18 @@ static void remove_one(const char *dir, int64_t number)
     }
 }
 
-/* What a writer that was killed has left: temporary files, and files without manifests. */
-static crm_status sweep_name(void *ctx, const char *dir, const char *name)
+/* What a writer that was killed has left: temporary files, and a file without a manifest; lost: how
+ * many there are of these. */
+static crm_status sweep_name(void *lost, const char *dir, const char *name)
 {
     int64_t number = number_of(name, BAG);
     char path[CRM_PATH_MAX], manifest[CRM_PATH_MAX];
 
-    (void)ctx;
     if (number < 0 && !is_temporary(name)) return CRM_OK;
     CRM_TRY(crm_path_join(dir, name, path, sizeof path));
     if (number >= 0) {
         CRM_TRY(name_of(dir, number, MANIFEST, manifest));
-        if (crm_path_exists(manifest)) return CRM_OK;
+        if (crm_path_exists(manifest) || *(const int *)lost > 1) return CRM_OK;
         crm_log_line(CRM_LOG_INFO, "checkpoint", "%s was not finished and is removed", path);
     }
     (void)unlink(path);
@@ -236,14 +271,14 @@ static crm_status keep_two(const char *dir, const char *kind, int64_t number)
     st = list(dir, &s);
     for (int i = 0; i < s.n && !st; i++) {
         crm_status whole = CRM_ERR_FORMAT;
-        if (s.number[i] == number) continue;
-        if (!kept) whole = check_whole(dir, kind, s.number[i]);
+        if (s.entry[i].number == number) continue;
+        if (!kept) whole = check_whole(dir, kind, s.entry[i].number);
         if (whole == CRM_OK)
             kept = true;
         else if (whole == CRM_ERR_FORMAT) /* one that cannot be read today may be tomorrow */
-            remove_one(dir, s.number[i]);
+            remove_one(dir, s.entry[i].number);
     }
-    crm_mem_free(s.number);
+    crm_mem_free(s.entry);
     return st;
 }
 
@@ -255,11 +290,11 @@ static crm_status check_above(const char *dir, const char *kind, int64_t number)
 
     CRM_CHECK(number >= 0, CRM_ERR_ARG, "%s: checkpoint %lld", dir, (long long)number);
     st = list(dir, &s);
-    for (int i = 0; i < s.n && !st && s.number[i] >= number; i++)
-        if (check_whole(dir, kind, s.number[i]) == CRM_OK)
+    for (int i = 0; i < s.n && !st && s.entry[i].number >= number; i++)
+        if (check_whole(dir, kind, s.entry[i].number) == CRM_OK)
             CRM_SET(st, CRM_ERR_ARG, "%s: checkpoint %lld is there, %lld is to be written", dir,
-                    (long long)s.number[i], (long long)number);
-    crm_mem_free(s.number);
+                    (long long)s.entry[i].number, (long long)number);
+    crm_mem_free(s.entry);
     return st;
 }
 
@@ -314,12 +349,12 @@ crm_status crm_ckpt_write(const char *dir, const char *kind, int64_t number, con
 }
 
 /* ---- reading ---- */
-static crm_status read_one(const char *dir, const char *kind, int64_t number, crm_bag **out)
+static crm_status read_one(const char *dir, const char *kind, const entry *e, crm_bag **out)
 {
     char path[CRM_PATH_MAX];
 
-    CRM_TRY(check_whole(dir, kind, number));
-    CRM_TRY(name_of(dir, number, BAG, path));
+    if (!e->bare) CRM_TRY(check_whole(dir, kind, e->number));
+    CRM_TRY(name_of(dir, e->number, BAG, path));
     return crm_bag_read(path, kind, out);
 }
 
@@ -328,9 +363,9 @@ static crm_status read_newest(const char *dir, const char *kind, const series *s
                               crm_bag **out, int64_t *number)
 {
     for (int i = 0; i < s->n; i++) {
-        crm_status st = read_one(dir, kind, s->number[i], out);
+        crm_status st = read_one(dir, kind, &s->entry[i], out);
         if (!st) {
-            *number = s->number[i];
+            *number = s->entry[i].number;
             if (i > 0)
                 crm_log_line(CRM_LOG_WARN, "checkpoint", "%s; checkpoint %lld of %s is used",
                              why->text ? why->text : "damaged", (long long)*number, dir);
@@ -356,12 +391,17 @@ crm_status crm_ckpt_newest(const char *dir, const char *kind, crm_bag **out, int
 
     *out = NULL;
     *number = 0;
-    st = list(dir, &s);
+    st = list_all(dir, &s);
+    if (!st && s.bare > 0)
+        crm_log_line(CRM_LOG_WARN, "checkpoint",
+                     "%s: %d checkpoints there have lost their manifests; they are read by their "
+                     "own digests, and none of them is removed",
+                     dir, s.bare);
     if (!st) st = read_newest(dir, kind, &s, &why, out, number);
-    if (!st) st = each_name(dir, sweep_name, NULL);
+    if (!st) st = each_name(dir, sweep_name, &s.bare);
     if (st) crm_bag_free(out);
     crm_str_free(&why);
-    crm_mem_free(s.number);
+    crm_mem_free(s.entry);
     return st;
 }
 
@@ -373,7 +413,7 @@ crm_status crm_ckpt_clear(const char *dir)
 
     st = list(dir, &s);
     for (int i = s.n - 1; i >= 0 && !st; i--)
-        remove_one(dir, s.number[i]);
-    crm_mem_free(s.number);
+        remove_one(dir, s.entry[i].number);
+    crm_mem_free(s.entry);
     return st ? st : crm_path_remove(dir);
 }

@@ -82,6 +82,13 @@ static int64_t cores_here(void)
     return granted > 0 && granted < online ? granted : online;
 }
 
+/* One that Open MPI knows: it has given this process a name. */
+static bool has_launcher(void)
+{
+    return getenv("PMIX_RANK") || getenv("PMI_RANK") || getenv("PMI_FD") ||
+           getenv("OMPI_COMM_WORLD_SIZE") || mpirun_local();
+}
+
 void crm_comm_prepare(void)
 {
     /* ranks that share a core and spin make each other wait whole time slices: milliseconds a
@@ -89,5 +96,8 @@ void crm_comm_prepare(void)
     if (ranks_here() > cores_here()) setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
     /* a start without launcher then needs no daemon, so no ssh; it has no effect on other starts */
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    /* ... nor a folder of the session, which starts at the same time make and remove under each
+     * other: one in a hundred then fails */
+    if (!has_launcher()) setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
     setenv("HOME", "/tmp", 0); /* some builds of PMIx crash without one */
 }

@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "comm_watchdog_impl.h"
@@ -79,32 +81,35 @@ static int section_number(const char *name)
 
 static int write_text(const health *h, const char *note, char *out, size_t cap)
 {
+    char step[24] = "none";
+
+    if (h->step >= 0) snprintf(step, sizeof step, "%lld", (long long)h->step);
     return snprintf(
         out, cap,
-        "rank %d\nhost %s\npid %d\nsection %s\nstep %lld\nwaited_s %.3f\nlimit_s %.3f\n"
+        "rank %d\nhost %s\npid %d\nsection %s\nstep %s\nwaited_s %.3f\nlimit_s %.3f\n"
         "main_cpu_s %.3f\nbeat %lld\nevents %lld\nclock_s %.3f\ncpu_s %.3f\nfaults %lld\n"
         "blocks %lld\n%s%s%s",
-        h->rank, h->host, h->pid, section_name(h->section), (long long)h->step, h->waited, h->limit,
-        h->main_cpu, (long long)h->beat, (long long)h->events, h->clock, h->cpu,
-        (long long)h->faults, (long long)h->blocks, note ? "verdict " : "", note ? note : "",
-        note ? "\n" : "");
+        h->rank, h->host, h->pid, section_name(h->section), step, h->waited, h->limit, h->main_cpu,
+        (long long)h->beat, (long long)h->events, h->clock, h->cpu, (long long)h->faults,
+        (long long)h->blocks, note ? "verdict " : "", note ? note : "", note ? "\n" : "");
 }
 
 static bool read_text(const char *text, health *h)
 {
-    char section[16];
-    long long step, beat, events, faults, blocks;
+    char section[16], step[24], *end;
+    long long beat, events, faults, blocks;
     int n =
         sscanf(text,
-               "rank %d\nhost %63s\npid %d\nsection %15s\nstep %lld\nwaited_s %lf\nlimit_s %lf\n"
+               "rank %d\nhost %63s\npid %d\nsection %15s\nstep %23s\nwaited_s %lf\nlimit_s %lf\n"
                "main_cpu_s %lf\nbeat %lld\nevents %lld\nclock_s %lf\ncpu_s %lf\nfaults %lld\n"
                "blocks %lld\n",
-               &h->rank, h->host, &h->pid, section, &step, &h->waited, &h->limit, &h->main_cpu,
+               &h->rank, h->host, &h->pid, section, step, &h->waited, &h->limit, &h->main_cpu,
                &beat, &events, &h->clock, &h->cpu, &faults, &blocks);
 
     if (n != 14) return false;
     h->section = section_number(section);
-    h->step = step;
+    h->step = strtoll(step, &end, 10);
+    if (*end) h->step = -1; /* none */
     h->beat = beat;
     h->events = events;
     h->faults = faults;
@@ -143,6 +148,14 @@ void crm_health_read(const char *dir, int rank, health *h)
     }
     text[n > 0 ? n : 0] = '\0';
     if (!read_text(text, h)) *h = (health){.rank = rank};
+}
+
+bool crm_health_is_private(const char *dir)
+{
+    struct stat s;
+
+    if (lstat(dir, &s) != 0) return errno == ENOENT;
+    return S_ISDIR(s.st_mode) && s.st_uid == geteuid() && (s.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 int crm_health_ask(const char *dir)
@@ -188,6 +201,31 @@ void crm_health_clear(const char *dir, int first, int end)
 }
 
 /* ---- question and answers ---- */
+
+static const int64_t answer_in = 5000000000; /* ns for the answers of others */
+/* Where their files take longer to be seen: NFS keeps what it knows of a folder for a minute; a
+ * write to a file system of a cluster may have to wait for other work there.  Numbers of statfs(2).
+ */
+static const struct {
+    uint32_t magic;
+    int64_t answer_in;
+} far_systems[] = {{0x6969, 70000000000},      /* NFS */
+                   {0x0bd00bd0, 30000000000},  /* Lustre */
+                   {0x47504653, 30000000000},  /* GPFS */
+                   {0x00c36400, 30000000000},  /* Ceph */
+                   {0x19830326, 30000000000},  /* BeeGFS */
+                   {0x65735546, 30000000000},  /* FUSE: GlusterFS and others */
+                   {0xff534d42, 30000000000}}; /* CIFS */
+
+int64_t crm_health_answer_in(const char *folder)
+{
+    struct statfs f;
+
+    if (!folder || statfs(folder, &f) != 0) return answer_in;
+    for (size_t i = 0; i < sizeof far_systems / sizeof *far_systems; i++)
+        if ((uint32_t)f.f_type == far_systems[i].magic) return far_systems[i].answer_in;
+    return answer_in;
+}
 
 void crm_health_begin(const char *dir, health_ranks *r, const health *self)
 {

@@ -17,34 +17,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "comm_impl.h"
 #include "comm_watchdog_impl.h"
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
+#include "crmpi/base_stop.h"
 
 enum { NONE = 0, POLL_MS = 100, EXIT_LOST = 5, DEPTH = 16, NOTE = 200, LINE = 1024 };
 enum { ALONE = 10 }; /* limits that a rank waits where it can ask nobody, or may write */
 static const int64_t ms = 1000000; /* nanoseconds */
 static const int64_t second = 1000000000;
 static const int64_t hear_every = 1000000000; /* ns between looks at files, and writings */
-static const int64_t answer_in = 5000000000;  /* ns for the answers of others */
-/* Where their files take longer to be seen: NFS keeps what it knows of a folder for a minute; a
- * write to a file system of a cluster may have to wait for other work there.  Numbers of statfs(2).
- */
-static const struct {
-    uint32_t magic;
-    int64_t answer_in;
-} far_systems[] = {{0x6969, 70000000000},      /* NFS */
-                   {0x0bd00bd0, 30000000000},  /* Lustre */
-                   {0x47504653, 30000000000},  /* GPFS */
-                   {0x00c36400, 30000000000},  /* Ceph */
-                   {0x19830326, 30000000000},  /* BeeGFS */
-                   {0x65735546, 30000000000},  /* FUSE: GlusterFS and others */
-                   {0xff534d42, 30000000000}}; /* CIFS */
-static const double grown = 10; /* limit of a kind in waits of that kind that ended */
+static const double grown = 10;               /* limit of a kind in waits of that kind that ended */
 
 const char *const crm_section_names[CRM_SECTION_COUNT] = {"import", "load", "step", "reduction",
                                                           "checkpoint"};
@@ -97,6 +83,9 @@ static struct watchdog {
     int64_t hear, answer; /* time of the next look at files, and until when to write */
     int64_t beat;
     bool written; /* the last writing went well */
+    /* Signs of life. */
+    int64_t next_beat, next_listen;
+    int64_t heard, heard_at; /* number of the next rank's file, and the time since when it stands */
 } dog = {.lock = PTHREAD_MUTEX_INITIALIZER, .step = -1, .now = HEALTH_OUTSIDE, .seen = -1};
 
 static _Thread_local bool is_main;
@@ -116,9 +105,10 @@ static double in_seconds(int64_t ns)
 
 /* ---- what this rank does ---- */
 
+/* Before the first look, -1, none. */
 static int section_of(int64_t now)
 {
-    return (int)(now & 0xff);
+    return now < 0 ? HEALTH_OUTSIDE : (int)(now & 0xff);
 }
 
 static double base_limit(void)
@@ -157,6 +147,12 @@ static health own(void)
     return h;
 }
 
+/* Whether files may be written to and removed from the folder. */
+static bool has_folder(void)
+{
+    return dog.dir[0] && (!dog.temporary || crm_health_is_private(dog.dir));
+}
+
 static health tell_own(const char *verdict)
 {
     health h;
@@ -181,7 +177,7 @@ static void put(const char *line, size_t n)
 static void say(const char *kind, const char *text)
 {
     health h = own();
-    char line[LINE + 256];
+    char line[LINE + CRM_PATH_MAX + 256];
     int n = snprintf(line, sizeof line, "crmpi: %s: rank %d (host %s): %s\n", kind, dog.rank,
                      h.host, text);
 
@@ -190,9 +186,16 @@ static void say(const char *kind, const char *text)
 
 static void leave(const char *text)
 {
-    if (dog.dir[0]) (void)tell_own(text);
-    say("error", text);
-    if (dog.temporary) crm_health_clear(dog.dir, 0, dog.ranks.n); /* nobody would look there */
+    char line[LINE + CRM_PATH_MAX + 64];
+    bool stays = has_folder() && !dog.temporary;
+
+    if (has_folder()) (void)tell_own(text);
+    snprintf(line, sizeof line, "%s%s%s", text, stays ? "; what each rank did: " : "",
+             stays ? dog.dir : "");
+    say("error", line);
+    crm_stop_clean();
+    if (dog.temporary && has_folder())
+        crm_health_clear(dog.dir, 0, dog.ranks.n); /* nobody would look there */
     _exit(EXIT_LOST);
 }
 
@@ -214,15 +217,23 @@ static void leave_armed(const char *found)
     leave(text);
 }
 
-static void waited(char *out, size_t cap)
+/* "step at step 812" */
+static void here(char *out, size_t cap)
 {
     int64_t step = atomic_load(&dog.step);
     int s = section_of(dog.seen);
     char at[48] = "";
 
     if (step >= 0) snprintf(at, sizeof at, " at step %lld", (long long)step);
-    snprintf(out, cap, "waited %.0f s in %s%s", in_seconds(dog.age),
-             s < CRM_SECTION_COUNT ? crm_section_names[s] : "no section", at);
+    snprintf(out, cap, "%s%s", s < CRM_SECTION_COUNT ? crm_section_names[s] : "no section", at);
+}
+
+static void waited(char *out, size_t cap)
+{
+    char place[64];
+
+    here(place, sizeof place);
+    snprintf(out, cap, "waited %.0f s in %s", in_seconds(dog.age), place);
 }
 
 static void leave_section(const char *found)
@@ -232,6 +243,19 @@ static void leave_section(const char *found)
     waited(wait, sizeof wait);
     snprintf(text, sizeof text, "%s; %s%s%s%sfinished work is kept, run the same command again",
              wait, found, found[0] ? "; " : "", note(), note()[0] ? "; " : "");
+    leave(text);
+}
+
+/* The main thread need not wait meanwhile. */
+static void leave_beat(const char *found)
+{
+    char text[LINE], place[96];
+
+    here(place, sizeof place);
+    snprintf(text, sizeof text,
+             "heard nothing for %.0f s, in %s; %s%s%s; finished work is kept, run the same command "
+             "again",
+             in_seconds(dog.time - dog.heard_at), place, found, note()[0] ? "; " : "", note());
     leave(text);
 }
 
@@ -259,6 +283,63 @@ static bool section_is_over(void)
 {
     return dog.limit > 0 && section_of(dog.seen) != HEALTH_OUTSIDE &&
            in_seconds(dog.age) >= dog.next;
+}
+
+/* ---- signs of life ---- */
+
+/* Ranks beat in a ring: each writes its file and looks at that of the next one, whatever their main
+ * threads do, so that one that is stopped is found while nobody waits for it. */
+static bool beats(void)
+{
+    return dog.limit > 0 && dog.dir[0] && dog.ranks.n > 1;
+}
+
+static int64_t beat_every(void)
+{
+    int64_t quarter = (int64_t)(dog.limit / 4 * (double)second);
+
+    return quarter > second ? quarter : second;
+}
+
+/* Since a change was seen, which may have been made one interval before. */
+static bool beat_is_over(void)
+{
+    int64_t every = beat_every(), most = (int64_t)(dog.limit * (double)second) - every;
+
+    return beats() && dog.heard > 0 &&
+           dog.time - dog.heard_at >= (most > 2 * every ? most : 2 * every);
+}
+
+static bool make_folder(void)
+{
+    if (dog.temporary || access(dog.dir, F_OK) != 0)
+        (void)mkdir(dog.dir, dog.temporary ? 0700 : 0777);
+    return has_folder();
+}
+
+static void beat(void)
+{
+    dog.next_beat = dog.time + beat_every();
+    if (make_folder()) (void)tell_own(NULL);
+}
+
+/* A rank without a file has ended, or cannot write: it is not waited for here. */
+static void listen_to_next(void)
+{
+    health h;
+
+    dog.next_listen = dog.time + beat_every();
+    crm_health_read(dog.dir, (dog.ranks.self + 1) % dog.ranks.n, &h);
+    if (h.beat == dog.heard && h.beat > 0) return;
+    dog.heard = h.beat;
+    dog.heard_at = dog.time;
+}
+
+static void keep_beating(void)
+{
+    if (!beats()) return;
+    if (dog.time >= dog.next_beat) beat();
+    if (dog.time >= dog.next_listen || (dog.role == IDLE && beat_is_over())) listen_to_next();
 }
 
 static void drop_inquiry(void)
@@ -302,6 +383,12 @@ static void decide(void)
     if (!dog.written) v = HEALTH_GOES_ON; /* others may not be able to write, either */
     if (armed && atomic_compare_exchange_strong(&dog.until, &until, NONE))
         leave_armed(v == HEALTH_GOES_ON ? "" : found);
+    if (!section_is_over() && !armed) {
+        if (v == HEALTH_SILENT) leave_beat(found);
+        dog.heard_at = dog.time;
+        drop_inquiry();
+        return;
+    }
     if (v != HEALTH_GOES_ON && atomic_load(&dog.now) == dog.seen) leave_section(found);
     if (!dog.written) cannot_ask();
     go_on(again, again > 0 || !dog.written ? NULL : found);
@@ -310,7 +397,9 @@ static void decide(void)
 static void ask(void)
 {
     health h;
-    int made = crm_health_ask(dog.dir);
+    int made;
+
+    made = make_folder() ? crm_health_ask(dog.dir) : -1;
 
     if (made < 0) {
         dog.role = IDLE;
@@ -341,6 +430,10 @@ static void exchange(void)
 {
     if (dog.time < dog.hear || (dog.ranks.n == 1 && dog.role == IDLE)) return;
     dog.hear = dog.time + hear_every;
+    if (!has_folder()) {
+        dog.role = IDLE;
+        return;
+    }
     if (crm_health_asked(dog.dir)) dog.answer = dog.time + 3 * dog.answer_in;
     if (dog.role == IDLE && dog.time >= dog.answer) return;
     health h = tell_own(NULL);
@@ -360,13 +453,17 @@ static void attend_alone(void)
 
 static void attend(void)
 {
+    bool over;
+
     if (!dog.dir[0]) {
         attend_alone();
         return;
     }
     exchange();
-    if (dog.role == IDLE && (section_is_over() || armed_is_over())) ask();
-    if (dog.role != IDLE && !section_is_over() && !armed_is_over()) drop_inquiry();
+    keep_beating();
+    over = section_is_over() || armed_is_over() || beat_is_over();
+    if (dog.role == IDLE && over) ask();
+    if (dog.role != IDLE && !over) drop_inquiry();
     if (dog.role == ASKS && dog.time - dog.since >= dog.answer_in) decide();
 }
 
@@ -439,6 +536,7 @@ static bool start(void)
     dog.seen = -1;
     dog.role = IDLE;
     dog.hear = dog.answer = dog.time = 0;
+    dog.heard = dog.heard_at = dog.next_beat = dog.next_listen = 0;
     if (pthread_getcpuclockid(pthread_self(), &dog.main) != 0) dog.main = CLOCK_PROCESS_CPUTIME_ID;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -535,16 +633,6 @@ static void probe_of(const char *dir, char out[CRM_PATH_MAX])
     if (!dir || n >= CRM_PATH_MAX) out[0] = '\0';
 }
 
-static int64_t answer_time(const char *folder)
-{
-    struct statfs f;
-
-    if (statfs(folder, &f) != 0) return answer_in;
-    for (size_t i = 0; i < sizeof far_systems / sizeof *far_systems; i++)
-        if ((uint32_t)f.f_type == far_systems[i].magic) return far_systems[i].answer_in;
-    return answer_in;
-}
-
 static card card_of(const char *probe, const char *parent)
 {
     card c = {.place = {.pid = (int)getpid()}, .tmp = number_of("/tmp")};
@@ -552,7 +640,7 @@ static card card_of(const char *probe, const char *parent)
     crm_comm_host(c.place.host, sizeof c.place.host);
     if (!probe[0]) return c;
     c.probe = number_of(probe);
-    c.answer_in = answer_time(parent);
+    c.answer_in = crm_health_answer_in(parent);
     return c;
 }
 
@@ -565,7 +653,7 @@ typedef struct folder {
 /* The folder that all ranks see; equal on all of them. */
 static folder choose(const card *all, int n, const char *dir)
 {
-    folder f = {.answer_in = answer_in};
+    folder f = {.answer_in = crm_health_answer_in(NULL)};
     bool shared = all[0].probe != 0, tmp = all[0].tmp != 0;
 
     for (int q = 0; q < n; q++) {
@@ -577,7 +665,7 @@ static folder choose(const card *all, int n, const char *dir)
         snprintf(f.dir, sizeof f.dir, "%s", dir);
     else if (tmp) {
         snprintf(f.dir, sizeof f.dir, "/tmp/crmpi-health-%d", all[0].place.pid);
-        f.answer_in = answer_in;
+        f.answer_in = crm_health_answer_in(NULL);
         f.temporary = true;
     }
     return f;
@@ -605,13 +693,20 @@ static void free_ranks(health_ranks *r)
 /* Rank 0 also removes what ranks of an earlier, larger run left. */
 static void remove_own(void)
 {
-    if (dog.dir[0]) crm_health_clear(dog.dir, dog.rank, dog.rank + 1);
+    if (has_folder()) crm_health_clear(dog.dir, dog.rank, dog.rank + 1);
+}
+
+/* By the thread of the grace, just before the process ends: the lock may be held. */
+static void remove_at_end(void)
+{
+    if (pthread_mutex_trylock(&dog.lock) == 0) remove_own();
 }
 
 static void use(const crm_watchdog_cfg *cfg, const folder *f, health_ranks *ranks)
 {
     is_main = true;
     need_thread();
+    crm_stop_before_end(remove_at_end);
     pthread_mutex_lock(&dog.lock);
     drop_inquiry();
     if (strcmp(dog.dir, f->dir) != 0) remove_own();
@@ -622,6 +717,9 @@ static void use(const crm_watchdog_cfg *cfg, const folder *f, health_ranks *rank
     dog.temporary = f->temporary;
     snprintf(dog.dir, sizeof dog.dir, "%s", f->dir);
     dog.seen = -1;
+    dog.heard = 0;
+    dog.next_listen = dog.time + beat_every();
+    if (beats()) beat();
     pthread_mutex_unlock(&dog.lock);
 }
 

@@ -60,6 +60,11 @@ health_verdict crm_health_judge(const health_ranks *r, int *who, double *again);
 /* The end of a sentence about it, " (host h)" where a rank is named. */
 void crm_health_tell(const health_ranks *r, health_verdict v, int who, char *out, size_t cap);
 
+/* Not there yet, or a folder of this user that nobody else can write into: who may make a folder of
+ * this name, as in /tmp, is not let to say what is written and removed. */
+bool crm_health_is_private(const char *dir);
+/* ns until the answers of others are seen in the folder; NULL: of one on this node. */
+int64_t crm_health_answer_in(const char *folder);
 /* DIR/asked: 1 made, 0 it was there, -1 it cannot be made. */
 int crm_health_ask(const char *dir);
 bool crm_health_asked(const char *dir);

@@ -4,6 +4,8 @@
 
 #include "record_impl.h"
 
+#define REMEDY "; the command of the run with the same --out makes it again"
+
 static crm_status check_self(const char *dir, const json_t *run)
 {
     const char *was = json_string_value(json_object_get(run, "digest"));
@@ -13,12 +15,13 @@ static crm_status check_self(const char *dir, const json_t *run)
     CRM_CHECK(
         was && json_is_object(json_object_get(run, "files")), CRM_ERR_FORMAT,
         "%s/run.json: has no digests of itself and of the files: a version of crmpi that kept "
-        "none wrote it, or it was changed",
+        "none wrote it, or it was changed" REMEDY,
         dir);
     CRM_TRY(crm_record_run_digest(run, &d));
-    CRM_CHECK(strcmp(was, crm_digest_hex(d, now)) == 0, CRM_ERR_FORMAT,
-              "%s/run.json: was changed or damaged after the run: its digest is %s, it says %s",
-              dir, now, was);
+    CRM_CHECK(
+        strcmp(was, crm_digest_hex(d, now)) == 0, CRM_ERR_FORMAT,
+        "%s/run.json: was changed or damaged after the run: its digest is %s, it says %s" REMEDY,
+        dir, now, was);
     return CRM_OK;
 }
 
@@ -31,11 +34,11 @@ static crm_status check_file(const char *dir, const char *name, const json_t *en
 
     CRM_TRY(crm_path_join(dir, name, path, sizeof path));
     CRM_CHECK(crm_path_exists(path), CRM_ERR_FORMAT,
-              "%s: is missing: run.json lists it with digest %s", path, was ? was : "?");
+              "%s: is missing: run.json lists it with digest %s" REMEDY, path, was ? was : "?");
     CRM_TRY(crm_record_file_digest(path, &bytes, &d));
     CRM_CHECK(was && strcmp(was, crm_digest_hex(d, now)) == 0, CRM_ERR_FORMAT,
               "%s: was changed or damaged after the run: it has %lld bytes and digest %s, run.json "
-              "says %lld bytes and digest %s",
+              "says %lld bytes and digest %s" REMEDY,
               path, (long long)bytes, crm_digest_hex(d, now), (long long)then, was ? was : "?");
     return CRM_OK;
 }

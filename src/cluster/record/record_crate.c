@@ -100,6 +100,11 @@ static void describe(json_t *o, const char *name)
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(name, known[i].name) == 0) set_text(o, "description", known[i].what);
+    if (strncmp(name, "units/", 6) == 0) {
+        snprintf(text, sizeof text, "Result of unit '%.*s', which a restart goes on from",
+                 (int)strcspn(name + 6, "."), name + 6);
+        set_text(o, "description", text);
+    }
     if (strncmp(name, "models/", 7) != 0) return;
     snprintf(text, sizeof text, "Model '%.*s', fitted on all rows%s", (int)strcspn(name + 7, "."),
              name + 7, strstr(name, ".txt") ? ", for people to read" : "");
@@ -150,14 +155,15 @@ static crm_status add_file(const char *dir, const char *name, const crm_str *run
     return CRM_OK;
 }
 
-/* All plain files of the folder and of its models, in order of their names. */
+/* All plain files of the folder, of its models and its units, in order of their names. */
 static crm_status list_files(const char *dir, json_t **out)
 {
-    json_t *models = NULL;
+    json_t *models = NULL, *units = NULL;
     bool run = false;
     crm_status st = crm_record_list(dir, "", out);
 
     if (!st) st = crm_record_list(dir, "models", &models);
+    if (!st) st = crm_record_list(dir, "units", &units);
     for (size_t i = 0; !st && i < json_array_size(*out); i++) {
         const char *name = json_string_value(json_array_get(*out, i));
         run = run || strcmp(name, "run.json") == 0;
@@ -165,7 +171,9 @@ static crm_status list_files(const char *dir, json_t **out)
     }
     if (!st && !run) json_array_append_new(*out, json_string("run.json"));
     if (!st) json_array_extend(*out, models);
+    if (!st) json_array_extend(*out, units);
     json_decref(models);
+    json_decref(units);
     return st;
 }
 
@@ -218,7 +226,7 @@ static json_t *root(const json_t *run, json_t *parts)
              "from; `crmpi verify` repeats it and compares");
     set_text(o, "datePublished", text_at(run, "time", "ended", NULL));
     if (author[0]) json_object_set_new(o, "author", reference("#author"));
-    if (license[0]) json_object_set_new(o, "license", reference(license_id(license)));
+    json_object_set_new(o, "license", reference(license_id(license)));
     json_object_set(o, "hasPart", parts);
     json_object_set_new(o, "mentions", reference("#run"));
     return o;
@@ -305,11 +313,13 @@ static void add_people(const json_t *run, json_t *graph)
         set_text(o, "name", author);
         json_array_append_new(graph, o);
     }
-    if (license[0]) {
-        o = entity(license_id(license), "CreativeWork");
-        set_text(o, "name", license);
-        json_array_append_new(graph, o);
-    }
+    o = entity(license_id(license), "CreativeWork");
+    set_text(o, "name", license[0] ? license : "None is stated");
+    if (!license[0])
+        set_text(o, "description",
+                 "Who may use the folder for what has not been told (record.license): ask whom it "
+                 "is from");
+    json_array_append_new(graph, o);
 }
 
 static void add_others(const json_t *run, const json_t *parts, json_t *graph)

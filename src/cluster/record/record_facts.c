@@ -110,16 +110,27 @@ static crm_status note_job(crm_record *r)
     return CRM_OK;
 }
 
+static bool begins(const char *text, const char *const *with, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(text, with[i], strlen(with[i])) == 0) return true;
+    return false;
+}
+
 /* Whether a variable can change what is computed, or how fast. */
 static bool matters(const char *variable)
 {
-    static const char *const prefix[] = {"CRM_",  "OMP_",    "GOMP_",      "KMP_",  "OPENBLAS_",
-                                         "CUDA_", "CUBLAS_", "CUDNN_",     "NCCL_", "NVIDIA_",
-                                         "HDF5_", "GLIBC_",  "LD_PRELOAD="};
+    static const char *const prefix[] = {
+        "CRM_",   "OMP_",   "GOMP_",   "KMP_",        "OPENBLAS_",       "CUDA_",     "CUBLAS_",
+        "CUDNN_", "NCCL_",  "NVIDIA_", "HDF5_",       "GLIBC_",          "OMPI_MCA_", "PMIX_MCA_",
+        "UCX_",   "MPICH_", "FI_",     "LD_PRELOAD=", "LD_LIBRARY_PATH="};
+    /* What mpirun tells its ranks, other in each start. */
+    static const char *const launcher[] = {
+        "OMPI_MCA_orte_", "OMPI_MCA_ess",
+        "OMPI_MCA_pmix=", "OMPI_MCA_shmem_RUNTIME_QUERY_hint=", "OMPI_MCA_initial_wdir="};
 
-    for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++)
-        if (strncmp(variable, prefix[i], strlen(prefix[i])) == 0) return true;
-    return false;
+    return begins(variable, prefix, sizeof prefix / sizeof *prefix) &&
+           !begins(variable, launcher, sizeof launcher / sizeof *launcher);
 }
 
 /* Names may hold dots, so they are no paths. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "record_impl.h"
 
@@ -47,8 +48,9 @@ static int foreign_entries(const char *dir, bool ours)
     return n;
 }
 
-crm_status crm_record_folder_check(const char *dir)
+crm_status crm_record_folder_check(const record_claim *c)
 {
+    const char *dir = c->dir;
     char digest[CRM_PATH_MAX];
     int n;
 
@@ -57,7 +59,7 @@ crm_status crm_record_folder_check(const char *dir)
     if (crm_path_exists(digest)) return CRM_OK;
     n = foreign_entries(dir, false);
     CRM_CHECK(n >= 0, CRM_ERR_IO, "%s: cannot be read: %s", dir, strerror(errno));
-    CRM_CHECK(n == 0, CRM_ERR_CONFIG,
+    CRM_CHECK(n == 0 || crm_record_ledger_agrees(c), CRM_ERR_CONFIG,
               "%s: is not a run folder (%d files or folders in it, no " RECORD_DIGEST_FILE
               "); choose another --out or empty it",
               dir, n);
@@ -201,32 +203,46 @@ static crm_status fail_other(const record_claim *c, const char *was_digest, cons
     return st;
 }
 
-/* RUN/.digest is "<32 hexadecimal digits> <command>". */
-static crm_status compare(const record_claim *c, const char *path)
-{
-    char was_digest[CRM_DIGEST_HEX] = "", was_command[64] = "", hex[CRM_DIGEST_HEX];
-    char *text;
-    size_t len;
-    int n;
-
-    CRM_TRY(crm_path_read(path, 4096, &text, &len));
-    n = sscanf(text, "%32[0-9a-f] %63[a-z_]", was_digest, was_command);
-    crm_mem_free(text);
-    CRM_CHECK(n == 2 && strlen(was_digest) == 32, CRM_ERR_FORMAT,
-              "%s: is damaged (a digest and a command are expected); choose another --out, or "
-              "remove that folder",
-              path);
-    if (strcmp(was_digest, crm_digest_hex(c->digest, hex)) != 0)
-        return fail_other(c, was_digest, was_command);
-    return CRM_OK;
-}
-
 static crm_status write_digest(const record_claim *c, const char *path)
 {
     char text[CRM_DIGEST_HEX + 64], hex[CRM_DIGEST_HEX];
     int n = snprintf(text, sizeof text, "%s %.60s\n", crm_digest_hex(c->digest, hex), c->command);
 
     return crm_path_write_atomic(path, text, (size_t)n);
+}
+
+/* It is 42 bytes beside days of work, all of which tell the same. */
+static crm_status mend_digest(const record_claim *c, const char *path, const char *why)
+{
+    crm_log_line(CRM_LOG_WARN, "record",
+                 "%s: %s; it is made again, as the finished results and checkpoints in the folder "
+                 "are of this run",
+                 path, why);
+    return write_digest(c, path);
+}
+
+/* RUN/.digest is "<32 hexadecimal digits> <command>". */
+static crm_status compare(const record_claim *c, const char *path)
+{
+    char was_digest[CRM_DIGEST_HEX] = "", was_command[64] = "", hex[CRM_DIGEST_HEX];
+    char *text = NULL;
+    size_t len;
+    int n = 0;
+    crm_status st = crm_path_read(path, 4096, &text, &len);
+
+    if (!st) n = sscanf(text, "%32[0-9a-f] %63[a-z_]", was_digest, was_command);
+    crm_mem_free(text);
+    if (strcmp(was_digest, crm_digest_hex(c->digest, hex)) == 0 && n == 2) return CRM_OK;
+    if (crm_record_ledger_agrees(c)) {
+        crm_err_clear();
+        return mend_digest(c, path, "is damaged");
+    }
+    CRM_TRY(st);
+    CRM_CHECK(n == 2 && strlen(was_digest) == 32, CRM_ERR_FORMAT,
+              "%s: is damaged (a digest and a command are expected); choose another --out, or "
+              "remove that folder",
+              path);
+    return fail_other(c, was_digest, was_command);
 }
 
 crm_status crm_record_folder_claim(const record_claim *c, crm_record_state *state)
@@ -236,9 +252,10 @@ crm_status crm_record_folder_claim(const record_claim *c, crm_record_state *stat
     CRM_TRY(crm_path_join(c->dir, RECORD_DIGEST_FILE, digest, sizeof digest));
     CRM_TRY(crm_path_join(c->dir, RECORD_CONFIG_FILE, config, sizeof config));
     CRM_TRY(crm_path_join(c->dir, "summary.json", summary, sizeof summary));
-    CRM_TRY(crm_record_folder_check(c->dir)); /* again: it may have changed while we waited */
-    if (crm_path_exists(digest)) {
-        CRM_TRY(compare(c, digest));
+    CRM_TRY(crm_record_folder_check(c)); /* again: it may have changed while we waited */
+    if (crm_path_exists(digest) || crm_record_ledger_agrees(c)) {
+        CRM_TRY(crm_path_exists(digest) ? compare(c, digest)
+                                        : mend_digest(c, digest, "is missing"));
         *state = crm_path_exists(summary) ? CRM_RECORD_FINISHED : CRM_RECORD_STARTED;
     } else {
         *state = CRM_RECORD_NEW;

@@ -29,8 +29,9 @@ typedef struct record_claim { /* what open wants of a folder */
     const char *dir, *command, *config;
     crm_digest digest;
 } record_claim;
-/** CRM_ERR_CONFIG when the folder is somebody else's: not empty and without a digest. */
-CRM_CHECKED crm_record_folder_check(const char *dir);
+/** CRM_ERR_CONFIG when the folder is somebody else's: not empty, without a digest, and without
+ * results of this run. */
+CRM_CHECKED crm_record_folder_check(const record_claim *c);
 /** Under the lock: compare with the run that is there, or write the claim.  *state becomes NEW just
  *  before something is written to an empty folder, and is untouched by an error before that. */
 CRM_CHECKED crm_record_folder_claim(const record_claim *c, crm_record_state *state);
@@ -41,8 +42,19 @@ void crm_record_folder_undo(const char *dir, bool with_folder);
  */
 int crm_record_config_diff(const char *was, const char *is, crm_str *out);
 
+/** Whether the finished results and checkpoints in the folder are of this run, all that can be read
+ *  and at least one (record_ledger.c). */
+bool crm_record_ledger_agrees(const record_claim *c);
+
 /* ---- JSON (record_json.c) ---------------------------------------------------------------------
  */
+/** From now on it is noted when jansson gets no memory: texts of trees that are made afterwards
+ *  come out as failed, once. */
+void crm_record_json_watch(void);
+/** Whether it got none since the last call, or the last text; for callers that do without. */
+bool crm_record_json_lost(void);
+/** Put back what lost said. */
+void crm_record_json_lose(bool lost);
 /** Indented text, keys in order of insertion, lists of plain values on one line, reals with the
  *  fewest digits that read back.  out->failed when memory is out. */
 void crm_record_json_print(const json_t *v, crm_str *out);

@@ -4,11 +4,41 @@
  * float as Python's float.hex() writes it, so that a script of a few lines can check a digest
  * (docs/summary-format.md). */
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "crmpi/base_mem.h"
 #include "record_impl.h"
+
+/* ---- memory ---- */
+
+/* Trees are made by hundreds of calls of jansson, each of which may leave something out for want of
+ * memory: what counts is that no text is made of a tree that may lack something. */
+static atomic_bool memory_lost;
+
+static void *take_memory(size_t n)
+{
+    void *p = malloc(n);
+
+    if (!p) atomic_store(&memory_lost, true);
+    return p;
+}
+
+void crm_record_json_watch(void)
+{
+    json_set_alloc_funcs(take_memory, free);
+}
+
+bool crm_record_json_lost(void)
+{
+    return atomic_exchange(&memory_lost, false);
+}
+
+void crm_record_json_lose(bool lost)
+{
+    if (lost) atomic_store(&memory_lost, true);
+}
 
 typedef struct printer {
     crm_str *out;
@@ -142,6 +172,7 @@ void crm_record_json_print(const json_t *v, crm_str *out)
 
     print(&p, v, 0);
     crm_str_addf(out, "\n");
+    if (crm_record_json_lost()) out->failed = true;
 }
 
 void crm_record_json_print_sorted(const json_t *v, crm_str *out)
@@ -150,6 +181,7 @@ void crm_record_json_print_sorted(const json_t *v, crm_str *out)
 
     print(&p, v, 0);
     crm_str_addf(out, "\n");
+    if (crm_record_json_lost()) out->failed = true;
 }
 
 void crm_record_json_canonical(const json_t *v, crm_str *out)
@@ -157,4 +189,5 @@ void crm_record_json_canonical(const json_t *v, crm_str *out)
     const printer p = {.out = out, .canonical = true, .sorted = true};
 
     print(&p, v, 0);
+    if (crm_record_json_lost()) out->failed = true;
 }

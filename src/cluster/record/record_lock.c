@@ -205,11 +205,22 @@ static crm_status fail_busy(const char *dir, const char *path, double wait)
                  : "");
 }
 
+/* A job that is about to end is waited for in silence. */
+static void tell_wait(const char *dir, const char *path, double wait)
+{
+    char holder[HOLDER_MAX];
+
+    read_holder(path, holder);
+    crm_log_line(CRM_LOG_WARN, "record", "%s: waits up to %.3g s (record.lock_wait) for %s", dir,
+                 wait, holder[0] ? holder : "another process");
+}
+
 crm_status crm_record_lock_take(const char *dir, const crm_record_cfg *cfg, record_lock *out)
 {
     const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
     char lock[CRM_PATH_MAX], lease[CRM_PATH_MAX];
-    double end = crm_clock_now() + cfg->lock_wait;
+    double start = crm_clock_now(), end = start + cfg->lock_wait;
+    bool told = false;
     const char *file;
     attempt a;
 
@@ -223,6 +234,10 @@ crm_status crm_record_lock_take(const char *dir, const crm_record_cfg *cfg, reco
         if (a == TAKEN) return CRM_OK;
         CRM_CHECK(a != BROKEN, CRM_ERR_IO, "%s: cannot be written: %s", file, strerror(errno));
         if (crm_clock_now() >= end) return fail_busy(dir, file, cfg->lock_wait);
+        if (!told && crm_clock_now() >= start + 1) {
+            tell_wait(dir, file, cfg->lock_wait);
+            told = true;
+        }
         crm_watchdog_enter(CRM_IN_LOAD); /* this rank sleeps, but it goes on */
         crm_watchdog_leave();
         nanosleep(&pause, NULL);

@@ -13,7 +13,7 @@ static crm_status open_root(crm_record *r, const crm_record_cfg *cfg, const reco
 {
     crm_status st;
 
-    CRM_TRY(crm_record_folder_check(c->dir));
+    CRM_TRY(crm_record_folder_check(c));
     r->made = !crm_path_is_dir(c->dir);
     r->state = CRM_RECORD_STARTED;
     st = crm_record_lock_take(c->dir, cfg, &r->lock);
@@ -26,20 +26,11 @@ static crm_status open_root(crm_record *r, const crm_record_cfg *cfg, const reco
     return st;
 }
 
-crm_status crm_record_holds(crm_record *r, const char *const *names, bool *all)
+crm_status crm_record_renew(crm_record *r, const char *config_yaml)
 {
-    char path[CRM_PATH_MAX];
-    int64_t missing = 0;
-    crm_status st = CRM_OK;
-
-    for (; r->root && *names && !st; names++) {
-        st = crm_record_path(r, *names, path, sizeof path);
-        missing += !st && !crm_path_is_file(path);
-    }
-    CRM_TRY(crm_comm_agree(r->comm, st));
-    CRM_TRY(crm_comm_max_i64(r->comm, &missing, 1));
-    *all = missing == 0;
-    return CRM_OK;
+    if (r->root && r->state == CRM_RECORD_FINISHED) /* else open has told it */
+        crm_record_starts_add(r->dir, crm_comm_size(r->comm));
+    return crm_record_write(r, RECORD_CONFIG_FILE, config_yaml, strlen(config_yaml));
 }
 
 static crm_status new_record(crm_comm *comm, const char *dir, crm_record **out)
@@ -91,6 +82,7 @@ crm_status crm_record_open(crm_comm *comm, const crm_record_cfg *cfg, const char
     int64_t found = 0;
     crm_status st = new_record(comm, dir, &r);
 
+    crm_record_json_watch();
     *out = NULL;
     if (!st) st = note_start(r, &claim);
     st = crm_comm_agree(comm, st);

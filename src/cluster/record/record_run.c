@@ -264,8 +264,10 @@ crm_status crm_record_run_read(const char *dir, json_t **out)
         bool parsed = *out != NULL;
         json_decref(*out);
         *out = NULL;
-        CRM_FAIL(CRM_ERR_FORMAT, "%s: is damaged: line %d: %s", path, parsed ? 1 : why.line,
-                 parsed ? "not an object" : why.text);
+        CRM_FAIL(CRM_ERR_FORMAT,
+                 "%s: is damaged: line %d: %s; the command of the run with the same --out makes it "
+                 "again",
+                 path, parsed ? 1 : why.line, parsed ? "not an object" : why.text);
     }
     return CRM_OK;
 }

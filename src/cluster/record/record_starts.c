@@ -50,19 +50,23 @@ static void compare_program(const char *dir)
     json_decref(all);
 }
 
+/* NULL when memory is out. */
 static json_t *this_start(int ranks)
 {
-    json_t *line = json_object(), *job = job_text();
+    json_t *line = json_object();
     char utc[32], host[256], program[128];
+    bool whole;
 
     crm_comm_host(host, sizeof host);
-    json_object_set_new(line, "time", json_string(crm_clock_utc(utc)));
-    json_object_set_new(line, "host", crm_record_json_text(host));
-    json_object_set_new(line, "ranks", json_integer(ranks));
     program_text(program, sizeof program);
-    json_object_set_new(line, "program", crm_record_json_text(program));
-    if (job) json_object_set_new(line, "job", job);
-    return line;
+    whole = json_object_set_new(line, "time", json_string(crm_clock_utc(utc))) == 0 &&
+            json_object_set_new(line, "host", crm_record_json_text(host)) == 0 &&
+            json_object_set_new(line, "ranks", json_integer(ranks)) == 0 &&
+            json_object_set_new(line, "program", crm_record_json_text(program)) == 0 &&
+            (!getenv("SLURM_JOB_ID") || json_object_set_new(line, "job", job_text()) == 0);
+    if (whole) return line;
+    json_decref(line);
+    return NULL;
 }
 
 /* One write, so that two writers do not mix; a line feed first ends a line that was cut off. */
@@ -74,6 +78,8 @@ void crm_record_starts_add(const char *dir, int ranks)
     crm_str out = {0};
     int fd = -1;
 
+    /* Said below. */
+    crm_record_json_lose(crm_record_json_lost() && text);
     compare_program(dir);
     if (text) crm_str_addf(&out, "\n%s\n", text);
     if (crm_path_join(dir, RECORD_STARTS_FILE, path, sizeof path))
@@ -95,6 +101,7 @@ void crm_record_starts_add(const char *dir, int ranks)
 json_t *crm_record_starts(const char *dir)
 {
     char path[CRM_PATH_MAX], *text = NULL;
+    bool before = crm_record_json_lost();
     json_t *all = json_array();
     size_t len;
 
@@ -110,6 +117,10 @@ json_t *crm_record_starts(const char *dir)
         else
             json_decref(line);
     }
+    if (crm_record_json_lost())
+        crm_log_line(CRM_LOG_WARN, "record", "earlier starts are not told in %s: out of memory",
+                     dir);
+    crm_record_json_lose(before);
     crm_mem_free(text);
     return all;
 }

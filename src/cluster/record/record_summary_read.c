@@ -75,6 +75,17 @@ static crm_status read_confusion(const node *model, int k, int64_t **out)
     return CRM_OK;
 }
 
+static crm_status read_tokens(const node *model, crm_sum_model *out)
+{
+    node n;
+    bool present = false;
+
+    CRM_TRY(crm_record_node_new_object(model, "tokens", &n, &present));
+    if (!present) return CRM_OK;
+    CRM_TRY(crm_record_node_count(&n, "tested", &out->tokens));
+    return crm_record_node_count(&n, "right", &out->tokens_right);
+}
+
 static crm_status read_models(const node *t, crm_sum_target *out)
 {
     node list;
@@ -89,6 +100,7 @@ static crm_status read_models(const node *t, crm_sum_target *out)
         CRM_TRY(crm_record_node_text(&one, "name", &out->model[i].name));
         CRM_TRY(crm_summary_metrics_read(&one, &out->model[i].metric, &out->model[i].n_metrics));
         CRM_TRY(read_confusion(&one, out->n_classes, &out->model[i].confusion));
+        CRM_TRY(read_tokens(&one, &out->model[i]));
         CRM_TRY(crm_summary_pooled_read(&one, &out->model[i].pooled));
         CRM_TRY(crm_summary_threshold_read(&one, &out->model[i].threshold));
         CRM_TRY(crm_summary_explanation_read(&one, &out->model[i].explanation));
@@ -249,7 +261,8 @@ static crm_status check_digest(const node *root, json_t *tree, const crm_summary
     json_object_del(tree, "digests");
     CRM_TRY(crm_record_summary_digest(tree, &d));
     CRM_CHECK(crm_digest_equal(d, s->summary), CRM_ERR_FORMAT,
-              "%s: digests.summary: is %s, the content has %s: the file was changed or damaged",
+              "%s: digests.summary: is %s, the content has %s: the file was changed or damaged; "
+              "the crossval of the run with the same --out makes it again",
               root->key, crm_digest_hex(s->summary, says), crm_digest_hex(d, is));
     return CRM_OK;
 }
@@ -263,8 +276,10 @@ static crm_status parse(const char *path, json_t **tree)
     CRM_TRY(crm_path_read(path, SUMMARY_MAX, &text, &len));
     *tree = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
     crm_mem_free(text);
-    CRM_CHECK(*tree, CRM_ERR_FORMAT, "%s:%d:%d: is no JSON: %s", path, error.line, error.column,
-              error.text);
+    CRM_CHECK(
+        *tree, CRM_ERR_FORMAT,
+        "%s:%d:%d: is no JSON: %s; the crossval of the run with the same --out makes it again",
+        path, error.line, error.column, error.text);
     return CRM_OK;
 }
 

@@ -74,6 +74,15 @@ json_t *crm_summary_metrics_json(const crm_sum_metric *m, int n)
     return all;
 }
 
+static json_t *tokens(const crm_sum_model *m)
+{
+    json_t *o = json_object();
+
+    crm_summary_set_count(o, "tested", m->tokens);
+    crm_summary_set_count(o, "right", m->tokens_right);
+    return o;
+}
+
 static json_t *models(const crm_sum_target *t)
 {
     json_t *all = json_array();
@@ -84,6 +93,7 @@ static json_t *models(const crm_sum_target *t)
         crm_summary_set(one, "metrics",
                         crm_summary_metrics_json(t->model[i].metric, t->model[i].n_metrics));
         crm_summary_set(one, "confusion", confusion(t->model[i].confusion, t->n_classes));
+        if (t->model[i].tokens) crm_summary_set(one, "tokens", tokens(&t->model[i]));
         crm_summary_set(one, "pooled", crm_summary_pooled_json(&t->model[i].pooled));
         crm_summary_set(one, "threshold", crm_summary_threshold_json(&t->model[i].threshold));
         crm_summary_set(one, "explanation", crm_summary_explanation_json(&t->model[i].explanation));

@@ -12,12 +12,13 @@ _Static_assert(sizeof crm_act_names / sizeof *crm_act_names == CRM_ACT_COUNT + 1
                "a name for each activation");
 
 static const char *const op_names[] = {
-    "linear",     "linear_bwd_x", "linear_bwd_w", "act_bwd",    "embed",     "embed_bwd",
-    "dropout",    "add",          "copy",         "softmax",    "sigmoid",   "ce_loss",
-    "bce_loss",   "huber_loss",   "poisson_loss", "pool",       "pool_bwd",  "attend",
-    "attend_bwd", "conv",         "conv_bwd_x",   "conv_bwd_w", "text_conv", "text_conv_bwd",
-    "rnn",        "rnn_bwd",      "sum_squares",  "adam",       "sgd",       "take",
-    "gather",     "combine",      "norm",         "tally",
+    "linear",     "linear_bwd_x",  "linear_bwd_w", "act_bwd",    "embed",        "embed_bwd",
+    "bag",        "bag_bwd",       "dropout",      "add",        "copy",         "softmax",
+    "sigmoid",    "ce_loss",       "bce_loss",     "huber_loss", "poisson_loss", "pool",
+    "pool_bwd",   "attend",        "attend_bwd",   "conv",       "conv_bwd_x",   "conv_bwd_w",
+    "text_conv",  "text_conv_bwd", "rnn",          "rnn_bwd",    "sum_squares",  "adam",
+    "sgd",        "take",          "gather",       "combine",    "norm",         "tally",
+    "drop_words",
 };
 _Static_assert(sizeof op_names / sizeof *op_names == CRM_OP_COUNT, "a name for each operation");
 

@@ -165,8 +165,7 @@ static crm_status cpu_copy(void *state, const crm_tensor *x, crm_tensor *y)
     return CRM_OK;
 }
 
-/* rate 2^32 rounded, as the least word that is kept. */
-static uint32_t dropout_below(double rate)
+uint32_t crm_cpu_dropout_below(double rate)
 {
     double t = rate * 0x1p32 + 0.5;
 
@@ -180,7 +179,7 @@ static crm_status cpu_dropout(void *state, const crm_dropout *p, const crm_tenso
     crm_cpu_mask m = {.key = {at.key[0], at.key[1]},
                       .epoch = p->epoch,
                       .first = p->layer << 18, /* element layer << 20, four to a block */
-                      .below = dropout_below(p->rate),
+                      .below = crm_cpu_dropout_below(p->rate),
                       .scale = (float)(1 / (1 - p->rate))};
 
     for (int64_t r = 0; r < x->dim[0]; r++) {
@@ -443,7 +442,10 @@ static const crm_device_ops cpu_ops = {
     .act_bwd = cpu_act_bwd,
     .embed = cpu_embed,
     .embed_bwd = cpu_embed_bwd,
+    .bag = crm_cpu_bag,
+    .bag_bwd = crm_cpu_bag_bwd,
     .dropout = cpu_dropout,
+    .drop_words = crm_cpu_drop_words,
     .add = cpu_add,
     .copy = cpu_copy,
     .softmax = crm_cpu_softmax,

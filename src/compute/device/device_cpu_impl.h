@@ -18,6 +18,9 @@ typedef enum cpu_use {
     CPU_CONV_VALUE_TURNED,
     CPU_CONV_AT_TURNED,
     CPU_CONV_START_TURNED,
+    CPU_BAG_ROW,
+    CPU_BAG_FACTOR,
+    CPU_BAG_GRADIENT,
     CPU_POOL_ROW,
     CPU_POOL_SCORE,
     CPU_RNN,
@@ -97,6 +100,10 @@ crm_status crm_cpu_attend(void *state, const crm_segments *s, const crm_tensor *
 crm_status crm_cpu_attend_bwd(void *state, const crm_segments *s, const crm_tensor *weight,
                               const crm_tensor *x, const crm_tensor *dy, crm_tensor *dscore,
                               crm_tensor *dx);
+/* device_cpu_bag.c */
+crm_status crm_cpu_bag(void *state, const crm_bag *p, const crm_tensor *table, crm_tensor *y);
+crm_status crm_cpu_bag_bwd(void *state, const crm_bag *p, const crm_tensor *dy,
+                           const crm_lanes *lanes, crm_tensor *dtable);
 /* device_cpu_rnn.c */
 crm_status crm_cpu_op_rnn(void *state, const crm_rnn *p, const crm_rnn_weights *w,
                           const crm_lanes *lanes, const crm_tensor *x, crm_tensor *h,
@@ -124,6 +131,10 @@ crm_status crm_cpu_tally(void *state, const crm_tensor *x, crm_tensor *total);
 /* device_cpu_text.c */
 crm_status crm_cpu_text_conv(void *state, const crm_text_conv *p, const crm_text_weights *w,
                              crm_tensor *y, crm_tensor *arg);
+/* rate 2^32 rounded, as the least word that is kept. */
+uint32_t crm_cpu_dropout_below(double rate);
+crm_status crm_cpu_drop_words(void *state, const crm_dropout *p, const crm_doc_tokens *of,
+                              const crm_tensor *x, crm_tensor *y);
 crm_status crm_cpu_text_conv_bwd(void *state, const crm_text_conv *p, const crm_text_weights *w,
                                  const crm_tensor *arg, const crm_tensor *dy,
                                  const crm_lanes *lanes, crm_text_weights *dw, bool learn_table);

@@ -38,35 +38,51 @@ static double scale_of(const crm_loss *p)
     return p->scale_at ? *p->scale_at : p->scale;
 }
 
-/* One row of a loss: unweighted loss of logits z with a valid label; dz NULL or the gradient, times
- * factor. */
+/* One row of a loss: unweighted loss of logits z with a valid label, smoothed; dz NULL or the
+ * gradient, times factor; it may be z. */
 typedef double (*row_loss_fn)(const crm_cpu_kernels *k, const float *z, int64_t n, int32_t label,
-                              float factor, float *dz);
+                              double smooth, float factor, float *dz);
+
+/* What smoothing adds to the loss: smooth (z[label] - mean of z). */
+static double smoothed(const float *z, int64_t k, int32_t label, double smooth)
+{
+    double sum = 0;
+
+    for (int64_t j = 0; j < k; j++)
+        sum += (double)z[j];
+    return smooth * ((double)z[label] - sum / (double)k);
+}
 
 /* -log softmax(z)[label] = log sum exp(z - max) - (z[label] - max). */
 static double ce_row(const crm_cpu_kernels *kern, const float *z, int64_t k, int32_t label,
-                     float factor, float *dz)
+                     double smooth, float factor, float *dz)
 {
-    float m = row_max(z, k);
-    double loss = (double)m - (double)z[label], sum = kern->exp_sum(z, m, dz, k);
+    float m = row_max(z, k), each = (float)(smooth / (double)k);
+    double loss = (double)m - (double)z[label], sum;
 
+    if (smooth > 0) loss += smoothed(z, k, label, smooth);
+    sum = kern->exp_sum(z, m, dz, k);
     if (dz) {
         kern->divide(dz, (float)sum, k);
-        dz[label] -= 1.0f;
+        dz[label] -= (float)(1 - smooth);
+        for (int64_t j = 0; smooth > 0 && j < k; j++)
+            dz[j] -= each;
         kern->scale(dz, factor, k);
     }
     return crm_log1p(sum - 1) + loss; /* sum >= 1: the largest term */
 }
 
-/* -log sigmoid(z) or -log sigmoid(-z) = max(z, 0) - z label + log(1 + exp(-|z|)). */
+/* -log sigmoid(z) or -log sigmoid(-z) = max(z, 0) - z label + log(1 + exp(-|z|)); their difference
+ * is z. */
 static double bce_row(const crm_cpu_kernels *kern, const float *z, int64_t k, int32_t label,
-                      float factor, float *dz)
+                      double smooth, float factor, float *dz)
 {
-    double loss = -crm_log_sigmoid(label ? (double)*z : -(double)*z);
+    double toward = label ? (double)*z : -(double)*z, loss = -crm_log_sigmoid(toward);
 
+    if (smooth > 0) loss += smooth / 2 * toward;
     if (dz) {
         kern->sigmoid(z, dz, k);
-        *dz = (*dz - (float)label) * factor;
+        *dz = (*dz - (float)(label ? 1 - smooth / 2 : smooth / 2)) * factor;
     }
     return loss;
 }
@@ -97,7 +113,7 @@ static double lane_loss(const crm_cpu_kernels *kern, row_loss_fn fn, const crm_t
             continue;
         }
         if (p->class_weight) weight = (double)p->class_weight[label];
-        sum += weight * fn(kern, row(logits, r), k, label, (float)(scale * weight), dz);
+        sum += weight * fn(kern, row(logits, r), k, label, p->smooth, (float)(scale * weight), dz);
     }
     return sum;
 }

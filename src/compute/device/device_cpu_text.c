@@ -6,6 +6,8 @@
  * stands, so pieces and sharing cannot change a result. */
 #include <string.h>
 
+#include "crmpi/base_rng.h"
+
 #include "device_cpu_impl.h"
 
 /* Floats of vectors and products of a piece: what the cache holds; and where a row has served at
@@ -72,6 +74,30 @@ static crm_status open_docs(cpu_state *s, const crm_text_conv *p, docs *d)
 static bool in_table(int32_t token, const crm_tensor *table)
 {
     return token > 0 && token < table->dim[0];
+}
+
+/* ---- words that are left out ---- */
+
+crm_status crm_cpu_drop_words(void *state, const crm_dropout *p, const crm_doc_tokens *of,
+                              const crm_tensor *x, crm_tensor *y)
+{
+    const int32_t *from = x->data;
+    int32_t *to = y->data;
+    uint32_t below = crm_cpu_dropout_below(p->rate);
+
+    (void)state;
+    for (int64_t r = 0; r < of->n; r++)
+        for (int64_t d = of->first[r]; d < of->first[r + 1]; d++) {
+            int64_t at = (d - of->first[r]) * of->length, first = of->token_first[d];
+
+            for (int64_t i = first; i < of->token_first[d + 1]; i++) {
+                uint32_t word = crm_rng_element(p->seed, CRM_RNG_WORDS, p->epoch,
+                                                (uint64_t)p->row_id[r], (uint32_t)(at + i - first));
+
+                to[i] = word < below ? 0 : from[i];
+            }
+        }
+    return CRM_OK;
 }
 
 /* ---- forward ---- */

@@ -93,7 +93,12 @@ typedef struct crm_device_ops {
                         crm_tensor *y);
     crm_status (*embed_bwd)(void *state, const crm_tensor *code, const crm_tensor *dy,
                             const crm_lanes *lanes, crm_tensor *dtable);
+    crm_status (*bag)(void *state, const crm_bag *p, const crm_tensor *table, crm_tensor *y);
+    crm_status (*bag_bwd)(void *state, const crm_bag *p, const crm_tensor *dy,
+                          const crm_lanes *lanes, crm_tensor *dtable);
     crm_status (*dropout)(void *state, const crm_dropout *p, const crm_tensor *x, crm_tensor *y);
+    crm_status (*drop_words)(void *state, const crm_dropout *p, const crm_doc_tokens *of,
+                             const crm_tensor *x, crm_tensor *y);
     crm_status (*add)(void *state, const crm_tensor *x, crm_tensor *y);
     crm_status (*copy)(void *state, const crm_tensor *x, crm_tensor *y);
     crm_status (*softmax)(void *state, const crm_tensor *logits, crm_tensor *proba);

@@ -13,11 +13,19 @@ static crm_status loss_shapes(const crm_tensor *z, int64_t k, const char *what, 
     return CRM_OK;
 }
 
+static crm_status smoothing(const crm_loss *p)
+{
+    CRM_CHECK(p->smooth >= 0 && p->smooth <= 1, CRM_ERR_ARG, "labels smoothed by %g, allowed: 0..1",
+              p->smooth);
+    return CRM_OK;
+}
+
 crm_status crm_op_ce_loss(crm_device *d, const crm_tensor *logits, const crm_loss *p,
                           const crm_lanes *lanes, crm_tensor *loss, crm_tensor *dlogits)
 {
     CRM_TRY(crm_ops_offered(d, CRM_OP_CE_LOSS));
     CRM_TRY(loss_shapes(logits, CRM_OPS_ANY, "labels", p->label, lanes, loss, dlogits));
+    CRM_TRY(smoothing(p));
     return d->ops->ce_loss(d->state, logits, p, lanes, loss, dlogits);
 }
 
@@ -26,6 +34,7 @@ crm_status crm_op_bce_loss(crm_device *d, const crm_tensor *logits, const crm_lo
 {
     CRM_TRY(crm_ops_offered(d, CRM_OP_BCE_LOSS));
     CRM_TRY(loss_shapes(logits, 1, "labels", p->label, lanes, loss, dlogits));
+    CRM_TRY(smoothing(p));
     return d->ops->bce_loss(d->state, logits, p, lanes, loss, dlogits);
 }
 

@@ -77,6 +77,21 @@ crm_status crm_op_text_conv(crm_device *d, const crm_text_conv *p, const crm_tex
     return d->ops->text_conv(d->state, p, w, y, arg);
 }
 
+crm_status crm_op_drop_words(crm_device *d, const crm_dropout *p, const crm_doc_tokens *of,
+                             const crm_tensor *x, crm_tensor *y)
+{
+    CRM_TRY(crm_ops_offered(d, CRM_OP_DROP_WORDS));
+    CRM_TRY(crm_ops_vector("x", x, CRM_I32, CRM_OPS_ANY));
+    CRM_TRY(crm_ops_vector("y", y, CRM_I32, x->dim[0]));
+    CRM_CHECK(p->rate >= 0 && p->rate < 1, CRM_ERR_ARG, "dropout rate %g is not in [0, 1)",
+              p->rate);
+    CRM_CHECK(of->n >= 0 && of->n_docs >= 0 && of->length >= 1 && of->length <= LENGTH_MAX &&
+                  (of->n == 0 || (of->first && of->token_first && p->row_id)),
+              CRM_ERR_ARG, "dropout of words of %lld samples without documents or row ids",
+              (long long)of->n);
+    return x->dim[0] > 0 ? d->ops->drop_words(d->state, p, of, x, y) : CRM_OK;
+}
+
 /* Gradients have the shapes of the weights; those of two lanes do not overlap. */
 static crm_status gradients(const crm_text_conv *p, const crm_text_weights *w,
                             const crm_lanes *lanes, const crm_text_weights *dw, bool learn_table)

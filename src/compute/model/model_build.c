@@ -19,6 +19,21 @@ static crm_status build_columns(crm_model *m, int64_t width)
     return CRM_OK;
 }
 
+/* Heads of a net without branches give their bias alone. */
+static crm_status build_zeros(crm_model *m)
+{
+    size_t bytes = (size_t)m->max_rows * sizeof(float);
+    void *buf;
+
+    m->only_wide = true;
+    CRM_TRY(crm_buf_new(m->device, bytes, &buf));
+    m->zeros = buf;
+    CRM_TRY(crm_buf_zero(m->device, buf, bytes));
+    CRM_TRY(crm_net_input(m->net, CRM_F32, 1, &m->fused));
+    crm_net_bind(m->net, m->fused, buf);
+    return CRM_OK;
+}
+
 static crm_status build_branches(crm_model *m)
 {
     int64_t width = 0;
@@ -26,10 +41,11 @@ static crm_status build_branches(crm_model *m)
     if (m->only_documents) return model_text_build(m, MODEL_NEW);
     for (const model_branch *b = model_branches; b->name; b++)
         if (b->present(m)) width += b->width(m);
+    if (width == 0 && model_wide_present(m)) return build_zeros(m);
     CRM_CHECK(width > 0, CRM_ERR_CONFIG,
               "the net has no input: the data has none of the blocks whose branches are on "
               "(profile: model.columns; months: model.months; events: model.rnn; documents: "
-              "model.text)");
+              "model.text; sparse columns: model.wide_rate)");
     return build_columns(m, width);
 }
 
@@ -37,7 +53,7 @@ static crm_status build_fusion(crm_model *m)
 {
     crm_value out = MODEL_NEW;
 
-    if (m->only_documents) return CRM_OK;
+    if (m->only_documents || m->only_wide) return CRM_OK;
     if (m->cfg.branch_dropout > 0) {
         CRM_TRY(crm_net_value(m->net, crm_net_width(m->net, m->fused), &out));
         CRM_TRY(crm_net_dropout(m->net, "fused.dropout", m->fused, m->cfg.branch_dropout, out));
@@ -70,6 +86,7 @@ static crm_status copy_cfg(crm_model *m, const crm_model_cfg *cfg)
     CRM_TRY(model_read_list("model.text_kernels", &cfg->text_kernels, CRM_TEXT_KERNELS,
                             MODEL_WIDTH_MAX, &m->kernels));
     m->cfg.hidden = m->cfg.months = m->cfg.text_kernels = m->cfg.heads = (crm_opt_list){0};
+    m->cfg.text_vectors = NULL;
     return CRM_OK;
 }
 
@@ -86,6 +103,11 @@ static crm_status copy_inputs(crm_model *m, const crm_model_inputs *in)
     return CRM_OK;
 }
 
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* Memory of calls that does not belong to one block. */
 static crm_status new_buffers(crm_model *m)
 {
@@ -97,8 +119,13 @@ static crm_status new_buffers(crm_model *m)
         if (rows * m->head[h].width > most) most = rows * m->head[h].width;
     }
     CRM_NEW(m->host_proba, most);
-    CRM_NEW(m->staged, m->tokens.max_rows);
-    CRM_NEW(m->seen, m->in.words / 64 + 1);
+    CRM_NEW(m->staged, larger(m->tokens.max_rows, m->entries.max_rows));
+    if (m->cfg.text_dropout > 0 && m->tokens.max_rows > 0) {
+        void *words;
+        CRM_TRY(crm_buf_new(m->device, (size_t)m->tokens.max_rows * sizeof *m->d_words, &words));
+        m->d_words = words;
+    }
+    CRM_NEW(m->seen, larger(m->in.words, m->in.n_sparse) / 64 + 1);
     return crm_buf_new(m->device, (size_t)most * sizeof(float), &m->proba);
 }
 
@@ -169,11 +196,14 @@ void crm_model_free(crm_model **pm)
 
     if (!m) return;
     if (m->proba) crm_buf_free(m->device, m->proba);
+    if (m->d_words) crm_buf_free(m->device, m->d_words);
     if (m->d_month_first) crm_buf_free(m->device, m->d_month_first);
     if (m->d_event_value) crm_buf_free(m->device, m->d_event_value);
+    if (m->zeros) crm_buf_free(m->device, m->zeros);
     model_ragged_free(m, &m->events);
     model_ragged_free(m, &m->docs);
     model_ragged_free(m, &m->tokens);
+    model_ragged_free(m, &m->entries);
     crm_net_free(&m->net);
     if (m->params) crm_params_free(&m->params);
     free_host(m);
@@ -207,7 +237,7 @@ void crm_model_init(const crm_model *m, uint64_t seed, float *w)
 
 int64_t crm_model_fused_width(const crm_model *m)
 {
-    return m->only_documents ? 0 : crm_net_width(m->net, m->fused);
+    return m->only_documents || m->only_wide ? 0 : crm_net_width(m->net, m->fused);
 }
 
 size_t crm_model_bytes(const crm_model *m)

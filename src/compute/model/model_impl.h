@@ -4,7 +4,8 @@
 
 #include "crmpi/model.h"
 
-enum { MODEL_LIST_MAX = 16, MODEL_WIDTH_MAX = 65536, MODEL_DOMAINS_MAX = 5 };
+enum { MODEL_LIST_MAX = 16, MODEL_WIDTH_MAX = 65536, MODEL_DOMAINS_MAX = 6 };
+#define MODEL_WIDE "wide" /* layer of the wide part */
 
 typedef struct model_list {
     int n;
@@ -33,11 +34,12 @@ typedef struct model_ragged {
 } model_ragged;
 
 typedef struct model_head {
+    char name[CRM_PARAM_NAME_MAX]; /* of its layer */
     crm_head_kind kind;
     bool documents;
     int n_classes;
     int64_t width; /* of its output */
-    double weight;
+    double weight, smooth;
 } model_head;
 
 struct crm_model {
@@ -48,22 +50,27 @@ struct crm_model {
     int n_heads;
     model_head *head;
     bool only_documents; /* no head reads the fused vector: it is not built */
+    bool only_wide;      /* nothing but sparse columns: heads read zeros    */
     crm_params *params;
     crm_net *net;
     crm_device *device;
     int64_t max_rows, max_lanes;
     crm_value num, cat, monthly, category, event_value, token; /* inputs, where their block is */
-    crm_value fused;                                           /* what the heads read             */
-    crm_value documents;                                       /* vectors of documents            */
+    crm_value sparse_id, sparse_value;
+    crm_value fused;     /* what the heads read             */
+    crm_value documents; /* vectors of documents            */
     crm_domain month_domain;
     int64_t *sample_lanes, *month_lanes; /* [lanes + 1] host */
     int64_t *d_month_first;              /* [max_rows + 1]   */
-    model_ragged events, docs, tokens;
+    model_ragged events, docs, tokens, entries;
     float *d_event_value; /* [events][numbers], packed */
+    float *zeros;         /* [max_rows] device memory; of only_wide */
     crm_rows rows[MODEL_DOMAINS_MAX];
-    uint64_t *seen;  /* bits of words, for crm_model_touched; all 0 between calls */
-    int32_t *staged; /* tokens of a batch on the host                            */
-    void *proba;     /* f32 of the largest head, device memory                   */
+    uint64_t *seen;   /* bits of rows of a table, for crm_model_touched; all 0 between calls */
+    bool training;    /* of the call in progress: dropout of words                */
+    int32_t *d_words; /* [tokens] with those that dropout leaves; NULL: there is none */
+    int32_t *staged;  /* tokens or sparse columns of a batch on the host                    */
+    void *proba;      /* f32 of the largest head, device memory                   */
     float *host_proba;
     crm_head_loss *head_loss; /* [heads] of the call in progress */
     crm_pass pass;            /* of crm_model_bind               */
@@ -100,6 +107,11 @@ int64_t model_text_width(const crm_model *m);
 crm_status model_text_build(crm_model *m, crm_value out);
 crm_status model_text_bind(crm_model *m, const crm_model_batch *b);
 
+/* The wide part is no branch: it joins behind the first head's layer.  *z = deep + wide. */
+bool model_wide_present(const crm_model *m);
+crm_status model_wide_add(crm_model *m, crm_value deep, crm_value *z);
+crm_status model_wide_bind(crm_model *m, const crm_model_batch *b);
+
 /* out of a layer that makes a value of its own */
 enum { MODEL_NEW = -1 };
 /* Dense layer "name": linear, activation, dropout, and with residual the sum with x where widths
@@ -130,9 +142,13 @@ crm_status model_ragged_bind(crm_model *m, model_ragged *r, const int64_t *first
                              const int64_t *parent_lanes, int64_t lanes);
 /* d_code = codes of the rows (an array of the batch), packed; codes below `least` become -1. */
 crm_status model_ragged_codes(crm_model *m, model_ragged *r, const int32_t *code, int32_t least);
+/* The same of an array that begins with the first row of the call, which has rows. */
+crm_status model_ragged_own_codes(crm_model *m, model_ragged *r, const int32_t *code,
+                                  int32_t least);
 void model_ragged_free(crm_model *m, model_ragged *r);
 /* m->key of m->pass (model_key.c). */
 crm_status model_key(crm_model *m, const crm_model_batch *b);
 /* The batch bound to all inputs, and the pass that the net needs. */
-crm_status model_bind(crm_model *m, const crm_model_batch *b, const float *w, crm_pass *p);
+crm_status model_bind(crm_model *m, const crm_model_batch *b, const float *w, bool training,
+                      crm_pass *p);
 #endif

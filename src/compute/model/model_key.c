@@ -41,8 +41,9 @@ static crm_status put_rows(crm_model *m, const crm_rows *r, int64_t lanes)
 
 static crm_status put_batch(crm_model *m, const crm_model_batch *b)
 {
-    const void *place[] = {m->pass.w,   m->pass.grad,   b->num,   b->cat,    b->monthly,
-                           b->category, b->event_value, b->token, b->row_id, b->scale_at};
+    const void *place[] = {m->pass.w,  m->pass.grad, b->num,         b->cat,
+                           b->monthly, b->category,  b->event_value, b->token,
+                           b->row_id,  b->scale_at,  b->sparse_id,   b->sparse_value};
 
     CRM_TRY(put(m, place, sizeof place));
     for (int h = 0; h < m->n_heads; h++) {

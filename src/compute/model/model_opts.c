@@ -71,6 +71,25 @@ const crm_opt crm_model_opts[] = {
               "net over the tokens of a document: convolution, or GRU in both directions; none: "
               "no branch of documents"),
     CRM_OPT_I(S, text_dim, "model.text_dim", 32, 1, 1024, "1", 0, "width of a word vector"),
+    CRM_OPT_S(
+        S, text_vectors, "model.text_vectors", "none", CRM_OPT_FILE,
+        "word vectors to begin with: none; fold, learnt from the texts of the training rows of "
+        "each fit with the options embed.* and the width model.text_dim; or a file (GloVe, or "
+        "word2vec text or binary) of that width, whose content is in the digest of a run"),
+    CRM_OPT_B(S, text_frozen, "model.text_frozen", 0, 0,
+              "word vectors stay what they are at first; else they are learnt with the net"),
+    CRM_OPT_R(
+        S, text_spread, "model.text_spread", 0, 0, 1e3, "1", 0,
+        "root mean square of the numbers of word vectors at first: those of model.text_vectors are "
+        "scaled to it, those of other words drawn with it; 0: the former are taken as they are, "
+        "the latter drawn with theirs, or with 1"),
+    CRM_OPT_B(S, text_transductive, "model.text_transductive", 0, 0,
+              "model.text_vectors fold learns from the texts of all rows of the data set, those of "
+              "the test part too (never from labels): scores then hold for texts that were known "
+              "when the model was made, not for new ones"),
+    CRM_OPT_R(S, text_dropout, "model.text_dropout", 0, 0, 0.95, "1", 0,
+              "part of the words of documents that become no word in training, drawn anew in each "
+              "epoch"),
     CRM_OPT_I(S, text_filters, "model.text_filters", 32, 1, UNITS_MAX, "1", 0,
               "filters of each kernel (with relu), or units of the GRU in each direction"),
     CRM_OPT_L(S, text_kernels, "model.text_kernels", "1,2,3", NULL, 0,
@@ -85,6 +104,11 @@ const crm_opt crm_model_opts[] = {
               "so many of the last documents of a customer are seen"),
     CRM_OPT_E(S, documents_pool, "model.documents_pool", "max", documents_pool_names, 0,
               "how the documents of a customer become one vector: max, mean or attention"),
+    CRM_OPT_R(
+        S, wide_rate, "model.wide_rate", 10, 0, 1e6, "1", 0,
+        "learning rate of the wide part as a multiple of that of the rest, where the data has "
+        "sparse columns: a linear model on them, which begins at 0 and is added to the output "
+        "of the main target; 0: no wide part"),
     CRM_OPT_L(S, heads, "model.heads", "", NULL, 0,
               "further targets to learn with the same net: name, name:weight (of its loss, 1 when "
               "not given, from 1e-6 to 1e6) or name:weight:loss, at most 32 of them; the loss of "

@@ -126,10 +126,14 @@ crm_status model_ragged_bind(crm_model *m, model_ragged *r, const int64_t *first
 
 crm_status model_ragged_codes(crm_model *m, model_ragged *r, const int32_t *code, int32_t least)
 {
+    return r->n == 0 ? CRM_OK : model_ragged_own_codes(m, r, code + r->base, least);
+}
+
+crm_status model_ragged_own_codes(crm_model *m, model_ragged *r, const int32_t *code, int32_t least)
+{
     crm_tensor x, at, y;
 
-    if (r->n == 0) return CRM_OK;
-    x = crm_tensor_1d((void *)(uintptr_t)(code + r->base), CRM_I32, r->n);
+    x = crm_tensor_1d((void *)(uintptr_t)code, CRM_I32, r->n);
     at = crm_tensor_1d(r->d_natural_of, CRM_I32, r->n);
     y = crm_tensor_1d(r->d_code, CRM_I32, r->n);
     return crm_op_take(m->device, &x, &at, least, &y);

@@ -1,12 +1,17 @@
 /* model_run.c - passes of a batch through the hybrid net. */
+#include <math.h>
+#include <stdio.h>
+
 #include "model_impl.h"
 
 #include "crmpi/base_mem.h"
 
-static void set_losses(crm_model *m, const crm_model_batch *b)
+/* Labels are smoothed in training only: losses that are compared are those of the labels. */
+static void set_losses(crm_model *m, const crm_model_batch *b, bool training)
 {
     for (int h = 0; h < m->n_heads; h++) {
         m->head_loss[h] = (crm_head_loss){.label = b->label[h].class, .value = b->label[h].value};
+        if (training) m->head_loss[h].smooth = m->head[h].smooth;
         if (b->scale_at)
             m->head_loss[h].scale_at = b->scale_at + h;
         else
@@ -16,15 +21,14 @@ static void set_losses(crm_model *m, const crm_model_batch *b)
 
 static crm_status losses(crm_model *m, const crm_model_batch *b, const crm_pass *p, double *loss)
 {
-    set_losses(m, b);
+    set_losses(m, b, p->training);
     return crm_net_loss(m->net, p, m->head_loss, loss);
 }
 
 static crm_status training_pass(crm_model *m, const crm_model_batch *b, const float *w, float *grad,
                                 int64_t stride, crm_pass *p)
 {
-    CRM_TRY(model_bind(m, b, w, p));
-    p->training = true;
+    CRM_TRY(model_bind(m, b, w, true, p));
     p->grad = grad;
     p->lanes.stride = stride;
     return CRM_OK;
@@ -45,7 +49,7 @@ crm_status crm_model_bind(crm_model *m, const crm_model_batch *b, const float *w
                           int64_t stride)
 {
     CRM_TRY(training_pass(m, b, w, grad, stride, &m->pass));
-    set_losses(m, b);
+    set_losses(m, b, true);
     return model_key(m, b);
 }
 
@@ -91,7 +95,7 @@ crm_status crm_model_logits(crm_model *m, const crm_model_batch *b, const float 
     crm_tensor z = crm_net_tensor(m->net, crm_net_head_value(m->net, head));
     crm_pass p;
 
-    CRM_TRY(model_bind(m, b, w, &p));
+    CRM_TRY(model_bind(m, b, w, false, &p));
     CRM_TRY(crm_net_forward(m->net, &p));
     CRM_TRY(crm_device_sync(m->device));
     z.dim[0] = m->head[head].documents ? m->docs.n : p.n;
@@ -111,7 +115,7 @@ crm_status crm_model_loss(crm_model *m, const crm_model_batch *b, const float *w
 {
     crm_pass p;
 
-    CRM_TRY(model_bind(m, b, w, &p));
+    CRM_TRY(model_bind(m, b, w, false, &p));
     CRM_TRY(crm_net_forward(m->net, &p));
     CRM_TRY(losses(m, b, &p, loss));
     return proba ? probas(m, &p, proba) : CRM_OK;
@@ -122,7 +126,7 @@ crm_status crm_model_predict(crm_model *m, const crm_model_batch *b, const float
 {
     crm_pass p;
 
-    CRM_TRY(model_bind(m, b, w, &p));
+    CRM_TRY(model_bind(m, b, w, false, &p));
     CRM_TRY(crm_net_forward(m->net, &p));
     return probas(m, &p, proba);
 }
@@ -132,10 +136,11 @@ crm_status crm_model_fused(crm_model *m, const crm_model_batch *b, const float *
     crm_pass p;
     crm_tensor t;
 
-    CRM_CHECK(!m->only_documents, CRM_ERR_ARG,
-              "all targets are of documents: the net has no vector of samples");
+    CRM_CHECK(!m->only_documents && !m->only_wide, CRM_ERR_ARG,
+              "the net has no vector of samples: %s",
+              m->only_wide ? "it has no branches" : "all targets are of documents");
     t = crm_net_tensor(m->net, m->fused);
-    CRM_TRY(model_bind(m, b, w, &p));
+    CRM_TRY(model_bind(m, b, w, false, &p));
     CRM_TRY(crm_net_forward(m->net, &p));
     CRM_TRY(crm_device_sync(m->device));
     return crm_buf_download(m->device, t.data, out, (size_t)(p.n * t.ld) * sizeof *out);
@@ -152,6 +157,8 @@ crm_status crm_model_find_nonfinite(crm_model *m, const crm_model_batch *b, cons
     CRM_NEW(loss, b->lanes * m->n_heads);
     CRM_TRY_TO(st, done, crm_model_forward_backward(m, b, w, grad, stride, loss));
     CRM_TRY_TO(st, done, crm_net_find_nonfinite(m->net, &p, name, cap));
+    for (int64_t i = 0; i < b->lanes * m->n_heads && !name[0]; i++)
+        if (!isfinite(loss[i])) snprintf(name, cap, "loss of %s", m->head[i % m->n_heads].name);
 done:
     crm_mem_free(loss);
     return st;

@@ -75,23 +75,47 @@ crm_status model_text_build(crm_model *m, crm_value out)
     CRM_TRY(add_rows(m));
     CRM_TRY(crm_net_value_in(m->net, m->docs.domain, model_text_width(m), &m->documents));
     CRM_TRY(m->cfg.text == CRM_TEXT_CNN ? add_cnn(m) : add_gru(m));
+    if (m->cfg.text_frozen)
+        CRM_TRY(crm_params_fix(m->params, crm_params_find(m->params, CRM_MODEL_WORDS)));
     return out == MODEL_NEW ? CRM_OK
                             : model_add_pool(m, "d", documents_pool(m), false, m->documents, out);
+}
+
+/* The words of this call, as a pass sees them. */
+static crm_status bind_words(crm_model *m, const crm_model_batch *b, const int32_t **out)
+{
+    const model_ragged *d = &m->docs, *t = &m->tokens;
+    const crm_doc_tokens of = {.n = b->lanes * b->lane_rows,
+                               .n_docs = d->n,
+                               .first = d->d_first,
+                               .token_first = t->d_first,
+                               .length = m->cfg.text_length};
+    const crm_dropout p = {
+        .rate = m->cfg.text_dropout, .seed = b->seed, .epoch = b->epoch, .row_id = b->row_id};
+    crm_tensor x, y;
+
+    *out = b->token + t->base;
+    if (!m->training || !m->d_words) return CRM_OK;
+    x = crm_tensor_1d((void *)(uintptr_t)*out, CRM_I32, t->n);
+    y = crm_tensor_1d(m->d_words, CRM_I32, t->n);
+    *out = m->d_words;
+    return crm_op_drop_words(m->device, &p, &of, &x, &y);
 }
 
 crm_status model_text_bind(crm_model *m, const crm_model_batch *b)
 {
     model_ragged *d = &m->docs, *t = &m->tokens;
+    const int32_t *words = NULL;
 
     CRM_TRY(
         model_ragged_bind(m, d, b->doc_first, b->lanes * b->lane_rows, m->sample_lanes, b->lanes));
     CRM_CHECK(b->token_first, CRM_ERR_ARG, "the batch says nothing about its tokens");
     CRM_TRY(model_ragged_bind(m, t, b->token_first + d->base, d->n, d->lane_first, b->lanes));
-    if (t->packed) {
-        CRM_TRY(model_ragged_codes(m, t, b->token, 1));
-        crm_net_bind(m->net, m->token, t->d_code);
-    } else
-        crm_net_bind(m->net, m->token,
-                     t->n ? (void *)(uintptr_t)(b->token + t->base) : t->d_first); /* only read */
+    if (t->n > 0) CRM_TRY(bind_words(m, b, &words));
+    if (t->packed && t->n > 0) CRM_TRY(model_ragged_own_codes(m, t, words, 1));
+    crm_net_bind(m->net, m->token,
+                 t->packed ? t->d_code
+                 : words   ? (void *)(uintptr_t)words
+                           : (void *)t->d_first); /* only read */
     return CRM_OK;
 }

@@ -42,7 +42,7 @@ struct nn_layer {
     int param[NN_PARAMS_MAX];
     crm_value keep;     /* what forward leaves for backward, an auxiliary value, or NN_NONE */
     crm_act act;        /* of linear                                                        */
-    double rate;        /* of dropout                                                       */
+    double rate;        /* of dropout; of bag: factor                                       */
     uint32_t number;    /* of a dropout layer among its kind                                */
     crm_conv conv;      /* of conv                                                          */
     crm_rnn rnn;        /* of rnn                                                           */

@@ -92,6 +92,7 @@ static crm_status embedding_backward(crm_net *net, const nn_layer *l, const crm_
     crm_tensor table = nn_param(net, l, 0, p->grad);
     crm_lanes lanes = nn_lanes(p, net->value[l->out].domain);
 
+    if (crm_params_get(net->params, l->param[0])->fixed) return CRM_OK;
     return crm_op_embed_bwd(net->device, &code, &dy, &lanes, &table);
 }
 

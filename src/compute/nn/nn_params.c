@@ -62,6 +62,14 @@ crm_status crm_params_add(crm_params *ps, const crm_param *p, int *index)
     return CRM_OK;
 }
 
+crm_status crm_params_fix(crm_params *ps, int i)
+{
+    CRM_CHECK(i >= 0 && i < ps->n && ps->item[i].table && !ps->item[i].decay, CRM_ERR_INTERNAL,
+              "parameter %d is no table, or weight decay applies to it", i);
+    ps->item[i].fixed = true;
+    return CRM_OK;
+}
+
 void crm_params_seal(crm_params *ps)
 {
     if (ps->sealed) return;

@@ -108,6 +108,7 @@ static crm_status head_loss(crm_net *net, const crm_pass *p, int h, const crm_he
                      .value = in->value,
                      .delta = head->delta,
                      .class_weight = head->device_weight,
+                     .smooth = in->smooth,
                      .scale = in->scale,
                      .scale_at = in->scale_at};
     crm_tensor z = nn_data(net, p, head->z), dz = nn_grad(net, p, head->z);

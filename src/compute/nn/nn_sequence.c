@@ -1,5 +1,5 @@
 /* nn_sequence.c - layers of ragged rows: convolution over steps, recurrent nets, pooling into the
- * parent domain, attention, and the text convolution.
+ * parent domain, attention, weighted bags, and the text convolution.
  *
  * Initial values as PyTorch's: uniform on (-s, s) with s = 1 / sqrt(fan_in) for convolutions and
  * 1 / sqrt(units) for recurrent nets. */
@@ -256,6 +256,64 @@ crm_status crm_net_attend(crm_net *net, const char *name, crm_value score, crm_v
     return nn_add_layer(net, name, &l);
 }
 
+/* ---- weighted bag: inputs id, value ---- */
+static crm_bag bag_of(const crm_net *net, const nn_layer *l, const crm_pass *p)
+{
+    crm_domain domain = net->value[l->in[0]].domain;
+
+    return (crm_bag){.n = nn_rows(p, net->value[l->out].domain),
+                     .n_entries = nn_rows(p, domain),
+                     .first = p->rows[domain].parts.first,
+                     .id = net->value[l->in[0]].data,
+                     .value = net->value[l->in[1]].data,
+                     .factor = l->rate};
+}
+
+static crm_status bag_forward(crm_net *net, const nn_layer *l, const crm_pass *p)
+{
+    crm_bag b = bag_of(net, l, p);
+    crm_tensor table = nn_param(net, l, 0, p->w), y = nn_data(net, p, l->out);
+
+    return crm_op_bag(net->device, &b, &table, &y);
+}
+
+static crm_status bag_backward(crm_net *net, const nn_layer *l, const crm_pass *p)
+{
+    crm_bag b = bag_of(net, l, p);
+    crm_tensor table = nn_param(net, l, 0, p->grad), dy = nn_grad(net, p, l->out);
+    crm_lanes lanes = nn_lanes(p, net->value[l->out].domain);
+
+    return crm_op_bag_bwd(net->device, &b, &dy, &lanes, &table);
+}
+
+static bool is_column(const crm_net *net, crm_value v, crm_dtype dtype)
+{
+    const nn_value *in = &net->value[v];
+
+    return in->input && in->dtype == dtype && in->width == 1 && net->value[in->root].width == 1;
+}
+
+crm_status crm_net_bag(crm_net *net, const char *name, crm_value id, crm_value value,
+                       int64_t columns, double factor, crm_value y)
+{
+    static const nn_class class = {"bag", bag_forward, bag_backward};
+    nn_layer l = {.class = &class, .n_in = 2, .in = {id, value}, .out = y, .rate = factor};
+
+    CRM_TRY(check_parent(net, name, id, y));
+    CRM_CHECK(is_column(net, id, CRM_I32) && is_column(net, value, CRM_F32) &&
+                  net->value[id].domain == net->value[value].domain && columns >= 1,
+              CRM_ERR_INTERNAL,
+              "bag '%s' needs i32 ids and f32 values of one domain, inputs of width 1, and %lld "
+              "columns to be at least 1",
+              name, (long long)columns);
+    CRM_TRY(nn_add_param(net, &l, name, ".weight",
+                         (crm_param){.rank = 2,
+                                     .dim = {columns, net->value[y].width},
+                                     .init = CRM_INIT_ZERO,
+                                     .table = true}));
+    return nn_add_layer(net, name, &l);
+}
+
 /* ---- text convolution: parameters table, then weight and bias of each kernel ---- */
 static crm_text_weights text_weights(const crm_net *net, const nn_layer *l, const float *flat)
 {
@@ -295,9 +353,10 @@ static crm_status text_backward(crm_net *net, const nn_layer *l, const crm_pass 
     crm_text_weights w = text_weights(net, l, p->w), dw = text_weights(net, l, p->grad);
     crm_tensor arg = nn_data(net, p, l->keep), dy;
     crm_lanes lanes = nn_lanes(p, net->value[l->out].domain);
+    bool learn_table = !crm_params_get(net->params, l->param[0])->fixed;
 
     CRM_TRY(undo_act(net, l, p, t.act, &dy));
-    return crm_op_text_conv_bwd(net->device, &t, &w, &arg, &dy, &lanes, &dw, true);
+    return crm_op_text_conv_bwd(net->device, &t, &w, &arg, &dy, &lanes, &dw, learn_table);
 }
 
 static crm_status text_params(crm_net *net, nn_layer *l, const char *embed, const char *name,

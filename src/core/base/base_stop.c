@@ -14,13 +14,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "crmpi/base_log.h"
 #include "crmpi/base_path.h"
 
-enum { EXIT_STOPPED = 75, POLL_MS = 20 };
+enum { EXIT_STOPPED = 75, POLL_MS = 20, ALSO = 4 };
 static const int64_t second = 1000000000; /* nanoseconds */
 
 static const struct {
@@ -37,7 +39,11 @@ static struct wish {
     sem_t came;
     bool ready, runs; /* of the main thread: the semaphore and the thread are there */
     pthread_mutex_t lock;
-    char mark[CRM_PATH_MAX]; /* under lock; "": none, or it was made */
+    /* Under lock; "": none (any more). */
+    char mark[CRM_PATH_MAX], folder[CRM_PATH_MAX];
+    char also[ALSO][CRM_PATH_MAX];
+    _Atomic bool keeps_nothing;
+    _Atomic(crm_stop_hook) before_end;
 } wish = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static int64_t clock_ns(void)
@@ -92,23 +98,90 @@ const char *crm_stop_name(int signal)
 
 /* ---- the grace ---- */
 
+/* An entry as the kernel gives it (getdents64); opendir would take memory. */
+typedef struct entry {
+    uint64_t number;
+    int64_t next;
+    uint16_t size;
+    uint8_t type;
+    char name[];
+} entry;
+enum { DEPTH = 16, ENTRIES = 2048 };
+
+static int remove_entries(int fd, int depth);
+
+static bool remove_tree(int parent, const char *name, int depth)
+{
+    int fd;
+
+    if (unlinkat(parent, name, 0) == 0) return true;
+    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return false;
+    while (depth < DEPTH && remove_entries(fd, depth + 1) > 0)
+        (void)lseek(fd, 0, SEEK_SET); /* some may have been passed over */
+    close(fd);
+    return unlinkat(parent, name, AT_REMOVEDIR) == 0;
+}
+
+/* How many were removed. */
+static int remove_entries(int fd, int depth)
+{
+    _Alignas(entry) char some[ENTRIES];
+    int removed = 0;
+    long n;
+
+    while ((n = syscall(SYS_getdents64, fd, some, sizeof some)) > 0)
+        for (long at = 0; at < n;) {
+            const entry *e = (const entry *)(const void *)(some + at);
+            at += e->size;
+            if (strcmp(e->name, ".") != 0 && strcmp(e->name, "..") != 0)
+                removed += remove_tree(fd, e->name, depth);
+        }
+    return removed;
+}
+
+static bool has_folder(void)
+{
+    bool has;
+
+    pthread_mutex_lock(&wish.lock);
+    has = wish.folder[0] != '\0';
+    pthread_mutex_unlock(&wish.lock);
+    return has;
+}
+
+void crm_stop_clean(void)
+{
+    pthread_mutex_lock(&wish.lock);
+    if (wish.folder[0]) (void)remove_tree(AT_FDCWD, wish.folder, 0);
+    for (int i = 0; i < ALSO; i++)
+        if (wish.also[i][0]) (void)remove_tree(AT_FDCWD, wish.also[i], 0);
+    pthread_mutex_unlock(&wish.lock);
+}
+
 /* The main thread may hold any lock, so that nothing here takes one of stdio or malloc. */
 static void leave(int64_t grace)
 {
     const char *name = crm_stop_name(crm_stop_signal());
     char line[256], why[96] = "";
+    bool removed = has_folder(), nothing = atomic_load(&wish.keeps_nothing);
+    crm_stop_hook before_end = atomic_load(&wish.before_end);
     int n;
 
     if (grace > second / 10)
         snprintf(why, sizeof why, ": no place to stop at came within %g s (stop.grace)",
                  (double)grace / (double)second);
-    n = snprintf(line, sizeof line,
-                 "crmpi: stopped by %s%s; what was finished or saved is kept, run the same command "
-                 "again to go on\n",
-                 name, why);
+    n = snprintf(line, sizeof line, "crmpi: stopped by %s%s; %s, run the same command again%s\n",
+                 name, why,
+                 nothing   ? "nothing is kept"
+                 : removed ? "what was done is removed"
+                           : "what was finished or saved is kept",
+                 nothing || removed ? "" : " to go on");
 
     for (int at = 0, k; at < n; at += k)
         if ((k = (int)write(STDERR_FILENO, line + at, (size_t)(n - at))) <= 0) break;
+    crm_stop_clean();
+    if (before_end) before_end();
     _exit(EXIT_STOPPED);
 }
 
@@ -180,5 +253,34 @@ void crm_stop_tell(const char *path)
     if (path) need_thread();
     pthread_mutex_lock(&wish.lock);
     snprintf(wish.mark, sizeof wish.mark, "%s", path ? path : "");
+    pthread_mutex_unlock(&wish.lock);
+}
+
+void crm_stop_discard(const char *folder)
+{
+    pthread_mutex_lock(&wish.lock);
+    snprintf(wish.folder, sizeof wish.folder, "%s", folder ? folder : "");
+    pthread_mutex_unlock(&wish.lock);
+}
+
+void crm_stop_keeps_nothing(void)
+{
+    atomic_store(&wish.keeps_nothing, true);
+}
+
+void crm_stop_before_end(crm_stop_hook hook)
+{
+    atomic_store(&wish.before_end, hook);
+}
+
+void crm_stop_also(const char *folder, bool on)
+{
+    bool done = false;
+
+    pthread_mutex_lock(&wish.lock);
+    for (int i = 0; i < ALSO && !done; i++) {
+        done = strcmp(wish.also[i], on ? "" : folder) == 0;
+        if (done) snprintf(wish.also[i], sizeof wish.also[i], "%s", on ? folder : "");
+    }
     pthread_mutex_unlock(&wish.lock);
 }

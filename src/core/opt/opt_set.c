@@ -114,6 +114,15 @@ crm_status crm_opt_set_add(crm_opt_set *s, const crm_opt *table, void *cfg)
     return CRM_OK;
 }
 
+void crm_opt_copy(const crm_opt *table, const void *from, void *to)
+{
+    for (const crm_opt *o = table; o->key; o++) {
+        opt_value v = {0};
+        crm_opt_types[o->type].get((const char *)from + o->offset, &v);
+        crm_opt_types[o->type].put((char *)to + o->offset, &v);
+    }
+}
+
 void crm_opt_setting_free(opt_setting *s)
 {
     crm_opt_value_free(&s->value);

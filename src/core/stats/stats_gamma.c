@@ -45,6 +45,22 @@ double crm_stats_lgamma(double x)
     return delta(x) + (x - 0.5) * crm_log(x) - x + HALF_LOG_2PI - shift;
 }
 
+double crm_stats_digamma(double x)
+{
+    static const double C[] = {1 / 12.0,   -1 / 120.0, 1 / 252.0,
+                               -1 / 240.0, 1 / 132.0,  -691 / 32760.0};
+    double before = 0, z, s = 0;
+
+    if (!(x > 0)) return (double)NAN;
+    if (isinf(x)) return x;
+    for (; x < 10; x++)
+        before += 1 / x;
+    z = 1 / (x * x);
+    for (int i = 5; i >= 0; i--)
+        s = (s + C[i]) * z;
+    return crm_log(x) - 0.5 / x - s - before;
+}
+
 /* Deviance x log(x/m) + m - x without cancellation near x = m. */
 static double deviance(double x, double m)
 {

@@ -28,6 +28,13 @@ const char *crm_data_source_digest(const crm_data *d)
     return text ? text : "";
 }
 
+const char *crm_data_key_check(const crm_data *d)
+{
+    const char *text = crm_store_text(d->store, "", "key_check");
+
+    return text ? text : "";
+}
+
 const char *crm_data_path(const crm_data *d)
 {
     return crm_store_path(d->store);

@@ -26,11 +26,11 @@ crm_status crm_describe_share(crm_comm *comm, void *items, int64_t n)
     crm_status st = CRM_OK;
 
     if (!bits) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %lld figures", (long long)n);
-    CRM_TRY(crm_comm_agree(comm, st));
-    memcpy(bits, items, (size_t)n * sizeof *bits);
-    st = crm_comm_sum_i64(comm, bits, n);
-    memcpy(items, bits, (size_t)n * sizeof *bits);
-    crm_mem_free(bits);
+    st = crm_comm_agree(comm, st);
+    if (!st) memcpy(bits, items, (size_t)n * sizeof *bits);
+    if (!st) st = crm_comm_sum_i64(comm, bits, n);
+    if (!st) memcpy(items, bits, (size_t)n * sizeof *bits);
+    crm_mem_free(bits); /* also where another rank has had none */
     return st;
 }
 
@@ -135,7 +135,7 @@ static crm_status one_column(void *ctx, int64_t task, int worker)
 
     (void)worker;
     CRM_TRY(crm_describe_figures(x, column, f));
-    if (x->out->drift && x->out->column[column].per_row) return crm_describe_drift(x, column, f);
+    if (x->out->column[column].drifts) return crm_describe_drift(x, column, f);
     return CRM_OK;
 }
 
@@ -166,38 +166,14 @@ static crm_status all_columns(describer *x)
     return st;
 }
 
-/* Rows in the order of their cut-offs, rows of one cut-off as they are. */
-static crm_status order_rows(describer *x, const int64_t *cutoff)
-{
-    int64_t n = crm_data_rows(x->data);
-    uint64_t *work = NULL;
-    double *time = NULL;
-    crm_status st = CRM_OK;
-
-    CRM_NEW_TO(st, done, x->order, n);
-    CRM_NEW_TO(st, done, work, 2 * n);
-    CRM_NEW_TO(st, done, time, n);
-    for (int64_t i = 0; i < n; i++)
-        time[i] = (double)cutoff[i];
-    crm_stats_order(time, n, work, x->order);
-done:
-    crm_mem_free(work);
-    crm_mem_free(time);
-    return st;
-}
-
 static crm_status prepare(describer *x)
 {
-    const int64_t *cutoff = crm_data_cutoff(x->data);
     int64_t rows = crm_data_rows(x->data);
 
     CRM_CHECK(rows <= UINT32_MAX, CRM_ERR_CONFIG, "%s has %lld rows; at most %lld can be described",
               crm_data_path(x->data), (long long)rows, (long long)UINT32_MAX);
-    x->out->drift = rows >= CRM_DESCRIBE_ROWS;
-    for (int64_t i = 1; cutoff && i < rows && !x->out->by_cutoff; i++)
-        x->out->by_cutoff = cutoff[i] != cutoff[0];
     CRM_TRY(crm_describe_columns(x));
-    return x->out->by_cutoff ? order_rows(x, cutoff) : CRM_OK;
+    return crm_describe_parts(x);
 }
 
 crm_status crm_data_describe(crm_comm *comm, crm_pool *pool, const crm_data *d,
@@ -213,7 +189,8 @@ crm_status crm_data_describe(crm_comm *comm, crm_pool *pool, const crm_data *d,
     if (!st) st = all_columns(&x);
     if (!st) st = crm_describe_relate(&x);
     crm_mem_free(x.source);
-    crm_mem_free(x.order);
+    for (int a = 0; a < DESCRIBE_AXES; a++)
+        crm_mem_free(x.parts[a].unit);
     if (st) crm_description_free(out);
     return st;
 }

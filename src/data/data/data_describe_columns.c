@@ -40,6 +40,7 @@ static crm_status add(lister *l, crm_described c, const char *name, const char *
     c.numeric = !s.code;
     if (s.inner == 0) s.inner = 1;
     if (s.stride == 0) s.stride = 1;
+    if (c.per_row) s.axis = DESCRIBE_ROW;
     out->column[out->n] = c;
     l->x->source[out->n++] = s;
     return CRM_OK;
@@ -87,12 +88,15 @@ static crm_status add_events(lister *l)
     CRM_TRY(add(l, (crm_described){.block = "events"}, "time", NULL,
                 (describe_source){.num = e->time, .n = e->n}));
     for (int64_t q = 0; q < e->numbers; q++)
-        CRM_TRY(add(l, (crm_described){.block = "events"}, e->number_name[q], NULL,
-                    (describe_source){.num = e->value + q, .n = e->n, .stride = e->numbers}));
+        CRM_TRY(
+            add(l, (crm_described){.block = "events"}, e->number_name[q], NULL,
+                (describe_source){
+                    .num = e->value + q, .n = e->n, .stride = e->numbers, .axis = DESCRIBE_EVENT}));
     return add(l,
                (crm_described){
                    .block = "events", .level_name = e->category_name, .n_levels = e->n_categories},
-               "category", NULL, (describe_source){.code = e->category, .n = e->n});
+               "category", NULL,
+               (describe_source){.code = e->category, .n = e->n, .axis = DESCRIBE_EVENT});
 }
 
 static crm_status add_documents(lister *l)
@@ -103,13 +107,13 @@ static crm_status add_documents(lister *l)
     CRM_TRY(add(l, (crm_described){.block = "documents", .per_row = true}, "documents of a row",
                 NULL, (describe_source){.first = t->first, .n = l->x->data->rows}));
     CRM_TRY(add(l, (crm_described){.block = "documents"}, "words of a document", NULL,
-                (describe_source){.first = t->token_first, .n = t->n}));
+                (describe_source){.first = t->token_first, .n = t->n, .axis = DESCRIBE_DOCUMENT}));
     CRM_TRY(add(l, (crm_described){.block = "documents"}, "time", NULL,
                 (describe_source){.num = t->time, .n = t->n}));
     return add(
         l,
         (crm_described){.block = "documents", .level_name = t->kind_name, .n_levels = t->n_kinds},
-        "kind", NULL, (describe_source){.code = t->kind, .n = t->n});
+        "kind", NULL, (describe_source){.code = t->kind, .n = t->n, .axis = DESCRIBE_DOCUMENT});
 }
 
 static crm_status add_survey(lister *l)
@@ -128,16 +132,18 @@ static crm_status add_survey(lister *l)
 static crm_status add_target(lister *l, const crm_target *t)
 {
     const crm_data *d = l->x->data;
-    int64_t n = t->level == CRM_LEVEL_DOCUMENT ? d->documents.n : d->rows;
+    int64_t n = crm_data_units(d, t->level);
     crm_described c = {.block = "target", .per_row = t->level == CRM_LEVEL_CUSTOMER};
+    describe_axis axis = t->level == CRM_LEVEL_DOCUMENT ? DESCRIBE_DOCUMENT : DESCRIBE_NONE;
 
     for (int w = 0; w < t->width; w++)
-        CRM_TRY(add(l, c, t->name, t->column_name[w],
-                    (describe_source){.num = t->value + w, .n = n, .stride = t->width}));
+        CRM_TRY(
+            add(l, c, t->name, t->column_name[w],
+                (describe_source){.num = t->value + w, .n = n, .stride = t->width, .axis = axis}));
     if (!t->label) return CRM_OK;
     c.level_name = t->class_name;
     c.n_levels = t->n_classes;
-    return add(l, c, t->name, NULL, (describe_source){.code = t->label, .n = n});
+    return add(l, c, t->name, NULL, (describe_source){.code = t->label, .n = n, .axis = axis});
 }
 
 crm_status crm_describe_columns(describer *x)

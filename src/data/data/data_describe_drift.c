@@ -1,4 +1,5 @@
-/* data_describe_drift.c - each tenth of the rows, in the order of time, against the first tenth.
+/* data_describe_drift.c - each part of the rows, or of the events and documents, in the order of
+ * time, against the first part (data_describe_parts.c cuts them).
  *
  * PSI = sum over bins of (q - p) log(q / p), p and q the shares of the first and of another part.
  * Bins of numbers: between the deciles of the first part, or its values when they are few; of
@@ -13,30 +14,35 @@
 
 enum { EDGES = 10 };
 
-static int64_t part_begin(int64_t rows, int part)
+static const describe_parts *parts_of(const describer *x, int column)
 {
-    return rows / CRM_DESCRIBE_PARTS * part + rows % CRM_DESCRIBE_PARTS * part / CRM_DESCRIBE_PARTS;
+    return &x->parts[x->source[column].axis];
 }
 
-static int64_t row_at(const describer *x, int64_t i)
+static int64_t unit_at(const describe_parts *p, int64_t i)
 {
-    return x->order ? (int64_t)x->order[i] : i;
+    return p->unit ? (int64_t)p->unit[i] : i;
+}
+
+static int64_t part_size(const describe_parts *p, int part)
+{
+    return p->begin[part + 1] - p->begin[part];
 }
 
 /* One sample: counts of the bins, and the sorted values of a column of numbers. */
 typedef struct sample {
     int64_t n;      /* values that are not missing */
-    double *sorted; /* [rows of the part]; NULL: categories */
+    double *sorted; /* [units of the part]; NULL: categories */
     int64_t *count; /* [bins], the last one for missing values */
 } sample;
 
 static void sort_part(const describer *x, int column, int part, uint64_t *key, sample *s)
 {
-    int64_t rows = crm_data_rows(x->data), end = part_begin(rows, part + 1);
+    const describe_parts *p = parts_of(x, column);
 
     s->n = 0;
-    for (int64_t i = part_begin(rows, part); i < end; i++) {
-        double v = crm_describe_number(&x->source[column], row_at(x, i));
+    for (int64_t i = p->begin[part]; i < p->begin[part + 1]; i++) {
+        double v = crm_describe_number(&x->source[column], unit_at(p, i));
         if (!isnan(v)) key[s->n++] = crm_stats_key(v);
     }
     crm_stats_sort_keys(key, (uint64_t *)s->sorted, s->n, 0);
@@ -60,7 +66,7 @@ static int find_edges(const sample *first, double *edge)
     return n;
 }
 
-static void count_numbers(sample *s, int64_t rows, int n_edges, const double *edge)
+static void count_numbers(sample *s, int64_t units, int n_edges, const double *edge)
 {
     int bin = 0;
 
@@ -71,7 +77,7 @@ static void count_numbers(sample *s, int64_t rows, int n_edges, const double *ed
             bin++;
         s->count[bin]++;
     }
-    s->count[n_edges + 1] = rows - s->n;
+    s->count[n_edges + 1] = units - s->n;
 }
 
 /* PSI of two parts and its chance under no drift; bins without a value in both tell nothing. */
@@ -86,10 +92,27 @@ static void compare(const int64_t *a, const int64_t *b, int bins, int64_t n, int
     *p = crm_stats_psi_p(*psi, n, m, used);
 }
 
+/* Both parts have what is needed to compare them. */
+static bool comparable(const describer *x, const describe_parts *p, int part)
+{
+    int64_t fewest = x->out->drift == CRM_DRIFT_TIME ? CRM_DESCRIBE_PART_FEWEST : 1;
+
+    return part_size(p, 0) >= fewest && part_size(p, part) >= fewest;
+}
+
+static int64_t largest_part(const describer *x, const describe_parts *p)
+{
+    int64_t most = 1;
+
+    for (int k = 0; k < x->out->parts; k++)
+        if (part_size(p, k) > most) most = part_size(p, k);
+    return most;
+}
+
 static crm_status numbers(const describer *x, int column, crm_figures *f)
 {
-    int64_t rows = crm_data_rows(x->data), most = rows / CRM_DESCRIBE_PARTS + 1;
-    int64_t count[2][EDGES + 2], first_n = part_begin(rows, 1);
+    const describe_parts *p = parts_of(x, column);
+    int64_t count[2][EDGES + 2], first_n = part_size(p, 0), most = largest_part(x, p);
     double edge[EDGES], *room;
     sample first = {.count = count[0]}, part = {.count = count[1]};
     int n_edges;
@@ -100,8 +123,9 @@ static crm_status numbers(const describer *x, int column, crm_figures *f)
     sort_part(x, column, 0, (uint64_t *)(room + 2 * most), &first);
     n_edges = find_edges(&first, edge);
     count_numbers(&first, first_n, n_edges, edge);
-    for (int k = 1; k < CRM_DESCRIBE_PARTS; k++) {
-        int64_t n = part_begin(rows, k + 1) - part_begin(rows, k);
+    for (int k = 1; k < x->out->parts; k++) {
+        int64_t n = part_size(p, k);
+        if (!comparable(x, p, k)) continue;
         sort_part(x, column, k, (uint64_t *)(room + 2 * most), &part);
         count_numbers(&part, n, n_edges, edge);
         compare(first.count, part.count, n_edges + 2, first_n, n, &f->psi[k], &f->psi_p[k]);
@@ -113,25 +137,27 @@ static crm_status numbers(const describer *x, int column, crm_figures *f)
 
 static void count_codes(const describer *x, int column, int part, int bins, int64_t *count)
 {
-    int64_t rows = crm_data_rows(x->data), end = part_begin(rows, part + 1);
+    const describe_parts *p = parts_of(x, column);
 
     for (int b = 0; b < bins; b++)
         count[b] = 0;
-    for (int64_t i = part_begin(rows, part); i < end; i++) {
-        int32_t c = crm_describe_code(&x->source[column], row_at(x, i));
+    for (int64_t i = p->begin[part]; i < p->begin[part + 1]; i++) {
+        int32_t c = crm_describe_code(&x->source[column], unit_at(p, i));
         count[c >= 0 && c < bins - 1 ? c : bins - 1]++;
     }
 }
 
 static crm_status categories(const describer *x, int column, crm_figures *f)
 {
-    int64_t rows = crm_data_rows(x->data), first_n = part_begin(rows, 1), *count;
+    const describe_parts *p = parts_of(x, column);
+    int64_t first_n = part_size(p, 0), *count;
     int bins = (int)x->out->column[column].n_levels + 1;
 
     CRM_NEW(count, 2 * bins);
     count_codes(x, column, 0, bins, count);
-    for (int k = 1; k < CRM_DESCRIBE_PARTS; k++) {
-        int64_t n = part_begin(rows, k + 1) - part_begin(rows, k);
+    for (int k = 1; k < x->out->parts; k++) {
+        int64_t n = part_size(p, k);
+        if (!comparable(x, p, k)) continue;
         count_codes(x, column, k, bins, count + bins);
         compare(count, count + bins, bins, first_n, n, &f->psi[k], &f->psi_p[k]);
     }

@@ -7,11 +7,26 @@
 
 /* Where the values of a column stand: value i is element (i / inner) * stride + i % inner of num or
  * code, or the size of group i of first. */
+typedef enum describe_axis {
+    DESCRIBE_NONE,
+    DESCRIBE_ROW,
+    DESCRIBE_EVENT,
+    DESCRIBE_DOCUMENT,
+    DESCRIBE_AXES
+} describe_axis;
+
+/* Units of an axis, those of a part together. */
+typedef struct describe_parts {
+    uint32_t *unit; /* NULL: in their order */
+    int64_t begin[CRM_DESCRIBE_PARTS + 1];
+} describe_parts;
+
 typedef struct describe_source {
     const float *num;
     const int32_t *code;
     const int64_t *first;
     int64_t n, stride, inner;
+    describe_axis axis; /* whose values they are, in parts of time; NONE: they are not compared */
 } describe_source;
 
 typedef struct describer {
@@ -20,7 +35,7 @@ typedef struct describer {
     const crm_data *data;
     crm_description *out;
     describe_source *source; /* [out->n] */
-    uint32_t *order;         /* [rows] rows in the order of their cut-offs; NULL: as they are */
+    describe_parts parts[DESCRIBE_AXES];
 } describer;
 
 /* Value i of a numeric column; NaN: missing. */
@@ -30,7 +45,9 @@ int32_t crm_describe_code(const describe_source *s, int64_t i);
 CRM_CHECKED crm_describe_columns(describer *x);
 /* Figures of one column; thread-safe. */
 CRM_CHECKED crm_describe_figures(const describer *x, int column, crm_figures *f);
-/* psi, psi_p and ks of one column that has a value for each row; thread-safe. */
+/* Find what is cut into parts, and cut it. */
+CRM_CHECKED crm_describe_parts(describer *x);
+/* psi, psi_p and ks of one column that drifts; thread-safe. */
 CRM_CHECKED crm_describe_drift(const describer *x, int column, crm_figures *f);
 /* The matrices.  Collective. */
 CRM_CHECKED crm_describe_relate(describer *x);

@@ -34,6 +34,11 @@ const crm_dictionary *crm_data_dictionary(const crm_data *d)
     return d->dictionary.n ? &d->dictionary : NULL;
 }
 
+const int32_t *crm_data_part(const crm_data *d)
+{
+    return d->part;
+}
+
 const int64_t *crm_data_cutoff(const crm_data *d)
 {
     return d->cutoff;

@@ -125,6 +125,13 @@ static crm_status fill_repeat(const crm_view *v, int target, crm_fold_kind kind,
     int32_t *fold = f->fold + repeat * f->n;
     int64_t *order = NULL;
 
+    if (kind == CRM_FOLDS_CONTIGUOUS) {
+        for (int64_t i = 0; i < v->n; i++) {
+            int64_t first = g->n ? g->at[g->start[g->of[i]]] : i; /* of the rows of its group */
+            fold[i] = (int32_t)(first * f->folds / v->n);
+        }
+        return CRM_OK;
+    }
     if (g->n && kind == CRM_FOLDS_STRATIFIED)
         return crm_groups_stratify(g, v, t, seed, repeat, f->folds, fold);
     if (g->n) return crm_groups_deal(g, seed, repeat, f->folds, fold);
@@ -145,7 +152,14 @@ crm_status crm_folds_make(const crm_view *v, int target, crm_fold_kind kind, int
     crm_status st;
 
     *out = NULL;
-    CRM_TRY(check_classes(v, target, kind == CRM_FOLDS_STRATIFIED ? folds : 1));
+    if (v->data->target[target].level == CRM_LEVEL_TOKEN)
+        CRM_CHECK(
+            kind != CRM_FOLDS_STRATIFIED, CRM_ERR_CONFIG,
+            "eval.split: stratified needs a class of each row, but target '%s' labels tokens; "
+            "choose plain, contiguous, grouped, part or file",
+            v->data->target[target].name);
+    else
+        CRM_TRY(check_classes(v, target, kind == CRM_FOLDS_STRATIFIED ? folds : 1));
     CRM_CHECK(v->n >= folds, CRM_ERR_FORMAT, "eval.folds = %d, but there are %lld labelled rows",
               folds, (long long)v->n);
     CRM_CHECK(kind != CRM_FOLDS_GROUPED || group, CRM_ERR_ARG, "grouped folds need groups");
@@ -180,6 +194,10 @@ crm_status crm_folds_holdout(const crm_view *v, int target, double fraction, int
     crm_status st = CRM_OK;
 
     *out = NULL;
+    CRM_CHECK(v->data->target[target].level != CRM_LEVEL_TOKEN, CRM_ERR_CONFIG,
+              "eval.split: holdout is stratified by a class of each row, but target '%s' labels "
+              "tokens; choose plain, contiguous, grouped, part or file",
+              v->data->target[target].name);
     CRM_TRY(check_classes(v, target, 2));
     CRM_TRY(folds_new(v, 1, repeats, out));
     for (int r = 0; r < repeats && !st; r++)
@@ -303,6 +321,27 @@ crm_status crm_folds_read(const crm_view *v, const char *path, crm_folds **out)
     if (st) crm_folds_free(out);
     crm_mem_free(table);
     crm_mem_free(text);
+    return st;
+}
+
+crm_status crm_folds_part(const crm_view *v, crm_folds **out)
+{
+    const int32_t *part = v->data->part;
+    int64_t test = 0;
+    crm_status st;
+
+    *out = NULL;
+    for (int64_t i = 0; part && i < v->n; i++)
+        test += part[v->row[i]] != 0;
+    CRM_CHECK(test > 0 && test < v->n, CRM_ERR_CONFIG,
+              "eval.split: part needs labelled rows in a test part and beside it; %s has %lld of "
+              "%lld in one (data.test_path names the file of the test part)",
+              crm_data_path(v->data), (long long)test, (long long)v->n);
+    CRM_TRY(folds_new(v, 1, 1, out));
+    for (int64_t i = 0; i < v->n; i++)
+        (*out)->fold[i] = part[v->row[i]] != 0 ? 0 : -1;
+    st = finish(v, *out);
+    if (st) crm_folds_free(out);
     return st;
 }
 

@@ -23,8 +23,10 @@ struct crm_data {
     const int64_t *id_number, *id_first;
     const uint8_t *id_byte;
     const int64_t *cutoff;
+    const int32_t *part;         /* [rows] 1: of the fixed test part; NULL: there is none */
     crm_dictionary dictionary;   /* n 0: none */
     const int64_t *group_number; /* [rows] duplicates have equal numbers; NULL: none are known */
+    struct crm_units *units;     /* of crm_data_take_documents; NULL: rows are customers */
     struct crm_recombined *recombined; /* memory of crm_data_recombine; NULL: opened from a file */
 };
 
@@ -37,6 +39,7 @@ CRM_CHECKED crm_data_offsets(const crm_data *d, const char *name, int64_t n, int
 CRM_CHECKED crm_data_open_targets(crm_data *d);
 CRM_CHECKED crm_data_open_dictionary(crm_data *d);
 void crm_data_close_recombined(crm_data *d);
+void crm_data_close_documents(crm_data *d);
 /** Empty view of n rows over d. */
 CRM_CHECKED crm_view_new(const crm_data *d, int64_t n, crm_view **out);
 

@@ -9,28 +9,9 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/data_keep.h"
-#include "data_impl.h"
+#include "data_keep_impl.h"
 
-typedef enum axis { ROW, EVENT, DOCUMENT, TOKEN, BYTE, AXES } axis;
 enum { PIECE = 4 << 20 }; /* bytes that are copied at a time */
-
-/* New codes of the levels of one column, -1: nobody has it. */
-typedef struct recode {
-    int64_t n, left;
-    int32_t *to;       /* [n]    */
-    const char **item; /* [left] */
-} recode;
-
-typedef struct job {
-    crm_comm *comm;
-    const crm_data *d;
-    crm_store_writer *w;
-    int64_t n_runs;
-    int64_t *from[AXES]; /* [n_runs] first old unit of each run      */
-    int64_t *to[AXES];   /* [n_runs + 1] first new unit of each run  */
-    recode **recodes;    /* [arrays][columns] of arrays of codes, else NULL  */
-    int64_t gone_levels, gone_words;
-} job;
 
 /* ---- runs ---- */
 static crm_status count_runs(job *j, const uint8_t *keep)
@@ -70,8 +51,7 @@ static void child_runs(job *j, axis parent, axis child, const int64_t *first)
     j->to[child][j->n_runs] = at;
 }
 
-/* The run that holds new unit i: the last with to <= i. */
-static int64_t run_of(const job *j, axis a, int64_t i)
+int64_t crm_keep_run(const job *j, axis a, int64_t i)
 {
     int64_t lo = 0, hi = j->n_runs;
 
@@ -114,6 +94,7 @@ static axis target_axis(const job *j, const char *name)
         snprintf(label, sizeof label, "%.*s/value", (int)(end - name), name);
         level = crm_store_text(j->d->store, label, "level");
     }
+    if (level && strcmp(level, "token") == 0) return TOKEN;
     return level && strcmp(level, "document") == 0 ? DOCUMENT : ROW;
 }
 
@@ -185,7 +166,7 @@ static crm_status tally(const job *j, const crm_store_array *a, axis x, int colu
 
     crm_tree_range(j->to[x][j->n_runs], crm_comm_rank(j->comm), crm_comm_size(j->comm), &first,
                    &end);
-    for (int64_t i = first, k = end > first ? run_of(j, x, first) : 0; i < end; i++) {
+    for (int64_t i = first, k = end > first ? crm_keep_run(j, x, first) : 0; i < end; i++) {
         int32_t c;
         while (i >= j->to[x][k + 1])
             k++;
@@ -233,7 +214,7 @@ static void recodes_free(recode *r, int n)
 static void copy_units(const job *j, const crm_store_array *a, const shape *s, size_t size,
                        int64_t i, int64_t n, char *out)
 {
-    for (int64_t k = run_of(j, s->axis, i); n > 0; k++) {
+    for (int64_t k = crm_keep_run(j, s->axis, i); n > 0; k++) {
         int64_t m = j->to[s->axis][k + 1] - i, from = j->from[s->axis][k] + i - j->to[s->axis][k];
         if (m > n) m = n;
         memcpy(out, (const char *)a->data + (size_t)from * size, (size_t)m * size);
@@ -296,7 +277,8 @@ static crm_status write_array(const job *j, const crm_store_array *a, const shap
     crm_status st = CRM_OK;
 
     if (s->whole)
-        return crm_store_write(j->w, a->name, 0, crm_comm_rank(j->comm) == 0 ? dim[0] : 0, a->data);
+        return crm_store_write(j->w, a->name, 0, crm_comm_rank(j->comm) == 0 ? dim[0] : 0,
+                               j->missing ? j->missing : a->data);
     per = size > 0 ? PIECE / (int64_t)size + 1 : 1;
     piece = crm_mem_new((size_t)per, size);
     if (!piece) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: a piece of %s", a->name);
@@ -416,6 +398,7 @@ crm_status crm_data_keep(crm_comm *comm, const crm_data *d, const uint8_t *keep,
     crm_status st;
 
     CRM_TRY_TO(st, done, crm_comm_agree(comm, make_runs(&j, keep)));
+    CRM_TRY_TO(st, done, crm_keep_missing(&j));
     CRM_TRY_TO(st, done, crm_store_create(comm, path, "crmpi-dataset", &j.w));
     CRM_TRY_TO(st, done, define_arrays(&j));
     CRM_TRY_TO(st, done, write_texts(&j));
@@ -434,6 +417,7 @@ done:
     for (int i = 0; j.recodes && i < crm_store_count(d->store); i++)
         recodes_free(j.recodes[i], width_of(crm_store_at(d->store, i)));
     crm_mem_free(j.recodes);
+    crm_mem_free(j.missing);
     for (int a = 0; a < AXES; a++) {
         crm_mem_free(j.from[a]);
         crm_mem_free(j.to[a]);

@@ -7,7 +7,7 @@
 #include "crmpi/base_str.h"
 #include "data_impl.h"
 
-const char *const crm_level_names[] = {"customer", "document", NULL};
+const char *const crm_level_names[] = {"customer", "document", "token", NULL};
 
 crm_status crm_data_array(const crm_data *d, const char *name, crm_dtype dtype, int rank,
                           const int64_t *want, const crm_store_array **out)
@@ -190,6 +190,7 @@ static crm_status open_rest(crm_data *d)
     CRM_TRY(optional(d, "survey/after", CRM_F32, n, (const void **)&d->survey_after));
     CRM_TRY(optional(d, "survey/treated", CRM_I32, n, (const void **)&d->survey_treated));
     CRM_TRY(optional(d, "group/number", CRM_I64, n, (const void **)&d->group_number));
+    CRM_TRY(optional(d, "row/part", CRM_I32, n, (const void **)&d->part));
     CRM_TRY(optional(d, "id/number", CRM_I64, n, (const void **)&d->id_number));
     CRM_TRY(crm_data_array(d, "id/byte", CRM_U8, 1, (int64_t[]){-1}, &a));
     if (!a) return CRM_OK;
@@ -244,6 +245,8 @@ void crm_data_close(crm_data **dp)
     *dp = NULL;
     if (d && d->recombined)
         crm_data_close_recombined(d);
+    else if (d && d->units)
+        crm_data_close_documents(d);
     else if (d)
         close_opened(d);
 }

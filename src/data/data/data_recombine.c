@@ -161,6 +161,11 @@ static crm_status gather_target(crm_data *d, const crm_recombine *g, const int64
     int64_t n = of_documents ? d->documents.n : g->n;
     size_t width = (size_t)(t->n_classes ? t->n_classes : t->width);
 
+    if (t->level == CRM_LEVEL_TOKEN) { /* nothing here is learnt of tokens */
+        t->label = NULL;
+        t->value = t->oracle = NULL;
+        return CRM_OK;
+    }
     CRM_TRY(target_part(d, t->label, unit, n, sizeof *t->label, (const void **)&t->label));
     CRM_TRY(target_part(d, t->value, unit, n, (size_t)t->width * sizeof *t->value,
                         (const void **)&t->value));
@@ -220,7 +225,7 @@ crm_status crm_data_recombine(const crm_data *base, const crm_recombine *g, crm_
 
     *out = NULL;
     CRM_NEW(d, 1);
-    *d = *base; /* names, levels, dictionary and store stay the base's */
+    *d = *base; /* names, levels, dictionary, kind of rows and store stay the base's */
     d->target = NULL;
     d->n_targets = 0;
     d->id_number = d->id_first = NULL;

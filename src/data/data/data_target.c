@@ -72,6 +72,20 @@ static int kind_of(const char *array, size_t head, size_t *length)
     return -1;
 }
 
+/* A level of another name, or none, is that of the rows. */
+static crm_level level_of(const char *name)
+{
+    for (int i = 0; name && i < CRM_LEVEL_COUNT; i++)
+        if (strcmp(name, crm_level_names[i]) == 0) return (crm_level)i;
+    return CRM_LEVEL_CUSTOMER;
+}
+
+int64_t crm_data_units(const crm_data *d, crm_level level)
+{
+    if (level == CRM_LEVEL_TOKEN) return d->documents.n_tokens;
+    return level == CRM_LEVEL_DOCUMENT ? d->documents.n : d->rows;
+}
+
 static crm_status open_target(crm_data *d, const char *array, int kind, crm_target *t)
 {
     const char *level = crm_store_text(d->store, array, "level");
@@ -79,8 +93,8 @@ static crm_status open_target(crm_data *d, const char *array, int kind, crm_targ
     char oracle[CRM_STORE_NAME_MAX];
     int64_t n;
 
-    t->level = level && strcmp(level, "document") == 0 ? CRM_LEVEL_DOCUMENT : CRM_LEVEL_CUSTOMER;
-    n = t->level == CRM_LEVEL_DOCUMENT ? d->documents.n : d->rows;
+    t->level = level_of(level);
+    n = crm_data_units(d, t->level);
     CRM_TRY(kinds[kind].open(d, array, n, t));
     snprintf(oracle, sizeof oracle, "target/%s/oracle", t->name);
     CRM_TRY(crm_data_array(d, oracle, CRM_F32, 2, (int64_t[]){n, t->n_classes + t->width}, &a));

@@ -50,10 +50,10 @@ crm_status crm_view_select(const crm_view *v, const uint8_t *keep, crm_view **ou
     return CRM_OK;
 }
 
-/* Studies are about classes of customers. */
+/* Studies are about classes of customers, or of tokens. */
 static bool learnable(const crm_target *t)
 {
-    return t->level == CRM_LEVEL_CUSTOMER && t->label;
+    return t->level != CRM_LEVEL_DOCUMENT && t->label;
 }
 
 static crm_status refuse(const crm_data *d, const crm_target *t)
@@ -66,27 +66,38 @@ static crm_status refuse(const crm_data *d, const crm_target *t)
             crm_str_addf(&have, "%s%s", have.len ? ", " : "", d->target[i].name);
     CRM_SET(st, CRM_ERR_CONFIG,
             "eval.target: '%s' has %s for each %s; choose a target with a class for each customer: "
-            "%s",
+            "%s%s",
             t->name, t->label ? "a class" : "numbers", crm_level_names[t->level],
-            have.len ? have.text : "this data set has none");
+            have.len ? have.text : "this data set has none",
+            t->label ? ", or learn from the documents by themselves: data.units=document" : "");
     crm_str_free(&have);
     return st;
+}
+
+/* Whether a row has a label, or one of its tokens. */
+static bool labelled(const crm_data *d, const crm_target *t, int64_t row)
+{
+    const crm_documents *x = &d->documents;
+
+    if (t->level == CRM_LEVEL_CUSTOMER) return t->label[row] >= 0;
+    for (int64_t i = x->token_first[x->first[row]]; i < x->token_first[x->first[row + 1]]; i++)
+        if (t->label[i] >= 0) return true;
+    return false;
 }
 
 crm_status crm_view_labelled(const crm_data *d, int target, crm_view **out)
 {
     const crm_target *t = &d->target[target];
-    const int32_t *label = t->label;
     int64_t n = 0;
 
     *out = NULL;
     if (!learnable(t)) return refuse(d, t);
     for (int64_t i = 0; i < d->rows; i++)
-        n += label[i] >= 0;
+        n += labelled(d, t, i);
     CRM_TRY(crm_view_new(d, n, out));
     n = 0;
     for (int64_t i = 0; i < d->rows; i++)
-        if (label[i] >= 0) (*out)->row[n++] = i;
+        if (labelled(d, t, i)) (*out)->row[n++] = i;
     return CRM_OK;
 }
 

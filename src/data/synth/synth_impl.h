@@ -19,7 +19,8 @@ enum {
     SYNTH_EVENTS_MAX = 50,
     SYNTH_OF_KIND_MAX = 8, /* documents of one kind          */
     SYNTH_DOCS_MAX = 3 * SYNTH_OF_KIND_MAX,
-    SYNTH_TOKENS_MAX = 80 * SYNTH_DOCS_MAX
+    SYNTH_TOKENS_MAX = 80 * SYNTH_DOCS_MAX,
+    SYNTH_DOC_CLASSES = 5 /* at most, of a target of documents */
 };
 
 /* Codes of events after the products. */
@@ -28,6 +29,7 @@ enum { NUM_AGE, NUM_LOYALTY, NUM_TENURE, NUM_INCOME, NUM_HOUSEHOLD, NUM_NEWSLETT
 enum { CAT_LOCATION, CAT_CHANNEL, CAT_PLAN, CAT_PAYMENT, CAT_COUNT };
 enum { VAL_AMOUNT, VAL_DISCOUNT, VAL_QUANTITY, VAL_GAP, VAL_HOUR, VAL_ONLINE, VAL_COUNT };
 enum { DOC_REVIEW, DOC_TICKET, DOC_MENTION, DOC_KINDS };
+enum { ENTITY_PRODUCT = 1, ENTITY_PLACE = 3 }; /* of crm_synth_entities: B; I is the next one */
 enum { DOC_STARS, DOC_SENTIMENT, DOC_ISSUE, DOC_STATUS, DOC_TARGETS };
 enum {
     CH_SPEND,
@@ -94,7 +96,8 @@ typedef struct synth_doc {
     int8_t pending;  /* tickets: 1 when it was not resolved                    */
     int8_t product;
     int32_t n_tokens;
-    int32_t label[DOC_TARGETS]; /* -1 = missing */
+    int32_t label[DOC_TARGETS];              /* -1 = missing */
+    float p[DOC_TARGETS][SYNTH_DOC_CLASSES]; /* of the label; NaN where it is missing */
 } synth_doc;
 
 typedef struct synth_person {
@@ -115,6 +118,7 @@ typedef struct synth_person {
     synth_event event[SYNTH_EVENTS_MAX];
     synth_doc doc[SYNTH_DOCS_MAX];
     int32_t token[SYNTH_TOKENS_MAX];
+    int32_t entity[SYNTH_TOKENS_MAX]; /* class of crm_synth_entities of each token */
     /* targets */
     double term[TERM_COUNT];
     int32_t churn, next, label_segment;
@@ -164,8 +168,9 @@ extern const char *const crm_synth_segments[],
                                             *const crm_synth_sentiments[],
                                                 *const crm_synth_issues[],
                                                     *const crm_synth_status[],
-                                                        *const crm_synth_yes_no[],
-                                                            *const crm_synth_churn_names[];
+                                                        *const crm_synth_entities[],
+                                                            *const crm_synth_yes_no[],
+                                                                *const crm_synth_churn_names[];
 extern const char *const crm_synth_groups[], *const crm_synth_months_ahead[];
 extern const char *const crm_synth_cities[];
 extern const synth_rule crm_synth_grammar[];

@@ -38,6 +38,8 @@ const char *const crm_synth_kinds[] = {"review", "ticket", "mention", NULL};
 const char *const crm_synth_star_names[] = {"1", "2", "3", "4", "5", NULL};
 const char *const crm_synth_sentiments[] = {"negative", "neutral", "positive", NULL};
 const char *const crm_synth_issues[] = {"technical", "billing", "delivery", "account", NULL};
+const char *const crm_synth_entities[] = {"O",       "B-product", "I-product",
+                                          "B-place", "I-place",   NULL};
 const char *const crm_synth_status[] = {"resolved", "pending", NULL};
 const char *const crm_synth_yes_no[] = {"no", "yes", NULL};
 const char *const crm_synth_groups[] = {"electronics", "fashion", "home", "grocery",

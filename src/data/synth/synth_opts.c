@@ -24,5 +24,10 @@ const crm_opt crm_synth_opts[] = {
     REAL(next_rate, 0.6, 0.02, 0.98, "1", "Share of customers who buy in the label window."),
     REAL(surveyed, 0.2, 0, 1, "1", "Share of customers asked for their satisfaction."),
     REAL(lift, 0.35, 0, 0.5, "points", "True effect of the measure on surveyed satisfaction."),
+    INT(entities, 0, 0, 1, "1",
+        "1: a target of tokens, entity, marks the products and cities that texts name; 0: none."),
+    INT(document_oracle, 0, 0, 1, "1",
+        "1: the true probabilities of stars, sentiment, issue and status are stored, so that "
+        "studies of documents have an oracle; 0: not."),
     {.key = NULL},
 };

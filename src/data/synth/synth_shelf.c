@@ -18,6 +18,7 @@ enum {
     A_DOC_KIND,
     A_DOC_TIME,
     A_TOKEN,
+    A_ENTITY, /* with synth.entities only */
     A_CHURN,
     A_CHURN_ORACLE,
     A_NEXT,
@@ -28,6 +29,10 @@ enum {
     A_SENTIMENT,
     A_ISSUE,
     A_STATUS,
+    A_STARS_ORACLE, /* with synth.document_oracle only, as the next three; in the order of labels */
+    A_SENTIMENT_ORACLE,
+    A_ISSUE_ORACLE,
+    A_STATUS_ORACLE,
     A_BEFORE,
     A_AFTER,
     A_TREATED,
@@ -67,6 +72,7 @@ static const struct {
     [A_DOC_KIND] = {"documents/kind", CRM_I32, UNIT_DOC, 0, 0, 0, {"document", NULL, NULL}},
     [A_DOC_TIME] = {"documents/time", CRM_F32, UNIT_DOC, 0, 0, 0, {"document", NULL, NULL}},
     [A_TOKEN] = {"documents/token", CRM_I32, UNIT_TOKEN, 0, 0, 0, {"token", NULL, NULL}},
+    [A_ENTITY] = {"target/entity/label", CRM_I32, UNIT_TOKEN, 0, 0, 0, {"token", NULL, NULL}},
     [A_CHURN] = {"target/churn/label", CRM_I32, UNIT_ROW, 0, 0, 0, {"row", NULL, NULL}},
     [A_CHURN_ORACLE] = {"target/churn/oracle", CRM_F32, UNIT_ROW, 0, 2, 0, {"row", "class", NULL}},
     [A_NEXT] = {"target/next_purchase/label", CRM_I32, UNIT_ROW, 0, 0, 0, {"row", NULL, NULL}},
@@ -80,6 +86,14 @@ static const struct {
         {"target/sentiment/label", CRM_I32, UNIT_DOC, 0, 0, 0, {"document", NULL, NULL}},
     [A_ISSUE] = {"target/issue/label", CRM_I32, UNIT_DOC, 0, 0, 0, {"document", NULL, NULL}},
     [A_STATUS] = {"target/status/label", CRM_I32, UNIT_DOC, 0, 0, 0, {"document", NULL, NULL}},
+    [A_STARS_ORACLE] =
+        {"target/stars/oracle", CRM_F32, UNIT_DOC, 0, 5, 0, {"document", "class", NULL}},
+    [A_SENTIMENT_ORACLE] =
+        {"target/sentiment/oracle", CRM_F32, UNIT_DOC, 0, 3, 0, {"document", "class", NULL}},
+    [A_ISSUE_ORACLE] =
+        {"target/issue/oracle", CRM_F32, UNIT_DOC, 0, 4, 0, {"document", "class", NULL}},
+    [A_STATUS_ORACLE] =
+        {"target/status/oracle", CRM_F32, UNIT_DOC, 0, 2, 0, {"document", "class", NULL}},
     [A_BEFORE] = {"survey/before", CRM_F32, UNIT_ROW, 0, 0, 0, {"row", NULL, NULL}},
     [A_AFTER] = {"survey/after", CRM_F32, UNIT_ROW, 0, 0, 0, {"row", NULL, NULL}},
     [A_TREATED] = {"survey/treated", CRM_I32, UNIT_ROW, 0, 0, 0, {"row", NULL, NULL}},
@@ -137,6 +151,14 @@ static const struct {
     {"target/status/label", "classes", crm_synth_status},
 };
 
+/* Whether a data set of these options has the array. */
+static bool wanted(const crm_synth_cfg *cfg, int a)
+{
+    if (a == A_ENTITY) return cfg->entities != 0;
+    if (a >= A_STARS_ORACLE && a <= A_STATUS_ORACLE) return cfg->document_oracle != 0;
+    return true;
+}
+
 static size_t row_bytes(int a)
 {
     int64_t d1 = arrays[a].d1 ? arrays[a].d1 : 1, d2 = arrays[a].d2 ? arrays[a].d2 : 1;
@@ -144,9 +166,10 @@ static size_t row_bytes(int a)
     return crm_dtype_size(arrays[a].dtype) * (size_t)(d1 * d2);
 }
 
-crm_status crm_synth_shelf_new(const int64_t before[UNIT_COUNT], synth_shelf *s)
+crm_status crm_synth_shelf_new(const synth_model *m, const int64_t before[UNIT_COUNT],
+                               synth_shelf *s)
 {
-    *s = (synth_shelf){0};
+    *s = (synth_shelf){.cfg = &m->cfg};
     memcpy(s->done, before, sizeof s->done);
     CRM_NEW(s->column, A_COUNT);
     return CRM_OK;
@@ -181,7 +204,7 @@ static crm_status put(synth_shelf *s, int a, int64_t n, const void *rows)
 {
     void *to;
 
-    if (n == 0) return CRM_OK;
+    if (n == 0 || !wanted(s->cfg, a)) return CRM_OK;
     to = more(s, a, n);
     CRM_CHECK(to, CRM_ERR_NOMEM, "out of memory for rows of %s", arrays[a].name);
     memcpy(to, rows, (size_t)n * row_bytes(a));
@@ -220,9 +243,12 @@ static crm_status add_documents(synth_shelf *s, const synth_person *p)
         CRM_TRY(put(s, A_DOC_TIME, 1, &d->time));
         for (int t = 0; t < DOC_TARGETS; t++)
             CRM_TRY(put(s, A_STARS + t, 1, &d->label[t]));
+        for (int t = 0; t < DOC_TARGETS; t++)
+            CRM_TRY(put(s, A_STARS_ORACLE + t, 1, d->p[t]));
         s->added[UNIT_TOKEN] += d->n_tokens;
     }
     CRM_TRY(put(s, A_TOKEN, p->n_tokens, p->token));
+    CRM_TRY(put(s, A_ENTITY, p->n_tokens, p->entity));
     s->added[UNIT_DOC] += p->n_docs;
     return CRM_OK;
 }
@@ -278,10 +304,20 @@ static crm_status define_names(crm_store_writer *w, const synth_model *m)
     return crm_store_texts(w, "documents/words", m->lexicon.n_words, m->lexicon.word);
 }
 
+static crm_status define_entities(crm_store_writer *w)
+{
+    const char *name = arrays[A_ENTITY].name;
+
+    CRM_TRY(crm_store_attr_text(w, name, "level", "token"));
+    return crm_store_attr_list(w, name, "classes", crm_synth_names_count(crm_synth_entities),
+                               crm_synth_entities);
+}
+
 crm_status crm_synth_shelf_define(crm_store_writer *w, const synth_model *m,
                                   const int64_t total[UNIT_COUNT])
 {
     for (int a = 0; a < A_COUNT; a++) {
+        if (!wanted(&m->cfg, a)) continue;
         int64_t dim[3] = {total[arrays[a].unit] + arrays[a].extra, arrays[a].d1, arrays[a].d2};
         int rank = arrays[a].d2 ? 3 : arrays[a].d1 ? 2 : 1;
         CRM_TRY(crm_store_define(w, arrays[a].name, arrays[a].dtype, rank, dim, arrays[a].dim));
@@ -289,6 +325,7 @@ crm_status crm_synth_shelf_define(crm_store_writer *w, const synth_model *m,
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
         CRM_TRY(crm_store_attr_text(w, arrays[targets[i]].name, "level",
                                     arrays[targets[i]].unit == UNIT_DOC ? "document" : "customer"));
+    if (m->cfg.entities) CRM_TRY(define_entities(w));
     return define_names(w, m);
 }
 
@@ -296,6 +333,7 @@ crm_status crm_synth_shelf_flush(synth_shelf *s, crm_store_writer *w)
 {
     for (int a = 0; a < A_COUNT; a++) {
         synth_column *c = &s->column[a];
+        if (!wanted(s->cfg, a)) continue;
         CRM_TRY(crm_store_write(w, arrays[a].name, s->done[arrays[a].unit], c->n, c->data));
         c->n = 0;
     }

@@ -17,13 +17,15 @@ typedef struct synth_column {
 } synth_column;
 
 typedef struct synth_shelf {
+    const crm_synth_cfg *cfg;  /* not owned                                */
     synth_column *column;      /* one for each array                       */
     int64_t done[UNIT_COUNT];  /* rows of earlier blocks and earlier ranks */
     int64_t added[UNIT_COUNT]; /* rows of this block                       */
 } synth_shelf;
 
 /* before: rows that the ranks before this one hold. */
-CRM_CHECKED crm_synth_shelf_new(const int64_t before[UNIT_COUNT], synth_shelf *s);
+CRM_CHECKED crm_synth_shelf_new(const synth_model *m, const int64_t before[UNIT_COUNT],
+                                synth_shelf *s);
 void crm_synth_shelf_free(synth_shelf *s);
 CRM_CHECKED crm_synth_shelf_add(synth_shelf *s, const synth_person *p);
 /* The last offsets of ragged arrays; once, on the last rank. */

@@ -133,20 +133,30 @@ static int32_t blurred(crm_rng *r, int truth, const double *base, int k, double 
     return crm_synth_pick(r, p, k);
 }
 
+/* A target of a document whose true class is truth, of k. */
+static void label_target(crm_rng *r, int truth, int k, double strength, int t, synth_doc *d)
+{
+    double p[SYNTH_DOC_CLASSES];
+
+    d->label[t] = blurred(r, truth, NULL, k, strength, p);
+    for (int j = 0; j < k; j++)
+        d->p[t][j] = (float)p[j];
+}
+
 static void label_document(crm_rng *r, double signal, synth_doc *d)
 {
-    double p[5];
-
-    for (int t = 0; t < DOC_TARGETS; t++)
+    for (int t = 0; t < DOC_TARGETS; t++) {
         d->label[t] = -1;
+        for (int j = 0; j < SYNTH_DOC_CLASSES; j++)
+            d->p[t][j] = NAN;
+    }
     if (d->kind == DOC_TICKET) {
-        d->label[DOC_ISSUE] = blurred(r, d->issue, NULL, 4, 6 * signal, p);
-        d->label[DOC_STATUS] = blurred(r, d->pending, NULL, 2, 5 * signal, p);
+        label_target(r, d->issue, 4, 6 * signal, DOC_ISSUE, d);
+        label_target(r, d->pending, 2, 5 * signal, DOC_STATUS, d);
         return;
     }
-    if (d->kind == DOC_REVIEW)
-        d->label[DOC_STARS] = blurred(r, d->stars - 1, NULL, 5, 5 * signal, p);
-    d->label[DOC_SENTIMENT] = blurred(r, d->polarity + 1, NULL, 3, 5 * signal, p);
+    if (d->kind == DOC_REVIEW) label_target(r, d->stars - 1, 5, 5 * signal, DOC_STARS, d);
+    label_target(r, d->polarity + 1, 3, 5 * signal, DOC_SENTIMENT, d);
 }
 
 void crm_synth_labels(const synth_model *m, synth_person *p)

@@ -3,6 +3,7 @@
  * A phrase is a row of codes: c >= 0 is word c of the dictionary, -1 the document's product, -2 the
  * customer's city, c <= -3 rule -3 - c.  Words are numbered in the order in which they first come.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "crmpi/base_mem.h"
@@ -117,6 +118,18 @@ typedef struct saying {
     int product, city; /* phrases */
 } saying;
 
+static void expand(const saying *s, int phrase);
+
+/* The product of the document or the city, a span of its own. */
+static void name_entity(const saying *s, bool product)
+{
+    int from = s->person->n_tokens, type = product ? ENTITY_PRODUCT : ENTITY_PLACE;
+
+    expand(s, product ? s->product : s->city);
+    for (int i = from; i < s->person->n_tokens; i++)
+        s->person->entity[i] = type + (i > from); /* B, then I */
+}
+
 static void expand(const saying *s, int phrase) // NOLINT: as deep as the grammar
 {
     const synth_lexicon *x = s->lexicon;
@@ -124,10 +137,12 @@ static void expand(const saying *s, int phrase) // NOLINT: as deep as the gramma
     for (int i = x->phrase_first[phrase]; i < x->phrase_first[phrase + 1]; i++) {
         int32_t code = x->code[i];
         if (code >= 0) {
-            if (s->person->n_tokens < SYNTH_TOKENS_MAX)
+            if (s->person->n_tokens < SYNTH_TOKENS_MAX) {
+                s->person->entity[s->person->n_tokens] = 0;
                 s->person->token[s->person->n_tokens++] = code;
+            }
         } else if (code > CODE_RULE) {
-            expand(s, code == CODE_PRODUCT ? s->product : s->city);
+            name_entity(s, code == CODE_PRODUCT);
         } else {
             const int32_t *first = x->rule_first + (CODE_RULE - code);
             expand(s, first[0] + (int)crm_rng_below(s->rng, (uint64_t)(first[1] - first[0])));

@@ -1,5 +1,7 @@
 /* synth_write.c - the ranks make their contiguous customers twice: to count events, documents and
  * tokens, and to write them block by block.  Memory is that of one block. */
+#include <string.h>
+
 #include "crmpi/base_mem.h"
 #include "crmpi/base_stop.h"
 #include "synth_dictionary.h"
@@ -83,12 +85,20 @@ static crm_status plan(crm_comm *comm, const synth_model *m, synth_person *p, sh
     return crm_comm_sum_i64(comm, &s->purchases, 1);
 }
 
+/* Options that came later are noted only where they are used: without them a data set is what it
+ * was before there were any. */
+static bool is_new(const char *key)
+{
+    return strcmp(key, "synth.entities") == 0 || strcmp(key, "synth.document_oracle") == 0;
+}
+
 static crm_status describe(crm_store_writer *w, const synth_model *m)
 {
     CRM_TRY(crm_store_attr_i64(w, "", "rows", m->cfg.customers));
     CRM_TRY(crm_store_attr_text(w, "", "source_digest", ""));
     for (const crm_opt *o = crm_synth_opts; o->key; o++) {
         const char *field = (const char *)&m->cfg + o->offset;
+        if (is_new(o->key) && *(const int64_t *)(const void *)field == 0) continue;
         if (o->type == CRM_OPT_INT)
             CRM_TRY(crm_store_attr_i64(w, "", o->key, *(const int64_t *)(const void *)field));
         else
@@ -115,7 +125,7 @@ static crm_status write_blocks(crm_comm *comm, const synth_model *m, const share
 {
     bool last = crm_comm_rank(comm) == crm_comm_size(comm) - 1;
     synth_shelf shelf;
-    crm_status st = crm_comm_agree(comm, crm_synth_shelf_new(s->before, &shelf));
+    crm_status st = crm_comm_agree(comm, crm_synth_shelf_new(m, s->before, &shelf));
 
     for (int64_t b = 0; !st && b < s->blocks; b++) {
         st = check_stop(comm);
@@ -127,11 +137,18 @@ static crm_status write_blocks(crm_comm *comm, const synth_model *m, const share
 }
 
 /* Made of sums of all ranks, so equal on all. */
-static crm_status make_dictionary(crm_comm *comm, const share *s, crm_table_dictionary **out)
+static crm_status make_dictionary(crm_comm *comm, const synth_model *m, const share *s,
+                                  crm_table_dictionary **out)
 {
+    static const crm_table_entry entity = {.block = "target",
+                                           .name = "entity",
+                                           .type = "category",
+                                           .meaning = "tag of each token, BIO2",
+                                           .source = "generated"};
     crm_status st = crm_table_dictionary_new(out);
 
     if (!st) st = crm_synth_dictionary(s->gaps, s->total[UNIT_ROW], s->total[UNIT_DOC], *out);
+    if (!st && m->cfg.entities) st = crm_table_dictionary_add(*out, &entity);
     return crm_comm_agree(comm, st);
 }
 
@@ -148,7 +165,7 @@ static crm_status write_file(crm_comm *comm, const synth_model *m, synth_person 
     CRM_TRY_TO(st, done, plan(comm, m, p, &s));
     CRM_TRY_TO(st, done, describe(w, m));
     CRM_TRY_TO(st, done, crm_synth_shelf_define(w, m, s.total));
-    CRM_TRY_TO(st, done, make_dictionary(comm, &s, &d));
+    CRM_TRY_TO(st, done, make_dictionary(comm, m, &s, &d));
     CRM_TRY_TO(st, done, write_blocks(comm, m, &s, p, w));
     CRM_TRY_TO(st, done, crm_table_dictionary_write(comm, w, d));
     CRM_TRY_TO(st, done, crm_store_commit(&w, &digest));

@@ -40,7 +40,9 @@ typedef struct table_cleaner {
     const crm_table_def *def;
     table_extra *extra;
     table_quality *quality;
+    table_rejects *rejects;
     uint8_t *keep; /* [frame->n] rows that stay */
+    bool *now;     /* [columns] those that a step looks at */
 } table_cleaner;
 
 bool crm_table_is_number(crm_field_type t); /* INTEGER, REAL */
@@ -52,17 +54,37 @@ const char *crm_table_cell_text(const table_cells *v, int64_t i, size_t *len);
 
 /* Rows that are duplicates leave the frame; counts them.  Collective. */
 CRM_CHECKED crm_table_clean_duplicates(table_cleaner *c);
+/* Rows of groups in the order of the file: of each its group's digest, then its numbers. */
+typedef struct table_near {
+    const char *item; /* [n][size] */
+    int64_t n;
+    size_t size;
+    int n_numbers;
+} table_near;
+enum { NEAR_COMPARED = 256, NEAR_EDGES = 6 };
+/* near [n]: whether a row before it that stays (is not near itself) has numbers that are all near.
+ * *uncompared: rows that were not compared with all that might be near.  Not collective;
+ * CRM_ERR_STOPPED once a signal has come. */
+CRM_CHECKED crm_table_near(const table_near *t, uint8_t *near, int64_t *uncompared);
+/* Column k is derived, and cleaning changes a column that it is made of (winsorise, constant). */
+bool crm_table_made_anew(const crm_table_def *t, int k);
+/* Make column k of the two that it is derived from; *bad (may be NULL: the range is not looked at)
+ * counts values out of range, keep[i] = 0 where the row goes for one.  Not collective. */
+CRM_CHECKED crm_table_derive_column(table_frame *f, int k, table_rejects *rejects, uint8_t *keep,
+                                    int64_t *bad);
 /* Flags, winsorises, or takes rows out of keep.  Collective. */
 CRM_CHECKED crm_table_clean_outliers(table_cleaner *c);
 /* Fills, or takes rows out of keep.  Collective. */
 CRM_CHECKED crm_table_clean_fill(table_cleaner *c);
+/* What fills an integer, boolean or time. */
+CRM_CHECKED crm_table_fill_whole_value(const crm_field *c, int64_t *out);
 /* Value [rows of this rank] of the column that tells about column `of`: flag of outliers, else
  * indicator of missing values; NULL when there is none. */
 uint8_t *crm_table_clean_extra(const table_cleaner *c, int of, bool outlier);
 
-/* What the columns of the frame hold, q [columns]; outliers, filled and changed stay as they are.
- * Collective. */
-CRM_CHECKED crm_table_quality_measure(crm_comm *comm, const table_frame *f,
+/* What column k of the frame holds: as it was read, or as it is.  outliers, filled and changed stay
+ * as they are.  Collective. */
+CRM_CHECKED crm_table_quality_measure(crm_comm *comm, const table_frame *f, int k, bool as_read,
                                       table_quality_column *q);
 /* Append " text |" with what is special in Markdown made plain. */
 void crm_table_markdown_cell(crm_str *out, const char *text);

@@ -48,7 +48,7 @@ static int truth(const char *text)
     return -1;
 }
 
-static crm_status read_whole(const crm_field *c, int64_t *out)
+crm_status crm_table_fill_whole_value(const crm_field *c, int64_t *out)
 {
     if (c->type == CRM_FIELD_INTEGER)
         return crm_parse_i64(c->fill_value, strlen(c->fill_value), out) ? CRM_OK : no_value(c);
@@ -70,14 +70,17 @@ static crm_status fill_numbers(const table_cleaner *c, int k)
     double real = 0;
     int64_t whole = 0;
 
-    CRM_TRY(f->type == CRM_FIELD_REAL ? read_number(f, &real) : read_whole(f, &whole));
-    for (int64_t i = 0; i < c->frame->n; i++)
-        if (!crm_table_cell_missing(f, v, i))
-            continue;
-        else if (f->type == CRM_FIELD_REAL)
+    CRM_TRY(f->type == CRM_FIELD_REAL ? read_number(f, &real)
+                                      : crm_table_fill_whole_value(f, &whole));
+    for (int64_t i = 0; i < c->frame->n; i++) {
+        if (!crm_table_cell_missing(f, v, i)) continue;
+        if (v->uncut_real) v->uncut_real[i] = real;
+        if (v->uncut_whole) v->uncut_whole[i] = whole;
+        if (f->type == CRM_FIELD_REAL)
             v->real[i] = real;
         else
             v->whole[i] = whole;
+    }
     return CRM_OK;
 }
 
@@ -142,12 +145,13 @@ static void drop_missing(table_cleaner *c, int k)
 crm_status crm_table_clean_fill(table_cleaner *c)
 {
     for (int k = 0; k < c->def->n; k++)
-        if (c->def->column[k].type != CRM_FIELD_IGNORE && c->def->column[k].fill == CRM_FILL_DROP)
+        if (c->now[k] && c->def->column[k].type != CRM_FIELD_IGNORE &&
+            c->def->column[k].fill == CRM_FILL_DROP)
             drop_missing(c, k);
     for (int k = 0; k < c->def->n; k++) {
         const crm_field *f = &c->def->column[k];
         int64_t here, all;
-        if (f->type == CRM_FIELD_IGNORE || f->fill != CRM_FILL_CONSTANT) continue;
+        if (!c->now[k] || f->type == CRM_FIELD_IGNORE || f->fill != CRM_FILL_CONSTANT) continue;
         all = here = missing(c, k);
         CRM_TRY(crm_comm_sum_i64(c->comm, &all, 1));
         if (all > 0) CRM_TRY(crm_comm_agree(c->comm, fill_constant(c, k, here)));

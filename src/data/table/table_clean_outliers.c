@@ -128,9 +128,10 @@ static void apply(table_cleaner *c, int k, const limits *l)
         c->quality->after[k].outliers++;
         if (f->outlier_action == CRM_OUTLIER_DROP)
             c->keep[i] = 0;
-        else if (f->outlier_action == CRM_OUTLIER_WINSORISE)
+        else if (f->outlier_action == CRM_OUTLIER_WINSORISE) {
             winsorise(f, v, i, l);
-        else if (flag)
+            c->quality->after[k].changed++;
+        } else if (flag)
             flag[i] = 1;
     }
 }
@@ -140,7 +141,7 @@ crm_status crm_table_clean_outliers(table_cleaner *c)
     for (int k = 0; k < c->def->n; k++) {
         const crm_field *f = &c->def->column[k];
         limits l = none;
-        if (f->outlier == CRM_OUTLIER_NONE || !crm_table_is_number(f->type)) continue;
+        if (!c->now[k] || f->outlier == CRM_OUTLIER_NONE || !crm_table_is_number(f->type)) continue;
         CRM_TRY(find_limits(c, k, &l));
         apply(c, k, &l);
     }

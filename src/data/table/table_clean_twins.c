@@ -3,9 +3,8 @@
  * Exact: a row is the digest of its cells; the first row with a digest stays (table_index).
  * Near: rows are put into groups by the digest of their key and of all that is no number, texts
  * without case, blanks and punctuation.  A group is on one rank, chosen by the digest; there a row
- * goes when a row before it stays whose numbers are all near. */
+ * goes when a row before it stays whose numbers are all near (table_clean_near). */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "crmpi/base_mem.h"
@@ -108,13 +107,12 @@ static crm_status drop_exact(const table_cleaner *c, uint8_t *keep)
 }
 
 /* ---- nearly the same ---- */
-/* Letters and digits of a token: hyphens and apostrophes inside of words are punctuation too. */
+/* Letters and digits of a token, in no case: all else is punctuation. */
 static crm_status add_letters(void *ctx, const char *token, size_t len)
 {
-    crm_str *out = ctx;
+    char letters[3 * CRM_TOKEN_MAX + 1];
 
-    for (size_t i = 0; i < len; i++)
-        if (token[i] != '-' && token[i] != '\'') add_bytes(out, token + i, 1);
+    add_bytes(ctx, letters, crm_text_letters(token, len, letters));
     return CRM_OK;
 }
 
@@ -195,7 +193,9 @@ static crm_status fill_items(twins *t)
     CRM_CHECK(t->item, CRM_ERR_NOMEM, "out of memory: %lld x %zu bytes", (long long)c->frame->n,
               t->size);
     for (int64_t i = 0; i < c->frame->n && !st; i++)
-        if (crm_table_cell_missing(key, &c->frame->column[c->def->key], i))
+        if ((st = crm_table_go_on(i)))
+            break;
+        else if (crm_table_cell_missing(key, &c->frame->column[c->def->key], i))
             t->to[i] = -1;
         else
             st = fill_item(t, i, &row);
@@ -203,60 +203,8 @@ static crm_status fill_items(twins *t)
     return st;
 }
 
-/* Items that came in, in order of the group, then of the file. */
-typedef struct place {
-    crm_digest group;
-    int64_t at;
-} place;
-
-static int by_group(const void *a, const void *b)
-{
-    const place *x = a, *y = b;
-
-    if (x->group.hi != y->group.hi) return x->group.hi < y->group.hi ? -1 : 1;
-    if (x->group.lo != y->group.lo) return x->group.lo < y->group.lo ? -1 : 1;
-    return (x->at > y->at) - (x->at < y->at);
-}
-
-static bool is_near(double a, double b)
-{
-    return a == b || (isnan(a) && isnan(b)) || fabs(a - b) < 1e-6 * fmax(fabs(a), fabs(b));
-}
-
-static bool are_near(const char *a, const char *b, int n)
-{
-    for (int i = 0; i < n; i++) {
-        double x, y;
-        memcpy(&x, a + sizeof(crm_digest) + (size_t)i * sizeof x, sizeof x);
-        memcpy(&y, b + sizeof(crm_digest) + (size_t)i * sizeof y, sizeof y);
-        if (!is_near(x, y)) return false;
-    }
-    return true;
-}
-
-static crm_status find_near(const twins *t, const char *item, int64_t n, uint8_t *near)
-{
-    place *p;
-
-    CRM_NEW(p, n);
-    for (int64_t i = 0; i < n; i++) {
-        memcpy(&p[i].group, item + (size_t)i * t->size, sizeof p[i].group);
-        p[i].at = i;
-    }
-    qsort(p, (size_t)n, sizeof *p, by_group);
-    for (int64_t first = 0, i = 0; i < n; i++) {
-        if (!crm_digest_equal(p[i].group, p[first].group)) first = i;
-        for (int64_t j = first; j < i && !near[p[i].at]; j++)
-            near[p[i].at] =
-                !near[p[j].at] && are_near(item + (size_t)p[j].at * t->size,
-                                           item + (size_t)p[i].at * t->size, t->n_numbers);
-    }
-    crm_mem_free(p);
-    return CRM_OK;
-}
-
 /* The groups on their ranks; near [rows] of this rank comes back. */
-static crm_status ask_groups(const twins *t, uint8_t *near)
+static crm_status ask_groups(const twins *t, uint8_t *near, int64_t *uncompared)
 {
     crm_comm *comm = t->c->comm;
     table_route r = {0};
@@ -268,7 +216,8 @@ static crm_status ask_groups(const twins *t, uint8_t *near)
     CRM_TRY_TO(st, done, crm_table_route_items(&r, t->item, t->size, &in));
     answer = crm_mem_new((size_t)r.n_in, 1);
     if (!answer) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %lld rows", (long long)r.n_in);
-    if (!st) st = find_near(t, in, r.n_in, answer);
+    if (!st)
+        st = crm_table_near(&(table_near){in, r.n_in, t->size, t->n_numbers}, answer, uncompared);
     CRM_TRY_TO(st, done, crm_comm_agree(comm, st));
     st = crm_table_route_back(&r, answer, 1, near);
 done:
@@ -282,7 +231,7 @@ done:
 static crm_status drop_near(const table_cleaner *c, uint8_t *keep)
 {
     twins t = {.c = c};
-    int64_t count = 0;
+    int64_t count[2] = {0};
     crm_status st;
 
     for (int k = 0; k < c->def->n; k++)
@@ -290,13 +239,14 @@ static crm_status drop_near(const table_cleaner *c, uint8_t *keep)
     t.size = sizeof(crm_digest) + (size_t)t.n_numbers * sizeof(double);
     st = crm_comm_agree(c->comm, fill_items(&t));
     memset(keep, 0, (size_t)c->frame->n);
-    if (!st) st = ask_groups(&t, keep);
+    if (!st) st = ask_groups(&t, keep, &count[1]);
     for (int64_t i = 0; i < c->frame->n; i++) {
-        count += keep[i];
+        count[0] += keep[i];
         keep[i] = !keep[i];
     }
-    if (!st) st = crm_comm_sum_i64(c->comm, &count, 1);
-    c->quality->near_duplicates = count;
+    if (!st) st = crm_comm_sum_i64(c->comm, count, 2);
+    c->quality->near_duplicates = count[0];
+    c->quality->uncompared = count[1];
     crm_mem_free(t.item);
     crm_mem_free(t.to);
     return st;

@@ -1,4 +1,5 @@
 /* table_derive.c - columns that are made of two others of their row. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -27,23 +28,44 @@ static crm_status refuse(table_frame *f, int k, int64_t i, table_rejects *reject
     const crm_table_def *t = &f->schema->table[f->table];
     const crm_field *c = &t->column[k];
     table_cells *v = &f->column[k];
-    bool low = v->real[i] < c->min;
-    char place[4096 + 32], what[64];
+    char place[4096 + 32];
+    const char *what = v->real[i] < c->min   ? "derived value below the range"
+                       : v->real[i] > c->max ? "derived value above the range"
+                                             : "derived value beyond 3.4e38, the largest number "
+                                               "that a data set holds";
 
-    snprintf(what, sizeof what, "derived value %s the range", low ? "below" : "above");
     CRM_CHECK(c->bad != CRM_BAD_ERROR, CRM_ERR_FORMAT,
-              "%s: column '%s' of table %s: the %s of the schema (%g to %g)",
+              "%s: column '%s' of table %s: %s (%g to %g in the schema)",
               crm_table_frame_where(f, i, place, sizeof place), c->name, t->name, what, c->min,
               c->max);
-    crm_table_rejects_add(rejects, f->file[f->where[i] >> 40],
-                          f->where[i] & (((int64_t)1 << 40) - 1), 1, t->name, c->name, what);
+    if (rejects)
+        crm_table_rejects_add(rejects, f->file[f->where[i] >> 40],
+                              f->where[i] & (((int64_t)1 << 40) - 1), 1, t->name, c->name, what);
+    CRM_TRY(crm_table_raw_add(v, i, isfinite(v->real[i]) ? v->real[i] : (double)NAN));
     v->real[i] = NAN;
     v->bad++;
     if (c->bad == CRM_BAD_SKIP) keep[i] = 0;
     return CRM_OK;
 }
 
-static crm_status derive(table_frame *f, int k, table_rejects *rejects, uint8_t *keep)
+static bool is_changed(const crm_field *c)
+{
+    return c->fill == CRM_FILL_CONSTANT ||
+           (c->outlier != CRM_OUTLIER_NONE && c->outlier_action == CRM_OUTLIER_WINSORISE);
+}
+
+bool crm_table_made_anew(const crm_table_def *t, int k)
+{
+    if (t->column[k].derive == CRM_DERIVE_NONE) return false;
+    for (int i = 0; i < 2; i++) {
+        int from = t->column[k].from[i];
+        if (is_changed(&t->column[from]) || crm_table_made_anew(t, from)) return true;
+    }
+    return false;
+}
+
+crm_status crm_table_derive_column(table_frame *f, int k, table_rejects *rejects, uint8_t *keep,
+                                   int64_t *bad)
 {
     const crm_field *column = f->schema->table[f->table].column, *c = &column[k];
     const crm_field *a = &column[c->from[0]], *b = &column[c->from[1]];
@@ -56,9 +78,12 @@ static crm_status derive(table_frame *f, int k, table_rejects *rejects, uint8_t 
     for (int64_t i = 0; i < f->n; i++) {
         double v = combine(c->derive, crm_table_cell_number(a, from[0], i),
                            crm_table_cell_number(b, from[1], i));
-        to->real[i] = !isfinite(v) ? NAN : days ? v / 86400 : v;
-        to->missing += !isfinite(v);
-        if (to->real[i] < c->min || to->real[i] > c->max) CRM_TRY(refuse(f, k, i, rejects, keep));
+        to->real[i] = days ? v / 86400 : v;
+        to->missing += isnan(v);
+        if (!bad || !(fabs(v) > (double)FLT_MAX || to->real[i] < c->min || to->real[i] > c->max))
+            continue;
+        CRM_TRY(refuse(f, k, i, rejects, keep));
+        ++*bad;
     }
     return CRM_OK;
 }
@@ -66,11 +91,14 @@ static crm_status derive(table_frame *f, int k, table_rejects *rejects, uint8_t 
 static crm_status derive_all(table_frame *f, table_rejects *rejects, uint8_t **keep)
 {
     const crm_table_def *t = &f->schema->table[f->table];
+    int64_t bad = 0;
 
     CRM_NEW(*keep, f->n);
     memset(*keep, 1, (size_t)f->n);
     for (int k = 0; k < t->n; k++)
-        if (t->column[k].derive != CRM_DERIVE_NONE) CRM_TRY(derive(f, k, rejects, *keep));
+        if (t->column[k].derive != CRM_DERIVE_NONE)
+            CRM_TRY(crm_table_derive_column(f, k, rejects, *keep,
+                                            crm_table_made_anew(t, k) ? NULL : &bad));
     return CRM_OK;
 }
 

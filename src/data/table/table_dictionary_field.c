@@ -47,7 +47,9 @@ static void add_texts(crm_str *out, const crm_field *c)
 {
     if (c->letters == CRM_CASE_LOWER) add(out, "lower case");
     if (c->letters == CRM_CASE_UPPER) add(out, "upper case");
-    if (c->map_from.n) crm_str_addf(out, "%s%d values mapped", out->len ? "; " : "", c->map_from.n);
+    if (c->map_from.n)
+        crm_str_addf(out, "%s%d value%s mapped", out->len ? "; " : "", c->map_from.n,
+                     c->map_from.n == 1 ? "" : "s");
     if (c->hashed) add(out, "keyed hash");
     if (c->scrubbed) add(out, "scrubbed of personal data");
 }
@@ -64,18 +66,31 @@ static void cleaning(crm_str *out, const crm_field *c, crm_duplicates duplicates
     if (done && done[0]) add(out, done);
 }
 
+/* ": column", of a derived one ": column = a * b". */
+static void add_column(crm_str *out, const crm_table_def *t, const crm_field *c)
+{
+    static const char *const sign[CRM_DERIVE_COUNT] = {"", "*", "/", "-", "+"};
+
+    if (c->derive == CRM_DERIVE_NONE)
+        crm_str_addf(out, ": %s", c->name);
+    else
+        crm_str_addf(out, ": %s = %s %s %s", c->name, t->column[c->from[0]].name, sign[c->derive],
+                     t->column[c->from[1]].name);
+}
+
 crm_status crm_table_dictionary_add_field(crm_table_dictionary *d, const crm_table_schema *s,
                                           int table, int column, const char *block,
                                           const char *name, double missing, const char *done)
 {
     const crm_table_def *t = &s->table[table];
     const crm_field *c = &t->column[column];
+    const char *unit = c->type == CRM_FIELD_TIME ? "days before the cut-off" : c->unit;
     crm_str source = {0}, clean = {0};
     crm_status st;
 
     for (int i = 0; i < t->files.n; i++)
         crm_str_addf(&source, "%s%s", i ? ", " : "", t->files.item[i]);
-    crm_str_addf(&source, ": %s", c->name);
+    add_column(&source, t, c);
     cleaning(&clean, c, t->duplicates, done);
     if (source.failed || clean.failed)
         CRM_SET(st, CRM_ERR_NOMEM, "out of memory: the data dictionary");
@@ -83,7 +98,7 @@ crm_status crm_table_dictionary_add_field(crm_table_dictionary *d, const crm_tab
         st = crm_table_dictionary_add(d, &(crm_table_entry){.block = block,
                                                             .name = name,
                                                             .type = crm_field_type_names[c->type],
-                                                            .unit = c->unit,
+                                                            .unit = unit,
                                                             .meaning = c->meaning,
                                                             .source = source.text,
                                                             .cleaning = clean.text,

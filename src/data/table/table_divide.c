@@ -32,9 +32,8 @@ static int step(int state, bool opens)
 /* The quote at i may open a field. */
 static bool may_open(const table_source *s, size_t i)
 {
-    char before = s->file.data[i - 1];
-
-    return i == s->data_at || before == s->sep || before == '\n';
+    if (i == s->data_at) return true;
+    return s->file.data[i - 1] == s->sep || s->file.data[i - 1] == '\n';
 }
 
 static void pass(const table_source *s, size_t from, size_t to, int64_t state[STATES])
@@ -42,6 +41,7 @@ static void pass(const table_source *s, size_t from, size_t to, int64_t state[ST
     const char *data = s->file.data, *q;
     size_t behind = from; /* behind the last quote */
 
+    if (s->unquoted) return;
     for (size_t i = from; i < to && (q = memchr(data + i, '"', to - i)); i = behind) {
         i = (size_t)(q - data);
         for (int k = 0; k < STATES; k++) {
@@ -63,7 +63,7 @@ static size_t first_record(const table_source *s, size_t from, size_t to, int st
     if (state == CLOSING && data[from] != '"') state = OUTSIDE;
     if (state == OUTSIDE && data[from - 1] == '\n') return from;
     for (size_t i = from; i < to; i++) {
-        if (data[i] == '"') {
+        if (data[i] == '"' && !s->unquoted) {
             state = step(state, may_open(s, i));
             continue;
         }
@@ -124,7 +124,7 @@ static void settle_first(table_input *in, const part *all, int rank)
 
     for (int r = 0; r < rank; r++) {
         if (all[r].source != g->source) continue;
-        state = all[r].to[all[r].fresh ? OUTSIDE : state];
+        state = s->unquoted ? OUTSIDE : all[r].to[all[r].fresh ? OUTSIDE : state];
         g->line += all[r].lines;
     }
     g->begin = first_record(s, from, g->end, (int)state);

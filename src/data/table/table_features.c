@@ -1,14 +1,6 @@
 /* table_features.c - which columns are made of the streams, their names, and a row of numbers.
- *
- *   T.count.3m  T.amount.sum.3m  .mean  .max  T.distinct.3m      per window ("all": whole history)
- *   T.count.change.3m  T.amount.change.3m                        window less the one before it
- *   T.recency  T.gaps.mean  T.gaps.max                           days
- *   T.count.trend  T.amount.trend                                per month
- *   T.season.sin  T.season.cos   T.share.CATEGORY
- *   D.count.3m  D.recency                                        of documents
- *   a * b   a / b                                                of named columns */
+ */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +9,15 @@
 #include "crmpi/base_str.h"
 #include "table_relate.h"
 
-enum { SHARES_MAX = 64, TREND_MONTHS = 12 };
+enum { SHARES_MAX = 64 };
 
 typedef struct planner {
     const table_set *x;
     table_features *out;
     int cap, cap_channels;
+    int stream;
     const char *table; /* name of the stream's table */
     crm_str number;    /* name of the number */
-    char window[24];
 } planner;
 
 static crm_status copy_name(crm_str *s, char **out)
@@ -36,102 +28,36 @@ static crm_status copy_name(crm_str *s, char **out)
     return CRM_OK;
 }
 
-static crm_status add(planner *p, const table_feature *f, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static crm_status add(planner *p, const table_feature *f, const char *fmt, ...)
+/* Room for one column more. */
+static crm_status make_room(planner *p)
 {
     table_features *o = p->out;
-    crm_str name = {0};
-    va_list ap;
+    int cap = 2 * p->cap + 64;
+    table_feature *more;
 
-    if (o->n_features == p->cap) {
-        int cap = 2 * p->cap + 64;
-        table_feature *more = crm_mem_grow(o->feature, (size_t)p->cap, (size_t)cap, sizeof *more);
-        CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: %d columns", cap);
-        o->feature = more;
-        p->cap = cap;
+    if (o->n_features < p->cap) return CRM_OK;
+    more = crm_mem_grow(o->feature, (size_t)p->cap, (size_t)cap, sizeof *more);
+    CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: %d columns", cap);
+    o->feature = more;
+    p->cap = cap;
+    return CRM_OK;
+}
+
+/* Adds a column; its name is copied and freed. */
+static crm_status add(planner *p, const table_feature *f, crm_str *name)
+{
+    table_features *o = p->out;
+    crm_status st = make_room(p);
+
+    if (st) {
+        crm_str_free(name);
+        return st;
     }
     o->feature[o->n_features] = *f;
-    crm_str_addf(&name, "%s.", p->table);
-    va_start(ap, fmt);
-    crm_str_addv(&name, fmt, ap);
-    va_end(ap);
-    return copy_name(&name, &o->feature[o->n_features++].name);
+    return copy_name(name, &o->feature[o->n_features++].name);
 }
 
-static bool wants(const planner *p, unsigned aggregate)
-{
-    return p->x->schema->features.aggregates & aggregate;
-}
-
-/* Name of a number of the stream; false past the last. */
-static bool number_name(planner *p, int stream, int number)
-{
-    const table_stream *s = &p->x->stream[stream];
-    const crm_table_def *t = &p->x->schema->table[s->table];
-
-    crm_str_free(&p->number);
-    p->number = (crm_str){0};
-    if (number >= s->n_numbers) return false;
-    crm_table_path_text(p->x->schema, s->table, &t->events.number[number], &p->number);
-    return true;
-}
-
-/* ---- per window ---- */
-static crm_status plan_numbers(planner *p, const table_feature *base)
-{
-    static const struct {
-        unsigned aggregate;
-        table_op op;
-        const char *name;
-    } ops[] = {{CRM_AGG_SUM, TABLE_SUM, "sum"},
-               {CRM_AGG_MEAN, TABLE_MEAN, "mean"},
-               {CRM_AGG_MAX, TABLE_MAX, "max"},
-               {CRM_AGG_CHANGE, TABLE_CHANGE, "change"}};
-
-    for (int q = 0; number_name(p, base->stream, q); q++)
-        for (size_t k = 0; k < sizeof ops / sizeof *ops; k++) {
-            table_feature f = *base;
-            f.op = ops[k].op;
-            f.number = q;
-            if (!wants(p, ops[k].aggregate) || (f.op == TABLE_CHANGE && f.span == 0)) continue;
-            CRM_TRY(add(p, &f, "%s.%s.%s", p->number.text, ops[k].name, p->window));
-        }
-    return CRM_OK;
-}
-
-static crm_status plan_window(planner *p, int stream, int64_t months)
-{
-    const table_stream *s = &p->x->stream[stream];
-    table_feature f = {.stream = stream, .number = -1, .span = months * TABLE_MONTH};
-
-    snprintf(p->window, sizeof p->window, "%lldm", (long long)months);
-    if (months == 0) snprintf(p->window, sizeof p->window, "all");
-    if (wants(p, CRM_AGG_COUNT)) CRM_TRY(add(p, &f, "count.%s", p->window));
-    if (s->documents) return CRM_OK;
-    f.op = TABLE_CHANGE;
-    if (wants(p, CRM_AGG_CHANGE) && months > 0) CRM_TRY(add(p, &f, "count.change.%s", p->window));
-    CRM_TRY(plan_numbers(p, &f));
-    f.op = TABLE_DISTINCT;
-    if (wants(p, CRM_AGG_DISTINCT) && s->category) CRM_TRY(add(p, &f, "distinct.%s", p->window));
-    return CRM_OK;
-}
-
-/* ---- of the whole history ---- */
-static crm_status plan_trend(planner *p, int stream)
-{
-    int months = p->x->schema->features.months;
-    table_feature f = {.stream = stream, .op = TABLE_TREND, .number = -1};
-
-    if (!wants(p, CRM_AGG_TREND)) return CRM_OK;
-    f.span = (int64_t)(months > 1 ? months : TREND_MONTHS) * TABLE_MONTH;
-    CRM_TRY(add(p, &f, "count.trend"));
-    for (f.number = 0; number_name(p, stream, f.number); f.number++)
-        CRM_TRY(add(p, &f, "%s.trend", p->number.text));
-    return CRM_OK;
-}
-
+/* ---- shares of categories ---- */
 static int falling(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -158,74 +84,61 @@ static crm_status most_frequent(const table_stream *s, int64_t *least, int64_t *
     return CRM_OK;
 }
 
-static crm_status plan_shares(planner *p, int stream)
+static crm_status plan_shares(planner *p, const table_feature *share, const char *front)
 {
-    const table_stream *s = &p->x->stream[stream];
-    table_feature f = {.stream = stream, .op = TABLE_SHARE, .number = -1};
+    const table_stream *s = &p->x->stream[share->stream];
+    table_feature f = *share;
     int64_t least, ties;
 
-    if (!wants(p, CRM_AGG_SHARES) || !s->category) return CRM_OK;
     CRM_TRY(most_frequent(s, &least, &ties));
     for (int64_t c = 0; c < s->names.n; c++) {
+        crm_str name = {0};
         /* a model chooses by itself */
         if (p->x->like) least = ties = 0;
         if (s->uses[c] < least || (s->uses[c] == least && !p->x->like && ties-- <= 0)) continue;
         f.category = (int32_t)c;
-        CRM_TRY(add(p, &f, "share.%s", s->names.item[c]));
+        crm_str_addf(&name, "%s%s", front, s->names.item[c]);
+        CRM_TRY(add(p, &f, &name));
     }
     return CRM_OK;
 }
 
-static crm_status plan_history(planner *p, int stream)
+/* ---- streams ---- */
+static crm_status plan_feature(void *ctx, const table_feature *of, const char *name)
 {
-    static const struct {
-        unsigned aggregate;
-        table_op op;
-        const char *name;
-    } ops[] = {{CRM_AGG_RECENCY, TABLE_RECENCY, "recency"},
-               {CRM_AGG_GAPS, TABLE_GAP_MEAN, "gaps.mean"},
-               {CRM_AGG_GAPS, TABLE_GAP_MAX, "gaps.max"},
-               {CRM_AGG_SEASON, TABLE_SEASON_SIN, "season.sin"},
-               {CRM_AGG_SEASON, TABLE_SEASON_COS, "season.cos"}};
-    table_feature f = {.stream = stream, .number = -1};
+    planner *p = ctx;
+    table_feature f = *of;
+    crm_str text = {0};
 
-    for (size_t k = 0; k < sizeof ops / sizeof *ops; k++) {
-        f.op = ops[k].op;
-        if (p->x->stream[stream].documents && f.op != TABLE_RECENCY) continue;
-        if (wants(p, ops[k].aggregate)) CRM_TRY(add(p, &f, "%s", ops[k].name));
-    }
-    if (p->x->stream[stream].documents) return CRM_OK;
-    CRM_TRY(plan_trend(p, stream));
-    return plan_shares(p, stream);
-}
-
-/* Documents of which each entity has one say nothing by their number; those of a table of events
- * are counted as events. */
-static bool has_features(const table_set *x, const table_stream *s)
-{
-    const crm_table_schema *schema = x->schema;
-
-    if (!s->documents) return true;
-    return s->dated && !schema->table[s->table].events.is &&
-           (s->table != schema->entity || schema->key >= 0);
+    f.stream = p->stream;
+    if (f.op == TABLE_SHARE) return plan_shares(p, &f, name);
+    crm_str_addf(&text, "%s", name);
+    return add(p, &f, &text);
 }
 
 static crm_status plan_streams(planner *p)
 {
-    const crm_feature_def *d = &p->x->schema->features;
-
-    for (int k = 0; k < p->x->n_streams; k++) {
-        const table_stream *s = &p->x->stream[k];
-        p->table = p->x->schema->table[s->table].name;
-        if (!has_features(p->x, s)) continue;
-        for (int w = 0; w < d->n_windows; w++)
-            CRM_TRY(plan_window(p, k, d->window[w]));
-        CRM_TRY(plan_history(p, k));
+    for (p->stream = 0; p->stream < p->x->n_streams; p->stream++) {
+        const table_stream *s = &p->x->stream[p->stream];
+        CRM_TRY(crm_table_features_each(p->x->schema, s->table, s->documents, plan_feature, p));
     }
     return CRM_OK;
 }
 
 /* ---- months ---- */
+/* Name of a number of the stream; false past the last. */
+static bool number_name(planner *p, int stream, int number)
+{
+    const table_stream *s = &p->x->stream[stream];
+    const crm_table_def *t = &p->x->schema->table[s->table];
+
+    crm_str_free(&p->number);
+    p->number = (crm_str){0};
+    if (number >= s->n_numbers) return false;
+    crm_table_path_text(p->x->schema, s->table, &t->events.number[number], &p->number);
+    return true;
+}
+
 static crm_status add_channel(planner *p, int stream, int number)
 {
     table_features *o = p->out;

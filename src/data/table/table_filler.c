@@ -1,56 +1,17 @@
 /* table_filler.c - batches of fields -> the typed columns of a frame.
  *
- * Column by column: the kernels read what is as it should be, the rest comes here one by one.
- * First the types whose values can be wrong; then rows are left out as the schema says; then the
- * other types, so that no level of a category comes from a row that is not there. */
+ * Column by column (table_fill).  First the types whose values can be wrong; then rows are left out
+ * as the schema says; then the other types, so that no level of a category comes from a row that is
+ * not there. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "crmpi/base_mem.h"
-#include "table_scan.h"
+#include "table_filler.h"
 
-typedef struct bad_value {
-    int64_t row;
-    int field;
-    table_fault what;
-} bad_value;
-
-typedef struct column {
-    const crm_field *field;
-    table_cells *cells;
-    table_time time;
-    table_front front;
-    table_levels levels;
-    size_t longest_missing;
-    bool marked;       /* a text that means missing is also a value: -999, 1900-01-01 */
-    size_t used, room; /* bytes of texts */
-    int64_t bad;
-} column;
-
-struct table_filler {
-    const crm_table_def *table;
-    table_frame *frame;
-    table_rejects *rejects;
-    const table_kernels *kernels;
-    int64_t room, most; /* rows that there is room for now, that there can be */
-    size_t done, total; /* bytes of the part that are read, all of them       */
-    column *column;
-    int64_t skipped;
-    /* of a batch */
-    const table_source *source;
-    int source_number;
-    table_batch *batch;
-    size_t cap; /* rows of what follows */
-    int32_t *code;
-    uint32_t *odd;
-    uint8_t *out;
-    bad_value *bad;
-    size_t n_bad, cap_bad;
-    char *scratch, *letters;
-    size_t scratch_cap, letters_cap;
-};
+enum { RAW_MOST = 1 << 20 }; /* distinct texts that are counted */
 
 /* ---- columns of a frame ---- */
 typedef struct array {
@@ -87,7 +48,7 @@ static int arrays_of(const crm_field *f, table_cells *c, array out[2])
     return n;
 }
 
-static crm_status resize(void **p, size_t have, size_t room, size_t size)
+crm_status crm_table_resize(void **p, size_t have, size_t room, size_t size)
 {
     void *more = crm_mem_grow(*p, have, room, size);
 
@@ -105,16 +66,16 @@ static crm_status set_room(table_filler *x, int64_t room)
         array a[2];
         int k = arrays_of(&x->table->column[c], &x->frame->column[c], a);
         while (k-- > 0)
-            CRM_TRY(resize(a[k].p, n, (size_t)room, a[k].size));
+            CRM_TRY(crm_table_resize(a[k].p, n, (size_t)room, a[k].size));
     }
-    CRM_TRY(resize(&where, n, (size_t)room, sizeof *x->frame->where));
+    CRM_TRY(crm_table_resize(&where, n, (size_t)room, sizeof *x->frame->where));
     x->frame->where = where;
     x->room = room;
     return CRM_OK;
 }
 
 /* What have (rows, bytes) comes to at the end of the part, with a little to spare. */
-static double foresee(const table_filler *x, double have)
+double crm_table_foresee(const table_filler *x, double have)
 {
     double done = (double)x->done, total = (double)(x->total > x->done ? x->total : x->done);
 
@@ -129,7 +90,7 @@ static crm_status rows_room(table_filler *x, int64_t rows)
 
     CRM_ASSERT(need <= x->most);
     if (need <= x->room) return CRM_OK;
-    likely = foresee(x, (double)need);
+    likely = crm_table_foresee(x, (double)need);
     room = likely < (double)x->most ? (int64_t)likely : x->most;
     return set_room(x, room > need ? room : need);
 }
@@ -142,7 +103,7 @@ static size_t longest(const crm_opt_list *l, size_t least)
 }
 
 /* Some text of the list is a value of the column. */
-static bool has_value(const column *c, const crm_opt_list *l)
+static bool has_value(const table_filled *c, const crm_opt_list *l)
 {
     char decimal = c->field->decimal ? c->field->decimal : '.';
     double v;
@@ -160,7 +121,7 @@ static bool has_value(const column *c, const crm_opt_list *l)
 
 static crm_status new_column(const crm_table_def *t, int c, table_filler *x)
 {
-    column *col = &x->column[c];
+    table_filled *col = &x->column[c];
 
     col->field = &t->column[c];
     col->cells = &x->frame->column[c];
@@ -199,6 +160,9 @@ void crm_table_filler_free(table_filler **xp)
     for (int c = 0; x->column && c < x->table->n; c++) {
         crm_mem_free(x->column[c].front.slot);
         crm_table_levels_free(&x->column[c].levels);
+        crm_table_levels_free(&x->column[c].raw);
+        crm_mem_free(x->column[c].mapped);
+        crm_mem_free(x->column[c].differs);
     }
     {
         void *owned[] = {x->column, x->code, x->odd, x->out, x->bad, x->scratch, x->letters};
@@ -244,326 +208,42 @@ crm_status crm_table_filler_broken(table_filler *x, const table_source *s, const
 {
     place p = place_of(s, x->table->latin1, r->begin, line, r->fault_at);
     const char *what = crm_table_fault_names[r->fault];
+    char text[CRM_TABLE_FAULT_MAX];
     bool ended = r->next > r->begin && s->file.data[r->next - 1] == '\n';
 
     if (r->fault == TABLE_ENDLESS || x->table->bad == CRM_BAD_ERROR)
         CRM_FAIL(CRM_ERR_FORMAT, "%s:%lld:%lld: %s", s->file.path, (long long)p.line,
-                 (long long)p.col, what);
+                 (long long)p.col, crm_table_fault_text(x->table, s, r, s->n, text));
     crm_table_rejects_add_row(x->rejects, s->file.path, p.line, p.col, x->table->name, what, line,
                               line + r->lines - ended);
     x->skipped += x->table->bad == CRM_BAD_SKIP;
     return CRM_OK;
 }
 
-/* ---- missing values ---- */
-static bool in_list(const crm_opt_list *l, const char *text, size_t len)
-{
-    for (int i = 0; i < l->n; i++)
-        if (strlen(l->item[i]) == len && memcmp(l->item[i], text, len) == 0) return true;
-    return false;
-}
-
-static bool is_missing(const table_filler *x, const column *c, const char *text, size_t len)
-{
-    if (len == 0) return true;
-    if (len > c->longest_missing) return false;
-    return in_list(&c->field->missing, text, len) || in_list(&x->table->missing, text, len);
-}
-
-/* Text of a field without quotes and the blanks round it. */
-static crm_status text_of(table_filler *x, int64_t row, int field, const char **text, size_t *len)
-{
-    const table_batch *b = x->batch;
-    table_span s = b->span[row * b->n + field];
-
-    *text = b->base + s.begin;
-    *len = s.end - s.begin;
-    return crm_table_field_text(text, len, x->table->latin1 && b->high, &x->scratch,
-                                &x->scratch_cap);
-}
-
-/* The field as it stands in the file but for its quotes: what the front knows it by. */
-static const char *raw_of(const table_batch *b, int64_t row, int k, size_t *len)
-{
-    table_span s = b->span[row * b->n + k];
-    const char *p = b->base + s.begin;
-
-    *len = s.end - s.begin;
-    if (b->quotes && *len >= 2 && *p == '"') {
-        p++;
-        *len -= 2;
-    }
-    return p;
-}
-
-static crm_status note_bad(table_filler *x, int64_t row, int field, table_fault what)
-{
-    if (x->n_bad == x->cap_bad) {
-        size_t cap = x->cap_bad ? 2 * x->cap_bad : 256;
-        bad_value *p = crm_mem_grow(x->bad, x->cap_bad, cap, sizeof *p);
-        CRM_CHECK(p, CRM_ERR_NOMEM, "out of memory: %zu bad values", cap);
-        x->bad = p;
-        x->cap_bad = cap;
-    }
-    x->bad[x->n_bad++] = (bad_value){row, field, what};
-    return CRM_OK;
-}
-
-/* Texts that mean missing though they are values. */
-static crm_status clear_marked(table_filler *x, column *c, int k, double *real, int64_t *whole)
-{
-    for (int64_t i = 0; c->marked && i < x->batch->rows; i++) {
-        const char *text;
-        size_t len;
-        CRM_TRY(text_of(x, i, k, &text, &len));
-        crm_table_trim(&text, &len);
-        if (!is_missing(x, c, text, len)) continue;
-        if (real) real[i] = (double)NAN;
-        if (whole) whole[i] = CRM_WHOLE_MISSING;
-    }
-    return CRM_OK;
-}
-
-/* ---- numbers ---- */
-static crm_status fill_real(table_filler *x, column *c, int k)
-{
-    double *out = c->cells->real + x->frame->n, low = c->field->min, high = c->field->max;
-    char decimal = c->field->decimal ? c->field->decimal : '.';
-    int64_t n = x->kernels->real(x->batch, k, decimal, out, x->odd);
-
-    for (int64_t i = 0; i < n; i++) {
-        const char *text;
-        size_t len;
-        double *v = &out[x->odd[i]];
-        CRM_TRY(text_of(x, x->odd[i], k, &text, &len));
-        crm_table_trim(&text, &len);
-        *v = (double)NAN;
-        if (is_missing(x, c, text, len) || crm_table_real(text, len, decimal, v)) continue;
-        CRM_TRY(note_bad(x, x->odd[i], k, TABLE_NO_NUMBER));
-    }
-    CRM_TRY(clear_marked(x, c, k, out, NULL));
-    if (low == -INFINITY && high == INFINITY) return CRM_OK;
-    for (int64_t i = 0; i < x->batch->rows; i++)
-        if (out[i] < low || out[i] > high)
-            CRM_TRY(note_bad(x, i, k, out[i] < low ? TABLE_BELOW : TABLE_ABOVE));
-    return CRM_OK;
-}
-
-static crm_status fill_whole(table_filler *x, column *c, int k)
-{
-    int64_t *out = c->cells->whole + x->frame->n;
-    double low = c->field->min, high = c->field->max;
-    int64_t n = x->kernels->whole(x->batch, k, out, x->odd);
-
-    for (int64_t i = 0; i < n; i++) {
-        const char *text;
-        size_t len;
-        int64_t *v = &out[x->odd[i]];
-        CRM_TRY(text_of(x, x->odd[i], k, &text, &len));
-        crm_table_trim(&text, &len);
-        *v = CRM_WHOLE_MISSING;
-        if (is_missing(x, c, text, len) || crm_table_whole(text, len, v)) continue;
-        *v = CRM_WHOLE_MISSING;
-        CRM_TRY(note_bad(x, x->odd[i], k, TABLE_NO_WHOLE));
-    }
-    CRM_TRY(clear_marked(x, c, k, NULL, out));
-    if (low == -INFINITY && high == INFINITY) return CRM_OK;
-    for (int64_t i = 0; i < x->batch->rows; i++)
-        if (out[i] != CRM_WHOLE_MISSING && ((double)out[i] < low || (double)out[i] > high))
-            CRM_TRY(note_bad(x, i, k, (double)out[i] < low ? TABLE_BELOW : TABLE_ABOVE));
-    return CRM_OK;
-}
-
-/* What is not as most are: with blanks, missing, or no time. */
-static crm_status odd_time(table_filler *x, column *c, int k, int64_t row, int64_t *out)
-{
-    const char *text;
-    size_t len;
-
-    *out = CRM_WHOLE_MISSING;
-    CRM_TRY(text_of(x, row, k, &text, &len));
-    crm_table_trim(&text, &len);
-    if (is_missing(x, c, text, len) || crm_table_time_read(&c->time, text, len, out)) return CRM_OK;
-    *out = CRM_WHOLE_MISSING;
-    return note_bad(x, row, k, TABLE_NO_TIME);
-}
-
-static crm_status fill_time(table_filler *x, column *c, int k)
-{
-    int64_t *out = c->cells->whole + x->frame->n;
-    const crm_field *f = c->field;
-
-    for (int64_t i = 0; i < x->batch->rows; i++) {
-        size_t len;
-        const char *text = raw_of(x->batch, i, k, &len);
-        if (!crm_table_time_read(&c->time, text, len, &out[i]))
-            CRM_TRY(odd_time(x, c, k, i, &out[i]));
-    }
-    CRM_TRY(clear_marked(x, c, k, NULL, out));
-    if (f->time_min == INT64_MIN && f->time_max == INT64_MAX) return CRM_OK;
-    for (int64_t i = 0; i < x->batch->rows; i++)
-        if (out[i] != CRM_WHOLE_MISSING && (out[i] < f->time_min || out[i] > f->time_max))
-            CRM_TRY(note_bad(x, i, k, out[i] < f->time_min ? TABLE_BELOW : TABLE_ABOVE));
-    return CRM_OK;
-}
-
-/* ---- texts of few values ---- */
-static bool same_letters(const char *word, const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if ((text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]) != word[i]) return false;
-    return word[len] == '\0';
-}
-
-static int32_t boolean_of(const crm_field *f, const char *text, size_t len)
-{
-    static const char *const WORD[2][4] = {{"no", "false", "n", "f"}, {"yes", "true", "y", "t"}};
-    const char *const own[2] = {f->no, f->yes};
-
-    for (int v = 0; v < 2; v++)
-        if (own[v] && own[v][0]) {
-            if (strlen(own[v]) == len && memcmp(own[v], text, len) == 0) return v;
-            if (own[1 - v] && own[1 - v][0]) continue;
-        }
-    if (own[0] && own[0][0] && own[1] && own[1][0]) return TABLE_FRONT_BAD;
-    for (int v = 0; v < 2; v++) {
-        if (own[v] && own[v][0]) continue;
-        if (len == 1 && text[0] == (v ? '1' : '0')) return v;
-        for (int k = 0; k < 4; k++)
-            if (len <= 5 && same_letters(WORD[v][k], text, len)) return v;
-    }
-    return TABLE_FRONT_BAD;
-}
-
-/* Case as the schema wants it: letters of ASCII, and for lower case those that crm_text_lower
- * knows.
- */
-static crm_status make_case(table_filler *x, crm_letter_case how, const char **text, size_t *len)
-{
-    if (how == CRM_CASE_KEEP || *len == 0) return CRM_OK;
-    if (*len > x->letters_cap) {
-        char *more = crm_mem_new(2 * *len, 1);
-        CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: field of %zu bytes", *len);
-        crm_mem_free(x->letters);
-        x->letters = more;
-        x->letters_cap = 2 * *len;
-    }
-    for (size_t i = 0; i < *len; i++) {
-        char c = (*text)[i];
-        if (how == CRM_CASE_LOWER && c >= 'A' && c <= 'Z') c = (char)(c + 32);
-        if (how == CRM_CASE_UPPER && c >= 'a' && c <= 'z') c = (char)(c - 32);
-        x->letters[i] = c;
-    }
-    *text = x->letters;
-    return CRM_OK;
-}
-
-static crm_status level_of(table_filler *x, column *c, const char *text, size_t len, int32_t *code)
-{
-    const crm_field *f = c->field;
-
-    CRM_TRY(make_case(x, f->letters, &text, &len));
-    for (int i = 0; i < f->map_from.n; i++)
-        if (strlen(f->map_from.item[i]) == len && memcmp(f->map_from.item[i], text, len) == 0) {
-            text = f->map_to.item[i];
-            len = strlen(text);
-            break;
-        }
-    return crm_table_levels_add(&c->levels, text, len, f->max_levels, code);
-}
-
-/* Codes of the rows of a batch, -1 for a missing value, TABLE_FRONT_BAD for one of a boolean. */
-static crm_status find_codes(table_filler *x, column *c, int k, int32_t *out)
-{
-    int64_t n = x->kernels->code(x->batch, k, &c->front, out, x->odd);
-
-    for (int64_t i = 0; i < n; i++) {
-        int64_t row = x->odd[i];
-        size_t len, raw_len;
-        const char *text, *raw = raw_of(x->batch, row, k, &raw_len);
-        int32_t *code = &out[row];
-        *code = c->front.slot[crm_table_front_slot(&c->front, raw, raw_len)].code;
-        if (*code != TABLE_FRONT_FREE) continue; /* came up in this batch */
-        CRM_TRY(text_of(x, row, k, &text, &len));
-        crm_table_trim(&text, &len);
-        if (is_missing(x, c, text, len))
-            *code = -1;
-        else if (c->field->type == CRM_FIELD_BOOLEAN)
-            *code = boolean_of(c->field, text, len);
-        else
-            CRM_TRY(level_of(x, c, text, len, code));
-        CRM_TRY(crm_table_front_add(&c->front, raw, raw_len, *code));
-    }
-    return CRM_OK;
-}
-
-static crm_status fill_boolean(table_filler *x, column *c, int k)
-{
-    int64_t *out = c->cells->whole + x->frame->n;
-
-    CRM_TRY(find_codes(x, c, k, x->code));
-    for (int64_t i = 0; i < x->batch->rows; i++) {
-        out[i] = x->code[i] < 0 ? CRM_WHOLE_MISSING : x->code[i];
-        if (x->code[i] == TABLE_FRONT_BAD) CRM_TRY(note_bad(x, i, k, TABLE_NO_BOOLEAN));
-    }
-    return CRM_OK;
-}
-
-/* ---- other texts ---- */
-static crm_status text_room(const table_filler *x, column *c, size_t more)
-{
-    size_t room;
-    char *p;
-
-    if (c->used + more <= c->room) return CRM_OK;
-    room = (size_t)foresee(x, (double)(c->used + more)) + more;
-    p = crm_mem_grow(c->cells->bytes, c->used, room, 1);
-    CRM_CHECK(p, CRM_ERR_NOMEM, "out of memory: %zu bytes of texts", room);
-    c->cells->bytes = p;
-    c->room = room;
-    return CRM_OK;
-}
-
-static crm_status fill_text(table_filler *x, column *c, int k)
-{
-    int64_t n = x->frame->n;
-    bool id = c->field->type == CRM_FIELD_ID;
-
-    for (int64_t i = 0; i < x->batch->rows; i++) {
-        const char *text, *inner;
-        size_t len, inner_len;
-        bool missing;
-        CRM_TRY(text_of(x, i, k, &text, &len));
-        inner = text;
-        inner_len = len;
-        crm_table_trim(&inner, &inner_len);
-        missing = is_missing(x, c, inner, inner_len);
-        if (id) {
-            text = inner;
-            len = inner_len;
-            CRM_TRY(make_case(x, c->field->letters, &text, &len));
-            c->cells->key[n + i] = missing ? (crm_digest){0, 0} : crm_digest_of(text, len);
-        }
-        c->cells->missing += missing;
-        if (missing) len = 0;
-        CRM_TRY(text_room(x, c, len));
-        if (len) memcpy(c->cells->bytes + c->used, text, len);
-        c->used += len;
-        c->cells->end[n + i] = (int64_t)c->used;
-    }
-    return CRM_OK;
-}
-
 /* ---- bad values ---- */
 static int compare_bad(const void *a, const void *b)
 {
-    const bad_value *x = a, *y = b;
+    const table_bad *x = a, *y = b;
 
     if (x->row != y->row) return x->row < y->row ? -1 : 1;
     return (x->field > y->field) - (x->field < y->field);
 }
 
-static crm_status handle_bad(table_filler *x, const bad_value *v)
+/* Of a single CSV, which has options in the place of a schema. */
+static crm_status fail_single(const table_filler *x, const char *what, place p, const crm_field *f)
+{
+    char name[CRM_TABLE_SHOW_MAX];
+
+    snprintf(name, sizeof name, "%.*s", CRM_TABLE_SHOW_MAX - 1, f->name);
+    for (char *c = name; *c; c++)
+        if ((unsigned char)*c < 0x20) *c = ' ';
+    CRM_FAIL(CRM_ERR_FORMAT,
+             "%s:%lld:%lld: column '%s': %s; correct it, name it in data.missing, or set "
+             "data.bad_values to missing",
+             x->source->file.path, (long long)p.line, (long long)p.col, name, what);
+}
+
+static crm_status handle_bad(table_filler *x, const table_bad *v)
 {
     const table_batch *b = x->batch;
     const crm_field *f = x->column[x->source->column[v->field]].field;
@@ -572,6 +252,7 @@ static crm_status handle_bad(table_filler *x, const bad_value *v)
     const char *what = crm_table_fault_names[v->what];
     char name[CRM_TABLE_SHOW_MAX];
 
+    if (f->bad == CRM_BAD_ERROR && x->table->single) return fail_single(x, what, p, f);
     if (f->bad == CRM_BAD_ERROR)
         CRM_FAIL(CRM_ERR_FORMAT,
                  "%s:%lld:%lld: column '%s': %s; correct it, or say what it means: missing, min, "
@@ -584,17 +265,36 @@ static crm_status handle_bad(table_filler *x, const bad_value *v)
     return CRM_OK;
 }
 
-/* Bad values of rows that stay become missing. */
-static void clear_bad(table_filler *x, const bad_value *v)
+/* Bad values of rows that stay become missing; gone: rows before it that are out. */
+static crm_status clear_bad(table_filler *x, const table_bad *v, int64_t gone)
 {
-    column *c = &x->column[x->source->column[v->field]];
+    table_filled *c = &x->column[x->source->column[v->field]];
+    int64_t row = x->frame->n + v->row;
+    double value;
 
-    if (x->out[v->row]) return;
+    if (x->out[v->row]) return CRM_OK;
     c->bad++;
-    if (c->cells->real)
-        c->cells->real[x->frame->n + v->row] = (double)NAN;
-    else
-        c->cells->whole[x->frame->n + v->row] = CRM_WHOLE_MISSING;
+    if (c->cells->real) {
+        value = c->cells->real[row];
+        c->cells->real[row] = (double)NAN;
+    } else {
+        value =
+            c->cells->whole[row] == CRM_WHOLE_MISSING ? (double)NAN : (double)c->cells->whole[row];
+        c->cells->whole[row] = CRM_WHOLE_MISSING;
+    }
+    return crm_table_raw_add(c->cells, row - gone, value);
+}
+
+static crm_status clear_all_bad(table_filler *x)
+{
+    int64_t at = 0, gone = 0;
+
+    for (size_t i = 0; i < x->n_bad; i++) {
+        for (; at < x->bad[i].row; at++)
+            gone += x->out[at];
+        CRM_TRY(clear_bad(x, &x->bad[i], gone));
+    }
+    return CRM_OK;
 }
 
 /* Rows that are out leave the batch and the columns that are filled already. */
@@ -627,20 +327,14 @@ static crm_status settle_bad(table_filler *x)
     memset(x->out, 0, (size_t)x->batch->rows);
     for (size_t i = 0; i < x->n_bad; i++)
         CRM_TRY(handle_bad(x, &x->bad[i]));
-    for (size_t i = 0; i < x->n_bad; i++)
-        clear_bad(x, &x->bad[i]);
+    CRM_TRY(clear_all_bad(x));
     close_up(x);
     x->n_bad = 0;
     return CRM_OK;
 }
 
 /* ---- batches ---- */
-typedef crm_status (*fill_fn)(table_filler *x, column *c, int k);
-
-static crm_status fill_code(table_filler *x, column *c, int k)
-{
-    return find_codes(x, c, k, c->cells->code + x->frame->n);
-}
+typedef crm_status (*fill_fn)(table_filler *x, table_filled *c, int k);
 
 static crm_status fill_columns(table_filler *x, const fill_fn fill[CRM_FIELD_TYPE_COUNT])
 {
@@ -670,12 +364,14 @@ static crm_status batch_room(table_filler *x, size_t rows)
 
 crm_status crm_table_filler_add(table_filler *x, const table_source *s, int file, table_batch *b)
 {
-    static const fill_fn MAY_FAIL[CRM_FIELD_TYPE_COUNT] = {[CRM_FIELD_REAL] = fill_real,
-                                                           [CRM_FIELD_INTEGER] = fill_whole,
-                                                           [CRM_FIELD_BOOLEAN] = fill_boolean,
-                                                           [CRM_FIELD_TIME] = fill_time};
-    static const fill_fn OTHER[CRM_FIELD_TYPE_COUNT] = {
-        [CRM_FIELD_CATEGORY] = fill_code, [CRM_FIELD_ID] = fill_text, [CRM_FIELD_TEXT] = fill_text};
+    static const fill_fn MAY_FAIL[CRM_FIELD_TYPE_COUNT] = {
+        [CRM_FIELD_REAL] = crm_table_fill_real,
+        [CRM_FIELD_INTEGER] = crm_table_fill_whole,
+        [CRM_FIELD_BOOLEAN] = crm_table_fill_boolean,
+        [CRM_FIELD_TIME] = crm_table_fill_time};
+    static const fill_fn OTHER[CRM_FIELD_TYPE_COUNT] = {[CRM_FIELD_CATEGORY] = crm_table_fill_code,
+                                                        [CRM_FIELD_ID] = crm_table_fill_text,
+                                                        [CRM_FIELD_TEXT] = crm_table_fill_text};
 
     if (b->rows == 0) return CRM_OK;
     x->done += b->bytes;
@@ -694,7 +390,7 @@ crm_status crm_table_filler_add(table_filler *x, const table_source *s, int file
 }
 
 /* ---- the end ---- */
-static void count_missing(column *c, int64_t n)
+static void count_missing(table_filled *c, int64_t n)
 {
     table_cells *t = c->cells;
     int64_t missing = t->missing; /* texts and ids: counted already */
@@ -709,21 +405,28 @@ static void count_missing(column *c, int64_t n)
     t->missing = missing - c->bad;
 }
 
-static crm_status check_levels(const table_filler *x, const table_input *in, int c)
+/* No row is to blame: the place is that of the column in the schema. */
+static crm_status check_levels(const table_filler *x, int c)
 {
     const crm_field *f = x->column[c].field;
     char name[CRM_TABLE_SHOW_MAX];
 
     if (x->frame->column[c].levels.n <= f->max_levels) return CRM_OK;
-    return crm_table_fail_at(
-        &in->source[0].file, in->source[0].header_at,
-        "column '%s': more than %lld distinct values; raise its max_levels, or "
-        "make it text, id or ignore",
-        crm_table_show(f->name, strlen(f->name), name), (long long)f->max_levels);
+    crm_table_show(f->name, strlen(f->name), name);
+    if (x->table->single)
+        CRM_FAIL(CRM_ERR_FORMAT,
+                 "%s:%d:%d: column '%s': more than %lld distinct values (data.max_levels); name it "
+                 "in data.ignore or data.id, or raise data.max_levels",
+                 x->frame->schema->path, f->line, f->col, name, (long long)f->max_levels);
+    CRM_FAIL(CRM_ERR_FORMAT,
+             "%s:%d:%d: column '%s' of table %s has more than %lld distinct values in its files; "
+             "raise its max_levels, or make it text, id or ignore",
+             x->frame->schema->path, f->line, f->col, name, x->table->name,
+             (long long)f->max_levels);
 }
 
 /* Indices into the levels of this rank become codes. */
-static crm_status recode(column *c, int64_t n)
+static crm_status recode(table_filled *c, int64_t n)
 {
     table_cells *t = c->cells;
     int32_t *code;
@@ -740,11 +443,11 @@ static crm_status recode(column *c, int64_t n)
     return CRM_OK;
 }
 
-static crm_status settle(table_filler *x, const table_input *in)
+static crm_status settle(table_filler *x)
 {
     if (x->frame->n < x->room - x->room / 8) CRM_TRY(set_room(x, x->frame->n));
     for (int c = 0; c < x->table->n; c++)
-        if (x->frame->column[c].code) CRM_TRY(check_levels(x, in, c));
+        if (x->frame->column[c].code) CRM_TRY(check_levels(x, c));
     for (int c = 0; c < x->table->n; c++) {
         if (x->frame->column[c].code) CRM_TRY(recode(&x->column[c], x->frame->n));
         count_missing(&x->column[c], x->frame->n);
@@ -752,12 +455,25 @@ static crm_status settle(table_filler *x, const table_input *in)
     return CRM_OK;
 }
 
-crm_status crm_table_filler_end(crm_comm *comm, table_filler *x, const table_input *in)
+/* How many distinct texts there were in front of case and map, on all ranks. */
+static crm_status count_raw(crm_comm *comm, table_filled *c)
 {
+    table_levels all = {0};
+    crm_status st = crm_table_levels_gather(comm, &c->raw, 1, RAW_MOST, &all);
+
+    c->cells->raw_levels = all.n > RAW_MOST ? -1 : all.n;
+    crm_table_levels_free(&all);
+    return st;
+}
+
+crm_status crm_table_filler_end(crm_comm *comm, table_filler *x)
+{
+    for (int c = 0; c < x->table->n; c++)
+        if (crm_table_is_mapped(x->column[c].field)) CRM_TRY(count_raw(comm, &x->column[c]));
     for (int c = 0; c < x->table->n; c++)
         if (x->frame->column[c].code)
             CRM_TRY(crm_table_levels_gather(comm, &x->column[c].levels, 1,
                                             x->column[c].field->max_levels,
                                             &x->frame->column[c].levels));
-    return crm_table_first_error(comm, settle(x, in));
+    return crm_table_first_error(comm, settle(x));
 }

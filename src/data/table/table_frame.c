@@ -99,7 +99,7 @@ static crm_status read_window(reader *r, bool *got)
     const char *p = s->file.data + r->pos;
     table_batch *b = &r->batch;
     unsigned flags;
-    int64_t rows, ends = r->kernels->scan(p, n, s->sep, r->end, &rows, &flags);
+    int64_t rows, ends = r->kernels->scan(p, n, s->sep, !s->unquoted, r->end, &rows, &flags);
 
     *got = is_regular(r, p, ends, rows, flags);
     if (!*got) {
@@ -182,7 +182,7 @@ static crm_status read_slowly(reader *r)
                        .line = b->line,
                        .cap_span = b->cap_span,
                        .cap_line = b->cap_line,
-                       .quotes = true,
+                       .quotes = !s->unquoted,
                        .high = true};
     while (!full && r->pos < end && r->pos - begin < r->slow_window)
         CRM_TRY(read_record(r, &full));
@@ -304,29 +304,41 @@ static crm_status count_rows(crm_comm *comm, table_frame *f)
     return crm_comm_sum_i64(comm, &f->total, 1);
 }
 
-crm_status crm_table_frame_read(crm_comm *comm, const crm_table_schema *s, int table,
-                                const char *folder, table_rejects *rejects, table_frame *f)
+crm_status crm_table_frame_fill(crm_comm *comm, const crm_table_schema *s, int table,
+                                const table_input *in, table_rejects *rejects, table_frame *f)
 {
-    table_input in = {0};
-    reader r = {.table = &s->table[table], .in = &in, .kernels = crm_table_kernels()};
+    reader r = {.table = &s->table[table], .in = in, .kernels = crm_table_kernels()};
     crm_status st;
 
     *f = (table_frame){.schema = s, .table = table};
-    CRM_TRY_TO(st, done, crm_table_input_open(comm, r.table, folder, &in));
-    CRM_TRY_TO(st, done, crm_table_input_divide(comm, &in));
     CRM_TRY_TO(st, done, crm_comm_agree(comm, make_room(&r, s, table, f, rejects)));
     CRM_TRY_TO(st, done, read_part(comm, &r));
-    CRM_TRY_TO(st, done, crm_table_filler_end(comm, r.filler, &in));
+    CRM_TRY_TO(st, done, crm_table_filler_end(comm, r.filler));
     f->skipped = crm_table_filler_skipped(r.filler);
     CRM_TRY_TO(st, done, crm_comm_sum_i64(comm, &f->skipped, 1));
-    CRM_TRY_TO(st, done, count_rows(comm, f));
-    CRM_TRY_TO(st, done, crm_table_input_digest(comm, &in, &f->source));
+    st = count_rows(comm, f);
 done:
     crm_table_filler_free(&r.filler);
     crm_table_batch_free(&r.batch);
     crm_mem_free(r.end);
-    crm_table_input_close(&in);
     if (st) crm_table_frame_free(f);
+    return st;
+}
+
+crm_status crm_table_frame_read(crm_comm *comm, const crm_table_schema *s, int table,
+                                const char *folder, table_rejects *rejects, table_frame *f)
+{
+    table_input in = {0};
+    crm_status st;
+
+    *f = (table_frame){0};
+    CRM_TRY_TO(st, done, crm_table_input_open(comm, &s->table[table], folder, &in));
+    CRM_TRY_TO(st, done, crm_table_input_divide(comm, &in));
+    CRM_TRY_TO(st, done, crm_table_frame_fill(comm, s, table, &in, rejects, f));
+    st = crm_table_input_digest(comm, &in, &f->source);
+    if (st) crm_table_frame_free(f);
+done:
+    crm_table_input_close(&in);
     return st;
 }
 
@@ -357,6 +369,31 @@ static void move_text(table_cells *c, const uint8_t *keep, int64_t n)
     }
 }
 
+crm_status crm_table_raw_add(table_cells *c, int64_t row, double value)
+{
+    if (c->n_raw == c->cap_raw) {
+        size_t cap = c->cap_raw ? 2 * (size_t)c->cap_raw : 64;
+        table_raw *more = crm_mem_grow(c->raw, (size_t)c->cap_raw, cap, sizeof *more);
+        CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: %zu bad values", cap);
+        c->raw = more;
+        c->cap_raw = (int64_t)cap;
+    }
+    c->raw[c->n_raw++] = (table_raw){row, value};
+    return CRM_OK;
+}
+
+static void keep_raw(table_cells *c, const uint8_t *keep)
+{
+    int64_t at = 0, kept = 0, to = 0;
+
+    for (int64_t k = 0; k < c->n_raw; k++) {
+        for (; at < c->raw[k].row; at++)
+            kept += keep[at];
+        if (keep[at]) c->raw[to++] = (table_raw){kept, c->raw[k].value};
+    }
+    c->n_raw = to;
+}
+
 static void keep_cells(table_cells *c, const uint8_t *keep, int64_t n)
 {
     int64_t to = 0;
@@ -368,9 +405,12 @@ static void keep_cells(table_cells *c, const uint8_t *keep, int64_t n)
         if (c->code) c->code[to] = c->code[i];
         if (c->key) c->key[to] = c->key[i];
         if (c->filled) c->filled[to] = c->filled[i];
+        if (c->uncut_real) c->uncut_real[to] = c->uncut_real[i];
+        if (c->uncut_whole) c->uncut_whole[to] = c->uncut_whole[i];
         to++;
     }
     if (c->end) move_text(c, keep, n);
+    keep_raw(c, keep);
 }
 
 crm_status crm_table_frame_keep(crm_comm *comm, table_frame *f, const uint8_t *keep)
@@ -397,8 +437,9 @@ void crm_table_frame_free(table_frame *f)
 {
     for (int c = 0; f->column && c < f->schema->table[f->table].n; c++) {
         table_cells *t = &f->column[c];
-        void *owned[] = {t->real, t->whole, t->code,   t->key,
-                         t->end,  t->bytes, t->filled, (void *)t->level};
+        void *owned[] = {t->real, t->whole,      t->code,       t->key,
+                         t->end,  t->bytes,      t->filled,     (void *)t->level,
+                         t->raw,  t->uncut_real, t->uncut_whole};
         for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
             crm_mem_free(owned[i]);
         crm_table_levels_free(&t->levels);

@@ -17,6 +17,11 @@
 #define CRM_WHOLE_MISSING INT64_MIN
 
 /* ---- typed columns ---- */
+/* A bad value that became missing: the number that it was read as, NaN where it was none. */
+typedef struct table_raw {
+    int64_t row;
+    double value;
+} table_raw;
 /* A column of a frame.  Rows are those of the frame; what its type does not use is NULL. */
 typedef struct table_cells {
     double *real;   /* REAL: NaN is missing                                                      */
@@ -27,12 +32,22 @@ typedef struct table_cells {
                         with a probability below 1e-20 */
     int64_t *end; /* TEXT, ID: end of each text in bytes                                        */
     char *bytes;  /* TEXT, ID: one after the other, without 0                                   */
+    bool text;    /* a guess that failed, on this rank: there are texts among the numbers */
+    bool far;     /* a guess with numbers beyond 3.4e38, on this rank */
     int64_t n_levels; /* CATEGORY: of all ranks, sorted as crm_table_levels_sort */
     const char **level;
     table_levels levels; /* what level points into */
+    double *uncut_real;  /* as it was before the cleaning, but filled: for labels; NULL: as it is */
+    int64_t *uncut_whole;
     uint8_t *filled; /* 1: missing, and filled with a constant; NULL: nothing was, on any rank */
     int64_t missing; /* on this rank, as they came from the file     */
     int64_t bad; /* on this rank: values that became missing because they did not fit          */
+    /* for the report: what was read */
+    int64_t n_raw, cap_raw;
+    table_raw *raw;     /* [n_raw] by row: the bad values of the rows of the frame              */
+    int64_t raw_levels; /* CATEGORY with case or map: distinct texts of all ranks in front of them,
+                           -1: too many to count; 0: those of level */
+    int64_t changed;    /* on this rank: values that case, map, hash or scrub made others      */
 } table_cells;
 
 typedef struct table_frame {
@@ -46,6 +61,12 @@ typedef struct table_frame {
     int64_t skipped;   /* rows of all ranks left out as broken or bad                             */
     crm_digest source; /* of the bytes of all files */
 } table_frame;
+
+/* ---- signals ---- */
+/* CRM_ERR_STOPPED on all ranks when one of them has been asked to stop.  Collective. */
+CRM_CHECKED crm_table_check_stop(crm_comm *comm);
+/* Likewise on this rank alone, which looks at each 65,536th i: for loops between two agreements. */
+CRM_CHECKED crm_table_go_on(int64_t i);
 
 /* ---- rejects: rows and values that are left out, by place only ---- */
 /* Lines "FILE:LINE:COL<tab>TABLE<tab>COLUMN<tab>what is wrong", without values.  The first limit
@@ -63,6 +84,11 @@ int64_t crm_table_rejects_count(const table_rejects *r);
  * on any number of ranks.  Collective; *total is the count of all ranks, *listed the lines. */
 CRM_CHECKED crm_table_rejects_write(crm_comm *comm, table_rejects *r, const char *path,
                                     int64_t *total, int64_t *listed);
+/* The list of a data set: written beside it, it takes its place behind the commit (made), and goes
+ * when that fails.  Collective. */
+CRM_CHECKED crm_table_rejects_begin(crm_comm *comm, table_rejects *r, const char *store_path,
+                                    int64_t *total, int64_t *listed);
+CRM_CHECKED crm_table_rejects_end(crm_comm *comm, const char *store_path, bool made);
 void crm_table_rejects_free(table_rejects **r);
 
 /* Read the files of a table; every rank gets a contiguous part of its rows, about equal in bytes.
@@ -72,15 +98,23 @@ void crm_table_rejects_free(table_rejects **r);
  * of the first fault in file order that the schema does not allow; CRM_ERR_NOMEM.  Collective. */
 CRM_CHECKED crm_table_frame_read(crm_comm *comm, const crm_table_schema *s, int table,
                                  const char *folder, table_rejects *rejects, table_frame *f);
+struct table_input;
+/* The second half of it: read the open files of a table.  Collective. */
+CRM_CHECKED crm_table_frame_fill(crm_comm *comm, const crm_table_schema *s, int table,
+                                 const struct table_input *in, table_rejects *rejects,
+                                 table_frame *f);
 /* Fill the columns that are made of others (crm_field.derive), which crm_table_frame_read passes
- * over; real is made when it is NULL.  Before the cleaning.  Values outside of min .. max are
- * handled as the column's `bad` says, as crm_table_frame_read does.  Collective. */
+ * over; real is made when it is NULL.  Before the cleaning, which makes columns anew whose sources
+ * it changes.  Values outside of min .. max are handled as the column's `bad` says, as
+ * crm_table_frame_read does; of columns that will be made anew only then.  Collective. */
 CRM_CHECKED crm_table_derive(crm_comm *comm, table_frame *f, table_rejects *rejects);
 /* Digest of the bytes of the files of a table, as in its frame.  Collective. */
 CRM_CHECKED crm_table_frame_source(crm_comm *comm, const crm_table_schema *s, int table,
                                    const char *folder, crm_digest *out);
 /* Keep the rows i of this rank with keep[i] != 0; before and total follow.  Collective. */
 CRM_CHECKED crm_table_frame_keep(crm_comm *comm, table_frame *f, const uint8_t *keep);
+/* Note a bad value; rows ascend.  Not collective. */
+CRM_CHECKED crm_table_raw_add(table_cells *c, int64_t row, double value);
 /* "FILE:LINE" of a row. */
 const char *crm_table_frame_where(const table_frame *f, int64_t row, char *out, size_t cap);
 void crm_table_frame_free(table_frame *f);
@@ -92,16 +126,21 @@ bool crm_table_time(const char *format, const char *text, size_t len, int64_t *o
 const char *crm_table_time_text(int64_t t, char out[32]);
 
 /* ---- cleaning ---- */
-/* What stood in a column, before and behind the cleaning; sums of all ranks. */
+/* What stood in a column, as it was read and as it is stored; sums of all ranks. */
 typedef struct table_quality_column {
     int64_t rows, missing, bad, distinct; /* distinct: exact up to 2^20, else -1 */
-    int64_t outliers, filled, changed;    /* behind: values winsorised or flagged, filled, mapped */
+    int64_t beyond; /* numbers beyond the quartiles by more than 1.5 of their distance (J. Tukey,
+                       Exploratory Data Analysis, 1977) */
+    int64_t outliers, filled; /* behind: those that the column's own rule found; filled     */
+    int64_t changed; /* behind: made others by case, map, hash, scrub or the limits of outliers */
     double min, max, mean, sd, quantile[5]; /* .05 .25 .5 .75 .95; numbers and times; NaN else */
 } table_quality_column;
 typedef struct table_quality {
     int n;
     table_quality_column *before, *after; /* [n] columns of the table */
     int64_t rows_before, rows_after, duplicates, near_duplicates, dropped;
+    int64_t skipped;    /* rows of the files that are no rows of the table: broken, or bad values */
+    int64_t uncompared; /* rows not compared with all that might be near duplicates of them */
 } table_quality;
 /* Duplicates, outliers, fills, indicator and flag columns as the schema of the table says.  Columns
  * that are added ("<name> missing", "<name> outlier") are in extra, in the order of the schema.
@@ -112,7 +151,8 @@ typedef struct table_extra {
     int *of;         /* [n] column that it tells about */
     uint8_t **value; /* [n][rows of this rank]         */
 } table_extra;
-CRM_CHECKED crm_table_clean(crm_comm *comm, table_frame *f, table_extra *extra, table_quality *q);
+CRM_CHECKED crm_table_clean(crm_comm *comm, table_frame *f, table_rejects *rejects,
+                            table_extra *extra, table_quality *q);
 void crm_table_extra_free(table_extra *x);
 void crm_table_quality_free(table_quality *q);
 

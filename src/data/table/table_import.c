@@ -1,9 +1,19 @@
-/* table_import.c - the import from end to end: file, header, two passes over the rows, data set. */
+/* table_import.c - the import of a single CSV from end to end. */
 #include <sys/stat.h>
 
 #include "crmpi/base_mem.h"
 #include "crmpi/comm_watchdog.h"
-#include "table_impl.h"
+#include "table_single.h"
+
+typedef struct importing {
+    crm_comm *comm;
+    const char *csv;
+    table_input in;
+    table_plan plan;
+    table_part part;
+    table_rejects *rejects;
+    int64_t rejected, listed;
+} importing;
 
 /* ---- info ---- */
 void crm_table_info_free(crm_table_info *info)
@@ -82,55 +92,73 @@ static crm_status refuse_same_file(const char *csv_path, const char *store_path)
     return CRM_OK;
 }
 
-static crm_status read_part(crm_comm *comm, table_file *f, table_plan *p, table_part *t)
+/* The list of rejects goes with its data set; a data set made like another has none. */
+static crm_status write_all(importing *x, const char *store_path, crm_digest source,
+                            crm_digest *content)
 {
-    size_t begin, end;
+    crm_status st, settled;
 
-    CRM_TRY(crm_table_file_range(comm, f, p->data_at, &begin, &end));
-    CRM_TRY(crm_table_part_scan(comm, f, begin, end, p, t));
-    return crm_table_part_fill(comm, f, begin, end, p, t);
+    if (x->plan.like)
+        return crm_table_write(x->comm, store_path, x->csv, &x->plan, &x->part, source, content);
+    CRM_TRY(crm_table_rejects_begin(x->comm, x->rejects, store_path, &x->rejected, &x->listed));
+    st = crm_table_write(x->comm, store_path, x->csv, &x->plan, &x->part, source, content);
+    settled = crm_table_rejects_end(x->comm, store_path, !st);
+    return st ? st : settled;
+}
+
+static crm_status open_single(importing *x, const crm_table_def *def, const crm_table_cfg *cfg,
+                              const char *store_path, const crm_table_like *like)
+{
+    CRM_TRY(crm_table_input_map(x->comm, def, "", &x->in));
+    CRM_TRY(crm_table_first_error(x->comm, refuse_same_file(x->csv, store_path)));
+    CRM_TRY(crm_table_unpack(x->comm, &x->in));
+    CRM_TRY(crm_table_first_error(x->comm, crm_table_input_begin(def, &x->in)));
+    CRM_TRY(
+        crm_table_first_error(x->comm, crm_table_plan_make(&x->in.source[0], cfg, like, &x->plan)));
+    CRM_TRY(crm_table_input_divide(x->comm, &x->in));
+    return crm_comm_agree(x->comm, crm_table_rejects_new(CRM_TABLE_REJECTS, &x->rejects));
 }
 
 crm_status crm_table_import(crm_comm *comm, const crm_table_cfg *cfg, const char *csv_path,
                             const char *store_path, const crm_table_like *like,
                             crm_table_info *info)
 {
-    table_file file = {0};
-    table_plan plan = {0};
-    table_part part = {0};
+    crm_table_def def = crm_table_single_def(cfg, &csv_path);
+    importing x = {.comm = comm, .csv = csv_path};
     crm_digest source, content;
     crm_status st;
 
     if (info) *info = (crm_table_info){0};
     crm_watchdog_enter(CRM_IN_IMPORT);
-    CRM_TRY_TO(st, done, crm_table_file_open(comm, csv_path, &file));
-    CRM_TRY_TO(st, done, crm_table_first_error(comm, refuse_same_file(csv_path, store_path)));
-    CRM_TRY_TO(st, done, crm_table_first_error(comm, crm_table_plan_make(&file, cfg, like, &plan)));
-    CRM_TRY_TO(st, done, read_part(comm, &file, &plan, &part));
-    CRM_TRY_TO(st, done, crm_table_digest(comm, &file, cfg, like, &source));
-    if (info) CRM_TRY_TO(st, done, describe(comm, &plan, &part, info));
-    CRM_TRY_TO(st, done,
-               crm_table_write(comm, store_path, csv_path, &plan, &part, source, &content));
+    CRM_TRY_TO(st, done, open_single(&x, &def, cfg, store_path, like));
+    CRM_TRY_TO(st, done, crm_table_part_read(comm, &def, &x.in, &x.plan, x.rejects, &x.part));
+    CRM_TRY_TO(st, done, crm_table_digest(comm, &x.in.source[0], cfg, like, &source));
+    if (info) CRM_TRY_TO(st, done, describe(comm, &x.plan, &x.part, info));
+    CRM_TRY_TO(st, done, write_all(&x, store_path, source, &content));
     if (info) {
+        info->rejected = x.rejected;
+        info->listed = x.listed;
         info->source = source;
         info->content = content;
     }
 done:
     crm_watchdog_leave();
-    crm_table_part_free(&part, &plan);
-    crm_table_plan_free(&plan);
-    crm_table_file_close(&file);
+    crm_table_rejects_free(&x.rejects);
+    crm_table_part_free(&x.part, &x.plan);
+    crm_table_plan_free(&x.plan);
+    crm_table_input_close(&x.in);
     return st;
 }
 
 crm_status crm_table_source_digest(crm_comm *comm, const crm_table_cfg *cfg, const char *csv_path,
                                    crm_digest *digest)
 {
-    table_file file;
-    crm_status st = crm_table_file_open(comm, csv_path, &file);
+    crm_table_def def = crm_table_single_def(cfg, &csv_path);
+    table_input in = {0};
+    crm_status st = crm_table_input_map(comm, &def, "", &in);
 
     *digest = (crm_digest){0};
-    if (!st) st = crm_table_digest(comm, &file, cfg, NULL, digest);
-    crm_table_file_close(&file);
+    if (!st) st = crm_table_digest(comm, &in.source[0], cfg, NULL, digest);
+    crm_table_input_close(&in);
     return st;
 }

@@ -59,6 +59,11 @@ static crm_status sort_paths(const char *text, size_t bytes, const char ***out, 
 static crm_status find_paths(const crm_table_def *t, const char *folder, crm_str *out)
 {
     CRM_CHECK(t->files.n > 0, CRM_ERR_CONFIG, "table %s has no files", t->name);
+    if (t->single) {
+        crm_str_add(out, t->files.item[0], strlen(t->files.item[0]) + 1);
+        CRM_CHECK(!out->failed, CRM_ERR_NOMEM, "out of memory: %s", t->files.item[0]);
+        return CRM_OK;
+    }
     for (int i = 0; i < t->files.n; i++)
         CRM_TRY(add_pattern(folder, t->files.item[i], out));
     return CRM_OK;
@@ -181,7 +186,7 @@ done:
     return st;
 }
 
-static crm_status read_headers(const crm_table_def *t, table_input *in)
+crm_status crm_table_input_begin(const crm_table_def *t, table_input *in)
 {
     for (int i = 0; i < in->n; i++) {
         table_file *f = &in->source[i].file;
@@ -196,7 +201,7 @@ crm_status crm_table_input_open(crm_comm *comm, const crm_table_def *t, const ch
 {
     CRM_TRY(crm_table_input_map(comm, t, folder, in));
     CRM_TRY(crm_table_unpack(comm, in));
-    return crm_table_first_error(comm, read_headers(t, in));
+    return crm_table_first_error(comm, crm_table_input_begin(t, in));
 }
 
 void crm_table_input_close(table_input *in)

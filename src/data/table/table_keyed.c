@@ -129,7 +129,7 @@ static bool is_zero(const crm_digest *d)
 static crm_status hash_ids(const table_key *k, table_cells *c, int64_t n)
 {
     char *bytes = crm_mem_new((size_t)n * CRM_TABLE_KEYED + 1, 1);
-    int64_t at = 0, begin = 0;
+    int64_t at = 0, begin = 0, changed = 0;
 
     CRM_CHECK(bytes, CRM_ERR_NOMEM, "out of memory: hashes of %lld ids", (long long)n);
     for (int64_t i = 0; i < n; i++) {
@@ -137,6 +137,7 @@ static crm_status hash_ids(const table_key *k, table_cells *c, int64_t n)
         if (!is_zero(&c->key[i])) {
             crm_table_keyed(k, c->bytes + begin, (size_t)(end - begin), bytes + at);
             c->key[i] = crm_digest_of(bytes + at, CRM_TABLE_KEYED);
+            changed++;
             at += CRM_TABLE_KEYED;
         }
         c->end[i] = at;
@@ -145,6 +146,7 @@ static crm_status hash_ids(const table_key *k, table_cells *c, int64_t n)
     if (c->bytes) sodium_memzero(c->bytes, (size_t)begin);
     crm_mem_free(c->bytes);
     c->bytes = bytes;
+    c->changed = changed; /* whatever was changed before: each value counts once */
     return CRM_OK;
 }
 
@@ -166,8 +168,11 @@ static crm_status hash_levels(const table_key *k, table_cells *c, int64_t n)
     CRM_TRY_TO(st, failed, crm_table_levels_sort(&hashed, &sorted));
     for (int64_t i = 0; i < c->n_levels; i++)
         to[i] = crm_table_levels_find(sorted, hashed.n, crm_table_levels_text(&hashed, i));
-    for (int64_t i = 0; i < n; i++)
+    c->changed = 0;
+    for (int64_t i = 0; i < n; i++) {
+        c->changed += c->code[i] >= 0;
         if (c->code[i] >= 0) c->code[i] = to[c->code[i]];
+    }
     crm_table_levels_free(&c->levels);
     crm_mem_free(c->level);
     c->levels = hashed;
@@ -180,18 +185,22 @@ failed:
     return st;
 }
 
-static void scrub_texts(table_cells *c, int64_t n)
+static crm_status scrub_texts(table_cells *c, int64_t n)
 {
     int64_t at = 0, begin = 0;
+    bool changed;
 
     for (int64_t i = 0; i < n; i++) {
         int64_t end = c->end[i];
-        size_t len = crm_table_scrub(c->bytes + begin, (size_t)(end - begin));
-        memmove(c->bytes + at, c->bytes + begin, len);
+        size_t len = crm_table_scrub(c->bytes + begin, (size_t)(end - begin), &changed);
+        c->changed += changed;
+        CRM_TRY(crm_table_go_on(i));
+        if (len) memmove(c->bytes + at, c->bytes + begin, len);
         at += (int64_t)len;
         c->end[i] = at;
         begin = end;
     }
+    return CRM_OK;
 }
 
 static crm_status make_private(const table_key *key, table_frame *f)
@@ -200,7 +209,8 @@ static crm_status make_private(const table_key *key, table_frame *f)
 
     for (int k = 0; k < t->n; k++) {
         table_cells *c = &f->column[k];
-        if (t->column[k].type == CRM_FIELD_TEXT && t->column[k].scrubbed) scrub_texts(c, f->n);
+        if (t->column[k].type == CRM_FIELD_TEXT && t->column[k].scrubbed)
+            CRM_TRY(scrub_texts(c, f->n));
         if (!crm_table_is_hashed(f->schema, f->table, k)) continue;
         CRM_CHECK(key, CRM_ERR_CONFIG,
                   "%s: column '%s' of table '%s' is hashed; privacy.key names no key file",

@@ -118,13 +118,13 @@ static crm_status settle_pair(const table_later *x)
 
     CRM_CHECK(crm_path_is_file(x->store_path), CRM_ERR_CONFIG,
               "%s: there is no data set to append to; import the first export without --append, "
-              "with data.keep_tables: yes",
+              "with data.keep_tables: true",
               x->store_path);
     CRM_TRY(source_of_store(x->store_path, "crmpi-dataset", data));
     CRM_TRY(settle_next(x, data));
     CRM_CHECK(crm_path_is_file(x->path), CRM_ERR_CONFIG,
               "%s: the data set has no tables beside it (%s), since it was imported without "
-              "data.keep_tables: yes; import all exports with it",
+              "data.keep_tables: true; import all exports with it",
               x->store_path, crm_path_base(x->path));
     CRM_TRY(source_of_store(x->path, "crmpi-tables", tables));
     CRM_CHECK(strcmp(data, tables) == 0, CRM_ERR_FORMAT,

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "crmpi/base_mem.h"
-#include "crmpi/base_stop.h"
 #include "table_clean.h"
 
 enum { BLOCK = 4096 };
@@ -115,6 +114,8 @@ static crm_status define(table_output *o, crm_digest source)
     CRM_TRY_TO(st, done, crm_store_attr_i64(o->w, "", "rows", o->x->total));
     CRM_TRY_TO(st, done,
                crm_store_attr_text(o->w, "", "source_digest", crm_digest_hex(source, hex)));
+    if (o->x->key_check && o->x->key_check[0])
+        CRM_TRY_TO(st, done, crm_store_attr_text(o->w, "", "key_check", o->x->key_check));
     if (o->x->former && o->x->former->n > 0)
         CRM_TRY_TO(st, done,
                    crm_store_attr_list(o->w, "", "former_digests", o->x->former->n,
@@ -215,17 +216,6 @@ static crm_status write_block(table_output *o, const table_block *b)
     return crm_table_documents_write(o, b);
 }
 
-static crm_status check_stop(crm_comm *comm)
-{
-    int signal;
-
-    CRM_TRY(crm_comm_stop_signal(comm, &signal));
-    CRM_CHECK(!signal, CRM_ERR_STOPPED,
-              "stopped by %s: no data set is written; run the same command again to make it",
-              crm_stop_name(signal));
-    return CRM_OK;
-}
-
 static crm_status write_blocks(table_output *o)
 {
     int64_t blocks = (o->x->n + BLOCK - 1) / BLOCK;
@@ -235,7 +225,7 @@ static crm_status write_blocks(table_output *o)
     CRM_TRY_TO(st, done, crm_comm_agree(o->x->comm, new_block(o, &b)));
     CRM_TRY_TO(st, done, crm_comm_max_i64(o->x->comm, &blocks, 1));
     for (int64_t k = 0; k < blocks; k++) {
-        CRM_TRY_TO(st, done, check_stop(o->x->comm));
+        CRM_TRY_TO(st, done, crm_table_check_stop(o->x->comm));
         b.first = k * BLOCK < o->x->n ? k * BLOCK : o->x->n;
         b.end = b.first + BLOCK < o->x->n ? b.first + BLOCK : o->x->n;
         CRM_TRY_TO(st, done, crm_comm_agree(o->x->comm, fill(o, &b)));
@@ -298,6 +288,7 @@ static void free_output(table_output *o)
     crm_mem_free(o->first_name);
     crm_mem_free(o->first_number);
     crm_mem_free(o->content);
+    crm_mem_free(o->letters);
     crm_mem_free(o->missing);
     crm_table_names_free(&o->categories);
     crm_table_names_free(&o->numbers);
@@ -364,7 +355,9 @@ crm_status crm_table_make(const table_set *x, const char *path, crm_digest sourc
     out->documents = o.documents.total;
     out->tokens = o.tokens.total;
     out->late = x->late;
+    out->late_dates = x->late_dates;
     out->no_history = x->no_history;
+    out->no_cutoff = x->no_cutoff;
     out->source = source;
 done:
     crm_str_free(&quality);

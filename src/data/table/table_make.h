@@ -4,10 +4,12 @@
  *   table_make_events     events of all tables by time
  *   table_make_documents  documents of all tables by time, their targets
  *   table_make_targets    targets of entities, ids, groups of equal rows
- *   table_make_words      the data dictionary */
+ *   table_make_words      the data dictionary
+ *   table_make_meaning    what it says of columns and targets */
 #ifndef CRM_TABLE_MAKE_H
 #define CRM_TABLE_MAKE_H
 
+#include "crmpi/base_str.h"
 #include "crmpi/store.h"
 #include "crmpi/table_dictionary.h"
 #include "table_relate.h"
@@ -30,6 +32,7 @@ typedef struct table_output {
     int32_t **kind;        /* [streams][names] of a document stream in kinds           */
     crm_digest *content;   /* [rows] */
     bool by_text;          /* content is that of the documents, where there are any    */
+    uint64_t *letters;     /* [words] what makes texts equal; 0: punctuation           */
     int64_t *missing;      /* [f.n] and [n_cat] rows of this rank without value        */
 } table_output;
 
@@ -68,6 +71,18 @@ CRM_CHECKED crm_table_make_offsets(table_output *o, const char *name, const char
 CRM_CHECKED crm_table_make_targets(table_output *o);
 CRM_CHECKED crm_table_make_ids(table_output *o);
 CRM_CHECKED crm_table_make_groups(table_output *o);
+/* Words of the data dictionary, put behind *out: files of a table; "FILES: COLUMN", of a derived
+ * one with what it is made of; a condition; an engineered column; a channel of the monthly block
+ * (number -1: the events); a label that is a condition, and the columns it looks at. */
+void crm_table_say_files(const crm_table_schema *s, int table, crm_str *out);
+void crm_table_say_source(const crm_table_schema *s, const crm_path *p, crm_str *out);
+void crm_table_say_when(const crm_table_schema *s, int from, const crm_when *when, crm_str *out);
+void crm_table_say_feature(const crm_table_schema *s, const table_stream *x, const table_feature *f,
+                           crm_str *out);
+void crm_table_say_channel(const crm_table_schema *s, const table_stream *x, int number,
+                           crm_str *out);
+void crm_table_say_label(const crm_table_schema *s, const crm_label_def *l, crm_str *out);
+void crm_table_say_label_source(const crm_table_schema *s, const crm_label_def *l, crm_str *out);
 /* The data dictionary into the data set; *out is the caller's. */
 CRM_CHECKED crm_table_make_dictionary(table_output *o, crm_table_dictionary **out);
 #endif

@@ -6,6 +6,7 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_str.h"
+#include "crmpi/text.h"
 #include "table_make.h"
 
 /* ---- kinds ---- */
@@ -85,10 +86,53 @@ done:
     return st;
 }
 
+/* ---- content ---- */
+/* What of each word of the dictionary makes texts equal: its letters and digits in no case, or the
+ * emoji that it is; 0: nothing, it is punctuation. */
+static crm_status hash_words(table_output *o)
+{
+    int64_t n = o->x->words.all.n;
+    char *letters;
+
+    CRM_NEW(o->letters, n);
+    CRM_NEW(letters, 3 * CRM_TOKEN_MAX + 1);
+    for (int64_t i = 0; i < n; i++) {
+        const char *word = o->x->words.sorted[i];
+        size_t len = strlen(word), got;
+        if (len == 0 || len > CRM_TOKEN_MAX) continue;
+        got = crm_text_letters(word, len, letters);
+        if (got > 0)
+            o->letters[i] = crm_digest_of(letters, got).lo | 1;
+        else if (crm_token_kind_of(word) == CRM_TOKEN_EMOJI)
+            o->letters[i] = crm_digest_of(word, len).lo | 1;
+    }
+    crm_mem_free(letters);
+    return CRM_OK;
+}
+
+/* A document as content of row i: of nothing but punctuation, its tokens. */
+static void add_content(table_output *o, int64_t i, const int32_t *token, int64_t n)
+{
+    crm_digest all = {0, 0};
+    bool any = false;
+
+    for (int64_t k = 0; k < n; k++) {
+        uint64_t word[3] = {all.hi, all.lo, o->letters[token[k]]};
+        if (word[2] == 0) continue;
+        all = crm_digest_of(word, sizeof word);
+        any = true;
+    }
+    if (any)
+        crm_table_content(o, i, &all, sizeof all);
+    else
+        crm_table_content(o, i, token, (size_t)n * sizeof *token);
+}
+
 crm_status crm_table_documents_open(table_output *o)
 {
     if (!o->has_documents) return CRM_OK;
     CRM_TRY(crm_comm_agree(o->x->comm, name_kinds(o)));
+    CRM_TRY(crm_comm_agree(o->x->comm, hash_words(o)));
     CRM_TRY(define_documents(o));
     return write_offsets(o);
 }
@@ -132,7 +176,7 @@ crm_status crm_table_documents_fill(table_output *o, table_block *b)
             b->document_time[j] = s->dated ? crm_table_float(days) : 0;
             for (int64_t k = 0; k < s->tokens[item]; k++)
                 b->token[t++] = o->x->words.code[s->token[s->token_first[item] + k]];
-            crm_table_content(o, i, b->token + from, (size_t)(t - from) * sizeof *b->token);
+            add_content(o, i, b->token + from, t - from);
         }
     }
     return CRM_OK;

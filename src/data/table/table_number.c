@@ -129,3 +129,93 @@ bool crm_table_whole(const char *text, size_t len, int64_t *out)
     *out = text[0] == '-' ? v : -v;
     return *out != CRM_WHOLE_MISSING; /* the sign of a missing value */
 }
+
+/* Bytes of the mark between thousands at text: a blank may be one that does not break the line. */
+static size_t mark_at(const char *text, size_t len, char mark)
+{
+    if (len > 0 && text[0] == mark) return 1;
+    if (mark != ' ') return 0;
+    if (len >= 2 && memcmp(text, "\xC2\xA0", 2) == 0) return 2;
+    return len >= 3 && memcmp(text, "\xE2\x80\xAF", 3) == 0 ? 3 : 0;
+}
+
+size_t crm_table_ungroup(const char *text, size_t len, char mark, char decimal,
+                         char out[CRM_TABLE_DIGITS_MAX])
+{
+    size_t i = len > 0 && (text[0] == '-' || text[0] == '+'), used = i, n, marks = 0;
+
+    if (len >= CRM_TABLE_DIGITS_MAX) return 0;
+    if (i) out[0] = text[0];
+    for (;;) {
+        size_t digits = 0, bytes;
+        for (; i < len && is_digit(text[i]); digits++)
+            out[used++] = text[i++];
+        if (marks ? digits != 3 : digits < 1 || digits > 3) return 0;
+        bytes = mark_at(text + i, len - i, mark);
+        if (bytes == 0) break;
+        i += bytes;
+        marks++;
+    }
+    n = len - i;
+    if (marks == 0 || (n > 0 && text[i] != decimal)) return 0;
+    memcpy(out + used, text + i, n);
+    return used + n;
+}
+
+/* Takes one of the texts away at either end, and the blanks beside it. */
+static bool strip_one(const crm_opt_list *l, const char **text, size_t *len)
+{
+    for (int i = 0; i < l->n; i++) {
+        size_t n = strlen(l->item[i]);
+        bool front = n > 0 && *len > n && memcmp(*text, l->item[i], n) == 0;
+        bool behind = n > 0 && *len > n && memcmp(*text + *len - n, l->item[i], n) == 0;
+        if (!front && !behind) continue;
+        *text += front ? n : 0;
+        *len -= n;
+        crm_table_trim(text, len);
+        return true;
+    }
+    return false;
+}
+
+/* "-$ 1,234.50" -> "-1234.50"; bytes of it, 0 when it is no number of that form. */
+static size_t plain_number(const crm_field *f, const char *text, size_t len,
+                           char out[CRM_TABLE_DIGITS_MAX])
+{
+    char copy[CRM_TABLE_DIGITS_MAX];
+    bool minus = len > 1 && text[0] == '-';
+    size_t n;
+
+    if (len + 1 >= CRM_TABLE_DIGITS_MAX || (f->thousands == 0 && f->strip.n == 0)) return 0;
+    text += minus;
+    len -= minus;
+    while (strip_one(&f->strip, &text, &len)) {
+    }
+    if (minus && (text[0] == '-' || text[0] == '+')) return 0;
+    copy[0] = '-';
+    memcpy(copy + minus, text, len);
+    n = f->thousands
+            ? crm_table_ungroup(copy, len + minus, f->thousands, f->decimal ? f->decimal : '.', out)
+            : 0;
+    if (n > 0) return n;
+    memcpy(out, copy, len + minus);
+    return len + minus;
+}
+
+bool crm_table_field_real(const crm_field *f, const char *text, size_t len, double *out)
+{
+    char decimal = f->decimal ? f->decimal : '.', copy[CRM_TABLE_DIGITS_MAX];
+
+    if (crm_table_real(text, len, decimal, out)) return true;
+    len = plain_number(f, text, len, copy);
+    return len > 0 && crm_table_real(copy, len, decimal, out);
+}
+
+bool crm_table_field_whole(const crm_field *f, const char *text, size_t len, int64_t *out)
+{
+    char copy[CRM_TABLE_DIGITS_MAX];
+
+    if (crm_table_whole(text, len, out)) return true;
+    len = plain_number(f, text, len, copy);
+    return len > 0 && crm_table_whole(copy, len, out);
+}

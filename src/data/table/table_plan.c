@@ -1,85 +1,29 @@
-/* table_plan.c - the header of the CSV, and what each column is: by option, by model, or to be
- * found out from its values. */
+/* table_plan.c - what each column of a single CSV is: by option, by model, or to be found out from
+ * its values. */
 #include <stdio.h>
 #include <string.h>
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_str.h"
-#include "table_impl.h"
-
-void crm_table_trim(const char **text, size_t *len)
-{
-    while (*len > 0 && ((*text)[0] == ' ' || (*text)[0] == '\t')) {
-        (*text)++;
-        (*len)--;
-    }
-    while (*len > 0 && ((*text)[*len - 1] == ' ' || (*text)[*len - 1] == '\t'))
-        (*len)--;
-}
+#include "table_single.h"
 
 /* ---- header ---- */
-static char find_separator(const table_file *f, int choice)
+static crm_status read_header(const table_source *s, table_plan *p)
 {
-    static const char SEP[] = {'\0', ',', ';', '\t'};
-    int64_t count[CRM_TABLE_SEPARATOR_COUNT] = {0};
-    size_t i = f->begin;
-    bool quoted = false;
-    int best = CRM_TABLE_SEPARATOR_COMMA;
-
-    if (choice != CRM_TABLE_SEPARATOR_AUTO) return SEP[choice];
-    while (i < f->size && (f->data[i] == '\n' || f->data[i] == '\r'))
-        i++;
-    for (; i < f->size && (quoted || f->data[i] != '\n'); i++) {
-        if (f->data[i] == '"') quoted = !quoted;
-        for (int k = 1; k < CRM_TABLE_SEPARATOR_COUNT && !quoted; k++)
-            count[k] += f->data[i] == SEP[k];
-    }
-    for (int k = 1; k < CRM_TABLE_SEPARATOR_COUNT; k++)
-        if (count[k] > count[best]) best = k;
-    return SEP[best];
-}
-
-static crm_status add_name(const table_file *f, table_plan *p, const table_field *field)
-{
-    const char *text = field->text;
-    size_t len = field->len;
-    char show[CRM_TABLE_SHOW_MAX];
-    table_plan_column *c = &p->column[p->n];
-
-    crm_table_trim(&text, &len);
-    if (len == 0)
-        return crm_table_fail_at(f, field->at, "the name of column %d is empty; give it one",
-                                 p->n + 1);
-    for (int k = 0; k < p->n; k++)
-        if (strlen(p->column[k].name) == len && memcmp(p->column[k].name, text, len) == 0)
-            return crm_table_fail_at(f, field->at,
-                                     "column '%s' is named twice, as number %d and %d; rename one",
-                                     crm_table_show(text, len, show), k + 1, p->n + 1);
-    CRM_NEW(c->name, len + 1);
-    memcpy(c->name, text, len);
-    c->at = field->at;
-    p->n++;
-    return CRM_OK;
-}
-
-static crm_status read_header(const table_file *f, table_plan *p)
-{
-    table_reader r = {.file = f, .pos = f->begin, .end = f->size};
+    const crm_table_def single = {.single = true};
+    char **name = NULL;
+    size_t *at = NULL;
     crm_status st = CRM_OK;
-    bool got;
 
-    r.sep = p->sep = find_separator(f, p->cfg->separator);
-    CRM_TRY_TO(st, done, crm_table_reader_next(&r, &got));
-    if (!got) {
-        st = crm_table_fail_at(f, f->begin, "the file is empty; a header line and rows are needed");
-        goto done;
-    }
-    CRM_NEW_TO(st, done, p->column, r.n);
-    for (int k = 0; k < r.n; k++)
-        CRM_TRY_TO(st, done, add_name(f, p, &r.field[k]));
-    p->data_at = r.pos;
+    CRM_NEW(p->column, s->n);
+    CRM_NEW_TO(st, done, name, s->n);
+    CRM_NEW_TO(st, done, at, s->n);
+    st = crm_table_header_fields(&single, s, name, at);
+    for (p->n = 0; p->n < s->n; p->n++)
+        p->column[p->n] = (table_plan_column){.name = name[p->n], .at = at[p->n]};
 done:
-    crm_table_reader_free(&r);
+    crm_mem_free(name);
+    crm_mem_free(at);
     return st;
 }
 
@@ -95,7 +39,7 @@ static int find_column(const table_plan *p, const char *name)
 static const char *hint(const table_plan *p, const char *name, char *out, size_t cap)
 {
     const char *best = NULL;
-    int distance = (int)strlen(name) / 3 + 2;
+    int len = (int)strlen(name), distance = len < len / 3 + 2 ? len : len / 3 + 2;
 
     for (int k = 0; k < p->n; k++) {
         int d = crm_edit_distance(name, p->column[k].name);
@@ -224,15 +168,12 @@ static crm_status name_target(table_plan *p)
     return CRM_OK;
 }
 
-crm_status crm_table_plan_make(const table_file *f, const crm_table_cfg *cfg,
+crm_status crm_table_plan_make(const table_source *s, const crm_table_cfg *cfg,
                                const crm_table_like *like, table_plan *p)
 {
     *p = (table_plan){.cfg = cfg, .like = like, .label = -1, .id = -1};
-    CRM_NEW(p->missing_len, cfg->missing.n);
-    for (int i = 0; i < cfg->missing.n; i++)
-        p->missing_len[i] = strlen(cfg->missing.item[i]);
-    CRM_TRY(read_header(f, p));
-    CRM_TRY(like ? kinds_by_model(f, p) : kinds_by_option(f, p));
+    CRM_TRY(read_header(s, p));
+    CRM_TRY(like ? kinds_by_model(&s->file, p) : kinds_by_option(&s->file, p));
     return name_target(p);
 }
 
@@ -241,6 +182,5 @@ void crm_table_plan_free(table_plan *p)
     for (int k = 0; k < p->n; k++)
         crm_mem_free(p->column[k].name);
     crm_mem_free(p->column);
-    crm_mem_free(p->missing_len);
     *p = (table_plan){0};
 }

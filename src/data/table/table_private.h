@@ -40,6 +40,7 @@ CRM_CHECKED crm_table_make_private(crm_comm *comm, const table_key *key, table_f
  * 13616, with their check digits) by "<account>", telephone numbers (7 to 15 digits in groups, or
  * behind + or 00) by "<phone>", other runs of 8 or more digits by "<number>".  Dates, times and
  * amounts stay.
- * @param text [in,out] len bytes; the result is never longer.  @return its length. */
-size_t crm_table_scrub(char *text, size_t len);
+ * @param text [in,out] len bytes; the result is never longer.  @return its length; *changed:
+ * something was replaced. */
+size_t crm_table_scrub(char *text, size_t len, bool *changed);
 #endif

@@ -131,7 +131,7 @@ static int compare_numbers(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void note_number(guess_column *c, crm_str *note)
+static void note_number(const guess_numbers *c, crm_str *note)
 {
     char low[32], high[32], middle[32];
 
@@ -150,6 +150,7 @@ static void note_time(const guess_column *c, crm_str *note)
 
     crm_str_addf(note, "%s to %s", crm_table_time_text(c->time_min[c->format], a),
                  crm_table_time_text(c->time_max[c->format], b));
+    if (c->strange) crm_str_addf(note, "; %lld do not fit", (long long)(c->n - c->time[c->format]));
     if (c->other_way) crm_str_addf(note, "; or is it month before day? no value tells");
 }
 
@@ -161,8 +162,8 @@ static void write_note(guess_column *c, crm_str *out)
 
     if (c->why) crm_str_addf(&note, "%s", c->why);
     if (c->why && c->set.n > 1) crm_str_addf(&note, "; ");
-    if ((c->type == CRM_FIELD_INTEGER || c->type == CRM_FIELD_REAL) && c->n_sorted)
-        note_number(c, &note);
+    if ((c->type == CRM_FIELD_INTEGER || c->type == CRM_FIELD_REAL) && c->as[c->mark].n_sorted)
+        note_number(&c->as[c->mark], &note);
     else if (c->type == CRM_FIELD_TIME)
         note_time(c, &note);
     else if (c->type == CRM_FIELD_TEXT)
@@ -194,10 +195,31 @@ static void write_missing(const guess_column *c, crm_str *out)
 {
     int n = 0;
 
-    if (!c->strange) return;
-    for (int i = 0; i < c->n_odd && i < GUESS_FEW; i++) {
+    if (c->sentinel)
+        crm_str_addf(out, "%s%lld", n++ ? ", " : ", missing: [", (long long)c->sentinel);
+    for (int i = 0; c->strange && i < c->n_odd && i < GUESS_FEW; i++) {
         crm_str_addf(out, "%s", n++ ? ", " : ", missing: [");
         crm_node_quote(out, c->odd[i]);
+    }
+    crm_str_addf(out, "%s", n ? "]" : "");
+}
+
+static void write_form(const guess_column *c, crm_str *out)
+{
+    char thousands = c->as[c->mark].thousands;
+    int n = 0;
+
+    if (c->mark) crm_str_addf(out, ", decimal: comma");
+    if (thousands)
+        crm_str_addf(out, ", thousands: %s",
+                     thousands == ','   ? "comma"
+                     : thousands == '.' ? "point"
+                     : thousands == ' ' ? "space"
+                                        : "apostrophe");
+    for (int i = 0; crm_guess_symbols[i]; i++) {
+        if (!c->symbol[i]) continue;
+        crm_str_addf(out, "%s", n++ ? ", " : ", strip: [");
+        crm_node_quote(out, crm_guess_symbols[i]);
     }
     crm_str_addf(out, "%s", n ? "]" : "");
 }
@@ -207,16 +229,18 @@ static void write_column(const guess *g, guess_column *c, crm_str *out)
     crm_str more = {0};
 
     if (c->type == CRM_FIELD_TIME) add_key(&more, "format", crm_guess_formats[c->format]);
+    if (c->type == CRM_FIELD_TIME && c->strange) crm_str_addf(&more, ", bad: missing");
+    if (c->type == CRM_FIELD_CATEGORY && c->one_case) crm_str_addf(&more, ", case: lower");
     if (c->ref_table >= 0) add_key(&more, "references", g->table[c->ref_table].name);
     if (c->type == CRM_FIELD_BOOLEAN && c->yes) add_key(&more, "yes", c->yes);
     if (c->type == CRM_FIELD_BOOLEAN && c->no) add_key(&more, "no", c->no);
     if (c->type == CRM_FIELD_INTEGER || c->type == CRM_FIELD_REAL) {
-        if (c->decimal_comma) crm_str_addf(&more, ", decimal: comma");
+        write_form(c, &more);
         write_missing(c, &more);
     }
     crm_str_addf(out, "      ");
     crm_node_quote(out, c->name);
-    if (more.text)
+    if (more.len)
         crm_str_addf(out, ": {type: %s%s}", crm_field_type_names[c->type], more.text);
     else
         crm_str_addf(out, ": %s", crm_field_type_names[c->type]);
@@ -242,6 +266,21 @@ static void write_table_missing(const guess_table *t, crm_str *out)
     crm_str_addf(out, "%s", n ? "]\n" : "");
 }
 
+/* A column without a name cannot stand in a schema. */
+static void write_columns(const guess *g, const guess_table *t, crm_str *out)
+{
+    int nameless = 0;
+
+    crm_str_addf(out, "    columns:\n");
+    for (int k = 0; k < t->n; k++) {
+        nameless += !t->column[k].name[0];
+        if (t->column[k].name[0]) write_column(g, &t->column[k], out);
+    }
+    if (nameless)
+        crm_str_addf(out, "    rest: ignore    # %d column%s without a name\n", nameless,
+                     nameless > 1 ? "s" : "");
+}
+
 static void write_table(const guess *g, int at, crm_str *out)
 {
     const guess_table *t = &g->table[at];
@@ -265,9 +304,7 @@ static void write_table(const guess *g, int at, crm_str *out)
         crm_node_quote(out, t->column[t->key].name);
         crm_str_addf(out, "\n");
     }
-    crm_str_addf(out, "    columns:\n");
-    for (int k = 0; k < t->n; k++)
-        write_column(g, &t->column[k], out);
+    write_columns(g, t, out);
     crm_guess_write_roles(g, at, out);
 }
 
@@ -276,7 +313,7 @@ static crm_status make_guess(guess *g, crm_str *out)
     CRM_TRY(name_tables(g));
     for (int t = 0; t < g->n; t++)
         for (int k = 0; k < g->table[t].n; k++)
-            crm_guess_type(&g->table[t].column[k], g->table[t].rows - g->table[t].broken);
+            crm_guess_type(&g->table[t].column[k], &g->table[t]);
     CRM_TRY(crm_guess_link(g));
     crm_str_addf(out,
                  "# A guess from the files, to be edited: docs/schema.md.  Ranges are what was "
@@ -289,45 +326,68 @@ static crm_status make_guess(guess *g, crm_str *out)
 }
 
 /* ---- files ---- */
-static bool is_same(const guess_table *a, const guess_table *b)
+/* to[k] = column of a that has the name of column k of b; false when they do not have the same
+ * ones, or cannot be read with one encoding. */
+static bool is_same(const guess_table *a, const guess_table *b, int *to)
 {
-    if (a->n != b->n || a->latin1 != b->latin1) return false;
-    for (int k = 0; k < a->n; k++)
-        if (strcmp(a->column[k].name, b->column[k].name) != 0) return false;
+    if (a->n != b->n || (a->latin1 != b->latin1 && !a->ascii && !b->ascii)) return false;
+    for (int k = 0; k < b->n; k++) {
+        to[k] = -1;
+        for (int i = 0; i < a->n && to[k] < 0; i++)
+            if (strcmp(a->column[i].name, b->column[k].name) == 0) to[k] = i;
+        if (to[k] < 0) return false;
+    }
     return true;
 }
 
-/* The table of a file: one with the same header, or a new one. */
-static crm_status find_table(guess *g, table_source *s, guess_table **out)
+/* The table of a file: one with the same columns in whatever order, or a new one. */
+static crm_status find_table(guess *g, table_source *s, guess_table **out, int **to)
 {
     guess_table *t = &g->table[g->n];
     crm_status st = crm_guess_header(s, t);
 
+    *out = t;
+    if (!st) *to = crm_mem_new((size_t)t->n, sizeof **to);
+    if (!st && !*to) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %d columns", t->n);
     for (int k = 0; k < g->n && !st; k++)
-        if (is_same(&g->table[k], t)) {
-            crm_guess_table_free(t);
+        if (is_same(&g->table[k], t, *to)) {
             *out = &g->table[k];
+            if (g->table[k].sep != t->sep) g->table[k].sep = 0;
+            g->table[k].latin1 |= t->latin1;
+            g->table[k].ascii &= t->ascii;
+            crm_guess_table_free(t);
             return CRM_OK;
         }
-    *out = t;
+    for (int k = 0; k < t->n && !st; k++)
+        (*to)[k] = k;
     g->n++; /* also after a failure: it is freed with the others */
     return st;
+}
+
+static crm_status add_name(guess_table *t, const char *file)
+{
+    const char **more =
+        crm_mem_grow(t->file, (size_t)t->n_files, (size_t)t->n_files + 1, sizeof *more);
+
+    CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: %s", file);
+    t->file = more;
+    t->file[t->n_files++] = crm_path_base(file);
+    return CRM_OK;
 }
 
 static crm_status add_file(guess *g, table_source *s, const char *file)
 {
     guess_table *t;
-    const char **more;
+    int *to = NULL;
+    crm_status st = find_table(g, s, &t, &to);
 
-    CRM_TRY(find_table(g, s, &t));
-    more = crm_mem_grow(t->file, (size_t)t->n_files, (size_t)t->n_files + 1, sizeof *more);
-    CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: %s", file);
-    t->file = more;
-    t->file[t->n_files++] = crm_path_base(file);
-    CRM_TRY(crm_guess_rows(s, t));
-    crm_log_line(CRM_LOG_INFO, "propose", "%s: %d columns, %lld rows of the table", file, t->n,
-                 (long long)t->rows);
-    return CRM_OK;
+    if (!st) st = add_name(t, file);
+    if (!st) st = crm_guess_rows(s, t, to);
+    if (!st)
+        crm_log_line(CRM_LOG_INFO, "propose", "%s: %d columns, %lld rows of the table", file, t->n,
+                     (long long)t->rows);
+    crm_mem_free(to);
+    return st;
 }
 
 static crm_status look_at(crm_comm *comm, guess *g, const char *file)

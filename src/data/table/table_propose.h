@@ -17,11 +17,16 @@ enum {
     GUESS_SORTED_MAX = 1 << 20, /* numbers of a column for quantiles: the first ones          */
     GUESS_DISTINCT_MAX = 1 << 22,
     GUESS_BYTES_MAX = 1 << 29, /* of a file that is looked at: 512 MiB */
-    GUESS_LEVELS_MAX = 1000    /* of a category */
+    GUESS_LEVELS_MAX = 1000,   /* of a category */
+    GUESS_FOLDED_MAX = 4096,
+    GUESS_DATED = 100
 };
 
 extern const char *const crm_guess_formats[]; /* of strptime, NULL at the end */
 extern const char *const crm_guess_markers[]; /* of missing values, likewise  */
+
+enum { GUESS_SYMBOLS_MAX = 16 };
+extern const char *const crm_guess_symbols[]; /* of currencies and shares, NULL at the end */
 
 /* Distinct texts, by digest. */
 typedef struct guess_set {
@@ -30,6 +35,16 @@ typedef struct guess_set {
     bool full; /* more than GUESS_DISTINCT_MAX */
 } guess_set;
 
+/* Numbers of a column as they read with one decimal mark. */
+typedef struct guess_numbers {
+    int64_t n, whole;
+    int64_t plain;                     /* without a mark between thousands */
+    int64_t zeros, exponent, fraction; /* leading zeros ("007"); "1e5"; other than ".0" */
+    char thousands;                    /* 0: none came up */
+    double min, max, *sorted;
+    int64_t n_sorted;
+} guess_numbers;
+
 /* What stands in a column. */
 typedef struct guess_column {
     char *name;
@@ -37,25 +52,28 @@ typedef struct guess_column {
     int64_t marker[GUESS_MARKERS_MAX];
     int64_t n; /* values: rows without those above */
     guess_set set;
-    int n_few; /* distinct texts, up to GUESS_FEW; GUESS_FEW + 1: more */
+    guess_set folded; /* the same with small letters, of at most GUESS_FOLDED_MAX */
+    int n_few;        /* distinct texts, up to GUESS_FEW; GUESS_FEW + 1: more */
     char few[GUESS_FEW][GUESS_FEW_BYTES];
     int n_odd; /* likewise of those that are no numbers */
     char odd[GUESS_FEW][GUESS_FEW_BYTES];
-    int64_t whole, point, comma;       /* whole numbers; numbers with decimal point, with comma */
-    int64_t zeros, exponent, fraction; /* leading zeros ("007"); "1e5"; other than ".0" */
-    double min, max, *sorted;
-    int64_t n_sorted;
+    guess_numbers as[2]; /* with decimal point, with comma */
+    int64_t symbol[GUESS_SYMBOLS_MAX];
     int64_t time[GUESS_FORMATS_MAX], time_min[GUESS_FORMATS_MAX], time_max[GUESS_FORMATS_MAX];
-    int64_t tried; /* values that were tried as times */
+    int64_t tried; /* values that were tried as times              */
+    int64_t dated; /* of the first GUESS_DATED, those of any format */
     int64_t bytes, longest, words, hex, mail;
 
     /* guesses */
     crm_field_type type;
-    int format;                  /* TIME */
-    bool other_way;              /* TIME: day and month may be the other way round */
-    bool decimal_comma, strange; /* numbers: few texts among them become missing */
-    const char *yes, *no;        /* BOOLEAN: of its own */
-    const char *why;             /* of ignore; NULL */
+    int format;           /* TIME */
+    bool other_way;       /* TIME: day and month may be the other way round */
+    int mark;             /* numbers: as[mark] */
+    bool strange;         /* numbers, times: what does not fit becomes missing */
+    int64_t sentinel;     /* numbers: one that means missing; 0: none */
+    bool one_case;        /* category */
+    const char *yes, *no; /* BOOLEAN: of its own */
+    const char *why;      /* of ignore; NULL */
     bool unique, named_id;
     int ref_table; /* -1 */
     double share;  /* of the values that the reference finds */
@@ -65,8 +83,8 @@ typedef struct guess_table {
     char *name;
     int n_files;
     const char **file; /* [n_files] last parts of the paths; files with one header are one table */
-    char sep;
-    bool latin1, cut;
+    char sep;          /* 0: not the same in all files */
+    bool latin1, ascii, cut;
     int64_t rows, broken;
     int n;
     guess_column *column;
@@ -93,12 +111,12 @@ typedef struct guess {
 
 /* Look at the header of a file: t->column[].name and how it is read are made here.  One process. */
 CRM_CHECKED crm_guess_header(table_source *s, guess_table *t);
-/* Look at the rows of a file with the header of t.  One process. */
-CRM_CHECKED crm_guess_rows(table_source *s, guess_table *t);
+/* Look at the rows of a file whose field k is column to[k] of t.  One process. */
+CRM_CHECKED crm_guess_rows(table_source *s, guess_table *t, const int *to);
 void crm_guess_table_free(guess_table *t);
 bool crm_guess_set_has(const guess_set *s, crm_digest d);
 extern const char crm_guess_too_many[]; /* why a column is ignored */
-void crm_guess_type(guess_column *c, int64_t rows);
+void crm_guess_type(guess_column *c, const guess_table *t);
 CRM_CHECKED crm_guess_link(guess *g);
 /* The next word of a name, in lower case: up to what is no letter or digit, or a small letter
  * before a capital ("orderItem_ID": order, item, id); "" at the end. */

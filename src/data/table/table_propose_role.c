@@ -144,8 +144,8 @@ static bool is_score(const guess_column *c)
 {
     static const char *const words[] = {"score", "rating", "stars", "satisfaction", "nps", NULL};
 
-    return (c->type == CRM_FIELD_INTEGER || c->type == CRM_FIELD_REAL) && c->min >= 0 &&
-           c->max <= 10 && crm_guess_named(c->name, words, true);
+    return (c->type == CRM_FIELD_INTEGER || c->type == CRM_FIELD_REAL) && c->as[c->mark].min >= 0 &&
+           c->as[c->mark].max <= 10 && crm_guess_named(c->name, words, true);
 }
 
 static bool is_label(const guess_column *c)
@@ -243,7 +243,8 @@ static void write_score_labels(const guess *g, crm_str *out)
             write_label_name(c->name, out);
             crm_str_addf(out, ": {any: ");
             crm_node_quote(out, g->table[t].name);
-            crm_str_addf(&when, "%s <= %g", c->name, (double)(int)((c->min + c->max - 1) / 2));
+            crm_str_addf(&when, "%s <= %g", c->name,
+                         (double)(int)((c->as[c->mark].min + c->as[c->mark].max - 1) / 2));
             crm_str_addf(out, ", when: ");
             add_quoted(out, &when);
             crm_str_addf(out, "}\n");
@@ -274,7 +275,7 @@ static void write_again(const guess *g, crm_str *out)
     crm_str_addf(out, "  again: {any: ");
     crm_node_quote(out, t->name);
     crm_str_addf(out, ", within: 90 days");
-    if (t->derive_amount && t->column[t->quantity].min < 0 &&
+    if (t->derive_amount && t->column[t->quantity].as[t->column[t->quantity].mark].min < 0 &&
         is_plain(t->column[t->quantity].name)) {
         crm_str_addf(&when, "%s > 0", t->column[t->quantity].name);
         crm_str_addf(out, ", when: ");

@@ -36,6 +36,13 @@ const char *const crm_guess_formats[] = {"%Y-%m-%d",
                                          "%d/%m/%y",
                                          "%m/%d/%y",
                                          "%d.%m.%y",
+                                         "%d.%m.%y %H:%M",
+                                         "%d/%m/%y %H:%M",
+                                         "%m/%d/%y %H:%M",
+                                         "%m/%d/%Y %I:%M:%S %p",
+                                         "%d %B %Y",
+                                         "%B %d, %Y",
+                                         "%s",
                                          "iso",
                                          "%Y%m%d",
                                          NULL};
@@ -46,9 +53,16 @@ const char *const crm_guess_markers[] = {"NA", "N/A", "n/a", "NaN",  "nan", "NUL
 _Static_assert(sizeof crm_guess_markers / sizeof *crm_guess_markers <= GUESS_MARKERS_MAX + 1,
                "room");
 
+const char *const crm_guess_symbols[] = {"$",   "\xE2\x82\xAC", "\xC2\xA3", "\xC2\xA5", "EUR",
+                                         "USD", "GBP",          "CHF",      "BRL",      "R$",
+                                         "Kr",  "kr",           "%",        NULL};
+_Static_assert(sizeof crm_guess_symbols / sizeof *crm_guess_symbols <= GUESS_SYMBOLS_MAX + 1,
+               "room");
+
 typedef struct scan {
     table_source *source;
     guess_table *table;
+    const int *to; /* column of each field */
     table_time format[GUESS_FORMATS_MAX];
     int n_formats;
     char *scratch;
@@ -99,6 +113,18 @@ static crm_status add_distinct(guess_set *s, const char *text, size_t len)
     return CRM_OK;
 }
 
+/* Without the difference of capitals; a column of many texts is no category. */
+static crm_status add_folded(guess_set *s, const char *text, size_t len)
+{
+    char small[GUESS_FEW_BYTES];
+
+    if (s->n > GUESS_FOLDED_MAX) return CRM_OK;
+    if (len > sizeof small) return add_distinct(s, text, len);
+    for (size_t i = 0; i < len; i++)
+        small[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
+    return add_distinct(s, small, len);
+}
+
 /* ---- values ---- */
 static void keep_text(char few[][GUESS_FEW_BYTES], int *n, const char *text, size_t len)
 {
@@ -113,14 +139,14 @@ static void keep_text(char few[][GUESS_FEW_BYTES], int *n, const char *text, siz
     few[(*n)++][len] = '\0';
 }
 
-static crm_status add_number(guess_column *c, double v)
+static crm_status add_number(guess_numbers *c, const char *name, double v)
 {
     if (c->n_sorted == 0 && !c->sorted) CRM_NEW(c->sorted, 1024);
     if (c->n_sorted >= 1024 && c->n_sorted < GUESS_SORTED_MAX &&
         (c->n_sorted & (c->n_sorted - 1)) == 0) {
         double *more =
             crm_mem_grow(c->sorted, (size_t)c->n_sorted, 2 * (size_t)c->n_sorted, sizeof *more);
-        CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: numbers of column '%s'", c->name);
+        CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: numbers of column '%s'", name);
         c->sorted = more;
     }
     if (c->n_sorted < GUESS_SORTED_MAX) c->sorted[c->n_sorted++] = v;
@@ -139,45 +165,96 @@ static bool has_fraction(const char *text, size_t len, char mark)
     return false;
 }
 
-static crm_status look_at_number(guess_column *c, const char *text, size_t len)
+/* A symbol before or behind the number is passed over. */
+static void strip_symbol(guess_column *c, const char **text, size_t *len)
 {
-    bool minus = len > 0 && (text[0] == '-' || text[0] == '+');
+    for (int i = 0; crm_guess_symbols[i]; i++) {
+        size_t n = strlen(crm_guess_symbols[i]);
+        bool front = *len > n && memcmp(*text, crm_guess_symbols[i], n) == 0;
+        bool behind = *len > n && memcmp(*text + *len - n, crm_guess_symbols[i], n) == 0;
+        if (!front && !behind) continue;
+        c->symbol[i]++;
+        *text += front ? n : 0;
+        *len -= n;
+        crm_table_trim(text, len);
+        return;
+    }
+}
+
+/* Marks that can stand between thousands, beside a decimal mark. */
+static const char *thousands_of(int mark, bool certain)
+{
+    if (mark == 0) return certain ? ",' " : ",'";
+    return certain ? ".' " : ".'";
+}
+
+static crm_status read_as(guess_column *c, int mark, const char *text, size_t len, bool certain,
+                          bool *is)
+{
+    guess_numbers *as = &c->as[mark];
+    bool minus = text[0] == '-';
+    char thousands = 0, decimal = ".,"[mark], copy[CRM_TABLE_DIGITS_MAX];
     int64_t whole;
     double v;
 
-    if (crm_table_real(text, len, '.', &v)) {
-        c->point++;
-        c->whole += crm_table_whole(text, len, &whole);
-        c->fraction += has_fraction(text, len, '.');
-        c->exponent += memchr(text, 'e', len) || memchr(text, 'E', len);
-        c->zeros += len > (size_t)minus + 1 && text[minus] == '0' && text[minus + 1] >= '0' &&
-                    text[minus + 1] <= '9';
-        c->comma += crm_table_whole(text, len, &whole);
-        return add_number(c, v);
+    *is = crm_table_real(text, len, decimal, &v);
+    for (const char *p = thousands_of(mark, certain); !*is && *p; p++) {
+        size_t n = crm_table_ungroup(text, len, *p, decimal, copy);
+        *is = n > 0 && crm_table_real(copy, n, decimal, &v);
+        if (*is) thousands = *p;
+        if (*is) {
+            text = copy;
+            len = n;
+        }
     }
-    if (memchr(text, ',', len) && crm_table_real(text, len, ',', &v)) {
-        c->comma++;
-        c->fraction += has_fraction(text, len, ',');
-        return add_number(c, v);
-    }
-    keep_text(c->odd, &c->n_odd, text, len);
+    if (!*is) return CRM_OK;
+    as->n++;
+    as->plain += !thousands;
+    if (thousands) as->thousands = thousands;
+    as->whole += crm_table_whole(text, len, &whole);
+    as->fraction += has_fraction(text, len, decimal);
+    as->exponent += memchr(text, 'e', len) || memchr(text, 'E', len);
+    as->zeros += len > (size_t)minus + 1 && text[minus] == '0' && text[minus + 1] >= '0' &&
+                 text[minus + 1] <= '9';
+    return add_number(as, c->name, v);
+}
+
+/* Of less than 64 bytes. */
+static crm_status look_at_number(guess_column *c, const char *text, size_t len)
+{
+    bool minus = len > 1 && text[0] == '-', point, comma, certain;
+    const char *inner = text + minus;
+    size_t n = len - minus;
+    char copy[CRM_TABLE_DIGITS_MAX] = "-";
+
+    strip_symbol(c, &inner, &n);
+    certain = n < len - minus || memchr(text, '.', len) || memchr(text, ',', len);
+    memcpy(copy + minus, inner, n);
+    CRM_TRY(read_as(c, 0, copy, n + minus, certain, &point));
+    CRM_TRY(read_as(c, 1, copy, n + minus, certain, &comma));
+    if (!point && !comma) keep_text(c->odd, &c->n_odd, text, len);
     return CRM_OK;
 }
 
-/* A format is given up once it has failed for more than two in a hundred values. */
+/* A format is given up once it has failed for more than ten in a hundred values.  "01.02.23" is no
+ * day of the year 23. */
 static void look_at_time(const scan *x, guess_column *c, const char *text, size_t len)
 {
+    const int64_t YEAR_1000 = -INT64_C(30610224000);
+    bool is = false;
     int64_t t;
 
     c->tried++;
     if (len < 6 || len > 40) return;
     for (int f = 0; f < x->n_formats; f++) {
-        if (c->time[f] < c->tried - 3 - c->tried / 50) continue;
-        if (!crm_table_time_read(&x->format[f], text, len, &t)) continue;
+        if (c->tried > GUESS_DATED && c->time[f] < c->tried - 3 - c->tried / 10) continue;
+        if (!crm_table_time_read(&x->format[f], text, len, &t) || t < YEAR_1000) continue;
         if (c->time[f] == 0 || t < c->time_min[f]) c->time_min[f] = t;
         if (c->time[f] == 0 || t > c->time_max[f]) c->time_max[f] = t;
         c->time[f]++;
+        is = true;
     }
+    c->dated += is && c->tried <= GUESS_DATED;
 }
 
 static void look_at_text(guess_column *c, const char *text, size_t len)
@@ -224,6 +301,7 @@ static crm_status look_at(const scan *x, guess_column *c, const char *text, size
     if (is_marker(c, text, len)) return CRM_OK;
     c->n++;
     CRM_TRY(add_distinct(&c->set, text, len));
+    CRM_TRY(add_folded(&c->folded, text, len));
     keep_text(c->few, &c->n_few, text, len);
     look_at_time(x, c, text, len);
     look_at_text(c, text, len);
@@ -260,7 +338,7 @@ static crm_status check_names(const scan *x, const table_record *r)
                                  crm_table_fault_names[r->fault]);
     for (int k = 0; k < t->n; k++)
         for (int i = 0; i < k; i++)
-            if (strcmp(t->column[k].name, t->column[i].name) == 0)
+            if (t->column[k].name[0] && strcmp(t->column[k].name, t->column[i].name) == 0)
                 return crm_table_fail_at(
                     &x->source->file, x->source->file.begin,
                     "columns %d and %d of the header are both called '%s'; rename one of them",
@@ -291,9 +369,12 @@ static crm_status read_names(scan *x, size_t *at)
     for (int k = 0; k < r.n; k++) {
         text = s->file.data + s->file.begin + span[k].begin;
         len = span[k].end - span[k].begin;
-        CRM_TRY_TO(st, done, crm_table_field_text(&text, &len, t->latin1, &x->scratch, &x->cap));
+        CRM_TRY_TO(st, done,
+                   crm_table_field_text(&text, &len, true, t->latin1, &x->scratch, &x->cap));
         crm_table_trim(&text, &len);
-        t->column[k] = (guess_column){.min = INFINITY, .max = -INFINITY, .ref_table = -1};
+        t->column[k] = (guess_column){.ref_table = -1};
+        for (int m = 0; m < 2; m++)
+            t->column[k].as[m] = (guess_numbers){.min = INFINITY, .max = -INFINITY};
         t->n = k + 1;
         CRM_NEW_TO(st, done, t->column[k].name, len + 1);
         memcpy(t->column[k].name, text, len);
@@ -310,8 +391,8 @@ static crm_status read_row(scan *x, const table_record *r, const table_span *spa
     for (int k = 0; k < x->table->n; k++) {
         const char *text = x->source->file.data + r->begin + span[k].begin;
         size_t len = span[k].end - span[k].begin;
-        CRM_TRY(crm_table_field_text(&text, &len, x->table->latin1, &x->scratch, &x->cap));
-        CRM_TRY(look_at(x, &x->table->column[k], text, len));
+        CRM_TRY(crm_table_field_text(&text, &len, true, x->table->latin1, &x->scratch, &x->cap));
+        CRM_TRY(look_at(x, &x->table->column[x->to[k]], text, len));
     }
     return CRM_OK;
 }
@@ -349,7 +430,21 @@ static crm_status read_rows(scan *x, size_t at)
         at = r.next;
     }
     crm_mem_free(span);
+    if (!st && t->rows > 0 && t->broken == t->rows)
+        st = crm_table_fail_at(&s->file, s->file.begin,
+                               "no row has the %d fields of the first line, which must be the "
+                               "header; take away what stands above it",
+                               t->n);
     return st;
+}
+
+static bool is_ascii(const char *p, size_t n)
+{
+    unsigned char all = 0;
+
+    for (size_t i = 0; i < n; i++)
+        all |= (unsigned char)p[i];
+    return all < 0x80;
 }
 
 crm_status crm_guess_header(table_source *s, guess_table *t)
@@ -362,14 +457,15 @@ crm_status crm_guess_header(table_source *s, guess_table *t)
     f->begin = f->size >= 3 && memcmp(f->data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     t->sep = s->sep = find_separator(f);
     t->latin1 = crm_table_utf8(f->data, look) + 4 < look && !memchr(f->data, 0, look);
+    t->ascii = is_ascii(f->data, look);
     st = read_names(&x, &at);
     crm_mem_free(x.scratch);
     return st;
 }
 
-crm_status crm_guess_rows(table_source *s, guess_table *t)
+crm_status crm_guess_rows(table_source *s, guess_table *t, const int *to)
 {
-    scan x = {.source = s, .table = t};
+    scan x = {.source = s, .table = t, .to = to};
     table_record header;
     crm_status st;
 
@@ -387,7 +483,9 @@ void crm_guess_table_free(guess_table *t)
     for (int k = 0; k < t->n; k++) {
         crm_mem_free(t->column[k].name);
         crm_mem_free(t->column[k].set.slot);
-        crm_mem_free(t->column[k].sorted);
+        crm_mem_free(t->column[k].folded.slot);
+        crm_mem_free(t->column[k].as[0].sorted);
+        crm_mem_free(t->column[k].as[1].sorted);
     }
     crm_mem_free(t->column);
     crm_mem_free(t->file);

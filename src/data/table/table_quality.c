@@ -65,6 +65,15 @@ static crm_status distinct_codes(crm_comm *comm, const table_frame *f, int k,
 }
 
 /* ---- numbers ---- */
+static crm_status count_beyond(const table_spread *s, table_quality_column *q)
+{
+    double reach = 1.5 * (q->quantile[3] - q->quantile[1]);
+
+    for (int64_t i = 0; i < s->n; i++)
+        q->beyond += s->value[i] < q->quantile[1] - reach || s->value[i] > q->quantile[3] + reach;
+    return crm_comm_sum_i64(s->comm, &q->beyond, 1);
+}
+
 static crm_status measure_spread(const table_spread *s, table_quality_column *q)
 {
     table_moments m;
@@ -72,6 +81,7 @@ static crm_status measure_spread(const table_spread *s, table_quality_column *q)
     CRM_TRY(crm_table_spread_moments(s, &m));
     CRM_TRY(crm_table_spread_quantiles(s, 5, share, q->quantile));
     CRM_TRY(crm_table_spread_distinct(s, &q->distinct));
+    CRM_TRY(count_beyond(s, q));
     q->min = m.min;
     q->max = m.max;
     q->mean = m.mean;
@@ -79,21 +89,24 @@ static crm_status measure_spread(const table_spread *s, table_quality_column *q)
     return CRM_OK;
 }
 
-static crm_status make_numbers(const crm_field *c, const table_cells *v, int64_t n, double **out)
+static crm_status make_numbers(const crm_field *c, const table_cells *v, int64_t n, bool as_read,
+                               double **out)
 {
     CRM_NEW(*out, n);
     for (int64_t i = 0; i < n; i++)
         (*out)[i] = crm_table_cell_number(c, v, i);
+    for (int64_t i = 0; as_read && i < v->n_raw; i++)
+        (*out)[v->raw[i].row] = v->raw[i].value;
     return CRM_OK;
 }
 
-static crm_status measure_numbers(crm_comm *comm, const table_frame *f, int k,
+static crm_status measure_numbers(crm_comm *comm, const table_frame *f, int k, bool as_read,
                                   table_quality_column *q)
 {
     const crm_field *c = &f->schema->table[f->table].column[k];
     table_spread s = {0};
     double *v = NULL;
-    crm_status st = crm_comm_agree(comm, make_numbers(c, &f->column[k], f->n, &v));
+    crm_status st = crm_comm_agree(comm, make_numbers(c, &f->column[k], f->n, as_read, &v));
 
     if (!st) st = crm_table_spread_new(comm, v, f->n, f->before, f->total, &s);
     crm_mem_free(v);
@@ -102,11 +115,14 @@ static crm_status measure_numbers(crm_comm *comm, const table_frame *f, int k,
     return st;
 }
 
-static crm_status measure(crm_comm *comm, const table_frame *f, int k, table_quality_column *q)
+crm_status crm_table_quality_measure(crm_comm *comm, const table_frame *f, int k, bool as_read,
+                                     table_quality_column *q)
 {
     const crm_field *c = &f->schema->table[f->table].column[k];
     int64_t count[2] = {0, f->column[k].bad};
 
+    *q =
+        (table_quality_column){.outliers = q->outliers, .filled = q->filled, .changed = q->changed};
     q->rows = f->total;
     q->min = q->max = q->mean = q->sd = NAN;
     for (int i = 0; i < 5; i++)
@@ -114,21 +130,19 @@ static crm_status measure(crm_comm *comm, const table_frame *f, int k, table_qua
     if (c->type == CRM_FIELD_IGNORE) return CRM_OK;
     for (int64_t i = 0; i < f->n; i++)
         count[0] += crm_table_cell_missing(c, &f->column[k], i);
+    if (as_read) count[0] -= f->column[k].n_raw;
     CRM_TRY(crm_comm_sum_i64(comm, count, 2));
     q->missing = count[0];
-    q->bad = count[1];
+    if (as_read) q->bad = count[1];
     if (crm_table_is_number(c->type) || c->type == CRM_FIELD_TIME)
-        return measure_numbers(comm, f, k, q);
+        return measure_numbers(comm, f, k, as_read, q);
+    if (as_read && f->column[k].raw_levels != 0) {
+        q->distinct = f->column[k].raw_levels;
+        return CRM_OK;
+    }
     if (c->type == CRM_FIELD_CATEGORY || c->type == CRM_FIELD_BOOLEAN)
         return distinct_codes(comm, f, k, q);
     return distinct_keys(comm, f, k, q);
-}
-
-crm_status crm_table_quality_measure(crm_comm *comm, const table_frame *f, table_quality_column *q)
-{
-    for (int k = 0; k < f->schema->table[f->table].n; k++)
-        CRM_TRY(measure(comm, f, k, &q[k]));
-    return CRM_OK;
 }
 
 void crm_table_quality_free(table_quality *q)
@@ -151,9 +165,18 @@ static void add_number(crm_str *out, crm_field_type type, double x)
         crm_str_addf(out, " %.6g |", x);
 }
 
-static void add_line(crm_str *out, const crm_field *c, const char *when,
-                     const table_quality_column *q)
+static void add_count(crm_str *out, bool looked_for, int64_t n)
 {
+    if (looked_for)
+        crm_str_addf(out, " %lld |", (long long)n);
+    else
+        crm_str_addf(out, " |");
+}
+
+/* What cleaning found is empty where nothing was looked for, and of what was read. */
+static void add_line(crm_str *out, const crm_field *c, bool stored, const table_quality_column *q)
+{
+    const char *when = stored ? "as stored" : "as read";
     bool time = c->type == CRM_FIELD_TIME;
 
     crm_str_addf(out, "|");
@@ -173,7 +196,11 @@ static void add_line(crm_str *out, const crm_field *c, const char *when,
     for (int i = 0; i < 5; i++)
         add_number(out, c->type, q->quantile[i]);
     add_number(out, c->type, q->max);
-    crm_str_addf(out, " %lld | %lld |\n", (long long)q->outliers, (long long)q->filled);
+    add_count(out, crm_table_is_number(c->type) || time, q->beyond);
+    add_count(out, stored && c->outlier != CRM_OUTLIER_NONE, q->outliers);
+    add_count(out, stored && c->fill == CRM_FILL_CONSTANT, q->filled);
+    add_count(out, stored, q->changed);
+    crm_str_addf(out, "\n");
 }
 
 void crm_table_quality_markdown(const crm_table_schema *s, int table, const table_quality *q,
@@ -182,19 +209,26 @@ void crm_table_quality_markdown(const crm_table_schema *s, int table, const tabl
     const crm_table_def *t = &s->table[table];
 
     crm_str_addf(out,
-                 "## Table %s\n\n%lld rows read; %lld duplicates, %lld near duplicates and %lld "
-                 "rows with outliers or missing values left out; %lld rows stay.\n\n",
-                 t->name, (long long)q->rows_before, (long long)q->duplicates,
-                 (long long)q->near_duplicates, (long long)q->dropped, (long long)q->rows_after);
+                 "## Table %s\n\n%lld rows taken, %lld left out as broken or for bad values; of "
+                 "those taken %lld duplicates, %lld near duplicates and %lld rows with outliers or "
+                 "missing values left out; %lld rows stay.",
+                 t->name, (long long)q->rows_before, (long long)q->skipped,
+                 (long long)q->duplicates, (long long)q->near_duplicates, (long long)q->dropped,
+                 (long long)q->rows_after);
+    if (q->uncompared > 0)
+        crm_str_addf(out, " %lld rows were not compared with all that might be near to them.",
+                     (long long)q->uncompared);
+    crm_str_addf(out, "\n\n");
     crm_str_addf(out,
                  "| Column | Type | When | Rows | Missing | Bad | Distinct | Mean | SD | Min | "
-                 "5 %% | 25 %% | 50 %% | 75 %% | 95 %% | Max | Outliers | Filled |\n"
+                 "5 %% | 25 %% | 50 %% | 75 %% | 95 %% | Max | Beyond 1.5 IQR | Outliers | Filled "
+                 "| Changed |\n"
                  "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | "
-                 "---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+                 "---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     for (int k = 0; k < q->n; k++) {
         if (t->column[k].type == CRM_FIELD_IGNORE) continue;
-        add_line(out, &t->column[k], "before", &q->before[k]);
-        add_line(out, &t->column[k], "behind", &q->after[k]);
+        add_line(out, &t->column[k], false, &q->before[k]);
+        add_line(out, &t->column[k], true, &q->after[k]);
     }
     crm_str_addf(out, "\n");
 }

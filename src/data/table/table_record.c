@@ -1,5 +1,7 @@
 /* table_record.c - one record byte by byte: what the fast scan of table_scan means, and what is
  * wrong where that finds something odd. */
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "crmpi/base_mem.h"
@@ -24,6 +26,7 @@ const char *const crm_table_fault_names[] = {
     "value is not a time of the format of the column",
     "value is below the minimum of the column",
     "value is above the maximum of the column",
+    "value is beyond 3.4e38, the largest number that a data set holds",
     NULL,
 };
 _Static_assert(sizeof crm_table_fault_names / sizeof *crm_table_fault_names ==
@@ -66,7 +69,7 @@ static size_t pass_plain(const reading *x, size_t i, bool behind)
             if (line_end(x, i)) break;
             fault(x, TABLE_CR, i);
         }
-        if (c == '"' && !behind) fault(x, TABLE_STRAY, i);
+        if (c == '"' && !behind && !x->source->unquoted) fault(x, TABLE_STRAY, i);
     }
     return i;
 }
@@ -97,7 +100,7 @@ static size_t pass_field(const reading *x, size_t i)
 {
     size_t open = i;
 
-    if (i >= x->size || x->data[i] != '"') {
+    if (i >= x->size || x->data[i] != '"' || x->source->unquoted) {
         i = pass_plain(x, i, false);
         if (i - open > CRM_TABLE_FIELD_MAX) fault(x, TABLE_LONG, open);
         return i;
@@ -136,7 +139,7 @@ void crm_table_record_read(const table_source *s, bool latin1, size_t base, size
         i = pass_field(&x, i);
         if (r->n < n_want && i - base <= UINT32_MAX)
             span[r->n] = (table_span){(uint32_t)(begin - base), (uint32_t)(i - base)};
-        r->n += r->n <= n_want;
+        r->n += r->n < INT_MAX;
         more = i < x.size && x.data[i] == x.sep;
         i += more;
     }
@@ -147,11 +150,28 @@ void crm_table_record_read(const table_source *s, bool latin1, size_t base, size
     r->lines = crm_table_lines(x.data + at, r->next - at);
 }
 
-crm_status crm_table_field_text(const char **text, size_t *len, bool latin1, char **scratch,
-                                size_t *cap)
+const char *crm_table_fault_text(const crm_table_def *t, const table_source *s,
+                                 const table_record *r, int n, char out[CRM_TABLE_FAULT_MAX])
+{
+    if (r->fault == TABLE_COUNT)
+        snprintf(out, CRM_TABLE_FAULT_MAX, "row has %d fields, the %s has %d; mend the row%s", r->n,
+                 t->headerless ? "schema" : "header", n,
+                 s->unquoted ? "" : ", or put values that hold the separator in quotes");
+    else if (r->fault == TABLE_BYTE)
+        snprintf(out, CRM_TABLE_FAULT_MAX,
+                 "byte 0x%02X is not valid UTF-8; convert the file to UTF-8%s",
+                 (unsigned char)s->file.data[r->fault_at],
+                 t->single ? "" : ", or say encoding: latin-1");
+    else
+        snprintf(out, CRM_TABLE_FAULT_MAX, "%s", crm_table_fault_names[r->fault]);
+    return out;
+}
+
+crm_status crm_table_field_text(const char **text, size_t *len, bool quotes, bool latin1,
+                                char **scratch, size_t *cap)
 {
     const char *p = *text, *end = p + *len;
-    bool quoted = *len >= 2 && p[0] == '"';
+    bool quoted = quotes && *len >= 2 && p[0] == '"';
     size_t used = 0;
 
     if (quoted) {

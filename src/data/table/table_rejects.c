@@ -336,3 +336,38 @@ done:
     crm_mem_free(kept_bytes);
     return st;
 }
+
+/* ---- beside the data set ---- */
+/* Where the places of rejects are listed; next: until the data set is there. */
+static crm_status rejects_path(const char *store_path, bool next, char *out, size_t cap)
+{
+    int len = snprintf(out, cap, "%s.rejects%s.tsv", store_path, next ? ".next" : "");
+
+    CRM_CHECK(len > 0 && (size_t)len < cap, CRM_ERR_CONFIG, "data.store: the path is too long");
+    return CRM_OK;
+}
+
+static crm_status settle_rejects(const char *next, const char *path, bool made)
+{
+    if (made && crm_path_is_file(next)) return crm_path_commit(next, path);
+    return crm_path_remove(made ? path : next);
+}
+
+crm_status crm_table_rejects_begin(crm_comm *comm, table_rejects *r, const char *store_path,
+                                   int64_t *total, int64_t *listed)
+{
+    char next[CRM_PATH_MAX];
+
+    CRM_TRY(rejects_path(store_path, true, next, sizeof next));
+    return crm_table_rejects_write(comm, r, next, total, listed);
+}
+
+crm_status crm_table_rejects_end(crm_comm *comm, const char *store_path, bool made)
+{
+    char path[CRM_PATH_MAX], next[CRM_PATH_MAX];
+    crm_status st = rejects_path(store_path, false, path, sizeof path);
+
+    if (!st) st = rejects_path(store_path, true, next, sizeof next);
+    if (!st && crm_comm_rank(comm) == 0) st = settle_rejects(next, path, made);
+    return made ? crm_comm_agree(comm, st) : CRM_OK;
+}

@@ -8,9 +8,11 @@
  *   table_stream     events and documents by entity and time
  *   table_words      their words
  *   table_classes    values as classes
+ *   table_ahead      dates of the profile at or behind the cut-off
  *   table_set        all that a data set is made of
  *   table_target     labels
  *   table_aggregate  numbers of a stretch of a stream
+ *   table_feature_names  which columns events and documents are made into
  *   table_features   columns and months made of streams
  *   table_make       the arrays of the data set
  *   table_tables     the import from end to end */
@@ -60,6 +62,7 @@ typedef struct table_world {
     const char *folder, *key_file;
     table_rejects *rejects; /* may be NULL */
     table_member *member;   /* [tables]    */
+    bool uncut;             /* values are those before the cleaning, but filled: for labels */
 } table_world;
 
 /* The frame of a table is in its member: let others refer to it.  Collective. */
@@ -151,6 +154,7 @@ typedef struct table_lane {
     void *data;
 } table_lane;
 
+enum { TABLE_MARK_THERE = 63 };
 /* Rows of one table in one role, by (entity, time, row). */
 typedef struct table_stream {
     int table;
@@ -163,7 +167,8 @@ typedef struct table_stream {
     int n_lanes;
     table_lane *lane;        /* the arrays below that are [n]                                  */
     int64_t *time;           /* s */
-    uint64_t *mark;          /* bit 0: in the role; bit 1 + k: the condition of label k holds */
+    uint64_t *mark;          /* bit 0: in the role; bit 1 + k: the condition of label k holds;
+                                TABLE_MARK_THERE: a label asks whether there is a row at all */
     int32_t *category;       /* of an event, or kind of a document; -1 missing                */
     table_names names;       /* of the categories                                             */
     int64_t *uses;           /* [names.n] items of all ranks with each, once it is settled     */
@@ -205,7 +210,9 @@ typedef struct table_label {
 typedef struct table_column {
     char *name;
     table_values v;
-    crm_path from; /* column -1: a flag of the cleaning */
+    crm_path from;  /* column -1: a flag of the cleaning */
+    crm_path about; /* from, or the column that the flag tells about */
+    bool outlier;   /* a flag of outliers, else of missing values */
 } table_column;
 
 typedef struct table_set {
@@ -213,6 +220,7 @@ typedef struct table_set {
     const crm_table_schema *schema;
     const crm_table_like *like; /* NULL: none */
     const table_names *former;  /* digests of the data sets that it comes from; NULL: none */
+    const char *key_check;      /* of the key of hashed columns; "" or NULL: none */
     table_entities e;
     int64_t n, before, total; /* rows here, on ranks before, on all */
     int64_t *cutoff;          /* [n] s since 1970; CRM_WHOLE_MISSING: none */
@@ -224,8 +232,25 @@ typedef struct table_set {
     int n_streams;
     table_stream *stream;
     table_words words;
-    int64_t late, no_history;
+    int64_t late, no_history, no_cutoff;
+    int64_t late_dates; /* of the profile, at or behind the cut-off */
 } table_set;
+
+/* ---- dates of the profile that were not known at the cut-off ---- */
+enum { TABLE_AHEAD_LATE = 1, TABLE_AHEAD_FILLED = 2 };
+/* *item [route.n_in]: what comes in says nothing of the column at p, as a date that it is, or is
+ * made of, lies at or behind the cut-off (TABLE_AHEAD_LATE), or as it is made of a date that was
+ * filled; the caller's, NULL: all may say something.  Collective. */
+CRM_CHECKED crm_table_ahead(table_world *w, const table_set *x, const crm_path *p, uint8_t **item);
+/* *out [route.n_in] of use and item, for crm_table_entities_say; the caller's, NULL without item:
+ * use then.  *late (may be NULL) grows by the dates. */
+CRM_CHECKED crm_table_ahead_use(const table_set *x, const uint8_t *use, const uint8_t *item,
+                                uint8_t **out, int64_t *late);
+/* Entities whose rows say nothing for such dates alone get what stands for a missing value. */
+CRM_CHECKED crm_table_ahead_settle(const table_set *x, const uint8_t *item, table_column *c);
+/* Likewise for the default cut-off, which is known when all tables are read: dates of the profile
+ * alone, not what is derived from them. */
+CRM_CHECKED crm_table_ahead_default(table_set *x);
 
 /* What the entity table says of its rows; its frame and what it refers to are there.  Collective.
  */
@@ -271,6 +296,14 @@ double crm_table_aggregate(const table_set *x, const table_feature *f, int64_t i
 void crm_table_months(const table_set *x, int stream, int number, int64_t i, int months,
                       double *out);
 
+typedef crm_status (*table_feature_fn)(void *ctx, const table_feature *f, const char *name);
+/* Columns that the events or the documents of a table are made into, in the order of the data set:
+ * f->name and f->stream are not set.  The shares of categories are one of them, whose name ends
+ * with "share.": which there are only the rows can tell.  A status of fn that is not CRM_OK ends
+ * it.  Not collective. */
+CRM_CHECKED crm_table_features_each(const crm_table_schema *s, int table, bool documents,
+                                    table_feature_fn fn, void *ctx);
+
 typedef struct table_pair { /* a product or a ratio of two columns */
     char *name;
     bool ratio;
@@ -294,8 +327,6 @@ void crm_table_features_row(const table_set *x, const table_features *f, int64_t
 void crm_table_features_free(table_features *f);
 
 /* ---- the data set ---- */
-/* As float; 0 below FLT_MIN, NaN beyond FLT_MAX. */
-float crm_table_float(double v);
 /* Counts in out are filled but rows, orphans, repeated and rejected.  Collective. */
 CRM_CHECKED crm_table_make(const table_set *x, const char *path, crm_digest source, table_world *w,
                            crm_table_tables *out);

@@ -36,6 +36,7 @@ typedef enum table_fault {
     TABLE_NO_TIME,
     TABLE_BELOW,
     TABLE_ABOVE,
+    TABLE_BEYOND, /* what a data set can hold */
     TABLE_FAULT_COUNT
 } table_fault;
 extern const char *const crm_table_fault_names[];
@@ -49,10 +50,11 @@ typedef struct table_source {
     size_t map_size[2];
     int packing; /* 0 plain, 1 gzip, 2 zstd */
     char sep;
-    size_t header_at;  /* first byte of the header */
-    size_t data_at;    /* first byte behind it */
+    bool unquoted;     /* quotes are characters like others */
+    size_t header_at;  /* first byte of the header, or of the first record where there is none */
+    size_t data_at;    /* first byte behind the header */
     int64_t data_line; /* line ends before it          */
-    int n;             /* fields of the header */
+    int n;             /* fields of a record */
     int *column;       /* [n] column of the schema, -1: none is read */
     int *field;        /* [columns of the schema] field of the file, -1 */
 } table_source;
@@ -85,8 +87,15 @@ CRM_CHECKED crm_table_input_map(crm_comm *comm, const crm_table_def *t, const ch
 CRM_CHECKED crm_table_unpack(crm_comm *comm, table_input *in);
 /* Map bytes of a file so that TABLE_PAD bytes behind them may be read.  Not collective. */
 CRM_CHECKED crm_table_map(int fd, const char *path, size_t bytes, void **map, size_t *map_size);
+/* Read the headers: the second half of it.  Not collective, equal on all ranks. */
+CRM_CHECKED crm_table_input_begin(const crm_table_def *t, table_input *in);
 /* Names of the header -> columns of the schema.  Not collective, equal on all ranks. */
 CRM_CHECKED crm_table_header(const crm_table_def *t, table_source *s);
+/* The same again, for other columns of the same files.  Not collective, equal on all ranks. */
+CRM_CHECKED crm_table_input_columns(const crm_table_def *t, table_input *in);
+/* Names of the fields of the header, each the caller's, and their first bytes: both [s->n]. */
+CRM_CHECKED crm_table_header_fields(const crm_table_def *t, const table_source *s, char **name,
+                                    size_t *at);
 
 /* ---- records ---- */
 typedef struct table_span {
@@ -123,9 +132,9 @@ typedef struct table_kernels {
     const char *name;
     /* Ends (separators, newlines outside quotes) of fields in p[0 .. n), p a record's first byte,
      * into end (room for n + 64); up to the last newline outside quotes.  Number of ends; *newlines
-     * of them; flags SCAN_... of all n bytes. */
-    int64_t (*scan)(const char *p, size_t n, char sep, uint32_t *end, int64_t *newlines,
-                    unsigned *flags);
+     * of them; flags SCAN_... of all n bytes.  quotes = false: they are characters like others. */
+    int64_t (*scan)(const char *p, size_t n, char sep, bool quotes, uint32_t *end,
+                    int64_t *newlines, unsigned *flags);
     /* Values of field k of each record; rows for which that was not done go to odd, their number
      * is returned.  An empty field is missing. */
     int64_t (*real)(const table_batch *b, int k, char decimal, double *out, uint32_t *odd);
@@ -153,15 +162,28 @@ typedef struct table_record {
 void crm_table_record_read(const table_source *s, bool latin1, size_t base, size_t at,
                            table_span *span, int n_want, table_record *r);
 
-/* A field without its quotes, doubled ones single, Latin-1 as UTF-8; into scratch where it is not
- * as it stands.  Not trimmed. */
-CRM_CHECKED crm_table_field_text(const char **text, size_t *len, bool latin1, char **scratch,
-                                 size_t *cap);
+enum { CRM_TABLE_FAULT_MAX = 160 };
+/* What is wrong with a record that should have n fields, for a message. */
+const char *crm_table_fault_text(const crm_table_def *t, const table_source *s,
+                                 const table_record *r, int n, char out[CRM_TABLE_FAULT_MAX]);
+
+/* A field without its quotes (when there are such), doubled ones single, Latin-1 as UTF-8; into
+ * scratch where it is not as it stands.  Not trimmed. */
+CRM_CHECKED crm_table_field_text(const char **text, size_t *len, bool quotes, bool latin1,
+                                 char **scratch, size_t *cap);
 
 /* ---- values ---- */
 /* Whole text as a number, correctly rounded; false when it is not a finite one. */
 bool crm_table_real(const char *text, size_t len, char decimal, double *out);
 bool crm_table_whole(const char *text, size_t len, int64_t *out);
+enum { CRM_TABLE_DIGITS_MAX = 64 };
+/* A number as the column has it: without what it strips, and without marks between thousands. */
+bool crm_table_field_real(const crm_field *f, const char *text, size_t len, double *out);
+bool crm_table_field_whole(const crm_field *f, const char *text, size_t len, int64_t *out);
+/* A number without the marks between its thousands ("1,234.5"); bytes of it, 0 when it has none of
+ * them or they do not stand between groups of three digits. */
+size_t crm_table_ungroup(const char *text, size_t len, char mark, char decimal,
+                         char out[CRM_TABLE_DIGITS_MAX]);
 
 /* Formats of times, made ready. */
 typedef struct table_time_item {
@@ -202,7 +224,7 @@ int64_t crm_table_filler_skipped(const table_filler *x);
 CRM_CHECKED crm_table_filler_broken(table_filler *x, const table_source *s, const table_record *r,
                                     int64_t line);
 /* Levels of all ranks and their codes, counts.  Collective. */
-CRM_CHECKED crm_table_filler_end(crm_comm *comm, table_filler *x, const table_input *in);
+CRM_CHECKED crm_table_filler_end(crm_comm *comm, table_filler *x);
 
 /* ---- rejects ---- */
 /* The table whose lines come next; all ranks name the same tables in the same order. */

@@ -70,11 +70,12 @@ static inline uint32_t *put_bits(uint64_t bits, uint32_t at, uint32_t *out)
     return stop;
 }
 
-static int64_t scan(const char *p, size_t n, char sep, uint32_t *end, int64_t *newlines,
-                    unsigned *flags)
+static int64_t scan(const char *p, size_t n, char sep, bool quotes, uint32_t *end,
+                    int64_t *newlines, unsigned *flags)
 {
     carry c = {.field = 1};
     uint32_t *out = end, *last = end;
+    uint64_t counts = (uint64_t)0 - quotes;
     int64_t rows = 0;
 
     *flags = 0;
@@ -82,6 +83,7 @@ static int64_t scan(const char *p, size_t n, char sep, uint32_t *end, int64_t *n
         uint64_t ends, nl, within = n - i < 64 ? ((uint64_t)1 << (n - i)) - 1 : ~(uint64_t)0;
         marks m;
         masks(p + i, sep, &m);
+        m.quote &= counts;
         if (n - i < 64) {
             m.sep &= within, m.nl &= within, m.quote &= within;
             m.cr &= within, m.high &= within, m.zero &= within;

@@ -70,12 +70,17 @@ int crm_table_schema_need_table(schema_reader *r, const crm_node *node)
 static void read_format(schema_reader *r, const crm_node *node, crm_table_def *t)
 {
     int latin1 = t->latin1, rest = t->rest_ignored;
+    bool header = !t->headerless, quotes = !t->unquoted;
 
     crm_node_enum(r->tree, crm_node_get(node, "separator"), SEPARATORS, &t->separator);
     crm_node_enum(r->tree, crm_node_get(node, "encoding"), ENCODINGS, &latin1);
     crm_node_enum(r->tree, crm_node_get(node, "bad"), BAD, &t->bad);
     crm_node_enum(r->tree, crm_node_get(node, "rest"), RESTS, &rest);
     crm_table_schema_list(r, crm_node_get(node, "missing"), &t->missing);
+    crm_node_bool(r->tree, crm_node_get(node, "header"), &header);
+    crm_node_bool(r->tree, crm_node_get(node, "quotes"), &quotes);
+    t->headerless = !header;
+    t->unquoted = !quotes;
     t->latin1 = latin1 != 0;
     t->rest_ignored = rest != 0;
 }
@@ -93,9 +98,9 @@ static void check_table_name(schema_reader *r, const crm_node *node)
 
 static void read_table(schema_reader *r, const crm_table_def *defaults, const crm_node *node, int i)
 {
-    static const char *const keys[] = {"files",  "separator", "encoding", "missing",    "bad",
-                                       "rest",   "key",       "columns",  "duplicates", "derive",
-                                       "events", "documents", "entity",   NULL};
+    static const char *const keys[] = {
+        "files",      "separator", "encoding", "missing",   "bad",    "rest",   "key",    "columns",
+        "duplicates", "derive",    "events",   "documents", "entity", "header", "quotes", NULL};
     crm_table_def *t = &r->pub.table[i];
     int duplicates = CRM_DUPLICATES_KEEP;
 
@@ -125,7 +130,8 @@ static void read_table(schema_reader *r, const crm_table_def *defaults, const cr
 
 static void read_tables(schema_reader *r, const crm_node *top)
 {
-    static const char *const keys[] = {"separator", "encoding", "missing", "bad", "rest", NULL};
+    static const char *const keys[] = {"separator", "encoding", "missing", "bad",
+                                       "rest",      "header",   "quotes",  NULL};
     const crm_node *tables = crm_node_get(top, "tables"), *format = crm_node_get(top, "defaults");
     crm_table_def defaults = {
         .key = -1, .entity = -1, .entity_path = crm_path_none, .separator = 0};
@@ -327,7 +333,9 @@ static void check_outliers(schema_reader *r, int table)
                        "cut-off, %s; allowed: entity: {cutoff: a date}, and a time that is a "
                        "column of the table itself",
                        dated ? "but their time is no column of the table"
-                             : "but each entity has a cut-off of its own");
+                             : "but each entity has a cut-off of its own, and tables are cleaned "
+                               "before their rows are those of entities, so that limits would come "
+                               "from behind the cut-off of some");
     }
 }
 

@@ -32,12 +32,13 @@ static const double FACTORS[] = {0, 1.5, 3, 3.5}; /* by rule */
 #define PARSED "missing", "bad"
 #define FILLED "fill", "indicator"
 static const char *const NO_KEYS[] = {"type", "meaning", NULL};
-static const char *const NUMBER_KEYS[] = {COMMON, PARSED, FILLED,     "decimal",
-                                          "min",  "max",  "outliers", NULL};
+static const char *const NUMBER_KEYS[] = {COMMON,  PARSED, FILLED, "decimal",  "thousands",
+                                          "strip", "min",  "max",  "outliers", NULL};
 static const char *const BOOLEAN_KEYS[] = {COMMON, PARSED, FILLED, "yes", "no", NULL};
 static const char *const CATEGORY_KEYS[] = {COMMON, PARSED,       FILLED, "case",
                                             "map",  "max_levels", "hash", NULL};
-static const char *const TIME_KEYS[] = {COMMON, PARSED, FILLED, "format", "min", "max", NULL};
+static const char *const TIME_KEYS[] = {COMMON, PARSED, FILLED,        "format",
+                                        "min",  "max",  "known_ahead", NULL};
 static const char *const TEXT_KEYS[] = {COMMON, PARSED, "scrub", NULL};
 static const char *const ID_KEYS[] = {COMMON, PARSED, "references", "case", "hash", NULL};
 static const char *const *const KEYS[CRM_FIELD_TYPE_COUNT] = {
@@ -64,12 +65,28 @@ static const crm_field FIELD_DEFAULTS = {
     .from = {-1, -1},
 };
 
+/* A limit of whole numbers as it is: a double does not hold every one of 64 bits. */
+static int64_t whole_limit(const crm_node *node, double limit, bool low)
+{
+    int64_t v;
+
+    if (node && node->kind == CRM_NODE_TEXT && crm_parse_i64(node->text, strlen(node->text), &v))
+        return v;
+    limit = low ? ceil(limit) : floor(limit);
+    if (limit < -0x1p63) return INT64_MIN;
+    return limit >= 0x1p63 ? INT64_MAX : (int64_t)limit;
+}
+
 static void read_range(schema_reader *r, const crm_node *node, crm_field *c)
 {
     const crm_node *low = crm_node_get(node, "min"), *high = crm_node_get(node, "max");
 
     crm_node_f64(r->tree, low, -INFINITY, INFINITY, &c->min);
     crm_node_f64(r->tree, high, -INFINITY, INFINITY, &c->max);
+    if (c->type == CRM_FIELD_INTEGER) {
+        c->time_min = whole_limit(low, c->min, true);
+        c->time_max = whole_limit(high, c->max, false);
+    }
     if (c->min > c->max)
         crm_node_wrong(r->tree, high, "is less than min; allowed: numbers from %g on", c->min);
 }
@@ -90,6 +107,19 @@ static void read_decimal(schema_reader *r, const crm_node *node, crm_field *c)
 
     crm_node_enum(r->tree, node, marks, &mark);
     c->decimal = mark ? ',' : '.';
+}
+
+static void read_thousands(schema_reader *r, const crm_node *node, crm_field *c)
+{
+    static const char *const marks[] = {"none", "comma", "point", "space", "apostrophe", NULL};
+    int mark = 0;
+
+    crm_node_enum(r->tree, node, marks, &mark);
+    c->thousands = "\0,. '"[mark];
+    if (mark && c->thousands == c->decimal)
+        crm_node_wrong(r->tree, node,
+                       "is the decimal mark too; allowed: another one, or decimal: %s",
+                       c->decimal == '.' ? "comma" : "point");
 }
 
 /* The rule alone, or {rule: iqr, factor: 3, action: drop}. */
@@ -283,8 +313,11 @@ static void read_rules(schema_reader *r, const crm_node *node, crm_field *c)
     crm_node_i64(r->tree, crm_node_get(node, "max_levels"), 2, 10000000, &c->max_levels);
     crm_node_bool(r->tree, crm_node_get(node, "indicator"), &c->indicator);
     crm_node_bool(r->tree, crm_node_get(node, "hash"), &c->hashed);
+    crm_node_bool(r->tree, crm_node_get(node, "known_ahead"), &c->ahead);
     crm_node_bool(r->tree, crm_node_get(node, "scrub"), &c->scrubbed);
     read_decimal(r, crm_node_get(node, "decimal"), c);
+    read_thousands(r, crm_node_get(node, "thousands"), c);
+    crm_table_schema_list(r, crm_node_get(node, "strip"), &c->strip);
     read_outliers(r, crm_node_get(node, "outliers"), c);
     read_map(r, crm_node_get(node, "map"), c);
     read_boolean(r, node, c);

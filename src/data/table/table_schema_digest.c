@@ -24,6 +24,7 @@ static void add_operand(crm_hash *h, const crm_operand *o)
 {
     add_path(h, &o->path);
     crm_hash_add_f64(h, o->number);
+    crm_hash_add_i64(h, o->is_whole ? o->whole : 0);
     crm_hash_add_text(h, o->text);
 }
 
@@ -54,6 +55,9 @@ static void add_column(crm_hash *h, const crm_field *c)
     crm_hash_add_f64(h, c->max);
     crm_hash_add_f64(h, c->outlier_factor);
     add_list(h, &c->missing);
+    if (c->ahead) crm_hash_add_text(h, "known_ahead");
+    if (c->thousands) crm_hash_add_i64(h, c->thousands);
+    if (c->strip.n) add_list(h, &c->strip);
     add_list(h, &c->map_from);
     add_list(h, &c->map_to);
 }
@@ -95,6 +99,8 @@ static void add_table(crm_hash *h, const crm_table_def *t)
     add_list(h, &t->missing);
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
         crm_hash_add_i64(h, whole[i]);
+    if (t->headerless) crm_hash_add_text(h, "header");
+    if (t->unquoted) crm_hash_add_text(h, "quotes");
     for (int i = 0; i < t->n; i++)
         add_column(h, &t->column[i]);
     add_path(h, &t->entity_path);
@@ -111,6 +117,10 @@ static void add_label(crm_hash *h, const crm_label_def *l)
     add_when(h, &l->when);
     crm_hash_add_i64(h, l->table);
     crm_hash_add_i64(h, l->within);
+    if (l->without_missing) crm_hash_add_text(h, "without_rows");
+    for (int i = 0; i < l->n_cuts; i++)
+        crm_hash_add_f64(h, l->cut[i]);
+    if (l->n_cuts) add_list(h, &l->cut_class);
 }
 
 static void add_pairs(crm_hash *h, int n, const char *(*pair)[2])
@@ -193,6 +203,8 @@ static crm_status table_keys(key_writer *w, const crm_table_def *t)
         crm_hash_add_i64(w->h, whole[i].value);
         CRM_TRY(end_key(w, ".", whole[i].name));
     }
+    if (t->headerless) CRM_TRY(end_key(w, ".", "header"));
+    if (t->unquoted) CRM_TRY(end_key(w, ".", "quotes"));
     add_list(w->h, &t->missing);
     CRM_TRY(end_key(w, ".", "missing"));
     for (int i = 0; i < t->n; i++) {

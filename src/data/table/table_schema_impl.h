@@ -4,6 +4,7 @@
  *   table_schema_columns  columns of a table
  *   table_schema_paths    "reference.column", conditions
  *   table_schema_roles    events, documents, labels, features
+ *   table_schema_numbers  names that products and ratios can have
  *   table_schema_profile  columns of the profile, and which of them tell a label
  *   table_schema_digest   digest of all that can change a data set
  *
@@ -40,6 +41,9 @@ void *crm_table_schema_new(schema_reader *r, int n, size_t size);
 /* Seconds since 1970 of an ISO date or date and time; false when it is none. */
 bool crm_table_schema_date(const char *text, int64_t *out);
 
+/* The text begins with digits as a date has them, whether it is one or not. */
+bool crm_table_schema_is_dated(const char *text);
+
 /* ---- columns ---- */
 void crm_table_schema_columns(schema_reader *r, crm_table_def *t, schema_side *side);
 /* text with the letters of a column; out [strlen(text) + 1] zeroed. */
@@ -66,6 +70,9 @@ const crm_field *crm_table_schema_field(const crm_table_schema *s, const crm_pat
 void crm_table_schema_roles(schema_reader *r, int table);
 void crm_table_schema_labels(schema_reader *r, const crm_node *node);
 void crm_table_schema_features(schema_reader *r, const crm_node *node);
+/* Behind the profile, and windows and aggregates of the features: an error at node when no number
+ * of the data set will have that name. */
+void crm_table_schema_number(schema_reader *r, const crm_node *node, const char *name);
 
 /* ---- profile ---- */
 /* Behind the labels.  A column of the profile that tells a label is an error. */

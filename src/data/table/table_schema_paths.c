@@ -97,6 +97,15 @@ static void add_nearest(schema_reader *r, int from, const char *text, crm_str *w
     if (near) crm_str_addf(why, " (nearest: %.*s%s)", (int)(rest - text), text, near);
 }
 
+bool crm_table_schema_is_dated(const char *text)
+{
+    static const char FORM[] = "0000-00-00";
+
+    for (int i = 0; FORM[i]; i++)
+        if (FORM[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != FORM[i]) return false;
+    return true;
+}
+
 /* Adds an error at node when text leads nowhere. */
 static bool find_path(schema_reader *r, int from, const crm_node *node, const char *text,
                       crm_path *out)
@@ -121,6 +130,11 @@ static bool find_path(schema_reader *r, int from, const crm_node *node, const ch
     } else if (got == TOO_FAR) {
         crm_node_wrong(r->tree, node, "follows too many references; allowed: at most %d",
                        CRM_TABLE_HOPS);
+    } else if (crm_table_schema_is_dated(text)) {
+        crm_node_wrong(r->tree, node,
+                       "has the date %.10s, which is none of the calendar; allowed: 2024-06-30, "
+                       "2024-06-30 12:00:00",
+                       text);
     } else {
         add_nearest(r, from, text, &near);
         crm_node_wrong(r->tree, node,
@@ -223,6 +237,13 @@ static bool is_quoted(const char *text, size_t len)
     return len >= 2 && text[0] == '\'' && text[len - 1] == '\'';
 }
 
+static void set_whole(crm_operand *o, int64_t v)
+{
+    o->number = (double)v;
+    o->whole = v;
+    o->is_whole = true;
+}
+
 /* yes and no are left for the other side to tell; all else that is no constant is a path. */
 static bool read_side(schema_reader *r, int from, const crm_node *node, const char *text, side *s)
 {
@@ -236,15 +257,18 @@ static bool read_side(schema_reader *r, int from, const crm_node *node, const ch
         s->value.text = trimmed(r, text + 1, len - 2);
         return s->value.text != NULL;
     }
-    if (crm_parse_f64(text, len, &s->value.number)) return true;
+    if (crm_parse_f64(text, len, &s->value.number)) {
+        s->value.is_whole = crm_parse_i64(text, len, &s->value.whole);
+        return true;
+    }
     if (crm_table_schema_date(text, &date)) {
         s->kind = SIDE_TIME;
-        s->value.number = (double)date;
+        set_whole(&s->value, date);
         return true;
     }
     if (strcasecmp(text, "yes") == 0 || strcasecmp(text, "no") == 0) {
         s->kind = SIDE_WORD;
-        s->value.number = strcasecmp(text, "yes") == 0;
+        set_whole(&s->value, strcasecmp(text, "yes") == 0);
         return true;
     }
     s->constant = false;

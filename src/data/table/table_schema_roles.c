@@ -1,5 +1,6 @@
 /* table_schema_roles.c - events, documents, labels and features. */
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 #include "crmpi/base_str.h"
@@ -183,12 +184,16 @@ static const crm_path *time_of(const crm_table_def *t)
 
 static void read_any(schema_reader *r, const crm_node *node, crm_label_def *l)
 {
+    static const char *const without[] = {"no", "missing", NULL};
     const crm_node *any = crm_node_get(node, "any"), *within = crm_node_get(node, "within");
     const crm_table_def *t;
+    int none = 0;
 
     l->kind = CRM_LABEL_ANY;
     l->table = crm_table_schema_need_table(r, any);
     read_span(r, within, &l->within);
+    crm_node_enum(r->tree, crm_node_get(node, "without_rows"), without, &none);
+    l->without_missing = none == 1;
     if (l->table < 0) return;
     t = &r->pub.table[l->table];
     if (!t->events.is && !t->documents.is)
@@ -206,11 +211,42 @@ static void read_when_label(schema_reader *r, const crm_node *node, crm_label_de
     crm_table_schema_when(r, r->pub.entity, crm_node_get(node, "when"), &l->when);
 }
 
+/* Where a number passes from one class to the next. */
+static void read_cuts(schema_reader *r, const crm_node *node, crm_label_def *l)
+{
+    const crm_node *cuts = crm_node_get(node, "cuts"), *classes = crm_node_get(node, "classes");
+    int n = count_items(cuts);
+
+    if (!cuts) return;
+    l->kind = CRM_LABEL_CUTS;
+    l->cut = crm_table_schema_new(r, n, sizeof *l->cut);
+    for (int i = 0; i < n && l->cut; i++) {
+        const crm_node *item = item_of(cuts, i);
+        double v = NAN;
+        crm_node_f64(r->tree, item, -1e300, 1e300, &v);
+        if (i > 0 && v <= l->cut[i - 1])
+            crm_node_wrong(r->tree, item,
+                           "does not lie above the cut before it; allowed: rising "
+                           "numbers");
+        l->cut[l->n_cuts++] = v;
+    }
+    crm_table_schema_list(r, classes, &l->cut_class);
+    if (l->cut_class.n != n + 1 || n == 0)
+        crm_node_wrong(r->tree, classes ? classes : node,
+                       "does not name the classes between the cuts; allowed: cuts: [-1, 1] with "
+                       "classes: [low, middle, high], one more than cuts");
+    for (int i = 0; i < l->cut_class.n; i++)
+        for (int k = 0; k < i; k++)
+            if (strcmp(l->cut_class.item[i], l->cut_class.item[k]) == 0)
+                crm_node_wrong(r->tree, classes, "names a class twice; allowed: each name once");
+}
+
 static void read_label(schema_reader *r, const crm_node *node, crm_label_def *l)
 {
-    static const char *const any[] = {"any", "within", "when", NULL};
+    static const char *const any[] = {"any", "within", "when", "without_rows", NULL};
     static const char *const column[] = {"column", "positive", NULL};
-    static const char *const value[] = {"value", NULL}, *const when[] = {"when", NULL};
+    static const char *const value[] = {"value", "cuts", "classes", NULL};
+    static const char *const when[] = {"when", NULL};
     static const char *const all[] = {"column", "value", "when", "any", NULL};
     const char *const *keys = crm_node_get(node, "any")      ? any
                               : crm_node_get(node, "column") ? column
@@ -240,6 +276,7 @@ static void read_label(schema_reader *r, const crm_node *node, crm_label_def *l)
         crm_table_schema_typed(r, r->pub.entity, crm_node_get(node, keys[0]),
                                keys == column ? CLASSES : NUMBERS,
                                keys == column ? "a label of classes" : "a numeric label", &l->path);
+    if (keys == value) read_cuts(r, node, l);
     crm_node_text(r->tree, crm_node_get(node, "positive"), &l->positive);
 }
 
@@ -307,29 +344,6 @@ static void read_windows(schema_reader *r, const crm_node *node, crm_feature_def
     }
 }
 
-/* A numeric column of the profile, or a name that begins as engineered ones do: with a table of
- * events. */
-static bool is_feature(schema_reader *r, const char *name)
-{
-    bool found = false;
-
-    for (int i = 0; i < r->pub.n_profile && !found; i++) {
-        const crm_path *p = &r->pub.profile[i];
-        crm_str text = {0};
-        crm_table_path_text(&r->pub, r->pub.entity, p, &text);
-        r->nomem |= text.failed;
-        found = text.text && strcmp(text.text, name) == 0 &&
-                (NUMBERS >> crm_table_schema_field(&r->pub, p)->type & 1);
-        crm_str_free(&text);
-    }
-    for (int t = 0; t < r->pub.n && !found; t++) {
-        size_t len = strlen(r->pub.table[t].name);
-        found = (r->pub.table[t].events.is || r->pub.table[t].documents.is) &&
-                strncmp(name, r->pub.table[t].name, len) == 0 && name[len] == '.';
-    }
-    return found;
-}
-
 static int read_pairs(schema_reader *r, const crm_node *node, const char *(**out)[2])
 {
     int n = 0;
@@ -348,10 +362,7 @@ static int read_pairs(schema_reader *r, const crm_node *node, const char *(**out
             const char *name = NULL;
             crm_node_text(r->tree, pair->child[k], &name);
             (*out)[n][k] = name;
-            if (name && !is_feature(r, name))
-                crm_node_wrong(r->tree, pair->child[k],
-                               "is no number of the data set; allowed: numbers of the profile, or "
-                               "features of events such as orders.count.12m");
+            if (name) crm_table_schema_number(r, pair->child[k], name);
         }
         n++;
     }

@@ -2,45 +2,90 @@
  *
  * A rule of thumb by form, not by meaning: names and street addresses stay.  It errs towards taking
  * out: an order number of eight digits goes too. */
-#include <stdbool.h>
+#include "table_scrub.h"
+
 #include <string.h>
 
 #include "table_private.h"
 
-enum { DIGITS_MAX = 40 };
+size_t crm_scrub_wide(const char *s, size_t len, uint32_t *code)
+{
+    unsigned char first = (unsigned char)s[0];
+    size_t n = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
+    if (first < 0xC2 || first > 0xF4 || n > len) return 0;
+    *code = first & (0x7Fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if (((unsigned char)s[i] & 0xC0) != 0x80) return 0;
+        *code = *code << 6 | ((unsigned char)s[i] & 0x3F);
+    }
+    return n;
 }
-static bool is_letter(char c)
+
+/* What is no letter outside of ASCII are the blocks of Unicode that hold punctuation and symbols,
+ * and the signs of ordinals, which stand in front of numbers. */
+size_t crm_scrub_letter(const char *s, size_t len)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    static const uint32_t OTHER[][2] = {
+        {0x80, 0xB4},     {0xB6, 0xBF},     {0xD7, 0xD7},     {0xF7, 0xF7},     {0x2000, 0x2BFF},
+        {0x3000, 0x3004}, {0x3008, 0x3020}, {0x3030, 0x3030}, {0xFE10, 0xFE6F}, {0xFEFF, 0xFF0F},
+        {0xFF1A, 0xFF20}, {0xFF3B, 0xFF40}, {0xFF5B, 0xFF65}, {0xFFE0, 0xFFFF}, {0x1F000, 0x1FAFF}};
+    uint32_t code = 0;
+    size_t n = crm_scrub_wide(s, len, &code);
+
+    for (size_t k = 0; n && k < sizeof OTHER / sizeof *OTHER; k++)
+        if (code >= OTHER[k][0] && code <= OTHER[k][1]) return 0;
+    return n;
 }
-static bool is_word(char c)
+
+char crm_scrub_separator(const char *s, size_t len, size_t *bytes)
 {
-    return is_letter(c) || is_digit(c) || (unsigned char)c >= 0x80;
+    uint32_t code = 0;
+
+    *bytes = 1;
+    if (len == 0) return 0;
+    if (s[0] == ' ' || s[0] == '\t') return ' ';
+    if (s[0] && strchr("-./()", s[0])) return s[0];
+    *bytes = crm_scrub_wide(s, len, &code);
+    if (*bytes == 0) return 0;
+    if (code == 0xA0 || (code >= 0x2000 && code <= 0x200A) || code == 0x202F || code == 0x3000)
+        return ' ';
+    return (code >= 0x2010 && code <= 0x2015) || code == 0x2212 ? '-' : 0;
+}
+
+/* Bytes of the letter or digit at s; 0: none. */
+static size_t word(const char *s, size_t len)
+{
+    if (len == 0) return 0;
+    return crm_scrub_ascii(s[0]) || crm_scrub_digit(s[0]) ? 1 : crm_scrub_letter(s, len);
 }
 
 /* ---- e-mail ---- */
-static bool is_local(char c)
+static bool is_mark(char c)
 {
-    return is_letter(c) || is_digit(c) || (c && strchr("._%+-", c));
+    return c && strchr("._%+-", c);
 }
 
-/* Length of an address that begins at s: local@part.part, the last part of two or more letters. */
+/* Bytes of a character of the local part. */
+static size_t local(const char *s, size_t len)
+{
+    return len && is_mark(s[0]) ? 1 : word(s, len);
+}
+
+/* Length of an address that begins at s: local@part.part, the last part of two or more letters; any
+ * of Unicode (RFC 6531). */
 static size_t email(const char *s, size_t len)
 {
-    size_t i = 0, end = 0;
+    size_t i = 0, end = 0, n;
 
-    while (i < len && is_local(s[i]))
-        i++;
+    while ((n = local(s + i, len - i)) > 0)
+        i += n;
     if (i == 0 || i >= len || s[i] != '@') return 0;
     i++;
-    while (i < len && (is_letter(s[i]) || is_digit(s[i]))) {
+    while (word(s + i, len - i)) {
         size_t part = i, letters = 0;
-        while (i < len && (is_letter(s[i]) || is_digit(s[i]) || s[i] == '-'))
-            letters += is_letter(s[i++]);
+        for (; (n = word(s + i, len - i)) > 0 || (i < len && s[i] == '-'); i += n ? n : 1)
+            letters += crm_scrub_digit(s[i]) ? 0 : n;
         if (end && letters == i - part && letters >= 2) end = i;
         if (i >= len || s[i] != '.') break;
         if (!end) end = 1; /* a dot behind the first part: the next may be the last */
@@ -57,17 +102,23 @@ static size_t account(const char *s, size_t len)
     char text[36];
     size_t n = 0, i = 0, end = 0;
 
-    if (len < 15 || !is_letter(s[0]) || !is_letter(s[1]) || !is_digit(s[2]) || !is_digit(s[3]))
+    if (len < 15 || !crm_scrub_ascii(s[0]) || !crm_scrub_ascii(s[1]) || !crm_scrub_digit(s[2]) ||
+        !crm_scrub_digit(s[3]))
         return 0;
     for (; i < len && n < 34; i++) {
         unsigned rest = 0;
-        if (s[i] == ' ' && i + 1 < len && (is_digit(s[i + 1]) || is_letter(s[i + 1]))) continue;
-        if (!is_digit(s[i]) && !is_letter(s[i])) break;
+        size_t blank = 0;
+        if (crm_scrub_separator(s + i, len - i, &blank) == ' ' && i + blank < len &&
+            (crm_scrub_digit(s[i + blank]) || crm_scrub_ascii(s[i + blank]))) {
+            i += blank - 1;
+            continue;
+        }
+        if (!crm_scrub_digit(s[i]) && !crm_scrub_ascii(s[i])) break;
         text[n++] = s[i];
-        if (n < 15 || (i + 1 < len && is_word(s[i + 1]))) continue;
+        if (n < 15 || word(s + i + 1, len - i - 1)) continue;
         for (size_t k = 0; k < n; k++) {
             char c = text[(k + 4) % n];
-            unsigned v = is_digit(c) ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a') + 10;
+            unsigned v = crm_scrub_digit(c) ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a') + 10;
             rest = (rest * (v > 9 ? 100 : 10) + v) % 97;
         }
         if (rest == 1) end = i + 1;
@@ -75,153 +126,82 @@ static size_t account(const char *s, size_t len)
     return end;
 }
 
-/* ---- numbers ---- */
-typedef struct run {
-    size_t len;      /* bytes, from the first digit or sign to the last digit */
-    int digits;      /* in all */
-    int groups;      /* runs of digits */
-    int group[8];    /* digits of the first ones */
-    char between[8]; /* last separator in front of group i */
-    bool international;
-    char digit[DIGITS_MAX];
-} run;
-
-/* Digits with at most two separators between each two of them. */
-static run read_run(const char *s, size_t len)
-{
-    run r = {0};
-    size_t i = 0, gap = 0;
-    char sep = 0;
-    bool in = false;
-
-    if (s[0] == '+') i = 1;
-    r.international = i == 1;
-    for (; i < len; i++) {
-        if (is_digit(s[i])) {
-            if (!in) {
-                if (r.groups < 8) r.between[r.groups] = sep;
-                r.groups++;
-            }
-            if (r.groups <= 8) r.group[r.groups - 1]++;
-            if (r.digits < DIGITS_MAX) r.digit[r.digits] = s[i];
-            r.digits++;
-            r.len = i + 1;
-            in = true;
-            gap = 0;
-        } else if (s[i] && strchr(" -./()", s[i]) && gap < 2) {
-            sep = s[i];
-            in = false;
-            gap++;
-        } else {
-            break;
-        }
-    }
-    if (r.digits > 4 && r.digit[0] == '0' && r.digit[1] == '0') r.international = true;
-    return r;
-}
-
-/* The check digit of ISO/IEC 7812: every second digit from the right doubled. */
-static bool is_card(const run *r)
-{
-    int sum = 0;
-
-    if (r->digits < 13 || r->digits > 19) return false;
-    for (int i = 0; i < r->digits; i++) {
-        int v = r->digit[r->digits - 1 - i] - '0';
-        if (i % 2 == 1) v = v > 4 ? 2 * v - 9 : 2 * v;
-        sum += v;
-    }
-    return sum % 10 == 0;
-}
-
-static int number_at(const run *r, int from, int n)
-{
-    int v = 0;
-
-    for (int i = from; i < from + n; i++)
-        v = 10 * v + (r->digit[i] - '0');
-    return v;
-}
-
-/* 2018-03-01, 01.03.2018, 3/1/18: three groups between equal separators, a day and a month among
- * them. */
-static bool is_date(const run *r)
-{
-    int a, b, c;
-
-    if (r->groups < 3 || r->between[1] != r->between[2] || !strchr("-./", r->between[1]))
-        return false;
-    if (r->group[0] > 4 || r->group[1] > 2 || r->group[2] > 4) return false;
-    a = number_at(r, 0, r->group[0]);
-    b = number_at(r, r->group[0], r->group[1]);
-    c = number_at(r, r->group[0] + r->group[1], r->group[2]);
-    if (r->group[0] == 4) return b >= 1 && b <= 12 && c >= 1 && c <= 31 && r->group[2] <= 2;
-    return a >= 1 && a <= 31 && b >= 1 && b <= 31 && (a <= 12 || b <= 12) && r->group[2] != 3;
-}
-
-/* 1.234.567 or 12 345 678: groups of three behind the first, by one separator. */
-static bool is_amount(const run *r)
-{
-    if (r->groups < 2 || r->groups > 8 || r->group[0] > 3 || r->digit[0] == '0') return false;
-    for (int i = 1; i < r->groups; i++) {
-        bool last = i == r->groups - 1;
-        if (r->between[i] != '.' && r->between[i] != ' ') return false;
-        if (r->group[i] != 3 && !(last && r->groups == 2 && r->between[i] == '.')) return false;
-    }
-    return true;
-}
-
-/* What a run of digits is to be replaced by; NULL: it stays. */
-static const char *meaning(const run *r)
-{
-    if (is_card(r)) return "<card>";
-    if (r->international && r->digits >= 7 && r->digits <= 15) return "<phone>";
-    if (is_date(r)) return NULL;
-    for (int i = 0; i < r->groups && i < 8; i++)
-        if (r->group[i] >= 8) return "<number>";
-    if (is_amount(r)) return NULL;
-    if (r->groups > 1 && r->digits >= 7 && r->digits <= 15) return "<phone>";
-    return r->digits > 15 ? "<number>" : NULL;
-}
-
 /* ---- the text ---- */
-/* Bytes at s that are replaced, by *name. */
-static size_t find(const char *s, size_t len, const char **name)
+typedef struct scrubber {
+    char *text;
+    size_t len, in, out;
+    size_t settled; /* numbers that begin in front of this stay */
+    bool begins;    /* no address goes on here */
+    bool inside;    /* a word or number goes on here */
+    bool changed;
+} scrubber;
+
+/* Bytes of the address or account number at text[in]. */
+static size_t find_name(const scrubber *x, const char **name)
 {
-    size_t n;
-    run r;
+    const char *s = x->text + x->in;
+    size_t len = x->len - x->in, n;
 
     *name = "<mail>";
-    if (is_local(s[0]) && (n = email(s, len)) > 0) return n;
+    if ((x->begins || s[0] == '+') && (n = email(s, len)) > 0) return n;
     *name = "<account>";
-    if (is_letter(s[0]) && (n = account(s, len)) > 0) return n;
-    if (!is_digit(s[0]) && !(s[0] == '+' && len > 1 && is_digit(s[1]))) return 0;
-    r = read_run(s, len);
-    *name = meaning(&r);
-    return *name ? r.len : 0;
+    return !x->inside && crm_scrub_ascii(s[0]) ? account(s, len) : 0;
 }
 
-size_t crm_table_scrub(char *text, size_t len)
+/* Bytes of the number at text[in] that goes. */
+static size_t find_number(scrubber *x, const char **name)
 {
-    size_t out = 0, i = 0;
+    const char *s = x->text + x->in;
+    bool plus = s[0] == '+' && x->in + 1 < x->len && crm_scrub_digit(s[1]);
+    size_t n;
 
-    while (i < len) {
-        bool begins = i == 0 || (!is_word(text[i - 1]) && !strchr("._%+-", text[i - 1]));
+    if (x->in < x->settled || (!plus && !crm_scrub_digit(s[0]))) return 0;
+    if (!plus && x->in > 0 && crm_scrub_digit(s[-1])) return 0;
+    n = crm_scrub_number(x->text, x->len, x->in, name);
+    if (*name) return n;
+    x->settled = x->in + n;
+    return 0;
+}
+
+/* What is taken out is never longer than what stands for it. */
+static void replace(scrubber *x, size_t n, const char *name)
+{
+    size_t m = strlen(name) < n ? strlen(name) : n;
+
+    memcpy(x->text + x->out, name, m);
+    x->out += m;
+    x->in += n;
+    x->begins = false;
+    x->inside = false;
+    x->changed = true;
+}
+
+static void keep(scrubber *x)
+{
+    const char *s = x->text + x->in;
+    size_t n = word(s, x->len - x->in);
+
+    x->inside = n > 0;
+    x->begins = n == 0 && !is_mark(s[0]);
+    if (n == 0) n = 1;
+    memmove(x->text + x->out, s, n);
+    x->out += n;
+    x->in += n;
+}
+
+size_t crm_table_scrub(char *text, size_t len, bool *changed)
+{
+    scrubber x = {.text = text, .len = len, .begins = true};
+
+    while (x.in < len) {
         const char *name = NULL;
-        size_t n = begins || text[i] == '+' ? find(text + i, len - i, &name) : 0;
-        if (n > 0) {
-            size_t m = strlen(name);
-            if (m > n) m = n; /* never longer than what it stands for */
-            memcpy(text + out, name, m);
-            out += m;
-            i += n;
-            continue;
-        }
-        /* The rest of a run of digits that stays is passed over with it: no part of it is looked
-         * at. */
-        do
-            text[out++] = text[i++];
-        while (i < len && begins && is_digit(text[i - 1]) && (is_digit(text[i])));
+        size_t n = find_name(&x, &name);
+        if (n == 0) n = find_number(&x, &name);
+        if (n > 0)
+            replace(&x, n, name);
+        else
+            keep(&x);
     }
-    return out;
+    *changed = x.changed;
+    return x.out;
 }

@@ -52,6 +52,24 @@ static crm_status name_column(const table_set *x, const crm_path *p, const char 
     return CRM_OK;
 }
 
+/* What the rows of each entity say of a column, its dates behind the cut-off left out. */
+static crm_status say(table_world *w, table_set *x, const crm_path *p, const table_values *v,
+                      const uint8_t *use, table_column *c)
+{
+    int64_t *late = c->from.column >= 0 ? &x->late_dates : NULL;
+    uint8_t *item = NULL, *known = NULL;
+    crm_status st;
+
+    CRM_TRY_TO(st, done, crm_table_ahead(w, x, p, &item));
+    CRM_TRY_TO(st, done, crm_comm_agree(w->comm, crm_table_ahead_use(x, use, item, &known, late)));
+    CRM_TRY_TO(st, done, crm_table_entities_say(w, &x->e, v, known ? known : use, c->name, &c->v));
+    st = crm_comm_agree(w->comm, crm_table_ahead_settle(x, item, c));
+done:
+    crm_mem_free(item);
+    crm_mem_free(known);
+    return st;
+}
+
 static crm_status add_profile(table_world *w, table_set *x, const crm_path *p, const uint8_t *use)
 {
     table_values v = {0};
@@ -64,9 +82,9 @@ static crm_status add_profile(table_world *w, table_set *x, const crm_path *p, c
                  CRM_ERR_CONFIG, "%s: column '%s' is no number, boolean, time or category",
                  x->schema->path, x->schema->table[p->table].column[p->column].name);
     c = v.type == CRM_FIELD_CATEGORY ? &x->cat[x->n_cat++] : &x->num[x->n_num++];
-    c->from = *p;
+    c->from = c->about = *p;
     CRM_TRY_TO(st, done, crm_comm_agree(w->comm, name_column(x, p, NULL, &c->name)));
-    CRM_TRY_TO(st, done, crm_table_entities_say(w, &x->e, &v, use, c->name, &c->v));
+    st = say(w, x, p, &v, use, c);
 done:
     crm_table_values_free(&v);
     return st;
@@ -124,11 +142,13 @@ static crm_status add_flag(table_world *w, table_set *x, const crm_path *p, int 
     crm_status st;
 
     c->from = (crm_path){.table = p->table, .column = -1};
+    c->about = *p;
+    c->outlier = !is_indicator(w, p, k);
     CRM_TRY_TO(st, done, crm_comm_agree(w->comm, name_column(x, p, m->extra.name[k], &c->name)));
     CRM_TRY_TO(st, done, crm_comm_agree(w->comm, widen(&m->frame, m->extra.value[k], &v)));
     CRM_TRY_TO(st, done, see(w, p, &v, &seen));
-    if (is_indicator(w, p, k)) CRM_TRY_TO(st, done, crm_comm_agree(w->comm, only_without(&seen)));
-    CRM_TRY_TO(st, done, crm_table_entities_say(w, &x->e, &seen, use, c->name, &c->v));
+    if (!c->outlier) CRM_TRY_TO(st, done, crm_comm_agree(w->comm, only_without(&seen)));
+    st = say(w, x, p, &seen, use, c);
 done:
     crm_table_values_free(&v);
     crm_table_values_free(&seen);
@@ -310,7 +330,8 @@ static crm_status cut(table_set *x)
         CRM_TRY_TO(st, done, before_cutoff(x, &x->stream[k], stays, &keep[k]));
     for (int64_t e = 0; e < x->e.n; e++) {
         stays[e] = x->cutoff[e] != CRM_WHOLE_MISSING && (stays[e] || !x->schema->history);
-        x->no_history += !stays[e];
+        x->no_cutoff += x->cutoff[e] == CRM_WHOLE_MISSING;
+        x->no_history += x->cutoff[e] != CRM_WHOLE_MISSING && !stays[e];
     }
     for (int k = 0; k < x->n_streams; k++)
         crm_table_stream_keep(&x->stream[k], x->e.n, keep[k], stays);
@@ -462,24 +483,29 @@ static crm_status settle_words(table_set *x)
 
 crm_status crm_table_set_settle(table_set *x)
 {
-    int64_t left[2];
+    int64_t left[4];
 
     CRM_TRY(same_cutoff(x));
+    CRM_TRY(crm_comm_agree(x->comm, crm_table_ahead_default(x)));
     CRM_TRY(crm_table_target_any(x));
     CRM_TRY(crm_comm_agree(x->comm, cut(x)));
     left[0] = x->late;
     left[1] = x->no_history;
-    CRM_TRY(crm_comm_sum_i64(x->comm, left, 2));
+    left[2] = x->no_cutoff;
+    left[3] = x->late_dates;
+    CRM_TRY(crm_comm_sum_i64(x->comm, left, 4));
     x->late = left[0];
     x->no_history = left[1];
+    x->no_cutoff = left[2];
+    x->late_dates = left[3];
     x->total = x->n;
     CRM_TRY(crm_comm_exscan_i64(x->comm, x->n, &x->before));
     CRM_TRY(crm_comm_sum_i64(x->comm, &x->total, 1));
     CRM_CHECK(x->total > 0, CRM_ERR_FORMAT,
               "%s: no row is left for the data set: table %s has %lld entities, %lld of them "
-              "without cut-off or without history before it",
+              "without cut-off, %lld without history before it",
               x->schema->path, x->schema->table[x->schema->entity].name, (long long)x->e.total,
-              (long long)x->no_history);
+              (long long)x->no_cutoff, (long long)x->no_history);
     CRM_TRY(tidy_names(x));
     return settle_words(x);
 }

@@ -39,7 +39,12 @@ static bool serves(const maker *m, const crm_label_def *l)
 
 static crm_status add_mark(maker *m, const crm_when *when, int bit, uint8_t *holds)
 {
-    CRM_TRY(crm_table_when(m->w, m->s->table, when, holds));
+    crm_status st;
+
+    m->w->uncut = bit > 0; /* of a label */
+    st = crm_table_when(m->w, m->s->table, when, holds);
+    m->w->uncut = false;
+    if (st) return st;
     for (int64_t i = 0; i < m->n; i++)
         if (holds[i] == TABLE_TRUE) m->mark[i] |= UINT64_C(1) << bit;
     return CRM_OK;
@@ -68,6 +73,7 @@ static crm_status mark_rows(maker *m)
     static const crm_when always = {0};
     const crm_table_schema *schema = m->w->schema;
     uint8_t *holds = crm_mem_new((size_t)m->n, 1);
+    bool there = false;
     crm_status st = CRM_OK;
 
     m->mark = crm_mem_new((size_t)m->n, sizeof *m->mark);
@@ -76,8 +82,12 @@ static crm_status mark_rows(maker *m)
     CRM_TRY_TO(st, done, add_mark(m, m->s->documents ? &always : &m->t->events.when, 0, holds));
     if (m->s->documents) unmark_empty(m);
     for (int l = 0; l < schema->n_labels; l++)
-        if (serves(m, &schema->label[l]))
+        if (serves(m, &schema->label[l])) {
             CRM_TRY_TO(st, done, add_mark(m, &schema->label[l].when, 1 + l, holds));
+            there |= schema->label[l].without_missing;
+        }
+    for (int64_t i = 0; there && i < m->n; i++)
+        m->mark[i] |= UINT64_C(1) << TABLE_MARK_THERE;
 done:
     crm_mem_free(holds);
     return st;
@@ -297,15 +307,18 @@ done:
 static crm_status bring_labels(maker *m)
 {
     const crm_document_role *d = &m->t->documents;
+    crm_status st = CRM_OK;
 
-    for (int l = 0; l < d->n_labels; l++) {
+    m->w->uncut = true;
+    for (int l = 0; l < d->n_labels && !st; l++) {
         const crm_path *p = &d->label[l];
         if (m->w->schema->table[p->table].column[p->column].type == CRM_FIELD_REAL)
-            CRM_TRY(bring_number(m, p, &m->s->label_number[l]));
+            st = bring_number(m, p, &m->s->label_number[l]);
         else
-            CRM_TRY(bring_classes(m, p, &m->s->label[l], &m->s->classes[l]));
+            st = bring_classes(m, p, &m->s->label[l], &m->s->classes[l]);
     }
-    return CRM_OK;
+    m->w->uncut = false;
+    return st;
 }
 
 /* ---- texts ---- */

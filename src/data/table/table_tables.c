@@ -7,18 +7,17 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
-#include "crmpi/base_stop.h"
 #include "crmpi/comm_watchdog.h"
 #include "table_later.h"
 
-typedef struct import {
+typedef struct importing {
     table_world w;
     table_set set;
     table_key *key;
     table_later *later; /* NULL: the tables are not kept */
     uint8_t *needs; /* [steps][tables] frames that a step asks for; step 0: the entity table, 1 +
                        t: table t */
-} import;
+} importing;
 
 /* ---- which frames a step asks for ---- */
 static void need_path(const crm_table_schema *s, uint8_t *needs, int from, const crm_path *p)
@@ -77,7 +76,7 @@ static void need_table(const crm_table_schema *s, uint8_t *needs, int table)
             need_when(s, needs, table, &s->label[k].when);
 }
 
-static crm_status plan(import *x)
+static crm_status plan(importing *x)
 {
     const crm_table_schema *s = x->w.schema;
 
@@ -106,7 +105,7 @@ static void drop_id_texts(const crm_table_schema *s, table_frame *f)
     }
 }
 
-static crm_status load(import *x, int table)
+static crm_status load(importing *x, int table)
 {
     table_world *w = &x->w;
     table_member *m = &w->member[table];
@@ -117,35 +116,24 @@ static crm_status load(import *x, int table)
         CRM_TRY(crm_table_rows_read(w, x->key, table, &m->frame));
     m->source = m->frame.source;
     m->rows = m->frame.total;
-    CRM_TRY(crm_table_clean(w->comm, &m->frame, &m->extra, &m->quality));
+    CRM_TRY(crm_table_clean(w->comm, &m->frame, w->rejects, &m->extra, &m->quality));
     drop_id_texts(w->schema, &m->frame);
     return crm_table_world_add(w, table);
 }
 
-static crm_status check_stop(crm_comm *comm)
-{
-    int signal;
-
-    CRM_TRY(crm_comm_stop_signal(comm, &signal));
-    CRM_CHECK(!signal, CRM_ERR_STOPPED,
-              "stopped by %s: no data set is written; run the same command again to make it",
-              crm_stop_name(signal));
-    return CRM_OK;
-}
-
-static crm_status load_needed(import *x, int step)
+static crm_status load_needed(importing *x, int step)
 {
     int n = x->w.schema->n;
 
     for (int t = 0; t < n; t++) {
         if (!x->needs[step * n + t] || x->w.member[t].here) continue;
-        CRM_TRY(check_stop(x->w.comm));
+        CRM_TRY(crm_table_check_stop(x->w.comm));
         CRM_TRY(load(x, t));
     }
-    return check_stop(x->w.comm);
+    return crm_table_check_stop(x->w.comm);
 }
 
-static void drop_unneeded(import *x, int step)
+static void drop_unneeded(importing *x, int step)
 {
     int n = x->w.schema->n;
 
@@ -158,7 +146,7 @@ static void drop_unneeded(import *x, int step)
 }
 
 /* ---- steps ---- */
-static crm_status add_stream(import *x, int table, bool documents)
+static crm_status add_stream(importing *x, int table, bool documents)
 {
     table_set *set = &x->set;
 
@@ -166,7 +154,7 @@ static crm_status add_stream(import *x, int table, bool documents)
                                 &set->stream[set->n_streams++]);
 }
 
-static crm_status run_step(import *x, int step)
+static crm_status run_step(importing *x, int step)
 {
     const crm_table_def *t = &x->w.schema->table[step - 1];
 
@@ -185,7 +173,7 @@ static crm_status run_step(import *x, int step)
 }
 
 /* Tables that nothing looks at are checked all the same. */
-static crm_status read_rest(import *x)
+static crm_status read_rest(importing *x)
 {
     const crm_table_schema *s = x->w.schema;
 
@@ -220,7 +208,7 @@ crm_status crm_table_schema_source(crm_comm *comm, const crm_table_schema *s, co
     return st;
 }
 
-static crm_status describe(import *x, crm_table_tables *out)
+static crm_status describe(importing *x, crm_table_tables *out)
 {
     const crm_table_schema *s = x->w.schema;
     crm_digest *source;
@@ -251,14 +239,14 @@ static crm_status describe(import *x, crm_table_tables *out)
 }
 
 /* ---- import ---- */
-static crm_status open_import(import *x, const char *key_file)
+static crm_status open_import(importing *x, const char *key_file)
 {
     CRM_TRY(crm_comm_agree(x->w.comm, plan(x)));
     CRM_TRY(crm_comm_agree(x->w.comm, crm_table_rejects_new(CRM_TABLE_REJECTS, &x->w.rejects)));
     return crm_table_key_needed(x->w.comm, x->w.schema, key_file, &x->key);
 }
 
-static void close_import(import *x)
+static void close_import(importing *x)
 {
     for (int t = 0; x->w.member && t < x->w.schema->n; t++) {
         crm_table_world_drop(&x->w, t);
@@ -271,40 +259,24 @@ static void close_import(import *x)
     if (x->set.schema) crm_table_set_free(&x->set);
 }
 
-/* Where the places of rejects are listed; next: until the data set is there. */
-static crm_status rejects_path(const char *store_path, bool next, char *out, size_t cap)
+static crm_status write_all(importing *x, const char *store_path, crm_table_tables *out)
 {
-    int len = snprintf(out, cap, "%s.rejects%s.tsv", store_path, next ? ".next" : "");
-
-    CRM_CHECK(len > 0 && (size_t)len < cap, CRM_ERR_CONFIG, "data.store: the path is too long");
-    return CRM_OK;
-}
-
-/* The list goes with its data set: it takes its place behind the commit, and goes when that fails.
- * Rank 0's part. */
-static crm_status settle_rejects(const char *next, const char *path, bool made)
-{
-    if (made && crm_path_is_file(next)) return crm_path_commit(next, path);
-    return crm_path_remove(made ? path : next);
-}
-
-static crm_status write_all(import *x, const char *store_path, crm_table_tables *out)
-{
-    char path[CRM_PATH_MAX], next[CRM_PATH_MAX];
     crm_comm *comm = x->w.comm;
-    crm_status st, settled = CRM_OK;
+    char check[CRM_TABLE_KEYED + 1];
+    crm_status st, settled;
 
-    CRM_TRY(rejects_path(store_path, false, path, sizeof path));
-    CRM_TRY(rejects_path(store_path, true, next, sizeof next));
+    crm_table_key_check(x->key, check);
+    x->set.key_check = check;
+
     CRM_TRY(crm_comm_agree(comm, describe(x, out)));
-    CRM_TRY(crm_table_rejects_write(comm, x->w.rejects, next, &out->rejected, &out->listed));
+    CRM_TRY(crm_table_rejects_begin(comm, x->w.rejects, store_path, &out->rejected, &out->listed));
     st = crm_table_make(&x->set, store_path, out->source, &x->w, out);
-    if (crm_comm_rank(comm) == 0) settled = settle_rejects(next, path, !st);
-    if (st) return st;
-    return crm_comm_agree(comm, settled);
+    settled = crm_table_rejects_end(comm, store_path, !st);
+    x->set.key_check = NULL;
+    return st ? st : settled;
 }
 
-static crm_status import_all(import *x, const char *store_path, const crm_table_like *like,
+static crm_status import_all(importing *x, const char *store_path, const crm_table_like *like,
                              crm_table_tables *out)
 {
     const crm_table_schema *s = x->w.schema;
@@ -323,7 +295,7 @@ crm_status crm_table_import_schema(crm_comm *comm, const crm_table_schema *s, co
                                    const crm_table_like *like, crm_table_tables *info)
 {
     crm_table_schema mine = *s; /* without labels for a model */
-import x = {0 };
+    importing x = {0};
     crm_table_tables own = {0}, *out = info ? info : &own;
     crm_status st;
 
@@ -345,7 +317,7 @@ crm_status crm_table_import_kept(crm_comm *comm, const crm_table_schema *s, cons
                                  const char *key_file, const char *store_path, bool append,
                                  crm_table_tables *info)
 {
-import x = {0 };
+    importing x = {0};
     crm_table_tables own = {0}, *out = info ? info : &own;
     table_later *later = crm_mem_new(1, sizeof *later);
     crm_status st = CRM_OK;

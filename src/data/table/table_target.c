@@ -1,5 +1,6 @@
 /* table_target.c - labels of entities: a column, a number, a condition on the entity's own row, or
  * rows of another table from the cut-off on. */
+#include <math.h>
 #include <string.h>
 
 #include "crmpi/base_mem.h"
@@ -11,6 +12,9 @@ static const char *const NO_YES[] = {"no", "yes"};
 /* The chosen class becomes class 1 of two. */
 static crm_status order_classes(const table_set *x, const crm_label_def *d, table_label *l)
 {
+    /* Names of classes are told only where they stand in the schema: others are values of rows. */
+    bool declared =
+        x->schema->table[d->path.table].column[d->path.column].type == CRM_FIELD_BOOLEAN;
     const char *path = x->schema->path;
     char **name = l->classes.item, *swap;
 
@@ -23,10 +27,12 @@ static crm_status order_classes(const table_set *x, const crm_label_def *d, tabl
         "%s:%d:%d: label '%s': positive chooses one of two classes, but there are %lld; leave "
         "it out",
         path, d->line, d->col, d->name, (long long)l->classes.n);
-    CRM_CHECK(strcmp(name[0], d->positive) == 0 || strcmp(name[1], d->positive) == 0,
-              CRM_ERR_CONFIG,
-              "%s:%d:%d: label '%s': no class is called '%s', they are '%.99s' and '%.99s'", path,
-              d->line, d->col, d->name, d->positive, name[0], name[1]);
+    CRM_CHECK(
+        strcmp(name[0], d->positive) == 0 || strcmp(name[1], d->positive) == 0, CRM_ERR_CONFIG,
+        "%s:%d:%d: label '%s': none of the two classes is called '%s'%s%.99s%s%.99s%s", path,
+        d->line, d->col, d->name, d->positive, declared ? "; allowed: " : "",
+        declared ? name[0] : "", declared ? ", " : "", declared ? name[1] : "",
+        declared ? "" : "; positive is a value of the column as it stands behind case and map");
     if (strcmp(name[1], d->positive) == 0) return CRM_OK;
     swap = name[0];
     name[0] = name[1];
@@ -111,6 +117,30 @@ done:
     return st;
 }
 
+/* Classes of a number. */
+static crm_status cuts_label(table_world *w, table_set *x, const crm_label_def *d, table_label *l)
+{
+    table_values v = {0}, said = {0};
+    crm_status st;
+
+    CRM_TRY_TO(st, done, crm_table_values_get(w, w->schema->entity, &d->path, &v));
+    CRM_TRY_TO(st, done, crm_table_entities_say(w, &x->e, &v, NULL, d->name, &said));
+    CRM_TRY_TO(st, done, new_codes(x, l));
+    CRM_TRY_TO(st, done,
+               crm_comm_agree(
+                   x->comm, crm_table_names_copy(d->cut_class.n, d->cut_class.item, &l->classes)));
+    for (int64_t i = 0; i < x->e.n; i++) {
+        double value = crm_table_values_number(&said, i);
+        l->code[i] = isnan(value) ? -1 : 0;
+        for (int k = 0; k < d->n_cuts; k++)
+            l->code[i] += value >= d->cut[k];
+    }
+done:
+    crm_table_values_free(&v);
+    crm_table_values_free(&said);
+    return st;
+}
+
 /* ---- conditions ---- */
 /* The condition of each row of the entity table as a boolean. */
 static crm_status test_rows(table_world *w, const crm_when *when, table_values *out)
@@ -182,13 +212,17 @@ crm_status crm_table_target_own(table_world *w, table_set *x)
     crm_status (*const make[])(table_world *, table_set *, const crm_label_def *,
                                table_label *) = {[CRM_LABEL_COLUMN] = column_label,
                                                  [CRM_LABEL_VALUE] = value_label,
+                                                 [CRM_LABEL_CUTS] = cuts_label,
                                                  [CRM_LABEL_WHEN] = when_label};
+    crm_status st = CRM_OK;
 
-    for (int k = 0; k < x->schema->n_labels; k++) {
+    w->uncut = true;
+    for (int k = 0; k < x->schema->n_labels && !st; k++) {
         const crm_label_def *d = &x->schema->label[k];
-        if (d->kind != CRM_LABEL_ANY) CRM_TRY(make[d->kind](w, x, d, &x->label[k]));
+        if (d->kind != CRM_LABEL_ANY) st = make[d->kind](w, x, d, &x->label[k]);
     }
-    return CRM_OK;
+    w->uncut = false;
+    return st;
 }
 
 /* ---- rows of a table ---- */
@@ -208,13 +242,15 @@ static int32_t any_code(const table_set *x, const table_stream *s, const crm_lab
                         int64_t e)
 {
     int64_t begin = x->cutoff[e], end = begin + d->within;
+    bool there = false;
 
     if (d->within > 0 && (begin == CRM_WHOLE_MISSING || end - 1 > s->last)) return -1;
     for (int64_t i = s->first[e]; i < s->first[e + 1]; i++) {
-        if (!(s->mark[i] >> bit & 1)) continue;
-        if (d->within == 0 || (s->time[i] >= begin && s->time[i] < end)) return 1;
+        if (d->within > 0 && (s->time[i] < begin || s->time[i] >= end)) continue;
+        if (s->mark[i] >> bit & 1) return 1;
+        there = true;
     }
-    return 0;
+    return d->without_missing && !there ? -1 : 0;
 }
 
 crm_status crm_table_target_any(table_set *x)

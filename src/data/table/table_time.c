@@ -65,6 +65,11 @@ static bool finish(parts *p, int64_t *out)
 }
 
 /* ---- pieces of a text ---- */
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 /* Up to most digits, at least one. */
 static bool number(const char **p, const char *end, int most, int *out)
 {
@@ -117,7 +122,7 @@ static bool day_name(const char **p, const char *end)
 static bool zone(const char **p, const char *end, int *offset)
 {
     int hours = 0, minutes = 0;
-    bool minus;
+    bool minus, colon, two;
 
     if (*p < end && (**p == 'Z' || **p == 'z')) {
         ++*p;
@@ -125,9 +130,13 @@ static bool zone(const char **p, const char *end, int *offset)
     }
     if (*p >= end || (**p != '+' && **p != '-')) return false;
     minus = *(*p)++ == '-';
-    if (end - *p < 2 || !number(p, *p + 2, 2, &hours)) return false;
-    if (*p < end && **p == ':') ++*p;
-    if (end - *p >= 2 && !number(p, *p + 2, 2, &minutes)) return false;
+    if (end - *p < 2 || !is_digit((*p)[0]) || !is_digit((*p)[1])) return false;
+    number(p, *p + 2, 2, &hours);
+    colon = *p < end && **p == ':';
+    if (colon) ++*p;
+    two = end - *p >= 2 && is_digit((*p)[0]) && is_digit((*p)[1]);
+    if (colon && !two) return false;
+    if (two) number(p, *p + 2, 2, &minutes);
     if (hours > 18 || minutes > 59) return false;
     *offset = (minus ? -60 : 60) * (hours * 60 + minutes);
     return true;

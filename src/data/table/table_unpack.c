@@ -1,8 +1,8 @@
 /* table_unpack.c - gzip and zstd files as plain text.
  *
- * The text is written to a file in TMPDIR that the ranks of a node map, so that a node holds it
- * once, in its page cache; the file has no name any more as soon as all have opened it.  Files of a
- * table are shared out among the ranks of a node. */
+ * The text is written to a file in a folder of TMPDIR that the ranks of a node map, so that a node
+ * holds it once, in its page cache; the file has no name any more as soon as all have opened it.
+ * Files of a table are shared out among the ranks of a node. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,9 +15,10 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/base_temp.h"
 #include "table_scan.h"
 
-enum { STEP = 1 << 20, TAG = 24 };
+enum { STEP = 1 << 20, TAG = 24, NAME = 128 };
 
 typedef struct sink {
     const char *path; /* of the compressed file */
@@ -123,14 +124,23 @@ static crm_status unpack_zstd(const table_source *s, const sink *out)
 }
 
 /* ---- temporary files ---- */
-static void name_file(const char *tag, int i, char *out, size_t cap)
+/* Of the folder of a rank of this node. */
+static void name_folder(const char *tag, int rank, char out[NAME])
 {
-    const char *folder = getenv("TMPDIR");
     char host[64];
 
     crm_comm_host(host, sizeof host);
-    snprintf(out, cap, "%.3000s/crmpi-%.63s-%.23s-%d", folder && folder[0] ? folder : "/tmp", host,
-             tag, i);
+    snprintf(out, NAME, "%.63s-%.23s-%d", host, tag, rank);
+}
+
+static crm_status name_file(crm_comm *comm, const char *tag, int i, char out[CRM_PATH_MAX])
+{
+    char name[NAME], dir[CRM_PATH_MAX];
+
+    name_folder(tag, i % crm_comm_node_size(comm), name);
+    CRM_TRY(crm_temp_path("unpack", name, dir));
+    snprintf(name, sizeof name, "%d", i);
+    return crm_path_join(dir, name, out, CRM_PATH_MAX);
 }
 
 static crm_status write_text(const table_source *s, const char *name)
@@ -173,45 +183,37 @@ static bool is_mine(crm_comm *comm, const table_input *in, int i)
     return in->source[i].packing && i % crm_comm_node_size(comm) == crm_comm_node_rank(comm);
 }
 
-static crm_status write_mine(crm_comm *comm, const table_input *in, const char *tag)
+static crm_status write_mine(crm_comm *comm, const table_input *in, const char *tag, crm_temp *temp)
 {
-    char name[CRM_PATH_MAX];
+    char name[CRM_PATH_MAX], folder[NAME];
 
+    name_folder(tag, crm_comm_node_rank(comm), folder);
     for (int i = 0; i < in->n; i++) {
         if (!is_mine(comm, in, i)) continue;
-        name_file(tag, i, name, sizeof name);
+        if (!temp->dir[0]) CRM_TRY(crm_temp_make("unpack", folder, temp));
+        CRM_TRY(name_file(comm, tag, i, name));
         CRM_TRY(write_text(&in->source[i], name));
     }
     return CRM_OK;
 }
 
-static crm_status map_packed(table_input *in, const char *tag)
+static crm_status map_packed(crm_comm *comm, table_input *in, const char *tag)
 {
     char name[CRM_PATH_MAX];
 
     for (int i = 0; i < in->n; i++) {
         if (!in->source[i].packing) continue;
-        name_file(tag, i, name, sizeof name);
+        CRM_TRY(name_file(comm, tag, i, name));
         CRM_TRY(map_text(&in->source[i], name));
     }
     return CRM_OK;
-}
-
-static void remove_mine(crm_comm *comm, const table_input *in, const char *tag)
-{
-    char name[CRM_PATH_MAX];
-
-    for (int i = 0; i < in->n; i++) {
-        if (!is_mine(comm, in, i)) continue;
-        name_file(tag, i, name, sizeof name);
-        unlink(name);
-    }
 }
 
 crm_status crm_table_unpack(crm_comm *comm, table_input *in)
 {
     static int calls;
     char tag[TAG];
+    crm_temp temp = {.lock = -1};
     bool any = false;
     crm_status st;
 
@@ -220,8 +222,8 @@ crm_status crm_table_unpack(crm_comm *comm, table_input *in)
     if (!any) return CRM_OK;
     snprintf(tag, sizeof tag, "%lld-%d", (long long)getpid(), calls++);
     CRM_TRY(crm_comm_bcast(comm, 0, tag, sizeof tag)); /* of rank 0, so that it is one for all */
-    st = crm_table_first_error(comm, write_mine(comm, in, tag));
-    if (!st) st = crm_comm_agree(comm, map_packed(in, tag));
-    remove_mine(comm, in, tag);
+    st = crm_table_first_error(comm, write_mine(comm, in, tag, &temp));
+    if (!st) st = crm_comm_agree(comm, map_packed(comm, in, tag));
+    crm_temp_remove(&temp);
     return st;
 }

@@ -138,14 +138,15 @@ crm_status crm_table_values_like(const table_values *v, int64_t n, table_values 
 }
 
 /* The column itself, borrowed. */
-static table_values of_column(const crm_table_schema *s, const table_frame *f, int column)
+static table_values of_column(const crm_table_schema *s, const table_frame *f, int column,
+                              bool uncut)
 {
     const table_cells *c = &f->column[column];
 
     return (table_values){.type = s->table[f->table].column[column].type,
                           .n = f->n,
-                          .real = c->real,
-                          .whole = c->whole,
+                          .real = uncut && c->uncut_real ? c->uncut_real : c->real,
+                          .whole = uncut && c->uncut_whole ? c->uncut_whole : c->whole,
                           .code = c->code,
                           .key = c->key,
                           .filled = c->filled,
@@ -162,7 +163,7 @@ static crm_status make_unfilled(table_values *v)
 crm_status crm_table_values_get(table_world *w, int from, const crm_path *p, table_values *out)
 {
     const table_member *m = &w->member[p->table];
-    table_values column = of_column(w->schema, &m->frame, p->column);
+    table_values column = of_column(w->schema, &m->frame, p->column, w->uncut);
     int64_t *row = NULL, n = w->member[from].frame.n;
     size_t size;
     void *data = crm_table_values_data(&column, &size);

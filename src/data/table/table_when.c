@@ -71,15 +71,50 @@ static bool order_keys(const sides *x, int64_t i, int *order)
     return true;
 }
 
+/* A number as it is: a double does not hold every whole number of 64 bits. */
+typedef struct number {
+    bool is_whole;
+    int64_t whole;
+    double real;
+} number;
+
+static bool number_of(const sides *x, int k, int64_t i, number *out)
+{
+    const crm_operand *o = x->operand[k];
+    const table_values *v = &x->value[k];
+
+    if (!of_path(o))
+        *out = (number){o->is_whole, o->whole, o->number};
+    else
+        *out = (number){v->whole != NULL, v->whole ? v->whole[i] : 0, v->whole ? 0 : v->real[i]};
+    return out->is_whole ? out->whole != CRM_WHOLE_MISSING : !isnan(out->real);
+}
+
+/* Order of a whole number and any other. */
+static int order_mixed(int64_t a, double b)
+{
+    int64_t floor_b;
+
+    if (b >= 0x1p63) return -1;
+    if (b < -0x1p63) return 1;
+    floor_b = (int64_t)floor(b);
+    if (a != floor_b) return a < floor_b ? -1 : 1;
+    return b > floor(b) ? -1 : 0;
+}
+
 static bool order_numbers(const sides *x, int64_t i, int *order)
 {
-    double v[2];
+    number a, b;
 
-    for (int s = 0; s < 2; s++)
-        v[s] = of_path(x->operand[s]) ? crm_table_values_number(&x->value[s], i)
-                                      : x->operand[s]->number;
-    if (isnan(v[0]) || isnan(v[1])) return false;
-    *order = (v[0] > v[1]) - (v[0] < v[1]);
+    if (!number_of(x, 0, i, &a) || !number_of(x, 1, i, &b)) return false;
+    if (a.is_whole && b.is_whole)
+        *order = (a.whole > b.whole) - (a.whole < b.whole);
+    else if (a.is_whole)
+        *order = order_mixed(a.whole, b.real);
+    else if (b.is_whole)
+        *order = -order_mixed(b.whole, a.real);
+    else
+        *order = (a.real > b.real) - (a.real < b.real);
     return true;
 }
 

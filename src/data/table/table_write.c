@@ -1,6 +1,5 @@
 /* table_write.c - typed columns into the data set (docs/data-set-arrays.md), and the digest that
  * tells what it was made from. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +7,7 @@
 #include "crmpi/base_path.h"
 #include "crmpi/store.h"
 #include "crmpi/table_dictionary.h"
-#include "table_impl.h"
+#include "table_single.h"
 
 /* ---- source digest ---- */
 enum { BLOCK = 1 << 20 }; /* bytes of the file that are hashed as one */
@@ -41,34 +40,34 @@ static void add_options(crm_hash *h, const crm_table_cfg *c, const crm_table_lik
 }
 
 /* Digests of the blocks that belong to this rank. */
-static crm_status hash_blocks(crm_comm *comm, const table_file *f, crm_digest **out, size_t *n)
+static crm_status hash_blocks(crm_comm *comm, const table_source *s, crm_digest **out, size_t *n)
 {
-    int64_t blocks = (int64_t)((f->size + BLOCK - 1) / BLOCK), first, end;
+    int64_t blocks = (int64_t)((s->raw_size + BLOCK - 1) / BLOCK), first, end;
 
     crm_tree_range(blocks, crm_comm_rank(comm), crm_comm_size(comm), &first, &end);
     *n = (size_t)(end - first);
     CRM_NEW(*out, *n);
     for (int64_t i = first; i < end; i++) {
-        size_t at = (size_t)i * BLOCK, len = f->size - at < BLOCK ? f->size - at : BLOCK;
-        (*out)[i - first] = crm_digest_of(f->data + at, len);
+        size_t at = (size_t)i * BLOCK, len = s->raw_size - at < BLOCK ? s->raw_size - at : BLOCK;
+        (*out)[i - first] = crm_digest_of(s->raw + at, len);
     }
     return CRM_OK;
 }
 
-crm_status crm_table_digest(crm_comm *comm, const table_file *f, const crm_table_cfg *cfg,
+crm_status crm_table_digest(crm_comm *comm, const table_source *s, const crm_table_cfg *cfg,
                             const crm_table_like *like, crm_digest *out)
 {
     crm_digest *mine = NULL;
     void *all = NULL;
     size_t n = 0, bytes = 0;
     crm_hash *h = NULL;
-    crm_status st = hash_blocks(comm, f, &mine, &n);
+    crm_status st = hash_blocks(comm, s, &mine, &n);
 
     if (!st) st = crm_hash_new(&h);
     CRM_TRY_TO(st, done, crm_comm_agree(comm, st));
     CRM_TRY_TO(st, done, crm_comm_allgather(comm, mine, n * sizeof *mine, &all, &bytes, NULL));
     add_options(h, cfg, like);
-    crm_hash_add_i64(h, (int64_t)f->size);
+    crm_hash_add_i64(h, (int64_t)s->raw_size);
     crm_hash_add(h, all, bytes);
     *out = crm_hash_value(h);
 done:
@@ -232,7 +231,7 @@ static crm_status add_entry(const output *o, const table_plan_column *c, const c
                                   .type = type[c->kind],
                                   .source = source.text,
                                   .cleaning = cleaning,
-                                  .missing = c->kind == CRM_TABLE_ID ? NAN : share});
+                                  .missing = c->kind == CRM_TABLE_ID ? 0 : share});
     crm_str_free(&source);
     return st;
 }

@@ -1,115 +1,133 @@
-/* text_chars.c - UTF-8, and small tables of characters: which are parts of words, which have a
- * lower case.
+/* text_chars.c - UTF-8, and what characters are to the splitter.
  *
- * UTF-8: Unicode 15, section 3.9, table 3-7 (well-formed byte sequences).  Lower case: simple case
- * mappings of UnicodeData.txt for Latin-1, Latin Extended-A, Greek and Cyrillic; U+0130 becomes i.
- * Beyond Latin Extended-A every character is taken for a letter but those of the blocks of marks,
- * punctuation, symbols and private use below. */
+ * UTF-8: Unicode 15, section 3.9, table 3-7 (well-formed byte sequences).  Classes come from the
+ * general categories and the property Extended_Pictographic of utf8proc. */
+#include <utf8proc.h>
+
 #include "text_impl.h"
 
-/* Characters first .. last by kind, in order; those not listed are words from U+0180 on and
- * separators before. */
+#define P      TEXT_SIGN
+#define S      TEXT_SPACE
+#define D      TEXT_DIGIT
+#define L      TEXT_LETTER
+#define X      TEXT_NOTHING
+#define C      TEXT_CURRENCY
+#define R16(x) x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x
+const uint8_t text_ascii[256] = {
+    R16(S), R16(S), /* 0x00 */
+    S,      P,      P,      P,      C,      P,      P,      P,
+    P,      P,      P,      P,      P,      P,      P,      P, /* space */
+    D,      D,      D,      D,      D,      D,      D,      D,
+    D,      D,      P,      P,      P,      P,      P,      P, /* 0 */
+    P,      L,      L,      L,      L,      L,      L,      L,
+    L,      L,      L,      L,      L,      L,      L,      L, /* @ */
+    L,      L,      L,      L,      L,      L,      L,      L,
+    L,      L,      L,      P,      P,      P,      P,      P, /* P */
+    P,      L,      L,      L,      L,      L,      L,      L,
+    L,      L,      L,      L,      L,      L,      L,      L, /* ` */
+    L,      L,      L,      L,      L,      L,      L,      L,
+    L,      L,      L,      P,      P,      P,      P,      S, /* p */
+    R16(X), R16(X), R16(X), R16(X), R16(X), R16(X), R16(X), R16(X),
+};
+#undef P
+#undef S
+#undef D
+#undef L
+#undef X
+#undef C
+#undef R16
+
+/* Scripts that are written without spaces (Unicode 15, Blocks.txt): Thai and Lao, Myanmar, Khmer,
+ * Tai Le to New Tai Lue, Tai Tham, CJK radicals, iteration mark and number zero, Hiragana and
+ * Katakana, extensions of Katakana, ideographs, Myanmar's extensions, Tai Viet, Katakana of half
+ * width, ideographs beyond the first plane. */
 static const struct {
     uint32_t first, last;
-    text_kind kind;
-} kinds[] = {
-    {'\'', '\'', TEXT_JOINER},
-    {'-', '-', TEXT_JOINER},
-    {'0', '9', TEXT_WORD},
-    {'A', 'Z', TEXT_WORD},
-    {'a', 'z', TEXT_WORD},
-    {0xAA, 0xAA, TEXT_WORD}, /* feminine ordinal */
-    {0xAD, 0xAD, TEXT_NOTHING},
-    {0xB5, 0xB5, TEXT_WORD}, /* micro sign */
-    {0xBA, 0xBA, TEXT_WORD}, /* masculine ordinal */
-    {0xC0, 0xD6, TEXT_WORD},
-    {0xD8, 0xF6, TEXT_WORD},
-    {0xF8, 0x17F, TEXT_WORD},
-    {0x2C2, 0x2DF, TEXT_SEPARATOR}, /* spacing modifiers */
-    {0x300, 0x36F, TEXT_MARK},
-    {0x37E, 0x37E, TEXT_SEPARATOR}, /* Greek question mark */
-    {0x387, 0x387, TEXT_SEPARATOR}, /* Greek ano teleia */
-    {0x482, 0x482, TEXT_SEPARATOR},
-    {0x483, 0x489, TEXT_MARK},
-    {0x55A, 0x55F, TEXT_SEPARATOR}, /* Armenian, Hebrew, Arabic punctuation */
-    {0x589, 0x58F, TEXT_SEPARATOR},
-    {0x5BE, 0x5BE, TEXT_SEPARATOR},
-    {0x600, 0x60F, TEXT_SEPARATOR},
-    {0x61B, 0x61F, TEXT_SEPARATOR},
-    {0x66A, 0x66D, TEXT_SEPARATOR},
-    {0x6D4, 0x6D4, TEXT_SEPARATOR},
-    {0x964, 0x965, TEXT_SEPARATOR}, /* danda */
-    {0x1680, 0x1680, TEXT_SEPARATOR},
-    {0x2000, 0x200B, TEXT_SEPARATOR},
-    {0x200C, 0x200F, TEXT_NOTHING}, /* joiners, directions */
-    {0x2010, 0x2011, TEXT_JOINER},
-    {0x2012, 0x2018, TEXT_SEPARATOR},
-    {0x2019, 0x2019, TEXT_JOINER},
-    {0x201A, 0x205F, TEXT_SEPARATOR},
-    {0x2060, 0x2064, TEXT_NOTHING},
-    {0x2065, 0x20CF, TEXT_SEPARATOR}, /* super- and subscripts, currencies */
-    {0x20D0, 0x20FF, TEXT_MARK},
-    {0x2100, 0x2BFF, TEXT_SEPARATOR}, /* symbols, arrows, figures */
-    {0x2E00, 0x2E7F, TEXT_SEPARATOR},
-    {0x3000, 0x3004, TEXT_SEPARATOR}, /* East Asian punctuation */
-    {0x3008, 0x3020, TEXT_SEPARATOR},
-    {0x3030, 0x3030, TEXT_SEPARATOR},
-    {0x30FB, 0x30FB, TEXT_SEPARATOR},
-    {0xE000, 0xF8FF, TEXT_SEPARATOR}, /* private use */
-    {0xFE00, 0xFE0F, TEXT_NOTHING},   /* variation selectors */
-    {0xFE10, 0xFE6F, TEXT_SEPARATOR},
-    {0xFEFF, 0xFEFF, TEXT_NOTHING}, /* byte order mark */
-    {0xFF01, 0xFF0F, TEXT_SEPARATOR},
-    {0xFF1A, 0xFF20, TEXT_SEPARATOR},
-    {0xFF3B, 0xFF40, TEXT_SEPARATOR},
-    {0xFF5B, 0xFF65, TEXT_SEPARATOR},
-    {0xFFE0, 0xFFFC, TEXT_SEPARATOR},
-    {TEXT_FAULT, TEXT_FAULT, TEXT_MARK},
-    {0xFFFE, 0xFFFF, TEXT_SEPARATOR},
-    {0x1F000, 0x1FAFF, TEXT_SEPARATOR}, /* pictures */
-    {0xE0000, 0x10FFFF, TEXT_SEPARATOR},
+} alone[] = {
+    {0xE00, 0xEFF},     {0x1000, 0x109F},   {0x1780, 0x17FF}, {0x1950, 0x19DF}, {0x1A20, 0x1AAF},
+    {0x2E80, 0x2FDF},   {0x3005, 0x3007},   {0x3041, 0x30FF}, {0x31F0, 0x31FF}, {0x3400, 0x4DBF},
+    {0x4E00, 0x9FFF},   {0xA9E0, 0xA9FF},   {0xAA60, 0xAADF}, {0xF900, 0xFAFF}, {0xFF66, 0xFF9D},
+    {0x1B000, 0x1B16F}, {0x20000, 0x3FFFF},
 };
 
-/* Upper-case letters first, first + step, ..., last; lower case is delta above. */
-static const struct {
-    uint16_t first, last;
-    int16_t step, delta;
-} lower[] = {
-    {'A', 'Z', 1, 32},       {0xC0, 0xD6, 1, 32},   {0xD8, 0xDE, 1, 32},   {0x100, 0x12E, 2, 1},
-    {0x130, 0x130, 1, -199}, {0x132, 0x136, 2, 1},  {0x139, 0x147, 2, 1},  {0x14A, 0x176, 2, 1},
-    {0x178, 0x178, 1, -121}, {0x179, 0x17D, 2, 1},  {0x386, 0x386, 1, 38}, {0x388, 0x38A, 1, 37},
-    {0x38C, 0x38C, 1, 64},   {0x38E, 0x38F, 1, 63}, {0x391, 0x3A1, 1, 32}, {0x3A3, 0x3AB, 1, 32},
-    {0x400, 0x40F, 1, 80},   {0x410, 0x42F, 1, 32}, {0x460, 0x480, 2, 1},
+static bool is_alone(uint32_t c)
+{
+    if (c < alone[0].first) return false;
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+        if (c >= alone[i].first && c <= alone[i].last) return true;
+    return false;
+}
+
+static const text_class by_category[] = {
+    [UTF8PROC_CATEGORY_CN] = TEXT_SIGN,     [UTF8PROC_CATEGORY_LU] = TEXT_LETTER,
+    [UTF8PROC_CATEGORY_LL] = TEXT_LETTER,   [UTF8PROC_CATEGORY_LT] = TEXT_LETTER,
+    [UTF8PROC_CATEGORY_LM] = TEXT_LETTER,   [UTF8PROC_CATEGORY_LO] = TEXT_LETTER,
+    [UTF8PROC_CATEGORY_MN] = TEXT_MARK,     [UTF8PROC_CATEGORY_MC] = TEXT_MARK,
+    [UTF8PROC_CATEGORY_ME] = TEXT_MARK,     [UTF8PROC_CATEGORY_ND] = TEXT_DIGIT,
+    [UTF8PROC_CATEGORY_NL] = TEXT_DIGIT,    [UTF8PROC_CATEGORY_NO] = TEXT_DIGIT,
+    [UTF8PROC_CATEGORY_PC] = TEXT_SIGN,     [UTF8PROC_CATEGORY_PD] = TEXT_SIGN,
+    [UTF8PROC_CATEGORY_PS] = TEXT_SIGN,     [UTF8PROC_CATEGORY_PE] = TEXT_SIGN,
+    [UTF8PROC_CATEGORY_PI] = TEXT_SIGN,     [UTF8PROC_CATEGORY_PF] = TEXT_SIGN,
+    [UTF8PROC_CATEGORY_PO] = TEXT_SIGN,     [UTF8PROC_CATEGORY_SM] = TEXT_SIGN,
+    [UTF8PROC_CATEGORY_SC] = TEXT_CURRENCY, [UTF8PROC_CATEGORY_SK] = TEXT_SIGN,
+    [UTF8PROC_CATEGORY_SO] = TEXT_SIGN,     [UTF8PROC_CATEGORY_ZS] = TEXT_SPACE,
+    [UTF8PROC_CATEGORY_ZL] = TEXT_SPACE,    [UTF8PROC_CATEGORY_ZP] = TEXT_SPACE,
+    [UTF8PROC_CATEGORY_CC] = TEXT_SPACE,    [UTF8PROC_CATEGORY_CF] = TEXT_NOTHING,
+    [UTF8PROC_CATEGORY_CS] = TEXT_NOTHING,  [UTF8PROC_CATEGORY_CO] = TEXT_SIGN,
 };
 
-text_kind text_kind_of(uint32_t c)
+static const utf8proc_property_t *property(uint32_t c)
 {
-    size_t lo = 0, hi = sizeof kinds / sizeof *kinds;
-
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (c > kinds[mid].last)
-            lo = mid + 1;
-        else if (c < kinds[mid].first)
-            hi = mid;
-        else
-            return kinds[mid].kind;
-    }
-    return c < 0x180 ? TEXT_SEPARATOR : TEXT_WORD;
+    return utf8proc_get_property((utf8proc_int32_t)c);
 }
 
-uint32_t text_lower(uint32_t c)
+text_class text_class_of(uint32_t c)
 {
-    for (size_t i = 0; i < sizeof lower / sizeof *lower && c >= lower[i].first; i++)
-        if (c <= lower[i].last && (c - lower[i].first) % (uint32_t)lower[i].step == 0)
-            return (uint32_t)((int32_t)c + lower[i].delta);
-    return c;
+    const utf8proc_property_t *p;
+    text_class k;
+
+    if (c < 128) return (text_class)text_ascii[c];
+    if (c == TEXT_FAULT || c == TEXT_KEYCAP) return TEXT_MARK;
+    p = property(c);
+    k = by_category[p->category];
+    if (p->boundclass == UTF8PROC_BOUNDCLASS_REGIONAL_INDICATOR) return TEXT_FLAG;
+    /* (c), (r) and TM are pictographs to Unicode, signs to people */
+    if (p->boundclass == UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC && c > 0xAE && c != 0x2122)
+        return TEXT_EMOJI;
+    if (text_is_modifier(c)) return TEXT_EMOJI;
+    if ((k == TEXT_LETTER || k == TEXT_DIGIT) && is_alone(c))
+        return k == TEXT_DIGIT && p->category == UTF8PROC_CATEGORY_ND ? TEXT_DIGIT : TEXT_ALONE;
+    return k;
 }
 
-uint32_t text_plain(uint32_t c)
+bool text_is_tag(uint32_t c)
 {
-    return c == 0x2019 ? '\'' : c == 0x2010 || c == 0x2011 ? '-' : c;
+    return c >= 0xE0020 && c <= 0xE007F;
 }
+
+bool text_is_modifier(uint32_t c)
+{
+    return c >= 0x1F3FB && c <= 0x1F3FF;
+}
+
+/* Below U+0300 nothing joins what stands before it.  Vowels and final consonants of Hangul join by
+ * rule, other characters by the table of compositions. */
+bool text_is_starter(uint32_t c)
+{
+    const utf8proc_property_t *p;
+
+    if (c < 0x300) return true;
+    if (c >= 0x1160 && c <= 0x11FF) return false;
+    p = property(c);
+    return p->combining_class == 0 && p->comb_index == UINT16_MAX;
+}
+
+bool text_is_plain(uint32_t c)
+{
+    return c < 0x300 || (text_is_starter(c) && property(c)->decomp_seqindex == UINT16_MAX);
+}
+
+/* ---- UTF-8 ---- */
 
 /* Bytes of a character by its first byte, and the least and greatest second byte; 0: never first.
  */
@@ -141,6 +159,24 @@ uint32_t text_decode(const unsigned char *s, size_t len, size_t *used, bool *bad
         hi = 0xBF;
     }
     return c;
+}
+
+uint32_t text_next(const unsigned char *s, size_t *used)
+{
+    if (s[0] < 0x80) {
+        *used = 1;
+        return s[0];
+    }
+    if (s[0] < 0xE0) {
+        *used = 2;
+        return (s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu);
+    }
+    if (s[0] < 0xF0) {
+        *used = 3;
+        return (s[0] & 0xFu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
+    }
+    *used = 4;
+    return (s[0] & 7u) << 18 | (s[1] & 0x3Fu) << 12 | (s[2] & 0x3Fu) << 6 | (s[3] & 0x3Fu);
 }
 
 size_t text_encode(uint32_t c, char out[4])

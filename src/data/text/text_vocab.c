@@ -53,6 +53,34 @@ void crm_vocab_map(const crm_vocab *v, int64_t n_words, const char *const *word,
         id[i] = crm_vocab_find(v, word[i]);
 }
 
+/* The 3-gram of " word " with the lowest hash: two words have the same one with the probability of
+ * |A and B| / |A or B| of their sets of 3-grams (Broder 1997).  Bytes, not characters. */
+static uint64_t min_hash(const char *word)
+{
+    char gram[3] = {' ', ' ', ' '};
+    uint64_t least = UINT64_MAX;
+
+    for (const char *s = word; s == word || s[-1]; s++) {
+        uint64_t h;
+        gram[0] = gram[1];
+        gram[1] = gram[2];
+        gram[2] = *s ? *s : ' ';
+        if (s == word && word[0] && word[1]) continue;
+        h = crm_digest_of(gram, sizeof gram).lo;
+        if (h < least) least = h;
+    }
+    return least;
+}
+
+int32_t crm_vocab_id(const crm_vocab *v, const crm_text_cfg *cfg, const char *word)
+{
+    int32_t id = crm_vocab_find(v, word);
+
+    if (id != CRM_VOCAB_ABSENT || cfg->unknown == CRM_UNKNOWN_ABSENT) return id;
+    if (cfg->unknown == CRM_UNKNOWN_ONE) return (int32_t)v->size + 1;
+    return (int32_t)(v->size + 1 + (int64_t)(min_hash(word) % (uint64_t)cfg->buckets));
+}
+
 int64_t crm_vocab_size(const crm_vocab *v)
 {
     return v->size;

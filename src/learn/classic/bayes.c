@@ -231,11 +231,12 @@ static void normalise(double *z, int m)
 
 /* Scores of finite numbers are finite: differences are below 2^129 and variances above 2^-420. */
 static void predict_piece(const crm_estimator *e, int64_t n, const float *num, const int32_t *cat,
-                          double *proba)
+                          const crm_sparse *text, double *proba)
 {
     const bayes *h = (const bayes *)e;
     const classic_classes *k = &h->classes;
 
+    (void)text;
     (void)cat;
     score_rows(h, n, num, proba);
     for (int64_t i = 0; i < n; i++, proba += k->n_classes) {

@@ -98,6 +98,7 @@ static crm_status add_leaf(void *ctx, int64_t leaf, int worker, void *out)
     bench *b = &p->bench[worker];
     int64_t first, n;
 
+    CRM_TRY(crm_fit_check_stop(p->fit));
     crm_leaf_rows(v->n, leaf, &first, &n);
     CRM_TRY(crm_source_read(p->in, v->row + first, n, b->num, b->cat));
     add_rows(p, v->row + first, n, b->num, out);

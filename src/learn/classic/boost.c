@@ -79,12 +79,13 @@ static void to_proba(const boost *h, double *proba)
 
 /* Scores stand close together at the end of the piece's memory until their row is written. */
 static void predict_piece(const crm_estimator *e, int64_t n, const float *num, const int32_t *cat,
-                          double *proba)
+                          const crm_sparse *text, double *proba)
 {
     const boost *h = (const boost *)e;
     int k = h->classes.n_classes, m = h->vectors;
     double *z = proba + n * (k - m);
 
+    (void)text;
     (void)cat;
     boost_flat_scores(h->flat, n, num, h->d, z);
     for (int64_t i = 0; i < n; i++) {

@@ -108,7 +108,7 @@ static crm_status cross_begin(cross *c, int fold)
     CRM_TRY(st);
     c->part = *c->fit;
     c->part.train = c->learn;
-    c->part.hooks = (crm_hooks){0};
+    c->part.hooks = (crm_hooks){.ctx = c->fit->hooks.ctx, .stopping = c->fit->hooks.stopping};
     c->first = rank * n / size;
     c->n = (rank + 1) * n / size - c->first;
     CRM_NEW(c->mine, c->n * c->width);

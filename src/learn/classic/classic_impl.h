@@ -42,9 +42,9 @@ static inline int classic_slot(const classic_classes *c, const crm_target *t, in
 void classic_spread(const classic_classes *c, double *proba);
 
 /* ---- prediction in pieces (classic_predict.c) ---- */
-/** proba[n][k] of n rows with their values; a predictor's work on a piece. */
+/** proba[n][k] of n rows with their values (text: sparse ones); a predictor's work on a piece. */
 typedef void (*classic_predict_fn)(const crm_estimator *e, int64_t n, const float *num,
-                                   const int32_t *cat, double *proba);
+                                   const int32_t *cat, const crm_sparse *text, double *proba);
 /** Read rows in pieces and predict each. */
 CRM_CHECKED classic_predict(const crm_estimator *e, const crm_source *in, const int64_t *row,
                             int64_t n, int n_classes, classic_predict_fn fn, double *proba);

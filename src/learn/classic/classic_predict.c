@@ -11,6 +11,7 @@ crm_status classic_predict(const crm_estimator *e, const crm_source *in, const i
     const crm_schema *s = crm_source_schema(in);
     float *num = NULL;
     int32_t *cat = NULL;
+    crm_sparse text = {0};
     crm_status st = CRM_OK;
 
     CRM_NEW_TO(st, done, num, (int64_t)PIECE * s->n_num);
@@ -18,11 +19,13 @@ crm_status classic_predict(const crm_estimator *e, const crm_source *in, const i
     for (int64_t i = 0; i < n; i += PIECE) {
         int64_t m = n - i < PIECE ? n - i : PIECE;
         CRM_TRY_TO(st, done, crm_source_read(in, row + i, m, num, cat));
-        fn(e, m, num, cat, proba + i * n_classes);
+        CRM_TRY_TO(st, done, crm_source_read_sparse(in, row + i, m, &text));
+        fn(e, m, num, cat, &text, proba + i * n_classes);
     }
 done:
     crm_mem_free(num);
     crm_mem_free(cat);
+    crm_sparse_free(&text);
     return st;
 }
 

@@ -80,6 +80,7 @@ static crm_status grow_one(void *ctx, int64_t i, int worker)
     tree *out = &g->model->tree[s.number];
     double *importance = g->importance + i * g->model->n_columns;
 
+    CRM_TRY(crm_fit_check_stop(g->task->fit));
     if (g->columns) return tree_grow_exact(&g->task->grow, NULL, g->columns, &s, out, importance);
     return tree_grow_hist(&g->task->grow, NULL, NULL, g->bins, &s, out, importance);
 }

@@ -46,6 +46,7 @@ static crm_status draw_one(void *ctx, int64_t t, int worker)
     const crm_fit *fit = s->task->fit;
     uint8_t *count = s->count[worker], *seen = s->seen + t * s->stride;
 
+    CRM_TRY(crm_fit_check_stop(fit));
     forest_draw(fit->seed, t, fit->train->n, s->n_labelled, s->labelled, count);
     for (int64_t i = 0; i < s->own.n; i++)
         seen[i / 8] = (uint8_t)(seen[i / 8] | (count[s->first + i] > 0) << i % 8);
@@ -89,7 +90,7 @@ static void score_piece(void *ctx, const crm_rows_piece *p, double *out)
     double *sum = s->sum + p->at * m;
 
     (void)out;
-    for (int64_t t = 0; t < h->n; t++) {
+    for (int64_t t = 0; t < h->n && !crm_fit_stopping(s->task->fit); t++) {
         int64_t n = find_unseen(s, t, p, pick);
         tree_leaves(&h->tree[t], n, p->num, h->n_columns, pick, leaf);
         for (int64_t i = 0; i < n; i++)
@@ -133,6 +134,7 @@ static crm_status score_own(scorer *s, int64_t *right_of)
     CRM_TRY(reserve(s));
     CRM_TRY(crm_pool_run(fit->pool, s->model->n, draw_one, s));
     CRM_TRY(crm_rows_each(s->task->in, &s->own, fit->pool, score_piece, s));
+    CRM_TRY(crm_fit_check_stop(fit)); /* some piece may be without its sums */
     for (int64_t i = 0; i < s->own.n; i++) {
         int best = winner(m, s->sum + i * m);
         right_of[0] += best >= 0 && best == s->task->slot[s->first + i];

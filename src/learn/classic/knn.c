@@ -60,7 +60,7 @@ static void knn_free(crm_estimator *e)
 static crm_status knn_fit(crm_estimator *e, const crm_fit *fit, const crm_source *in)
 {
     CRM_TRY(knn_gather((knn *)e, fit, in));
-    return crm_comm_agree(fit->comm, knn_prepare((knn *)e));
+    return crm_comm_agree(fit->comm, knn_prepare((knn *)e, fit));
 }
 
 /* ---- predict ---- */
@@ -207,7 +207,7 @@ static crm_status knn_load(crm_estimator *e, const crm_source *in, int n_classes
     CRM_NEW(h->x, x->n);
     if (x->n) memcpy(h->x, x->data, (size_t)x->n * sizeof *h->x);
     CRM_TRY(check_content(h));
-    return knn_prepare(h);
+    return knn_prepare(h, NULL);
 }
 
 static crm_status knn_check(const void *cfg, const crm_schema *s, const crm_target *t, int64_t rows)

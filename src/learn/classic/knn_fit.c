@@ -17,6 +17,7 @@ crm_status knn_check_k(const crm_knn_cfg *cfg, int64_t n)
 enum { RELEASE_EACH = 16 };
 
 typedef struct reading {
+    const crm_fit *fit;
     const crm_source *in;
     const crm_view *own;
     int64_t d, n_cat;
@@ -31,6 +32,7 @@ static crm_status read_leaf(void *ctx, int64_t leaf, int worker)
     crm_status st = CRM_OK;
 
     (void)worker;
+    CRM_TRY(crm_fit_check_stop(r->fit));
     crm_leaf_rows(r->own->n, leaf, &p.at, &p.n);
     p.row = r->own->row + p.at;
     p.num = r->to + p.at * r->d;
@@ -47,7 +49,7 @@ done:
 static crm_status read_own(const crm_fit *fit, const crm_source *in, const crm_view *own, float **x)
 {
     const crm_schema *s = crm_source_schema(in);
-    reading r = {.in = in, .own = own, .d = s->n_num, .n_cat = s->n_cat};
+    reading r = {.fit = fit, .in = in, .own = own, .d = s->n_num, .n_cat = s->n_cat};
 
     CRM_NEW(*x, own->n * r.d);
     r.to = *x;
@@ -175,7 +177,7 @@ done:
 /* More columns than this are not worth the building of a tree to find out. */
 enum { TREE_COLUMNS = 16, TREE_ROWS = 256 };
 
-static crm_status choose(knn *h)
+static crm_status choose(knn *h, const crm_fit *fit)
 {
     bool may = h->rows.d > 0 && h->rows.n <= KNN_TREE_MAX;
     double cost = 0;
@@ -183,14 +185,14 @@ static crm_status choose(knn *h)
     if (h->cfg->method == CRM_KNN_AUTO)
         may = may && h->rows.d <= TREE_COLUMNS && h->rows.n >= TREE_ROWS;
     if (!may) return CRM_OK;
-    CRM_TRY(knn_tree_new(&h->rows, &h->tree));
+    CRM_TRY(knn_tree_new(&h->rows, fit, &h->tree));
     if (h->cfg->method == CRM_KNN_KD_TREE) return CRM_OK;
     CRM_TRY(try_tree(h, &cost));
     if (cost > brute_cost(h)) knn_tree_free(&h->tree);
     return CRM_OK;
 }
 
-crm_status knn_prepare(knn *h)
+crm_status knn_prepare(knn *h, const crm_fit *fit)
 {
     const crm_knn_cfg euclidean = {.metric = CRM_KNN_EUCLIDEAN};
 
@@ -198,7 +200,7 @@ crm_status knn_prepare(knn *h)
     h->rows.metric = knn_metric_of(h->cfg);
     h->rows.p = h->cfg->p;
     if (h->rows.metric == knn_metric_of(&euclidean)) CRM_TRY(knn_screen_new(&h->rows, &h->screen));
-    if (h->cfg->method != CRM_KNN_BRUTE) CRM_TRY(choose(h));
+    if (h->cfg->method != CRM_KNN_BRUTE) CRM_TRY(choose(h, fit));
     if (h->tree) knn_screen_free(&h->screen);
     return CRM_OK;
 }

@@ -87,7 +87,8 @@ struct knn_tree {
 };
 /** Rows of a tree are numbered in 32 bits. */
 enum { KNN_TREE_MAX = INT32_MAX / 2 };
-CRM_CHECKED knn_tree_new(const knn_rows *r, knn_tree **out);
+/** CRM_ERR_STOPPED when the hooks of fit (NULL: none) say so. */
+CRM_CHECKED knn_tree_new(const knn_rows *r, const crm_fit *fit, knn_tree **out);
 /** Nodes and blocks looked at are added to *nodes and *blocks. */
 void knn_tree_search(const knn_tree *t, const double *q, knn_list *l, int64_t *nodes,
                      int64_t *blocks);
@@ -107,8 +108,8 @@ typedef struct knn {
 
 /** Rows and labels of a fit.  Collective. */
 CRM_CHECKED knn_gather(knn *h, const crm_fit *fit, const crm_source *in);
-/** Make what the search needs of the rows. */
-CRM_CHECKED knn_prepare(knn *h);
+/** Make what the search needs of the rows; CRM_ERR_STOPPED as knn_tree_new. */
+CRM_CHECKED knn_prepare(knn *h, const crm_fit *fit);
 /** CRM_ERR_CONFIG when there are fewer than k rows. */
 CRM_CHECKED knn_check_k(const crm_knn_cfg *cfg, int64_t n);
 #endif

@@ -4,7 +4,11 @@
 
 #include "knn_impl.h"
 
-enum { LEAF_BLOCKS = 2, SAMPLE = 64 };
+enum {
+    LEAF_BLOCKS = 2,
+    SAMPLE = 64,
+    LOOK_ROWS = 16384 /* of a node, from which a wish to stop is looked for */
+};
 
 /* A row with its value in the column that is cut. */
 typedef struct item {
@@ -17,6 +21,8 @@ typedef struct build {
     knn_tree *t;
     item *item;
     int64_t n_nodes;
+    const crm_fit *fit;
+    crm_status st; /* of the look for a stop; nothing more is cut after one */
 } build;
 
 static bool before(item a, item b)
@@ -133,6 +139,8 @@ static int32_t grow(build *b, int64_t from, int64_t n, int64_t first, int64_t en
     int32_t right;
 
     *at = (struct knn_node){.first = (int32_t)first, .end = (int32_t)end};
+    if (n >= LOOK_ROWS && !b->st) b->st = crm_fit_check_stop(b->fit);
+    if (b->st) return node;
     if (end - first <= LEAF_BLOCKS) {
         set_blocks(b, v, n, first);
         leaf_box(b, v, n, node);
@@ -166,14 +174,15 @@ static crm_status make(build *b)
         b->item[i].at = (int32_t)i;
     grow(b, 0, n, 0, blocks);
     t->n_nodes = b->n_nodes;
+    st = b->st;
 done:
     crm_mem_free(b->item);
     return st;
 }
 
-crm_status knn_tree_new(const knn_rows *r, knn_tree **out)
+crm_status knn_tree_new(const knn_rows *r, const crm_fit *fit, knn_tree **out)
 {
-    build b = {.r = r};
+    build b = {.r = r, .fit = fit};
     crm_status st;
 
     *out = NULL;

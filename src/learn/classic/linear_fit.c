@@ -32,6 +32,11 @@ int linear_vectors(int m)
     return m < 2 ? 0 : m == 2 ? 1 : m;
 }
 
+int64_t linear_sparse_columns(const linear_spec *spec, const crm_source *in)
+{
+    return spec->map ? 0 : crm_source_sparse_width(in);
+}
+
 int64_t linear_columns(const linear_spec *spec, const crm_source *in)
 {
     return spec->map ? spec->map_width : crm_source_schema(in)->n_num;
@@ -39,21 +44,25 @@ int64_t linear_columns(const linear_spec *spec, const crm_source *in)
 
 /* ---- passes ---- */
 
-static void scores(const linear_problem *p, const double *weights, const float *x, double *z)
+static void scores(const linear_problem *p, const double *weights, int64_t strip, const float *x,
+                   double *z)
 {
     for (int v = 0; v < p->vectors; v++)
-        linear_strip_scores(p->d, x, weights + v * (p->d + 1), z + (int64_t)v * STRIP);
+        linear_strip_scores(p->d, x, weights + v * p->width, z + (int64_t)v * STRIP);
+    if (p->s) linear_sparse_scores(p, strip, z);
 }
 
-static void add_gradient(const linear_problem *p, linear_worker *w, const float *x, const double *r)
+static void add_gradient(const linear_problem *p, linear_worker *w, int64_t strip, const float *x,
+                         const double *r)
 {
     for (int v = 0; v < p->vectors; v++)
         linear_strip_add(p->d, x, r + (int64_t)v * STRIP, w->lanes + v * (p->d + 1) * LANES);
+    if (p->s) linear_sparse_add(p, w, strip, r);
 }
 
 static void add_weight(const linear_problem *p, linear_worker *w, const int32_t *slot)
 {
-    double *sum = w->lanes + (p->vars + 1) * LANES;
+    double *sum = w->lanes + (p->dense + 1) * LANES;
 
     for (int l = 0; l < STRIP; l++)
         sum[l % LANES] += slot[l] < 0 ? 0 : p->classes->weight[slot[l]];
@@ -64,10 +73,10 @@ static void add_strip(const linear_problem *p, linear_worker *w, int64_t strip, 
 {
     const int32_t *slot = p->slot + strip * STRIP;
 
-    scores(p, p->at, x, w->z);
+    scores(p, p->at, strip, x, w->z);
     linear_strip_loss(p->spec.loss, p->vectors, slot, p->classes->weight, w->z,
-                      w->lanes + p->vars * LANES, w->r, p->curve + strip * p->vectors * STRIP);
-    add_gradient(p, w, x, w->r);
+                      w->lanes + p->dense * LANES, w->r, p->curve + strip * p->vectors * STRIP);
+    add_gradient(p, w, strip, x, w->r);
 }
 
 /* The weight of the rows too, where it is not known. */
@@ -79,17 +88,17 @@ static void add_sample(const linear_problem *p, linear_worker *w, int64_t strip,
 
 static void add_product(const linear_problem *p, linear_worker *w, int64_t strip, const float *x)
 {
-    scores(p, p->at, x, w->z);
+    scores(p, p->at, strip, x, w->z);
     linear_strip_curve(p->spec.loss, p->vectors, p->slot + strip * STRIP, p->classes->weight,
                        p->curve + strip * p->vectors * STRIP, w->z);
-    add_gradient(p, w, x, w->z);
+    add_gradient(p, w, strip, x, w->z);
 }
 
 /* ---- the objective ---- */
 
 static bool is_intercept(const linear_problem *p, int64_t i)
 {
-    return i % (p->d + 1) == p->d;
+    return i % p->width == p->d;
 }
 
 /* Of weights; the minimiser's unknown i has unit[i] of them. */
@@ -115,7 +124,7 @@ static void find_units(linear_problem *p)
     double bound = p->spec.loss == LINEAR_SQUARED_HINGE ? 2 : 0.25;
 
     for (int64_t i = 0; i < p->vars; i++) {
-        double h = square_of_weight(p, i) + p->c * bound * p->square[i % (p->d + 1)];
+        double h = square_of_weight(p, i) + p->c * bound * p->square[i % p->width];
         p->unit[i] = h > 0 ? 1 / sqrt(h) : 1;
     }
 }
@@ -304,9 +313,9 @@ static void centre(const linear_problem *p, double *w)
 
     if (p->spec.loss != LINEAR_SOFTMAX || p->spec.penalise_intercept) return;
     for (int v = 0; v < p->vectors; v++)
-        mean += w[v * (p->d + 1) + p->d] / p->vectors;
+        mean += w[v * p->width + p->d] / p->vectors;
     for (int v = 0; v < p->vectors; v++)
-        w[v * (p->d + 1) + p->d] -= mean;
+        w[v * p->width + p->d] -= mean;
 }
 
 /* A fit of a search serves to judge a C only: where it ends is no cause for a warning. */
@@ -362,7 +371,8 @@ static crm_status worker_new(const linear_problem *p, linear_worker *w)
     CRM_NEW(w->x, p->keep ? 0 : rows * p->d);
     CRM_NEW(w->z, (int64_t)STRIP * p->vectors);
     CRM_NEW(w->r, (int64_t)STRIP * p->vectors);
-    CRM_NEW(w->lanes, (p->vars + 2 > TILE * TILE ? p->vars + 2 : TILE * TILE) * LANES);
+    CRM_NEW(w->lanes, (p->dense + 2 > TILE * TILE ? p->dense + 2 : TILE * TILE) * LANES);
+    CRM_NEW(w->sparse, p->s * p->vectors);
     CRM_NEW(w->a, TILE * STRIP);
     CRM_NEW(w->b, TILE * STRIP);
     CRM_NEW(w->q, BATCH * STRIP);
@@ -382,6 +392,7 @@ static void worker_free(linear_worker *w)
     crm_mem_free(w->z);
     crm_mem_free(w->r);
     crm_mem_free(w->lanes);
+    crm_mem_free(w->sparse);
     crm_mem_free(w->a);
     crm_mem_free(w->b);
     crm_mem_free(w->q);
@@ -404,8 +415,13 @@ static crm_status problem_fill(linear_problem *p)
     choose_pieces(p);
     CRM_CHECK(p->vectors <= MAX_VECTORS, CRM_ERR_ARG, "%d classes, at most %d", p->vectors,
               MAX_VECTORS);
+    CRM_CHECK(!p->s || p->spec.l1_ratio <= 0, CRM_ERR_CONFIG,
+              "%s.penalty: absolute values are not penalised beside n-grams (grams.words, "
+              "grams.chars_to); take l2",
+              p->spec.model);
     CRM_NEW(p->sum, p->vars + 2);
-    CRM_NEW(p->square, p->d + 1);
+    CRM_NEW(p->square, p->width);
+    CRM_NEW(p->at_sparse, p->s * p->vectors);
     CRM_NEW(p->unit, p->vars);
     CRM_NEW(p->at, p->vars);
     CRM_NEW(p->point, p->vars);
@@ -430,7 +446,10 @@ static crm_status problem_make(const linear_spec *spec, const crm_fit *fit, cons
     p->classes = classes;
     p->vectors = linear_vectors(classes->m);
     p->d = linear_columns(spec, in);
-    p->vars = p->vectors * (p->d + 1);
+    p->s = linear_sparse_columns(spec, in);
+    p->width = linear_width(p->d, p->s);
+    p->vars = p->vectors * p->width;
+    p->dense = p->vectors * (p->d + 1);
     p->own = crm_rows_own(fit);
     p->n_workers = fit->pool ? crm_pool_size(fit->pool) : 1;
     crm_tree_range(crm_leaf_count(fit->train->n), crm_comm_rank(fit->comm),
@@ -460,6 +479,7 @@ void linear_problem_free(linear_problem **at)
     for (int64_t i = 0; p->kept && i * CRM_LEAF_ROWS < p->own.n; i++)
         crm_mem_free(p->kept[i]);
     crm_mem_free(p->kept);
+    linear_sparse_free(p);
     crm_mem_free(p->curve);
     crm_mem_free(p->sum);
     crm_mem_free(p->square);

@@ -41,19 +41,29 @@ typedef struct linear_spec {
     int64_t map_width; /* d of map */
 } linear_spec;
 
+/* A vector of weights is w[d], the intercept, then w[s] of the sparse columns of the source
+ * (n-grams of documents), so that those without any are w[d + 1]. */
+/** Numbers of a vector of weights. */
+static inline int64_t linear_width(int64_t d, int64_t s)
+{
+    return d + 1 + s;
+}
 /** Vectors of weights for m classes: 0 for one class, 1 for two, else m. */
 int linear_vectors(int m);
 /** Columns of a spec over a source: map_width, or the numeric columns. */
 int64_t linear_columns(const linear_spec *spec, const crm_source *in);
+/** Sparse columns likewise: none with a map. */
+int64_t linear_sparse_columns(const linear_spec *spec, const crm_source *in);
 
 typedef struct linear_problem linear_problem;
 /** The rows of fit->train, those of this rank in memory.  All is borrowed; spec is copied.
  *  @param[in]  classes  classes->m >= 2; rows of other classes and without label take no part
  *  @param[out] out      after a failure it may be there and wants its free
- *  @return CRM_ERR_NUMERIC when a value of a labelled row is missing or infinite.  Collective. */
+ *  @return CRM_ERR_NUMERIC when a value of a labelled row is missing or infinite; CRM_ERR_CONFIG
+ *          when absolute values are to be penalised and there are sparse columns.  Collective. */
 CRM_CHECKED linear_problem_new(const linear_spec *spec, const crm_fit *fit, const crm_source *in,
                                const classic_classes *classes, linear_problem **out);
-/** Minimise from w[vectors][d + 1] (intercept last) on.
+/** Minimise from w[vectors][width] on.
  *  @param[in] phase  CRM_PHASE_..., for the hook
  *  @param[in] fits   solves that are expected of this problem, for the hook
  *  @return CRM_ERR_STOPPED when the hook pauses.  Collective. */
@@ -65,16 +75,21 @@ CRM_CHECKED linear_problem_loss(linear_problem *p, const double *w, double *loss
 bool linear_problem_stopped(const linear_problem *p);
 void linear_problem_free(linear_problem **p);
 
-/** z[n][vectors] = scores of rows x[n][d]; those of a row do not depend on its neighbours. */
-void linear_scores(int vectors, int64_t d, const double *w, int64_t n, const float *x, double *z);
+/** z[n][vectors] = scores of rows x[n][d], w[vectors][width]; those of a row do not depend on its
+ * neighbours. */
+void linear_scores(int vectors, int64_t d, int64_t width, const double *w, int64_t n,
+                   const float *x, double *z);
+/** z += what the sparse columns of the rows of x say. */
+void linear_scores_add(int vectors, int64_t d, int64_t width, const double *w, const crm_sparse *x,
+                       double *z);
 /** z[n][m] -> softmax of each row, in place. */
 void linear_softmax(int64_t n, int m, double *z);
 /** p[n][2] = 1 / (1 + exp(z)), 1 / (1 + exp(-z)). */
 void linear_sigmoid(int64_t n, const double *z, double *p);
 
 /* ---- weights in a bag ----
- * "weight" f64 [vectors][d], "intercept" f64 [vectors]. */
-CRM_CHECKED linear_save(int vectors, int64_t d, const double *w, crm_bag *b);
-/** Into w[vectors][d + 1], which is there.  CRM_ERR_FORMAT when a number is not finite. */
-CRM_CHECKED linear_load(int vectors, int64_t d, double *w, crm_bag *b);
+ * "weight" f64 [vectors][d], "intercept" f64 [vectors]; "sparse" f64 [vectors][s] where s > 0. */
+CRM_CHECKED linear_save(int vectors, int64_t d, int64_t s, const double *w, crm_bag *b);
+/** Into w[vectors][width], which is there.  CRM_ERR_FORMAT when a number is not finite. */
+CRM_CHECKED linear_load(int vectors, int64_t d, int64_t s, double *w, crm_bag *b);
 #endif

@@ -398,12 +398,12 @@ static inline double dot(const float *x, const double *w, int64_t d)
     return linear_fold(a);
 }
 
-CRM_SIMD void linear_scores(int vectors, int64_t d, const double *w, int64_t n, const float *x,
-                            double *z)
+CRM_SIMD void linear_scores(int vectors, int64_t d, int64_t width, const double *w, int64_t n,
+                            const float *x, double *z)
 {
     for (int64_t i = 0; i < n; i++, x += d)
         for (int v = 0; v < vectors; v++)
-            *z++ = dot(x, w + v * (d + 1), d) + w[v * (d + 1) + d];
+            *z++ = dot(x, w + v * width, d) + w[v * width + d];
 }
 
 CRM_SIMD void linear_softmax(int64_t n, int m, double *z)

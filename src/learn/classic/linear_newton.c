@@ -53,6 +53,7 @@ bool linear_newton_fits(const linear_problem *p)
 {
     bool many = p->fit->train->n / SAMPLED_ROWS >= p->vars;
 
+    if (p->s) return false;
     return p->spec.l1_ratio > 0 || p->vars <= (many ? SAMPLED_MAX : SMOOTH_MAX);
 }
 

@@ -61,6 +61,7 @@ typedef struct linear_worker {
     float *x;        /* [BATCH][d][STRIP]; none when kept     */
     double *z, *r;   /* [vectors][STRIP]                      */
     double *lanes;   /* [vectors x (d + 1) + 2][LANES]        */
+    double *sparse;  /* [s][vectors] sums of a leaf           */
     double *a, *b;   /* [TILE][STRIP] of a matrix             */
     double *q, *one; /* [BATCH][STRIP]; [STRIP] of 1          */
 } linear_worker;
@@ -75,11 +76,16 @@ struct linear_problem {
     const crm_source *in;
     const classic_classes *classes;
     int vectors;
-    int64_t d, vars;    /* columns; vectors x (d + 1)                    */
+    int64_t d, s;       /* columns, sparse ones                           */
+    int64_t width;      /* numbers of a vector                            */
+    int64_t vars;       /* vectors x width                                */
+    int64_t dense;      /* vectors x (d + 1)                              */
     crm_view own;       /* rows of this rank                              */
     int64_t first_leaf; /* of them                                        */
     int32_t *slot;      /* [strips x STRIP] class of a row, -1: none      */
     float **kept;       /* [leaves][strips][d][STRIP]; NULL: made at each pass */
+    crm_sparse *rows;   /* [leaves] sparse columns of this rank's rows; NULL: none */
+    double *at_sparse;  /* [s][vectors] weights of a pass                 */
     float *curve;       /* [strips][vectors][STRIP] at the point curve_at */
     bool keep;          /* kept is there                                 */
     int read;           /* strips that are read at once, at most         */
@@ -87,7 +93,7 @@ struct linear_problem {
     int n_workers;
     crm_tree *tree; /* of vars + 2                                        */
     double *sum;    /* [vars + 2]: gradient, loss, weight of rows         */
-    double *square; /* [d + 1] sum of s x^2                               */
+    double *square; /* [width] sum of s x^2                               */
     double *unit;   /* [vars] unknown -> weight                           */
     double *at;     /* [vars] weights of a pass                           */
     double *point;  /* [vars] unknowns of the last evaluation             */
@@ -105,6 +111,19 @@ struct linear_problem {
     int64_t used;       /* in this one                                     */
     crm_hook_answer answer;
 };
+
+/* ---- sparse columns (linear_sparse.c) ---- */
+/** Sparse columns of the rows of a leaf into p->rows, their squares into w->sparse. */
+CRM_CHECKED linear_sparse_load(linear_problem *p, linear_worker *w, int64_t leaf);
+/** p->at_sparse from p->at. */
+void linear_sparse_begin(linear_problem *p);
+/** z[vectors][STRIP] += scores of a strip of this rank. */
+void linear_sparse_scores(const linear_problem *p, int64_t strip, double *z);
+/** w->sparse += a strip's rows times r[vectors][STRIP]. */
+void linear_sparse_add(const linear_problem *p, linear_worker *w, int64_t strip, const double *r);
+/** w->sparse to out[vectors][width]; it is 0 afterwards. */
+void linear_sparse_fold(const linear_problem *p, linear_worker *w, double *out);
+void linear_sparse_free(linear_problem *p);
 
 /** p->kept and p->slot, p->square.  Collective. */
 CRM_CHECKED linear_rows_load(linear_problem *p);

@@ -101,10 +101,16 @@ crm_status linear_rows_get(const linear_problem *p, linear_worker *w, const int6
 
 /* ---- sums ---- */
 
-static void fold(const linear_problem *p, const linear_worker *w, double *out)
+static void fold(const linear_problem *p, linear_worker *w, double *out)
 {
-    for (int64_t i = 0; i < p->vars + 2; i++)
-        out[i] = linear_fold(w->lanes + i * LANES);
+    const double *lanes = w->lanes;
+
+    for (int v = 0; v < p->vectors; v++)
+        for (int64_t i = 0; i <= p->d; i++, lanes += LANES)
+            out[v * p->width + i] = linear_fold(lanes);
+    for (int i = 0; i < 2; i++)
+        out[p->vars + i] = linear_fold(lanes + (int64_t)i * LANES);
+    if (p->s) linear_sparse_fold(p, w, out);
 }
 
 static crm_status pass_leaf(void *ctx, int64_t leaf, int worker, void *out)
@@ -115,7 +121,8 @@ static crm_status pass_leaf(void *ctx, int64_t leaf, int worker, void *out)
     const float *x[BATCH];
     int from = 0, n;
 
-    memset(w->lanes, 0, (size_t)(p->vars + 2) * LANES * sizeof *w->lanes);
+    CRM_TRY(crm_fit_check_stop(p->fit));
+    memset(w->lanes, 0, (size_t)(p->dense + 2) * LANES * sizeof *w->lanes);
     while ((n = linear_rows_batch(p, leaf, &from, strip)) > 0) {
         CRM_TRY(linear_rows_get(p, w, strip, n, x));
         for (int i = 0; i < n; i++)
@@ -128,6 +135,7 @@ static crm_status pass_leaf(void *ctx, int64_t leaf, int worker, void *out)
 crm_status linear_pass(linear_problem *p, linear_strip_fn add)
 {
     p->add = add;
+    if (p->s) linear_sparse_begin(p);
     return crm_tree_sum(p->tree, pass_leaf, p, p->sum);
 }
 
@@ -173,12 +181,14 @@ static crm_status load_leaf(void *ctx, int64_t leaf, int worker, void *out)
     int64_t strip[LEAF_STRIPS], at = leaf - p->first_leaf;
     int from = 0, n, strips;
 
+    CRM_TRY(crm_fit_check_stop(p->fit));
     crm_leaf_rows(p->fit->train->n, leaf, &strip[0], &strip[1]);
     strips = (int)((strip[1] + STRIP - 1) / STRIP);
     if (p->kept) CRM_NEW(p->kept[at], strips * p->d * STRIP);
-    memset(w->lanes, 0, (size_t)(p->vars + 2) * LANES * sizeof *w->lanes);
+    memset(w->lanes, 0, (size_t)(p->dense + 2) * LANES * sizeof *w->lanes);
     while ((n = next_read(p, leaf, &from, strip)) > 0)
         CRM_TRY(load_strips(p, w, strip, n));
+    if (p->s) CRM_TRY(linear_sparse_load(p, w, leaf));
     if (p->kept && at % RELEASE_EACH == 0) crm_data_release(crm_source_data(p->in));
     fold(p, w, out);
     return CRM_OK;
@@ -198,6 +208,7 @@ static crm_status make_rows(linear_problem *p)
     CRM_NEW(p->slot, strips * STRIP);
     CRM_NEW(p->curve, strips * STRIP * p->vectors);
     if (p->keep) CRM_NEW(p->kept, (strips + LEAF_STRIPS - 1) / LEAF_STRIPS);
+    if (p->s) CRM_NEW(p->rows, (strips + LEAF_STRIPS - 1) / LEAF_STRIPS);
     find_slots(p, t, strips);
     return CRM_OK;
 }
@@ -207,6 +218,6 @@ crm_status linear_rows_load(linear_problem *p)
     CRM_TRY(crm_comm_agree(p->fit->comm, make_rows(p)));
     p->stride = 1;
     CRM_TRY(crm_tree_sum(p->tree, load_leaf, p, p->sum));
-    memcpy(p->square, p->sum, (size_t)(p->d + 1) * sizeof *p->square);
+    memcpy(p->square, p->sum, (size_t)p->width * sizeof *p->square);
     return CRM_OK;
 }

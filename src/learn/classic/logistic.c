@@ -48,8 +48,9 @@ linear_spec logistic_spec(const logistic *h)
 static crm_status shape(logistic *h, const crm_source *in)
 {
     h->d = crm_source_schema(in)->n_num;
+    h->s = crm_source_sparse_width(in);
     h->vectors = linear_vectors(h->classes.m);
-    CRM_NEW(h->w, h->vectors * (h->d + 1));
+    CRM_NEW(h->w, h->vectors * linear_width(h->d, h->s));
     return CRM_OK;
 }
 
@@ -83,22 +84,26 @@ static crm_status logistic_fit(crm_estimator *e, const crm_fit *fit, const crm_s
     return h->vectors ? minimise(h, fit, in) : CRM_OK;
 }
 
-/* p[n][2] in pieces. */
-static void predict_two(const logistic *h, int64_t n, const float *x, double *p)
+/* p[n][2], in pieces; scores stand in its second half until they are needed. */
+static void predict_two(const logistic *h, int64_t n, const float *x, const crm_sparse *text,
+                        double *p)
 {
     enum { PIECE = 64 };
-    double z[PIECE];
+    int64_t width = linear_width(h->d, h->s);
+    double *z = p + n, piece[PIECE];
 
+    linear_scores(1, h->d, width, h->w, n, x, z);
+    if (h->s) linear_scores_add(1, h->d, width, h->w, text, z);
     for (int64_t i = 0; i < n; i += PIECE) {
-        int64_t part = n - i < PIECE ? n - i : PIECE;
-        linear_scores(1, h->d, h->w, part, x + i * h->d, z);
-        linear_sigmoid(part, z, p + 2 * i);
+        int64_t m = n - i < PIECE ? n - i : PIECE;
+        memcpy(piece, z + i, (size_t)m * sizeof *piece);
+        linear_sigmoid(m, piece, p + 2 * i);
     }
 }
 
 /* proba[n][m] first, then its rows, from the last on, each spread to where they belong. */
 static void predict_piece(const crm_estimator *e, int64_t n, const float *num, const int32_t *cat,
-                          double *proba)
+                          const crm_sparse *text, double *proba)
 {
     const logistic *h = (const logistic *)e;
     int m = h->classes.m, k = h->classes.n_classes;
@@ -108,9 +113,11 @@ static void predict_piece(const crm_estimator *e, int64_t n, const float *num, c
         for (int64_t i = 0; i < n; i++)
             proba[i] = 1;
     else if (m == 2)
-        predict_two(h, n, num, proba);
+        predict_two(h, n, num, text, proba);
     else {
-        linear_scores(m, h->d, h->w, n, num, proba);
+        int64_t width = linear_width(h->d, h->s);
+        linear_scores(m, h->d, width, h->w, n, num, proba);
+        if (h->s) linear_scores_add(m, h->d, width, h->w, text, proba);
         linear_softmax(n, m, proba);
     }
     for (int64_t i = n - 1; i >= 0 && m < k; i--) {
@@ -131,7 +138,7 @@ static crm_status logistic_save(const crm_estimator *e, crm_bag *b)
 
     if (h->cfg->c == 0) CRM_TRY(crm_bag_put(b, "c", CRM_F64, 1, (int64_t[]){1}, &h->c));
     CRM_TRY(classic_classes_save(&h->classes, b));
-    return linear_save(h->vectors, h->d, h->w, b);
+    return linear_save(h->vectors, h->d, h->s, h->w, b);
 }
 
 /* A C that was given stands in the config already. */
@@ -151,7 +158,7 @@ static crm_status logistic_load(crm_estimator *e, const crm_source *in, int n_cl
 
     CRM_TRY(classic_classes_load(&h->classes, n_classes, b));
     CRM_TRY(shape(h, in));
-    CRM_TRY(linear_load(h->vectors, h->d, h->w, b));
+    CRM_TRY(linear_load(h->vectors, h->d, h->s, h->w, b));
     return load_c(h, b);
 }
 
@@ -170,7 +177,8 @@ const crm_estimator_class crm_logistic_class = {
     .name = "logistic",
     .parts = parts,
     .cfg_size = sizeof(crm_logistic_cfg),
-    .help = "Logistic regression on the numeric columns, with L2, L1 or elastic-net penalty.",
+    .help = "Logistic regression on the numeric columns and n-grams, with L2, L1 or elastic-net "
+            "penalty.",
     .reading = "one weight for each column",
     .make = logistic_make,
     .fit = logistic_fit,

@@ -7,8 +7,11 @@
 #include "crmpi/base_log.h"
 #include "logistic_impl.h"
 
-static const double grid[] = {1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
-enum { GRID = sizeof grid / sizeof *grid, RISES = 2 };
+/* Rows of n-grams have the norm 1 spread over hundreds of columns, so that it takes larger weights
+ * to tell classes apart than with scaled numbers. */
+enum { GRID = 6, RISES = 2 };
+static const double numbers[GRID] = {1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
+static const double grams[GRID] = {1e-2, 1e-1, 1, 3, 10, 30};
 #define HELD_OUT 0.2 /* part of the training rows */
 
 typedef struct search {
@@ -18,7 +21,7 @@ typedef struct search {
     crm_view *part[2];       /* their rows */
     crm_view *labelled;      /* both */
     classic_classes classes; /* of the inner training part */
-    double *best;            /* [vectors][d + 1] weights of the best C so far */
+    double *best;            /* [vectors][width] weights of the best C so far */
     double least, last;      /* losses of the best and of the last */
     int rises;               /* running */
     linear_problem *learn, *valid;
@@ -42,7 +45,7 @@ static crm_status split(search *s, const crm_fit *fit)
 {
     const crm_target *t = crm_data_target(fit->train->data, fit->target);
 
-    CRM_NEW(s->best, s->h->vectors * (s->h->d + 1));
+    CRM_NEW(s->best, s->h->vectors * linear_width(s->h->d, s->h->s));
     CRM_TRY(take_labelled(fit, t, &s->labelled));
     CRM_TRY(
         crm_view_split(s->labelled, fit->target, HELD_OUT, fit->seed, &s->part[0], &s->part[1]));
@@ -57,7 +60,7 @@ static crm_status split(search *s, const crm_fit *fit)
 /* The first of equals stays: the smaller C. */
 static void judge(search *s, double c, double loss)
 {
-    size_t bytes = (size_t)(s->h->vectors * (s->h->d + 1)) * sizeof *s->best;
+    size_t bytes = (size_t)(s->h->vectors * linear_width(s->h->d, s->h->s)) * sizeof *s->best;
     bool first = s->h->c == 0;
 
     crm_log_line(CRM_LOG_DEBUG, "logistic", "C = %g: validation log loss %.6f", c, loss);
@@ -72,6 +75,7 @@ static void judge(search *s, double c, double loss)
 static crm_status walk(search *s)
 {
     logistic *h = s->h;
+    const double *grid = h->s ? grams : numbers;
     double loss;
 
     h->c = 0;
@@ -81,7 +85,7 @@ static crm_status walk(search *s)
         judge(s, grid[i], loss);
         if (linear_problem_stopped(s->learn)) break;
     }
-    memcpy(h->w, s->best, (size_t)(h->vectors * (h->d + 1)) * sizeof *h->w);
+    memcpy(h->w, s->best, (size_t)(h->vectors * linear_width(h->d, h->s)) * sizeof *h->w);
     crm_log_line(CRM_LOG_DEBUG, "logistic", "C = %g chosen", h->c);
     return CRM_OK;
 }

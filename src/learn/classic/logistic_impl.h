@@ -13,7 +13,8 @@ typedef struct logistic {
     classic_classes classes;
     int64_t d;   /* numeric columns                          */
     int vectors; /* 0 for one class, 1 for two, else one each */
-    double *w;   /* [vectors][d + 1], the intercept last     */
+    int64_t s;   /* sparse ones                              */
+    double *w;   /* [vectors][linear_width(d, s)]            */
     double c;    /* that the weights were fitted with        */
 } logistic;
 

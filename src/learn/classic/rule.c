@@ -184,10 +184,11 @@ static crm_status rule_fit(crm_estimator *e, const crm_fit *fit, const crm_sourc
 
 /* ---- predict ---- */
 static void predict_piece(const crm_estimator *e, int64_t n, const float *num, const int32_t *cat,
-                          double *proba)
+                          const crm_sparse *text, double *proba)
 {
     const rule_model *m = (const rule_model *)e;
 
+    (void)text;
     for (int64_t i = 0; i < n; i++)
         rule_proba(m, rule_group(m, num + i * m->n_num, cat + i * m->n_cat),
                    proba + i * m->n_classes);

@@ -118,6 +118,7 @@ typedef struct bench {
     float *num, *mapped;
     int32_t *cat;
     double *score, *kernel;
+    crm_sparse text;
 } bench;
 
 static void bench_free(bench *b)
@@ -127,6 +128,7 @@ static void bench_free(bench *b)
     crm_mem_free(b->cat);
     crm_mem_free(b->score);
     crm_mem_free(b->kernel);
+    crm_sparse_free(&b->text);
 }
 
 static crm_status bench_new(const svc *s, const crm_source *in, bench *b)
@@ -149,7 +151,17 @@ static void linear_piece(const svc *s, const double *w, int64_t n, bench *b, dou
         svc_map_rows(&s->map, n, b->num, b->cat, b->mapped);
         x = b->mapped;
     }
-    linear_scores(s->vectors, s->width, w, n, x, score);
+    linear_scores(s->vectors, s->width, linear_width(s->width, s->sparse), w, n, x, score);
+    if (s->sparse)
+        linear_scores_add(s->vectors, s->width, linear_width(s->width, s->sparse), w, &b->text,
+                          score);
+}
+
+static crm_status read_piece(const svc *s, const crm_source *in, const int64_t *row, int64_t n,
+                             bench *b)
+{
+    CRM_TRY(crm_source_read(in, row, n, b->num, b->cat));
+    return s->sparse ? crm_source_read_sparse(in, row, n, &b->text) : CRM_OK;
 }
 
 crm_status svc_primal_scores(const svc *s, const double *w, const crm_source *in,
@@ -160,7 +172,7 @@ crm_status svc_primal_scores(const svc *s, const double *w, const crm_source *in
 
     for (int64_t i = 0; i < n && !st; i += PIECE) {
         int64_t m = n - i < PIECE ? n - i : PIECE;
-        st = crm_source_read(in, row + i, m, b.num, b.cat);
+        st = read_piece(s, in, row + i, m, &b);
         if (!st) linear_piece(s, w, m, &b, score + i * s->vectors);
     }
     bench_free(&b);
@@ -184,7 +196,7 @@ static crm_status predict_piece(const svc *s, const crm_source *in, const int64_
 {
     int k = s->classes.n_classes;
 
-    CRM_TRY(crm_source_read(in, row, n, b->num, b->cat));
+    CRM_TRY(read_piece(s, in, row, n, b));
     if (s->classes.m > 1 && s->method == CRM_SVM_EXACT)
         svc_machine_scores(&s->machine, n, b->num, b->kernel, b->score);
     else if (s->classes.m > 1)
@@ -244,7 +256,7 @@ static crm_status svc_save(const crm_estimator *e, crm_bag *b)
     if (s->method != CRM_SVM_PRIMAL) CRM_TRY(crm_bag_put_f64(b, "gamma", s->kernel.gamma));
     if (s->method == CRM_SVM_EXACT) return svc_machine_save(&s->machine, b);
     if (s->method != CRM_SVM_PRIMAL) CRM_TRY(save_scope(b, "map", s, save_map));
-    return linear_save(s->vectors, s->width, s->w, b);
+    return linear_save(s->vectors, s->width, s->sparse, s->w, b);
 }
 
 static crm_status load_method(svc *s, const crm_bag *b)
@@ -285,8 +297,8 @@ static crm_status load_linear(svc *s, crm_bag *b)
 {
     s->vectors = linear_vectors(s->classes.m);
     s->width = s->method == CRM_SVM_PRIMAL ? s->d : s->map.width;
-    CRM_NEW(s->w, s->vectors * (s->width + 1));
-    return linear_load(s->vectors, s->width, s->w, b);
+    CRM_NEW(s->w, s->vectors * linear_width(s->width, s->sparse));
+    return linear_load(s->vectors, s->width, s->sparse, s->w, b);
 }
 
 static crm_status svc_load(crm_estimator *e, const crm_source *in, int n_classes, crm_bag *b)
@@ -296,6 +308,7 @@ static crm_status svc_load(crm_estimator *e, const crm_source *in, int n_classes
 
     s->d = crm_source_schema(in)->n_num;
     CRM_TRY(load_method(s, b));
+    s->sparse = s->method == CRM_SVM_PRIMAL ? crm_source_sparse_width(in) : 0;
     CRM_TRY(classic_classes_load(&s->classes, n_classes, b));
     if (s->classes.m < 2)
         return calibrate_new(CALIBRATE_NONE, svc_shape(s->method), s->classes.m, &s->cal);

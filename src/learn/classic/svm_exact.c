@@ -6,6 +6,7 @@
  * Rows of a pair (i, j) go to libsvm as those of i (+1), then those of j (-1), each in the order of
  * the view, as in scikit-learn. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <svm.h>
@@ -326,6 +327,7 @@ static crm_status run_worker(void *ctx, int64_t worker, int w)
     for (int64_t k = 0; k < e->n_tasks; k++) {
         task *t = &e->task[k];
         if (t->rank != rank || t->worker != worker) continue;
+        CRM_TRY(crm_fit_check_stop(e->fit)); /* libsvm itself cannot be asked to stop */
         CRM_TRY(solve(e, t));
         if (t->fold == ALL) continue;
         CRM_TRY(score_fold(e, t));
@@ -528,4 +530,12 @@ crm_status svc_exact_fit(svc *s, const crm_fit *fit, const crm_source *in)
 done:
     end(&e);
     return st;
+}
+
+const char *crm_svm_library(void)
+{
+    static char text[32];
+
+    snprintf(text, sizeof text, "%d.%02d", libsvm_version / 100, libsvm_version % 100);
+    return text;
 }

@@ -98,7 +98,8 @@ typedef struct svc {
     svc_map map;         /* nystroem, fourier */
     int vectors;         /* else */
     int64_t width;       /* features of the linear machine */
-    double *w;           /* [vectors][width + 1] */
+    int64_t sparse;      /* sparse columns of it           */
+    double *w;           /* [vectors][linear_width(width, sparse)] */
     calibrate cal;
 } svc;
 /** Shape of the scores of a method. */

@@ -73,7 +73,7 @@ static void blank_absent(const primal *p, const classic_classes *c, int64_t n, d
 static crm_status fit_part(const primal *p, const crm_fit *part, classic_classes *c, double **w)
 {
     CRM_TRY(part_classes(p, part, c));
-    CRM_NEW(*w, p->s->vectors * (p->s->width + 1));
+    CRM_NEW(*w, p->s->vectors * linear_width(p->s->width, p->s->sparse));
     return CRM_OK;
 }
 
@@ -133,8 +133,9 @@ static crm_status begin(svc *s, primal *p)
     p->spec = describe(s);
     s->vectors = linear_vectors(s->classes.m);
     s->width = linear_columns(&p->spec, p->in);
+    s->sparse = linear_sparse_columns(&p->spec, p->in);
     p->width = s->vectors;
-    CRM_NEW(s->w, s->vectors * (s->width + 1));
+    CRM_NEW(s->w, s->vectors * linear_width(s->width, s->sparse));
     return CRM_OK;
 }
 

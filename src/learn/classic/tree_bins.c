@@ -69,6 +69,7 @@ static crm_status visit_leaf(void *ctx, int64_t leaf, int worker)
     binner *b = ctx;
     int64_t at, n;
 
+    CRM_TRY(crm_fit_check_stop(b->fit));
     crm_leaf_rows(b->own.n, leaf, &at, &n);
     CRM_TRY(crm_source_read(b->in, b->own.row + at, n, b->num[worker], b->cat[worker]));
     b->visit(b, worker, at, n, b->num[worker]);

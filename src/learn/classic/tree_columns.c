@@ -96,6 +96,7 @@ static crm_status rank_column(void *ctx, int64_t j, int worker)
     crm_status st = CRM_OK;
 
     (void)worker;
+    CRM_TRY(crm_fit_check_stop(c->fit));
     CRM_NEW_TO(st, done, pair, 2 * c->n);
     CRM_NEW_TO(st, done, value, c->n);
     for (int64_t i = 0; i < c->n; i++)
@@ -115,6 +116,7 @@ static crm_status make(const crm_fit *fit, const crm_source *in, tree_columns *c
     CRM_CHECK(fit->train->n < INT32_MAX, CRM_ERR_CONFIG,
               "%lld training rows are too many for exact splits; set method to histogram",
               (long long)fit->train->n);
+    c->fit = fit;
     c->n_columns = crm_source_schema(in)->n_num;
     c->n = fit->train->n;
     CRM_NEW(c->rank, c->n_columns);
@@ -123,7 +125,9 @@ static crm_status make(const crm_fit *fit, const crm_source *in, tree_columns *c
     for (int j = 0; j < c->n_columns; j++)
         CRM_NEW(c->rank[j], c->n);
     CRM_TRY(crm_rows_each(in, fit->train, fit->pool, take_piece, c));
-    return crm_pool_run(fit->pool, c->n > 0 ? c->n_columns : 0, rank_column, c);
+    CRM_TRY(crm_pool_run(fit->pool, c->n > 0 ? c->n_columns : 0, rank_column, c));
+    c->fit = NULL;
+    return CRM_OK;
 }
 
 crm_status tree_columns_new(const crm_fit *fit, const crm_source *in, tree_columns **out)

@@ -6,6 +6,8 @@
 #include "crmpi/base_math.h"
 #include "tree_exact_impl.h"
 
+enum { LOOK_ROWS = 4096 }; /* of a node, from which a wish to stop is looked for */
+
 /* Rows of a node. */
 typedef struct span {
     int64_t first, n, depth;
@@ -210,6 +212,7 @@ static crm_status look(grower *g, int32_t number)
     tree_stat here = stat_of(g, count);
     pending p = {.node = number};
 
+    if (s->n >= LOOK_ROWS) CRM_TRY(crm_fit_check_stop(g->rules.cfg->fit));
     if (tree_must_stop(g->rules.cfg, s->n, s->depth, here.impurity)) return CRM_OK;
     CRM_TRY(exact_split_node(&g->rules, &g->team, &x, g->left, &p.cut));
     if (p.cut.column < 0) return CRM_OK;

@@ -8,6 +8,7 @@
 
 /* ---- columns (tree_columns.c) ---- */
 struct tree_columns {
+    const crm_fit *fit; /* while they are made: whose hooks may end it */
     int n_columns;
     int64_t n;         /* rows: positions of the view                                       */
     int32_t **rank;    /* [n_columns][n] place among value; n_values: missing               */

@@ -284,7 +284,8 @@ crm_status tree_grow_hist(const tree_grow_cfg *cfg, crm_comm *comm, crm_pool *po
     int64_t most = INT64_MAX;
     crm_status st;
 
-    st = job_new(cfg, bins, s, &j);
+    st = crm_fit_check_stop(cfg->fit);
+    if (!st) st = job_new(cfg, bins, s, &j);
     if (!st) st = team_new(&g);
     CRM_TRY_TO(st, done, hist_agree(&g, st));
     if (s->last) drop_codes(bins);

@@ -137,6 +137,7 @@ static void count_all(const hist_job *j, const hist_rows *r, int32_t *column, ui
 }
 
 /* ---- the split of a node ---- */
+enum { LOOK_ROWS = 16384 }; /* of a node, from which a wish to stop is looked for */
 typedef struct todo {
     int64_t first, n, depth;
     uint64_t key;
@@ -317,8 +318,10 @@ crm_status hist_grow(const hist_job *j, hist_bench *b, const hist_rows *r, int64
     grower g = {.j = j, .b = b, .rows = *r, .t = t};
     crm_status st = begin(&g, depth, key);
 
-    while (!st && g.n_todo > 0)
-        st = grow_node(&g, g.todo[--g.n_todo]);
+    while (!st && g.n_todo > 0) {
+        if (g.todo[g.n_todo - 1].n >= LOOK_ROWS) st = crm_fit_check_stop(j->cfg->fit);
+        if (!st) st = grow_node(&g, g.todo[--g.n_todo]);
+    }
     while (g.n_todo > 0) /* after a failure */
         give_hist(b, g.todo[--g.n_todo].hist);
     crm_mem_free(g.todo);

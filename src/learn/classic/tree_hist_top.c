@@ -244,6 +244,7 @@ static crm_status end_batch(batch *b, int64_t *own, int64_t most, hist_spans *ne
 
 static crm_status batch_new(batch *b)
 {
+    CRM_TRY(crm_fit_check_stop(b->g->j->cfg->fit));
     CRM_NEW(b->n_column, b->n);
     CRM_NEW(b->column, (int64_t)b->n * b->width);
     CRM_NEW(b->hist, b->n * b->width * hist_width(b));

@@ -89,7 +89,8 @@ typedef struct tree_grow_cfg {
     int64_t max_leaf_nodes;                      /* 0: no limit; else best splits come first  */
     int64_t min_samples_split, min_samples_leaf; /* in rows; copies of a row count once       */
     double min_impurity_decrease, ccp_alpha;
-    uint64_t seed; /* of the fit */
+    uint64_t seed;      /* of the fit                                          */
+    const crm_fit *fit; /* whose hooks may end the growth; NULL: nobody's      */
 } tree_grow_cfg;
 
 /** What a tree is grown on: rows by position, in the order of the grower's columns. */

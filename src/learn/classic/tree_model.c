@@ -46,7 +46,8 @@ static crm_status read_rules(const tree_model *h, const crm_fit *fit, tree_grow_
                            .min_samples_leaf = c->min_samples_leaf,
                            .min_impurity_decrease = c->min_impurity_decrease,
                            .ccp_alpha = c->ccp_alpha,
-                           .seed = fit->seed};
+                           .seed = fit->seed,
+                           .fit = fit};
     snprintf(key, sizeof key, "%s.max_features", h->name);
     return tree_max_features(c->max_features, key, h->n_columns, &out->max_features);
 }

@@ -1,5 +1,6 @@
 /* estimator_pipeline.c - transforms and an estimator as one model: fit, predict, save, load,
  * digest. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,12 +86,34 @@ static crm_status use_data(crm_pipeline *p, const crm_data *d)
     return CRM_OK;
 }
 
+/* A number that is none would be handed on as if it were an answer. */
+static crm_status check_probabilities(const crm_pipeline *p, const int64_t *row, int64_t n,
+                                      const double *proba)
+{
+    for (int64_t i = 0; i < n * p->n_classes; i++)
+        CRM_CHECK(isfinite(proba[i]), CRM_ERR_NUMERIC,
+                  "model '%s' has no number for the probability of class %lld of row %lld: its "
+                  "parameters, or values of that row, are out of range",
+                  p->spec->name, (long long)(i % p->n_classes), (long long)row[i / p->n_classes]);
+    return CRM_OK;
+}
+
 crm_status crm_pipeline_predict(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,
                                 double *proba)
 {
     CRM_CHECK(p->n_classes, CRM_ERR_ARG, "the pipeline is not fitted");
     CRM_TRY(use_data(p, d));
-    return p->estimator->class->predict(p->estimator, p->source, row, n, proba);
+    CRM_TRY(p->estimator->class->predict(p->estimator, p->source, row, n, proba));
+    return check_probabilities(p, row, n, proba);
+}
+
+crm_status crm_pipeline_decode(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,
+                               int32_t *tag)
+{
+    CRM_CHECK(p->n_classes, CRM_ERR_ARG, "the pipeline is not fitted");
+    CRM_CHECK(p->estimator->class->decode, CRM_ERR_CONFIG, "model '%s' does not tag tokens",
+              p->spec->name);
+    return p->estimator->class->decode(p->estimator, d, row, n, tag);
 }
 
 const char *crm_pipeline_text(const crm_pipeline *p)
@@ -213,6 +236,19 @@ static crm_status load_transform(crm_pipeline *p, int i, crm_bag *b)
     return crm_source_add(p->source, t);
 }
 
+/* The 32-bit numbers of a net are its parameters.  A fit that comes to an end has finite ones. */
+static crm_status check_parameters(const crm_bag *b)
+{
+    for (int i = 0; i < crm_bag_count(b); i++) {
+        const crm_bag_array *a = crm_bag_at(b, i);
+        for (int64_t k = 0; a->dtype == CRM_F32 && k < a->n; k++)
+            CRM_CHECK(isfinite(((const float *)a->data)[k]), CRM_ERR_FORMAT,
+                      "the model file has a parameter that is not finite: element %lld of %s",
+                      (long long)k, a->name);
+    }
+    return CRM_OK;
+}
+
 crm_status crm_pipeline_load(crm_pipeline *p, const crm_data *d, crm_bag *b)
 {
     crm_status st;
@@ -223,7 +259,8 @@ crm_status crm_pipeline_load(crm_pipeline *p, const crm_data *d, crm_bag *b)
     for (int i = 0; i < p->spec->n_transforms; i++)
         CRM_TRY(load_transform(p, i, b));
     CRM_TRY(crm_bag_push(b, "estimator"));
-    st = p->estimator->class->load(p->estimator, p->source, n_classes, b);
+    st = p->estimator->class->weights ? check_parameters(b) : CRM_OK;
+    if (!st) st = p->estimator->class->load(p->estimator, p->source, n_classes, b);
     crm_bag_pop(b);
     if (!st) p->n_classes = n_classes;
     return st;

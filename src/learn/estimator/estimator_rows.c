@@ -1,5 +1,8 @@
-/* estimator_rows.c - own rows of a rank, and exact sums over the leaves of a training view. */
+/* estimator_rows.c - a wish to stop, own rows of a rank, and exact sums over the leaves of a
+ * training view. */
 #include "crmpi/estimator_rows.h"
+
+#include <string.h>
 
 #include "crmpi/base_mem.h"
 
@@ -15,7 +18,33 @@ crm_view crm_rows_own(const crm_fit *fit)
     return (crm_view){.data = v->data, .n = end > first ? end - first : 0, .row = v->row + first};
 }
 
+crm_status crm_rows_same(const crm_fit *fit, const char *what, int64_t n, const char *const *text)
+{
+    int64_t most[2];
+    uint64_t sum = (uint64_t)n;
+
+    for (int64_t i = 0; i < n; i++)
+        sum = sum * 31 + crm_digest_of(text[i], strlen(text[i])).lo;
+    most[0] = (int64_t)(sum >> 1); /* and its negative: equal when the least is the most */
+    most[1] = -most[0];
+    CRM_TRY(crm_comm_max_i64(fit->comm, most, 2));
+    CRM_CHECK(most[0] == -most[1], CRM_ERR_CONFIG, "%s is not the same on all ranks", what);
+    return CRM_OK;
+}
+
+bool crm_fit_stopping(const crm_fit *fit)
+{
+    return fit && fit->hooks.stopping && fit->hooks.stopping(fit->hooks.ctx);
+}
+
+crm_status crm_fit_check_stop(const crm_fit *fit)
+{
+    CRM_CHECK(!crm_fit_stopping(fit), CRM_ERR_STOPPED, "%s", "the fit was stopped");
+    return CRM_OK;
+}
+
 typedef struct visit {
+    const crm_fit *fit; /* whose hooks may end it; NULL: nobody's */
     const crm_source *in;
     const crm_view *v;
     crm_rows_fn fn;
@@ -30,6 +59,7 @@ static crm_status visit_leaf(const visit *t, int64_t leaf, double *out)
     int32_t *cat = NULL;
     crm_status st = CRM_OK;
 
+    CRM_TRY(crm_fit_check_stop(t->fit));
     crm_leaf_rows(t->v->n, leaf, &p.at, &p.n);
     p.row = t->v->row + p.at;
     CRM_NEW_TO(st, done, num, p.n * s->n_num);
@@ -67,7 +97,7 @@ crm_status crm_rows_each(const crm_source *in, const crm_view *v, crm_pool *pool
 crm_status crm_rows_sum(const crm_fit *fit, const crm_source *in, int64_t width, crm_rows_fn fn,
                         void *ctx, double *out)
 {
-    visit t = {.in = in, .v = fit->train, .fn = fn, .ctx = ctx};
+    visit t = {.fit = fit, .in = in, .v = fit->train, .fn = fn, .ctx = ctx};
 
     return crm_tree_sum_once(fit->comm, fit->pool, crm_leaf_count(fit->train->n), width, sum_leaf,
                              &t, out);

@@ -48,6 +48,7 @@ crm_status crm_source_new_like(const crm_data *d, unsigned parts, const crm_sche
 crm_status crm_source_add(crm_source *s, const crm_transform *t)
 {
     CRM_CHECK(s->n < CRM_PIPELINE_MAX, CRM_ERR_ARG, "more than %d transforms", CRM_PIPELINE_MAX);
+    if (t->class->ready) CRM_TRY(t->class->ready(t, s->data));
     s->transform[s->n++] = t;
     return CRM_OK;
 }
@@ -123,8 +124,8 @@ static void remap_block(const crm_source *s, const crm_block *in, crm_block *out
                       out->num + i * want->n_num, out->cat + i * want->n_cat);
 }
 
-/* All stages on w->block[0]; returns the block that holds the result. */
-static const crm_block *run_stages(const crm_source *s, bench *w)
+/* All stages on w->block[0]; *out is the block that holds the result. */
+static crm_status run_stages(const crm_source *s, bench *w, const crm_block **out)
 {
     int at = 0;
 
@@ -134,9 +135,10 @@ static const crm_block *run_stages(const crm_source *s, bench *w)
         at = 1;
     }
     for (int i = 0; i < s->n; i++, at = !at)
-        s->transform[i]->class->apply(s->transform[i], s->data, schema_after(s, i), &w->block[at],
-                                      &w->block[!at]);
-    return &w->block[at];
+        CRM_TRY(s->transform[i]->class->apply(s->transform[i], s->data, schema_after(s, i),
+                                              &w->block[at], &w->block[!at]));
+    *out = &w->block[at];
+    return CRM_OK;
 }
 
 static void take_codes(const int32_t *from, int64_t n, int32_t *to)
@@ -154,15 +156,55 @@ crm_status crm_source_read(const crm_source *s, const int64_t *row, int64_t n, f
 
     for (int64_t first = 0; first < n && !st; first += PIECE) {
         int64_t m = n - first < PIECE ? n - first : PIECE;
-        const crm_block *b;
+        const crm_block *b = NULL;
         w.block[0].n = w.block[1].n = m;
         w.block[0].row = w.block[1].row = row + first;
-        b = run_stages(s, &w);
+        st = run_stages(s, &w, &b);
+        if (st) break;
         if (out->n_num) memcpy(num + first * out->n_num, b->num, (size_t)(m * out->n_num) * 4);
         if (out->n_cat) take_codes(b->cat, m * out->n_cat, cat + first * out->n_cat);
     }
     bench_free(&w);
     return st;
+}
+
+/* The transform that has sparse columns, or NULL. */
+static const crm_transform *sparse_part(const crm_source *s)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->transform[i]->class->sparse) return s->transform[i];
+    return NULL;
+}
+
+int64_t crm_source_sparse_width(const crm_source *s)
+{
+    const crm_transform *t = sparse_part(s);
+
+    return t ? t->class->sparse_width(t) : 0;
+}
+
+crm_status crm_source_sparse_most(const crm_source *s, int64_t *out)
+{
+    const crm_transform *t = sparse_part(s);
+    int64_t width = crm_source_sparse_width(s);
+
+    *out = width;
+    if (width == 0 || !t->class->sparse_most) return CRM_OK;
+    CRM_TRY(t->class->sparse_most(t, s->data, out));
+    if (*out > width) *out = width;
+    return CRM_OK;
+}
+
+crm_status crm_source_read_sparse(const crm_source *s, const int64_t *row, int64_t n,
+                                  crm_sparse *out)
+{
+    const crm_transform *t = sparse_part(s);
+
+    crm_sparse_clear(out);
+    if (t) return t->class->sparse(t, s->data, row, n, out);
+    for (int64_t i = 0; i < n; i++)
+        CRM_TRY(crm_sparse_end_row(out));
+    return CRM_OK;
 }
 
 void crm_source_free(crm_source **sp)

@@ -145,8 +145,8 @@ static int64_t encode(const bins *m, int i, float x, const float *edge, float *y
     return width;
 }
 
-static void bins_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                       const crm_block *in, crm_block *out)
+static crm_status bins_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                             const crm_block *in, crm_block *out)
 {
     const bins *m = (const bins *)t;
 
@@ -158,6 +158,7 @@ static void bins_apply(const crm_transform *t, const crm_data *data, const crm_s
             y += encode(m, i, in->num[r * m->n + i], edge, y);
     }
     feature_copy_cats(s, in, out);
+    return CRM_OK;
 }
 
 static crm_status bins_save(const crm_transform *t, crm_bag *b)

@@ -294,8 +294,8 @@ static const float *values_for(const encode *m, bool training, int64_t row)
     return fold ? m->other + (fold - 1) * cells(m) * m->width : m->value;
 }
 
-static void encode_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                         const crm_block *in, crm_block *out)
+static crm_status encode_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                               const crm_block *in, crm_block *out)
 {
     const encode *m = (const encode *)t;
     bool training =
@@ -311,6 +311,7 @@ static void encode_apply(const crm_transform *t, const crm_data *data, const crm
                              (int)m->width, y);
     }
     if (m->kind == CRM_ENCODE_ONEHOT) feature_copy_cats(s, in, out);
+    return CRM_OK;
 }
 
 static crm_status encode_save(const crm_transform *t, crm_bag *b)

@@ -55,6 +55,13 @@ CRM_CHECKED feature_rank(int64_t n, const double *value, int64_t *place);
 CRM_CHECKED feature_lasso(const crm_fit *fit, const crm_source *in, const uint8_t *take,
                           int64_t want, int64_t *entry);
 
+/** Rise of the squared error of a linear model of the target when a column is permuted, on rows
+ * that it was not fitted on: loss[n_num], a mean over the training rows; near 0, on either side of
+ * it, for a column that says nothing more than the others.  take [n_num]: 0 for columns that take
+ * no part (loss 0).  Collective. */
+CRM_CHECKED feature_permute(const crm_fit *fit, const crm_source *in, const uint8_t *take,
+                            double *loss);
+
 /** Copy of an array of n elements of the bag. */
 CRM_CHECKED feature_get(const crm_bag *b, const char *name, crm_dtype dtype, int64_t n, void *to);
 /** Put a vector. */

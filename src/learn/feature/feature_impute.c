@@ -107,8 +107,8 @@ done:
     return st;
 }
 
-static void impute_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                         const crm_block *in, crm_block *out)
+static crm_status impute_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                               const crm_block *in, crm_block *out)
 {
     const impute *m = (const impute *)t;
 
@@ -127,6 +127,7 @@ static void impute_apply(const crm_transform *t, const crm_data *data, const crm
         }
     }
     feature_copy_cats(s, in, out);
+    return CRM_OK;
 }
 
 static crm_status impute_save(const crm_transform *t, crm_bag *b)

@@ -66,8 +66,8 @@ static float product(const interact *m, const int32_t *pair, const float *x)
     return v < -FLT_MAX ? -FLT_MAX : (float)v;
 }
 
-static void interact_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                           const crm_block *in, crm_block *out)
+static crm_status interact_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                                 const crm_block *in, crm_block *out)
 {
     const interact *m = (const interact *)t;
 
@@ -83,6 +83,7 @@ static void interact_apply(const crm_transform *t, const crm_data *data, const c
             y[i] = product(m, m->pair + 2 * i, x);
     }
     if (!m->alone) feature_copy_cats(s, in, out);
+    return CRM_OK;
 }
 
 /* ---- candidates ---- */

@@ -112,8 +112,8 @@ done:
     return st;
 }
 
-static void onehot_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                         const crm_block *in, crm_block *out)
+static crm_status onehot_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                               const crm_block *in, crm_block *out)
 {
     const onehot *m = (const onehot *)t;
     int width = m->f.schema->n_num;
@@ -130,6 +130,7 @@ static void onehot_apply(const crm_transform *t, const crm_data *data, const crm
                 y[m->column[m->first[i] + code]] = 1;
         }
     }
+    return CRM_OK;
 }
 
 static crm_status onehot_save(const crm_transform *t, crm_bag *b)

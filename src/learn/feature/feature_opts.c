@@ -108,15 +108,16 @@ const crm_opt crm_encode_opts[] = {
     {.key = NULL},
 };
 
-static const char *const by_names[] = {"mutual_information", "l1", NULL};
+static const char *const by_names[] = {"mutual_information", "l1", "permutation", NULL};
 _Static_assert(sizeof by_names / sizeof *by_names == CRM_SELECT_COUNT + 1, "names");
 
 const crm_opt crm_select_opts[] = {
     CRM_OPT_I(crm_select_cfg, columns, "select.columns", 0, 0, 1e6, "columns", 0,
               "Columns that a model keeps, those that tell most of the target; 0 keeps all."),
     CRM_OPT_E(crm_select_cfg, by, "select.by", "mutual_information", by_names, 0,
-              "Columns by mutual information with the target, or by their entry into the path of a "
-              "logistic regression with an L1 penalty."),
+              "Columns by mutual information with the target, by their entry into the path of a "
+              "logistic regression with an L1 penalty, or by the loss of a linear model when they "
+              "are permuted."),
     CRM_OPT_I(crm_select_cfg, bins, "select.bins", 16, 2, 256, "bins", 0,
               "Quantile bins that the mutual information of numbers is counted in."),
     {.key = NULL},
@@ -149,5 +150,23 @@ const crm_opt crm_text_bag_opts[] = {
               "Most words of the documents that become columns of classical models; 0 is off."),
     CRM_OPT_R(crm_text_bag_cfg, max_df, "feature.text_max_df", 0.5, 0, 1, "1", 0,
               "Words in more than this part of the training documents are left out."),
+    {.key = NULL},
+};
+
+const crm_opt crm_grams_opts[] = {
+    CRM_OPT_I(crm_grams_cfg, words, "grams.words", 0, 0, 8, "words", 0,
+              "N-grams of 1 to so many words of the documents become sparse columns; 0: none."),
+    CRM_OPT_I(crm_grams_cfg, chars_from, "grams.chars_from", 2, 1, 32, "characters", 0,
+              "Shortest n-grams of the characters of a word, with a space at either end."),
+    CRM_OPT_I(crm_grams_cfg, chars_to, "grams.chars_to", 0, 0, 32, "characters", 0,
+              "Longest of them; 0: none."),
+    CRM_OPT_I(crm_grams_cfg, bits, "grams.bits", 22, 8, CRM_GRAMS_BITS_MAX, "bits", 0,
+              "N-grams are hashed to 2^bits buckets: fewer take less memory and collide more."),
+    CRM_OPT_I(crm_grams_cfg, min_count, "grams.min_count", 2, 1, 1e9, "rows", 0,
+              "Buckets that fewer training rows have get no column."),
+    CRM_OPT_I(crm_grams_cfg, max_columns, "grams.max_columns", 500000, 1, 67108864, "columns", 0,
+              "Most columns; those that most training rows have are kept."),
+    CRM_OPT_B(crm_grams_cfg, sublinear, "grams.sublinear", true, 0,
+              "Whether an n-gram that a row has several times counts 1 + log(times)."),
     {.key = NULL},
 };

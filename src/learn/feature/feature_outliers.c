@@ -57,8 +57,8 @@ static crm_status name_columns(outliers *m, const crm_schema *in)
 }
 
 /* ---- deviations from the middle, as columns whose quantiles can be asked for ---- */
-static void deviation_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                            const crm_block *in, crm_block *out)
+static crm_status deviation_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                                  const crm_block *in, crm_block *out)
 {
     const outliers *m = (const outliers *)t;
 
@@ -66,6 +66,7 @@ static void deviation_apply(const crm_transform *t, const crm_data *data, const 
     for (int64_t i = 0; i < in->n * m->n; i++)
         out->num[i] = (float)fabs((double)in->num[i] - m->middles[i % m->n]);
     feature_copy_cats(s, in, out);
+    return CRM_OK;
 }
 
 static const crm_transform_class deviation_class = {
@@ -217,8 +218,8 @@ static float cut(const double *limit, float x)
     return (float)v;
 }
 
-static void outliers_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                           const crm_block *in, crm_block *out)
+static crm_status outliers_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                                 const crm_block *in, crm_block *out)
 {
     const outliers *m = (const outliers *)t;
 
@@ -232,6 +233,7 @@ static void outliers_apply(const crm_transform *t, const crm_data *data, const c
         }
     }
     feature_copy_cats(s, in, out);
+    return CRM_OK;
 }
 
 static crm_status outliers_save(const crm_transform *t, crm_bag *b)

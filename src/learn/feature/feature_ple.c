@@ -115,8 +115,8 @@ static void encode_row(const ple *m, const float *x, float *y)
             *y++ = part_of(x[i], e[t - 1], e[t]);
 }
 
-static void ple_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                      const crm_block *in, crm_block *out)
+static crm_status ple_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                            const crm_block *in, crm_block *out)
 {
     const ple *m = (const ple *)t;
 
@@ -124,6 +124,7 @@ static void ple_apply(const crm_transform *t, const crm_data *data, const crm_sc
     for (int64_t r = 0; r < in->n; r++)
         encode_row(m, in->num + r * m->n, out->num + r * m->f.schema->n_num);
     feature_copy_cats(s, in, out);
+    return CRM_OK;
 }
 
 static crm_status ple_save(const crm_transform *t, crm_bag *b)

@@ -250,8 +250,8 @@ static float powered(const power *m, int c, float x)
     return finite_of((yeo_johnson(x, m->lambda[c]) - m->centre[c]) / m->spread[c], x);
 }
 
-static void power_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                        const crm_block *in, crm_block *out)
+static crm_status power_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                              const crm_block *in, crm_block *out)
 {
     const power *m = (const power *)t;
 
@@ -260,6 +260,7 @@ static void power_apply(const crm_transform *t, const crm_data *data, const crm_
         for (int c = 0; c < m->n; c++)
             out->num[r * m->n + c] = powered(m, c, in->num[r * m->n + c]);
     feature_copy_cats(s, in, out);
+    return CRM_OK;
 }
 
 static crm_status power_save(const crm_transform *t, crm_bag *b)

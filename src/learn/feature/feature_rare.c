@@ -118,8 +118,8 @@ static crm_status rare_fit(crm_transform *t, const crm_fit *fit, const crm_sourc
     return st;
 }
 
-static void rare_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                       const crm_block *in, crm_block *out)
+static crm_status rare_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                             const crm_block *in, crm_block *out)
 {
     const rare *m = (const rare *)t;
 
@@ -133,6 +133,7 @@ static void rare_apply(const crm_transform *t, const crm_data *data, const crm_s
                       : code == CRM_CODE_UNSEEN ? m->unseen[c]
                                                 : -1;
     }
+    return CRM_OK;
 }
 
 static crm_status rare_save(const crm_transform *t, crm_bag *b)

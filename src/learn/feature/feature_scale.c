@@ -103,8 +103,8 @@ static float scaled(const scale *m, int i, float x)
     return (float)v;
 }
 
-static void scale_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                        const crm_block *in, crm_block *out)
+static crm_status scale_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                              const crm_block *in, crm_block *out)
 {
     const scale *m = (const scale *)t;
 
@@ -113,6 +113,7 @@ static void scale_apply(const crm_transform *t, const crm_data *data, const crm_
         for (int i = 0; i < m->n; i++)
             out->num[r * m->n + i] = scaled(m, i, in->num[r * m->n + i]);
     feature_copy_cats(s, in, out);
+    return CRM_OK;
 }
 
 static crm_status scale_save(const crm_transform *t, crm_bag *b)

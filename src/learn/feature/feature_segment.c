@@ -184,8 +184,8 @@ static int32_t nearest(const segment *m, const float *x, double *d)
     return best;
 }
 
-static void segment_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                          const crm_block *in, crm_block *out)
+static crm_status segment_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                                const crm_block *in, crm_block *out)
 {
     const segment *m = (const segment *)t;
     double d[CRM_SEGMENT_MAX];
@@ -201,6 +201,7 @@ static void segment_apply(const crm_transform *t, const crm_data *data, const cr
         for (int64_t j = 0; m->distances && j < m->k; j++)
             out->num[r * width + m->n + j] = (float)sqrt(d[j]);
     }
+    return CRM_OK;
 }
 
 /* ---- model file ---- */

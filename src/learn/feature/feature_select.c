@@ -1,9 +1,10 @@
 /* feature_select.c - the columns that tell most of the target: by mutual information
- * (feature_info.c), or by their entry into a path of L1 (feature_lasso.c). */
+ * (feature_info.c), by their entry into a path of L1 (feature_lasso.c), or by what a linear model
+ * loses without them (feature_permute.c). */
 #include "feature_impl.h"
 
-/* Of more numbers, those with most mutual information take part in the path. */
-enum { LASSO_COLUMNS = 1000 };
+/* Of more numbers, those with most mutual information take part in the path, or in the model. */
+enum { MODEL_COLUMNS = 1000 };
 
 typedef struct selection {
     feature f;
@@ -42,8 +43,8 @@ static crm_status name_columns(selection *m, const crm_schema *in)
 typedef struct judgement {
     double *value;  /* [n_num + n_cat] mutual information */
     int64_t *place; /* [n_num + n_cat] by it, over both kinds */
-    int64_t *entry; /* [n_num] into the path, -1: none */
-    uint8_t *take;  /* [n_num] looked at by the path */
+    int64_t *entry; /* [n_num] into the path, or by loss; -1: none */
+    uint8_t *take;  /* [n_num] looked at by the path or model */
 } judgement;
 
 static crm_status begin_fit(selection *m, const crm_schema *in, judgement *j)
@@ -76,8 +77,28 @@ static crm_status choose_candidates(const selection *m, judgement *j)
 {
     CRM_TRY(feature_rank(m->n_num, j->value, j->entry));
     for (int i = 0; i < m->n_num; i++)
-        j->take[i] = j->entry[i] < LASSO_COLUMNS;
+        j->take[i] = j->entry[i] < MODEL_COLUMNS;
     return CRM_OK;
+}
+
+/* Numbers by falling loss, those that lose nothing left out. */
+static crm_status by_loss(const selection *m, judgement *j)
+{
+    CRM_TRY(feature_rank(m->n_num, j->value, j->entry));
+    for (int i = 0; i < m->n_num; i++)
+        if (!(j->value[i] > 0)) j->entry[i] = -1;
+    return CRM_OK;
+}
+
+static crm_status order_numbers(selection *m, const crm_fit *fit, const crm_source *in,
+                                judgement *j, int64_t want)
+{
+    const crm_select_cfg *cfg = m->f.cfg;
+
+    CRM_TRY(crm_comm_agree(fit->comm, choose_candidates(m, j)));
+    if (cfg->by == CRM_SELECT_L1) return feature_lasso(fit, in, j->take, want, j->entry);
+    CRM_TRY(feature_permute(fit, in, j->take, j->value));
+    return crm_comm_agree(fit->comm, by_loss(m, j));
 }
 
 static crm_status judge(selection *m, const crm_fit *fit, const crm_source *in, judgement *j)
@@ -88,13 +109,12 @@ static crm_status judge(selection *m, const crm_fit *fit, const crm_source *in, 
     CRM_TRY(feature_mutual(fit, in, (int)cfg->bins, j->value, j->value + m->n_num));
     CRM_TRY(crm_comm_agree(fit->comm, feature_rank(all, j->value, j->place)));
     keep_categories(m, j->place, want);
-    if (cfg->by != CRM_SELECT_L1 || want >= all) {
+    if (cfg->by == CRM_SELECT_MUTUAL || want >= all) {
         keep_numbers(m, j->place, want);
         return CRM_OK;
     }
-    CRM_TRY(crm_comm_agree(fit->comm, choose_candidates(m, j)));
     want -= m->cat_kept;
-    CRM_TRY(feature_lasso(fit, in, j->take, want, j->entry));
+    CRM_TRY(order_numbers(m, fit, in, j, want));
     keep_numbers(m, j->entry, want);
     if (m->num_kept + m->cat_kept == 0) keep_numbers(m, j->place, 1);
     return CRM_OK;
@@ -116,8 +136,8 @@ static crm_status select_fit(crm_transform *t, const crm_fit *fit, const crm_sou
     return st;
 }
 
-static void select_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
-                         const crm_block *in, crm_block *out)
+static crm_status select_apply(const crm_transform *t, const crm_data *data, const crm_schema *s,
+                               const crm_block *in, crm_block *out)
 {
     const selection *m = (const selection *)t;
 
@@ -129,6 +149,7 @@ static void select_apply(const crm_transform *t, const crm_data *data, const crm
         for (int64_t i = 0; i < m->cat_kept; i++)
             out->cat[r * m->cat_kept + i] = in->cat[r * m->n_cat + m->cat[i]];
     }
+    return CRM_OK;
 }
 
 static crm_status select_save(const crm_transform *t, crm_bag *b)

@@ -28,7 +28,7 @@ static crm_status bring(blame *b, const int64_t *row, int64_t n, crm_model_batch
     device_piece *to = &t->worker[0].rows;
 
     memcpy(b->rows.row_id, row, (size_t)n * sizeof *row);
-    CRM_TRY(crm_source_read(t->source, row, n, b->rows.num, b->rows.cat));
+    CRM_TRY(crm_piece_read(t->source, n, &b->rows));
     crm_piece_fill(t->map, &t->plan->heads, n, &b->rows);
     *mb =
         t->place.whole ? crm_device_piece_batch(to, &b->rows, 1, n) : crm_piece_batch(&b->rows, n);

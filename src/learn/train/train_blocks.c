@@ -47,18 +47,20 @@ void crm_blocks_free(blocks *b)
     crm_mem_free(b->channel_scale.sd);
     crm_mem_free(b->number_scale.mean);
     crm_mem_free(b->number_scale.sd);
+    crm_text_fixed_free(&b->words);
     crm_vocab_free(&b->vocab);
     *b = (blocks){0};
 }
 
 /* ---- categories and words that occur ---- */
 
-/* Counts of the codes of the data set, then of its dictionary, in what the net sees of the events
- * and documents of own rows. */
+/* Counts of the codes of the data set, then of the forms of its dictionary, in what the net sees of
+ * the events and documents of own rows. */
 typedef struct tally {
-    int64_t n_categories, n_words;
-    int64_t *count; /* [n_categories + n_words] */
-    int64_t *seen;  /* [n_words] of crm_text_tally */
+    crm_forms *forms; /* NULL: no documents */
+    int64_t n_categories, n_forms;
+    int64_t *count; /* [n_categories + n_forms] */
+    int64_t *seen;  /* [n_forms] of crm_forms_tally */
 } tally;
 
 static void count_row(const blocks_map *m, int64_t row, tally *t)
@@ -72,8 +74,8 @@ static void count_row(const blocks_map *m, int64_t row, tally *t)
         if (e->category[i] >= 0 && e->category[i] < t->n_categories) t->count[e->category[i]]++;
     crm_blocks_documents(m, row, &first, &end);
     if (end > first)
-        crm_text_tally((crm_text_count)m->b->text->count, d->token_first, d->token, first, end,
-                       t->n_words, t->seen, t->count + t->n_categories);
+        crm_forms_tally(t->forms, (crm_text_count)m->b->words->cfg.count, d->token_first, d->token,
+                        first, end, t->seen, t->count + t->n_categories);
 }
 
 static crm_status count_own(const blocks *b, const crm_fit *fit, tally *t)
@@ -82,9 +84,8 @@ static crm_status count_own(const blocks *b, const crm_fit *fit, tally *t)
     const crm_view own = crm_rows_own(fit);
 
     t->n_categories = b->events ? crm_data_events(m.data)->n_categories : 0;
-    t->n_words = b->documents ? crm_data_documents(m.data)->n_words : 0;
-    CRM_NEW(t->count, t->n_categories + t->n_words);
-    CRM_NEW(t->seen, t->n_words);
+    CRM_NEW(t->count, t->n_categories + t->n_forms);
+    CRM_NEW(t->seen, t->n_forms);
     for (int64_t i = 0; i < own.n; i++)
         count_row(&m, own.row[i], t);
     return CRM_OK;
@@ -106,20 +107,36 @@ static crm_status choose_categories(blocks *b, const crm_events *e, const tally 
 
 static crm_status choose(blocks *b, const crm_data *d, const tally *t)
 {
-    const crm_documents *docs = crm_data_documents(d);
-
     if (b->events) CRM_TRY(choose_categories(b, crm_data_events(d), t));
     if (!b->documents) return CRM_OK;
-    return crm_vocab_new(b->text, docs->n_words, docs->word, t->count + t->n_categories, &b->vocab);
+    return crm_vocab_new(&b->words->cfg, t->n_forms, crm_forms_text(t->forms),
+                         t->count + t->n_categories, &b->vocab);
+}
+
+/* Forms of the dictionary by the options as they are saved with the model. */
+static crm_status make_forms(blocks *b, const crm_data *d, tally *t)
+{
+    const crm_documents *docs = crm_data_documents(d);
+
+    if (!b->documents) return CRM_OK;
+    CRM_TRY(crm_text_fix(b->text, &b->words));
+    CRM_TRY(crm_forms_new(&b->words->cfg, docs->n_words, docs->word, &t->forms));
+    t->n_forms = crm_forms_count(t->forms);
+    return CRM_OK;
 }
 
 static crm_status fit_names(blocks *b, const crm_fit *fit)
 {
     tally t = {0};
-    crm_status st = crm_comm_agree(fit->comm, count_own(b, fit, &t));
+    crm_status st = crm_comm_agree(fit->comm, make_forms(b, fit->train->data, &t));
 
-    if (!st) st = crm_comm_sum_i64(fit->comm, t.count, t.n_categories + t.n_words);
+    if (!st && b->documents)
+        st = crm_rows_same(fit, "the file of text.stop_words", b->words->n,
+                           (const char *const *)b->words->item);
+    if (!st) st = crm_comm_agree(fit->comm, count_own(b, fit, &t));
+    if (!st) st = crm_comm_sum_i64(fit->comm, t.count, t.n_categories + t.n_forms);
     if (!st) st = crm_comm_agree(fit->comm, choose(b, fit->train->data, &t));
+    crm_forms_free(&t.forms);
     crm_mem_free(t.count);
     crm_mem_free(t.seen);
     return st;
@@ -231,7 +248,8 @@ agree:
 
 /* ---- all ---- */
 
-static crm_status begin(blocks *b, const crm_hybrid_cfg *cfg, const crm_data *d)
+static crm_status begin(blocks *b, const crm_hybrid_cfg *cfg, const crm_data *d,
+                        const crm_source *in)
 {
     const crm_monthly *months = crm_data_monthly(d);
     const crm_events *e = crm_data_events(d);
@@ -240,6 +258,7 @@ static crm_status begin(blocks *b, const crm_hybrid_cfg *cfg, const crm_data *d)
     b->months = months && cfg->model.months.n > 0 ? months->months : 0;
     b->events = e && cfg->model.rnn != CRM_MODEL_NO_RNN;
     b->documents = crm_data_documents(d) && cfg->model.text != CRM_TEXT_NONE;
+    b->sparse = cfg->model.wide_rate > 0 ? crm_source_sparse_width(in) : 0;
     if (b->months) {
         CRM_TRY(crm_names_set(&b->channel, months->channels, months->name));
         CRM_TRY(crm_scales_new(&b->channel_scale, months->channels));
@@ -249,9 +268,10 @@ static crm_status begin(blocks *b, const crm_hybrid_cfg *cfg, const crm_data *d)
     return crm_scales_new(&b->number_scale, e->numbers + cfg->model.event_time);
 }
 
-crm_status crm_blocks_fit(blocks *b, const crm_hybrid_cfg *cfg, const crm_fit *fit)
+crm_status crm_blocks_fit(blocks *b, const crm_hybrid_cfg *cfg, const crm_fit *fit,
+                          const crm_source *in)
 {
-    CRM_TRY(crm_comm_agree(fit->comm, begin(b, cfg, fit->train->data)));
+    CRM_TRY(crm_comm_agree(fit->comm, begin(b, cfg, fit->train->data, in)));
     if (b->events || b->documents) CRM_TRY(fit_names(b, fit));
     return fit_scales(b, fit);
 }

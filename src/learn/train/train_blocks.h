@@ -23,13 +23,15 @@ typedef struct scales {
 /* Fitted on the training view; blocks that the config switches off or the data lack are empty. */
 typedef struct blocks {
     const crm_model_cfg *model;
-    const crm_text_cfg *text;
+    const crm_text_cfg *text; /* of a fit; what was fitted goes by words->cfg */
     bool log_inputs;
     int64_t months; /* 0: no monthly block */
     bool events, documents;
     names channel, number, category;    /* category: those that occur in the training view */
     scales channel_scale, number_scale; /* of events; the time is the last number, when asked for */
-    crm_vocab *vocab;
+    crm_text_fixed *words; /* options that the vocabulary was made with; NULL: no documents */
+    crm_vocab *vocab;      /* of forms */
+    int64_t sparse; /* sparse columns of the source that the wide part has; 0: no such part */
 } blocks;
 
 /* Where a data set has what blocks name. */
@@ -39,20 +41,25 @@ typedef struct blocks_map {
     const blocks *b;
     int32_t *channel, *number;                /* position in the data set                        */
     int32_t *category;                        /* code of the data set -> of the net, -1: none    */
-    int32_t *word;                            /* dictionary id -> word of the net, 0: none       */
+    crm_forms *forms;                         /* of the dictionary                               */
+    int32_t *word;                            /* form -> word of the net, 0: none                */
     int64_t max_events, max_docs, max_tokens; /* at least 1 where the block is there */
+    int64_t max_sparse;                       /* likewise */
 } blocks_map;
 
-/* Learn from fit->train.  Collective over fit->comm. */
-CRM_CHECKED crm_blocks_fit(blocks *b, const crm_hybrid_cfg *cfg, const crm_fit *fit);
+/* Learn from fit->train, with the sparse columns of in.  Collective over fit->comm. */
+CRM_CHECKED crm_blocks_fit(blocks *b, const crm_hybrid_cfg *cfg, const crm_fit *fit,
+                           const crm_source *in);
 CRM_CHECKED crm_blocks_save(const blocks *b, crm_bag *bag);
-CRM_CHECKED crm_blocks_load(blocks *b, const crm_hybrid_cfg *cfg, crm_bag *bag);
+/* CRM_ERR_FORMAT also when in has other sparse columns than the net was fitted on. */
+CRM_CHECKED crm_blocks_load(blocks *b, const crm_hybrid_cfg *cfg, const crm_source *in,
+                            crm_bag *bag);
 void crm_blocks_free(blocks *b);
 CRM_CHECKED crm_names_set(names *t, int64_t n, const char *const *text);
 CRM_CHECKED crm_scales_new(scales *s, int64_t n);
 
-/* CRM_ERR_FORMAT names the first block, channel or number that d lacks. */
-CRM_CHECKED crm_blocks_map(const blocks *b, const crm_data *d, blocks_map *out);
+/* CRM_ERR_FORMAT names the first block, channel or number that the data of in lack. */
+CRM_CHECKED crm_blocks_map(const blocks *b, const crm_source *in, blocks_map *out);
 void crm_blocks_map_free(blocks_map *m);
 /* Shapes for crm_model_new. */
 void crm_blocks_inputs(const blocks_map *m, crm_model_inputs *in);
@@ -68,9 +75,11 @@ typedef struct block_rows {
     float *event_value;
     int64_t *doc_first, *token_first;
     int32_t *token;
+    crm_sparse sparse; /* grows as it must; filled with the columns (train_columns.c) */
 } block_rows;
 CRM_CHECKED crm_block_rows_new(const blocks_map *m, int64_t rows, block_rows *out);
-/* row[n] of the data set; negative: padding.  Not collective, thread-safe. */
+/* All but the sparse columns of row[n] of the data set; negative: padding.  Not collective,
+ * thread-safe. */
 void crm_block_rows_fill(const blocks_map *m, const int64_t *row, int64_t n, block_rows *out);
 void crm_block_rows_free(block_rows *r);
 /* Values x[rows][columns][inner] in their order, a piece at a time, with y = s(x). */

@@ -47,6 +47,10 @@ void crm_arrays_of(const blocks_map *m, const crm_schema *s, const heads *hs, ar
         (array){.of = UNIT_EVENT, .dtype = CRM_F32, .width = b->events ? b->number_scale.n : 0};
     out->item[ARRAY_TOKEN] =
         (array){.of = UNIT_TOKEN, .dtype = CRM_I32, .width = b->documents, .levels = words};
+    out->item[ARRAY_SPARSE_ID] =
+        (array){.of = UNIT_ENTRY, .dtype = CRM_I32, .width = b->sparse > 0, .levels = b->sparse};
+    out->item[ARRAY_SPARSE_VALUE] =
+        (array){.of = UNIT_ENTRY, .dtype = CRM_F32, .width = b->sparse > 0};
     out->item[ARRAY_ROW_ID] = (array){.of = UNIT_ROW, .dtype = CRM_I32, .width = 2, .fill = -1};
     for (int h = 0; hs && h < hs->n; h++)
         out->item[out->n++] = label_array(&hs->head[h]);
@@ -67,6 +71,8 @@ void *crm_piece_array(const piece *p, int i)
                            [ARRAY_CATEGORY] = p->blocks.category,
                            [ARRAY_EVENT_VALUE] = p->blocks.event_value,
                            [ARRAY_TOKEN] = p->blocks.token,
+                           [ARRAY_SPARSE_ID] = p->blocks.sparse.id,
+                           [ARRAY_SPARSE_VALUE] = p->blocks.sparse.value,
                            [ARRAY_ROW_ID] = p->row_id};
     int h = i - ARRAY_LABEL;
 
@@ -80,6 +86,7 @@ int64_t crm_piece_units(const piece *p, int64_t n, unit u)
 
     if (u == UNIT_ROW) return n;
     if (u == UNIT_EVENT) return b->event_first[n];
+    if (u == UNIT_ENTRY) return b->sparse.first ? b->sparse.first[n] : 0;
     return u == UNIT_DOCUMENT ? b->doc_first[n] : b->token_first[b->doc_first[n]];
 }
 
@@ -90,6 +97,7 @@ static int64_t room_for(const blocks_map *m, int64_t rows, unit u)
 {
     if (u == UNIT_ROW) return rows;
     if (u == UNIT_EVENT) return rows * m->max_events;
+    if (u == UNIT_ENTRY) return rows * m->max_sparse;
     return u == UNIT_DOCUMENT ? rows * m->max_docs : rows * m->max_docs * m->max_tokens;
 }
 
@@ -150,6 +158,9 @@ crm_model_batch crm_device_piece_batch(const device_piece *dp, const piece *p, i
                              .doc_first = p->blocks.doc_first,
                              .token_first = p->blocks.token_first,
                              .token = dp->at[ARRAY_TOKEN],
+                             .sparse_first = p->blocks.sparse.first,
+                             .sparse_id = dp->at[ARRAY_SPARSE_ID],
+                             .sparse_value = dp->at[ARRAY_SPARSE_VALUE],
                              .label = p->n_heads > 0 ? dp->label : NULL,
                              .row_id = dp->at[ARRAY_ROW_ID]};
 }
@@ -167,6 +178,7 @@ crm_model_batch crm_batch_lane(const device_piece *dp, const crm_model_batch *b,
     if (b->monthly) one.monthly = b->monthly + row * a[ARRAY_MONTHLY].width;
     one.event_first = b->event_first + row;
     one.doc_first = b->doc_first + row;
+    if (b->sparse_first) one.sparse_first = b->sparse_first + row;
     one.row_id = b->row_id + row;
     for (int h = 0; h < dp->arrays.n - ARRAY_LABEL; h++) {
         const array *l = &a[ARRAY_LABEL + h];

@@ -2,8 +2,8 @@
  * and the rows of a whole view that stay there.  Inside of room train.
  *
  * A piece of rows is a list of arrays; each has so many units for a row (itself, its events, its
- * documents, the tokens of those) and so many elements for a unit.  The list is made once; uploads
- * and gathers walk it. */
+ * documents, the tokens of those, its entries in sparse columns) and so many elements for a unit.
+ * The list is made once; uploads and gathers walk it. */
 #ifndef CRM_TRAIN_DEVICE_H
 #define CRM_TRAIN_DEVICE_H
 
@@ -14,8 +14,16 @@
 typedef struct heads heads;
 typedef struct piece piece;
 typedef struct trainer trainer;
+typedef struct view_columns view_columns;
 
-typedef enum unit { UNIT_ROW, UNIT_EVENT, UNIT_DOCUMENT, UNIT_TOKEN, UNIT_COUNT } unit;
+typedef enum unit {
+    UNIT_ROW,
+    UNIT_EVENT,
+    UNIT_DOCUMENT,
+    UNIT_TOKEN,
+    UNIT_ENTRY, /* of the sparse columns */
+    UNIT_COUNT
+} unit;
 
 typedef struct array {
     unit of;
@@ -25,8 +33,8 @@ typedef struct array {
     double fill;     /* elements of a padding row                                 */
 } array;
 
-/* In this order: numbers, codes, months, category, numbers of events, tokens, row ids (as two i32
- * each), then one for each head.  Width 0: not there. */
+/* In this order: numbers, codes, months, category, numbers of events, tokens, columns and values of
+ * sparse entries, row ids (as two i32 each), then one for each head.  Width 0: not there. */
 enum {
     ARRAY_NUM,
     ARRAY_CAT,
@@ -34,6 +42,8 @@ enum {
     ARRAY_CATEGORY,
     ARRAY_EVENT_VALUE,
     ARRAY_TOKEN,
+    ARRAY_SPARSE_ID,
+    ARRAY_SPARSE_VALUE,
     ARRAY_ROW_ID,
     ARRAY_LABEL,
     ARRAYS_MAX = ARRAY_LABEL + 1 + CRM_MODEL_HEADS_MAX
@@ -82,9 +92,9 @@ typedef struct resident {
 /* what: "training", "validation".  *out NULL: the rows are not kept, which the log says.
  * CRM_ERR_CONFIG: gpu.resident is on and they do not fit. */
 CRM_CHECKED crm_resident_new(const trainer *t, const char *what, const crm_view *view,
-                             const crm_matrix *m, resident **out);
+                             const view_columns *columns, resident **out);
 /* Where the rows at positions pos[n] stand (negative: padding): places[crm_resident_places(n)], and
- * firsts as crm_block_rows_fill gives them.  Thread-safe. */
+ * firsts as crm_block_rows_fill and crm_view_columns_read give them.  Thread-safe. */
 int64_t crm_resident_places(int64_t n);
 void crm_resident_place(const resident *r, const int64_t *pos, int64_t n, block_rows *firsts,
                         int64_t *places);

@@ -24,7 +24,7 @@ typedef struct evaluation {
     trainer *t;
     const heads *heads;
     const crm_view *view;
-    const crm_matrix *matrix;
+    const view_columns *columns;
     const resident *resident;
     const float *w;              /* where the net computes */
     int64_t lane_rows, max_rows; /* of a lane, of a call */
@@ -56,7 +56,7 @@ static crm_status read_rows(const evaluation *e, int64_t first, int64_t n, int64
         return CRM_OK;
     }
     crm_piece_fill(e->t->map, e->heads, padded, p);
-    return crm_matrix_read(e->matrix, p->pos, padded, p->num, p->cat);
+    return crm_view_columns_read(e->columns, padded, p);
 }
 
 static crm_status make_batch(const evaluation *e, int id, int64_t lanes, int64_t lane_rows,
@@ -181,7 +181,7 @@ crm_status crm_train_evaluate(trainer *t, const kept_view *rows, const float *w,
     evaluation e = {.t = t,
                     .heads = &t->plan->heads,
                     .view = rows->view,
-                    .matrix = rows->matrix,
+                    .columns = rows->columns,
                     .resident = rows->resident,
                     .lane_rows = t->cfg->train.lane_rows,
                     .max_rows = t->worker[0].max_rows};
@@ -206,16 +206,15 @@ crm_status crm_train_evaluate(trainer *t, const kept_view *rows, const float *w,
 crm_status crm_kept_view_new(const trainer *t, const crm_view *view, kept_view *k)
 {
     k->view = view;
-    CRM_TRY(crm_matrix_new(t->source, view, t->fit->pool, (size_t)t->cfg->train.cache_bytes,
-                           &k->matrix));
-    CRM_TRY(crm_resident_new(t, "validation", view, k->matrix, &k->resident));
-    if (k->resident) crm_matrix_free(&k->matrix);
+    CRM_TRY(crm_view_columns_new(t, view, &k->columns));
+    CRM_TRY(crm_resident_new(t, "validation", view, k->columns, &k->resident));
+    if (k->resident) crm_view_columns_free(&k->columns);
     return CRM_OK;
 }
 
 void crm_kept_view_free(kept_view *k)
 {
-    crm_matrix_free(&k->matrix);
+    crm_view_columns_free(&k->columns);
     crm_resident_free(&k->resident);
     *k = (kept_view){.view = NULL};
 }

@@ -76,6 +76,9 @@ crm_model_batch crm_piece_batch(const piece *p, int64_t n)
                              .doc_first = p->blocks.doc_first,
                              .token_first = p->blocks.token_first,
                              .token = p->blocks.token,
+                             .sparse_first = p->blocks.sparse.first,
+                             .sparse_id = p->blocks.sparse.id,
+                             .sparse_value = p->blocks.sparse.value,
                              .label = p->label,
                              .row_id = p->row_id};
 }
@@ -83,14 +86,15 @@ crm_model_batch crm_piece_batch(const piece *p, int64_t n)
 /* ---- slots ---- */
 
 /* Rows that stay in device memory need but the places of each batch. */
-static crm_status bare_piece(int64_t rows, int64_t documents, int n_heads, piece *p)
+static crm_status bare_piece(const blocks_map *m, int64_t rows, int n_heads, piece *p)
 {
     p->n_heads = n_heads;
     CRM_NEW(p->row_id, rows);
     CRM_NEW(p->pos, rows);
     CRM_NEW(p->blocks.event_first, rows + 1);
     CRM_NEW(p->blocks.doc_first, rows + 1);
-    CRM_NEW(p->blocks.token_first, documents + 1);
+    CRM_NEW(p->blocks.token_first, rows * m->max_docs + 1);
+    if (m->b->sparse) CRM_NEW(p->blocks.sparse.first, rows + 1);
     return CRM_OK;
 }
 
@@ -103,8 +107,7 @@ static crm_status slot_new(const feed *f, batch *b)
     CRM_NEW(b->piece, f->n_pieces);
     if (f->resident) {
         CRM_NEW(b->places, crm_resident_places(rows));
-        return f->n_pieces ? bare_piece(rows, rows * t->map->max_docs, t->plan->heads.n, b->piece)
-                           : CRM_OK;
+        return f->n_pieces ? bare_piece(t->map, rows, t->plan->heads.n, b->piece) : CRM_OK;
     }
     for (int64_t i = 0; i < f->n_pieces; i++)
         CRM_TRY(crm_piece_new(t->map, crm_source_schema(t->source), &t->plan->heads, rows,
@@ -137,11 +140,10 @@ static crm_status rows_new(feed *f)
     const trainer *t = f->t;
     size_t start = crm_mem_used();
 
-    CRM_TRY(crm_matrix_new(t->source, f->view, t->fit->pool, (size_t)t->cfg->train.cache_bytes,
-                           (crm_matrix **)&f->matrix));
-    CRM_TRY(crm_resident_new(t, "training", f->view, f->matrix, &f->resident));
-    if (f->resident) crm_matrix_free((crm_matrix **)&f->matrix);
-    f->matrix_bytes = crm_mem_used() - start;
+    CRM_TRY(crm_view_columns_new(t, f->view, &f->columns));
+    CRM_TRY(crm_resident_new(t, "training", f->view, f->columns, &f->resident));
+    if (f->resident) crm_view_columns_free(&f->columns);
+    f->columns_bytes = crm_mem_used() - start;
     return CRM_OK;
 }
 
@@ -223,7 +225,7 @@ static crm_status fill_piece(const feed *f, int64_t mine, int64_t end, batch *b,
         return CRM_OK;
     }
     crm_piece_fill(f->t->map, &f->t->plan->heads, n, p);
-    return crm_matrix_read(f->matrix, p->pos, n, p->num, p->cat);
+    return crm_view_columns_read(f->columns, n, p);
 }
 
 crm_status crm_feed_load(void *ctx, int64_t step, int slot)
@@ -246,7 +248,7 @@ void crm_feed_free(feed **fp)
     feed *f = *fp;
 
     if (!f) return;
-    crm_matrix_free((crm_matrix **)&f->matrix);
+    crm_view_columns_free(&f->columns);
     slot_free(f, &f->slot[0]);
     slot_free(f, &f->slot[1]);
     crm_resident_free(&f->resident);

@@ -47,7 +47,8 @@ struct guard {
     int64_t n_left, room;
     snapshot back;
     /* The step that was judged last: */
-    bool spike; /* and must not be taken */
+    bool spike;    /* and must not be taken */
+    bool infinite; /* its loss is, or no number, though its gradient is finite */
     double loss, median, mad;
     int of; /* losses that median and mad are of */
     char text[TEXT_MAX];
@@ -174,11 +175,6 @@ static crm_status leave_out(guard *g, int64_t step)
 
 /* ---- losses ---- */
 
-bool crm_guard_watches(const guard *g)
-{
-    return cfg_of(g)->on_spike != CRM_BAD_OFF;
-}
-
 int crm_guard_heads(const run *r)
 {
     int64_t most = (int64_t)(CRM_LATER_MAX / sizeof(double)) / r->t->cfg->train.lanes;
@@ -234,7 +230,6 @@ static bool is_spike(guard *g, double loss, int64_t rows)
 {
     double mad;
 
-    if (!isfinite(loss)) return true;
     if (g->losses.n < LEAST) return false;
     spread(g);
     mad = fmax(g->mad, fabs(g->median) / 100) * sqrt((double)full_rows(g) / (double)rows);
@@ -252,18 +247,19 @@ void crm_guard_judge(guard *g, int64_t step, int64_t at, int64_t rows, double lo
 {
     g->spike = *spike = false;
     g->loss = loss;
-    if (!isfinite(norm)) {
+    g->infinite = isfinite(norm) && !isfinite(loss);
+    if (!isfinite(norm) || g->infinite) {
         fail(g, step, at);
         return;
     }
-    if (!crm_guard_watches(g)) return;
+    if (cfg_of(g)->on_spike == CRM_BAD_OFF) return;
     g->spike = *spike = is_spike(g, loss, rows);
     if (g->spike && cfg_of(g)->on_spike != CRM_BAD_WARN) {
         fail(g, step, at);
         return;
     }
     g->spike = false;
-    if (rows >= full_rows(g) && isfinite(loss)) g->losses.x[g->losses.n++ % WINDOW] = loss;
+    if (rows >= full_rows(g)) g->losses.x[g->losses.n++ % WINDOW] = loss;
 }
 
 double crm_guard_median(const guard *g)
@@ -273,7 +269,7 @@ double crm_guard_median(const guard *g)
 
 double crm_guard_excess(const guard *g)
 {
-    return isfinite(g->loss) ? g->loss - g->median : (double)INFINITY;
+    return g->loss - g->median;
 }
 
 /* ---- telling ---- */
@@ -283,15 +279,10 @@ static void spike_text(const guard *g, int64_t step, const row_list *rows, char 
     char which[BLAME_TEXT] = "";
 
     if (rows) crm_blame_text(rows, which);
-    if (isfinite(g->loss))
-        snprintf(
-            out, TEXT_MAX,
-            "epoch %u, step %lld: the loss of the batch, %.6g, is a spike above %.6g, the median "
-            "of the last %d, with a MAD of %.3g%s",
-            g->r->epoch, (long long)step, g->loss, g->median, g->of, g->mad, which);
-    else
-        snprintf(out, TEXT_MAX, "epoch %u, step %lld: the loss of the batch is not finite%s",
-                 g->r->epoch, (long long)step, which);
+    snprintf(out, TEXT_MAX,
+             "epoch %u, step %lld: the loss of the batch, %.6g, is a spike above %.6g, the median "
+             "of the last %d, with a MAD of %.3g%s",
+             g->r->epoch, (long long)step, g->loss, g->median, g->of, g->mad, which);
 }
 
 static void say(const run *r, crm_log_level level, const char *text)
@@ -425,9 +416,13 @@ static crm_status describe(guard *g)
         if (!g->text[0]) spike_text(g, r->failed, NULL, g->text);
         CRM_FAIL(CRM_ERR_NUMERIC, "%s", g->text);
     }
-    CRM_TRY(crm_comm_agree(r->t->fit->comm, r->engine->class->name_nonfinite(r->engine)));
-    CRM_FAIL(CRM_ERR_NUMERIC, "epoch %u, step %lld: the sum of the gradients overflows; lower %s",
-             r->epoch, (long long)r->failed, crm_run_lr_key(r));
+    /* An engine that is ahead has other weights by now. */
+    if (!g->infinite || !r->t->place.whole)
+        CRM_TRY(crm_comm_agree(r->t->fit->comm, r->engine->class->name_nonfinite(r->engine)));
+    CRM_FAIL(CRM_ERR_NUMERIC, "epoch %u, step %lld: the %s; lower %s", r->epoch,
+             (long long)r->failed,
+             g->infinite ? "loss of the batch is not finite" : "sum of the gradients overflows",
+             crm_run_lr_key(r));
 }
 
 static crm_status count_bad(guard *g)
@@ -482,7 +477,7 @@ crm_status crm_guard_failed(guard *g)
     CRM_TRY(count_bad(g));
     st = policy == CRM_BAD_SKIP ? skip(g) : roll_back(g);
     g->text[0] = '\0';
-    g->spike = false;
+    g->spike = g->infinite = false;
     r->failed = 0;
     return crm_comm_agree(r->t->fit->comm, st);
 }
@@ -589,7 +584,8 @@ static crm_status get_counts(guard *g, const crm_bag *b)
     const crm_train_cfg *cfg = cfg_of(g);
     trainer *t = g->r->t;
 
-    CRM_TRY(get_count(b, "fit/guard/bad", cfg->max_bad_steps, &t->bad_steps));
+    /* Of a fit with another train.max_bad_steps, perhaps. */
+    CRM_TRY(get_count(b, "fit/guard/bad", CRM_BAD_STEPS_MAX, &t->bad_steps));
     CRM_TRY(get_count(b, "fit/guard/spikes", 1, &t->spikes));
     return get_count(b, "fit/guard/left_out", t->bad_steps * (cfg->rollback_span + 1),
                      &t->left_out);

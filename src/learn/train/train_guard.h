@@ -74,8 +74,6 @@ int64_t crm_guard_updates(const guard *g, int64_t step);
 /* Steps of an epoch that were left out. */
 int64_t crm_guard_left_out_of(const guard *g, int64_t first, int64_t end);
 
-/* Whether the losses of steps are watched. */
-bool crm_guard_watches(const guard *g);
 /* Heads whose losses are watched, the first ones. */
 int crm_guard_heads(const run *r);
 /* A step's loss over the global batch, from those of all lanes in order: an exact tree. */
@@ -85,7 +83,7 @@ double crm_guard_loss(double *lane, int64_t n);
  * (crm_guard_blame) before crm_guard_accept.  The same on all ranks. */
 void crm_guard_judge(guard *g, int64_t step, int64_t at, int64_t rows, double loss, double norm,
                      bool *spike);
-/* Of a spike: what it is above, and by how much (infinite when the loss is not finite). */
+/* Of a spike: what it is above, and by how much. */
 double crm_guard_median(const guard *g);
 double crm_guard_excess(const guard *g);
 /* Tells a spike at step: a warning when it is let pass; rows may be NULL. */

@@ -179,6 +179,8 @@ crm_status crm_heads_new(const crm_hybrid_cfg *cfg, const crm_fit *fit, heads *o
     CRM_TRY(main_head(out, cfg, fit));
     for (int i = 0; i < n; i++)
         CRM_TRY(further_head(out, 1 + i, &further[i], cfg, fit->train));
+    for (int i = 0; i <= n; i++)
+        if (out->head[i].kind == CRM_HEAD_CLASSES) out->head[i].smooth = cfg->train.label_smoothing;
     return CRM_OK;
 }
 

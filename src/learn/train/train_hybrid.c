@@ -155,7 +155,7 @@ static crm_status reader_new(const hybrid *h, const crm_source *in, int n_worker
     const crm_schema *s = crm_source_schema(in);
     const plan *p = &h->plan;
 
-    CRM_TRY(crm_blocks_map(&p->blocks, crm_source_data(in), &r->map));
+    CRM_TRY(crm_blocks_map(&p->blocks, in, &r->map));
     CRM_NEW(r->worker, n_workers);
     r->n_workers = n_workers;
     for (int i = 0; i < n_workers; i++)
@@ -328,17 +328,24 @@ static void keep_one(reader *r)
 static crm_status hybrid_fit(crm_estimator *e, const crm_fit *fit, const crm_source *in)
 {
     hybrid *h = (hybrid *)e;
-    trainer t = {
-        .cfg = h->cfg, .plan = &h->plan, .fit = fit, .source = in, .memory_start = crm_mem_used()};
+    first_vectors vectors = {.n = 0};
+    trainer t = {.vectors = &vectors,
+                 .cfg = h->cfg,
+                 .plan = &h->plan,
+                 .fit = fit,
+                 .source = in,
+                 .memory_start = crm_mem_used()};
     crm_status st = crm_comm_agree(fit->comm, crm_heads_new(h->cfg, fit, &h->plan.heads));
 
-    if (!st) st = crm_blocks_fit(&h->plan.blocks, h->cfg, fit);
+    if (!st) st = crm_blocks_fit(&h->plan.blocks, h->cfg, fit, in);
+    if (!st) st = crm_first_vectors_new(h->cfg, &h->plan.blocks, fit, &vectors);
     if (!st) st = crm_comm_agree(fit->comm, fit_local(h, &t));
     if (!st) st = crm_comm_agree(fit->comm, crm_state_open(&t));
     if (!st) st = open_sum(&t);
     if (!st) st = fit_members(&t, h);
     if (!st) crm_guard_tell(&t);
     crm_dsum_free(&t.sum);
+    crm_first_vectors_free(&vectors);
     h->reader.fresh = false;
     keep_one(&h->reader);
     return st;
@@ -353,7 +360,7 @@ static crm_status bring_piece(hybrid *h, const crm_source *in, int64_t n, crm_mo
     piece *p = &h->reader.rows;
     device_piece *to = &h->reader.worker->rows;
 
-    CRM_TRY(crm_source_read(in, p->row_id, n, p->num, p->cat));
+    CRM_TRY(crm_piece_read(in, n, p));
     crm_piece_fill(&h->reader.map, NULL, n, p);
     *b = h->place.whole ? crm_device_piece_batch(to, p, 1, n) : crm_piece_batch(p, n);
     return h->place.whole ? crm_device_piece_upload(to, p, n) : CRM_OK;
@@ -406,26 +413,33 @@ static crm_status hybrid_predict(crm_estimator *e, const crm_source *in, const i
 
 static int64_t hybrid_embed_width(const crm_estimator *e)
 {
-    return crm_model_fused_width(((const hybrid *)e)->reader.worker->model);
+    const hybrid *h = (const hybrid *)e;
+
+    return h->cfg->train.members * crm_model_fused_width(h->reader.worker->model);
 }
 
+/* Vectors of all members side by side. */
 static crm_status embed_piece(hybrid *h, const crm_model_batch *b, int64_t at, void *out)
 {
-    crm_model *m = h->reader.worker->model;
+    crm_model *model = h->reader.worker->model;
+    int64_t members = h->cfg->train.members, width = crm_model_fused_width(model);
+    float *to = (float *)out + at * members * width, *part;
+    crm_status st = CRM_OK;
 
-    return crm_model_fused(m, b, weights_of(h, 0), (float *)out + at * crm_model_fused_width(m));
+    CRM_NEW(part, b->lane_rows * width);
+    for (int64_t m = 0; m < members && !st; m++) {
+        st = crm_model_fused(model, b, weights_of(h, m), part);
+        for (int64_t i = 0; i < b->lane_rows && !st; i++)
+            memcpy(to + (i * members + m) * width, part + i * width, (size_t)width * sizeof *part);
+    }
+    crm_mem_free(part);
+    return st;
 }
 
 static crm_status hybrid_embed(crm_estimator *e, const crm_source *in, const int64_t *row,
                                int64_t n, float *out)
 {
-    hybrid *h = (hybrid *)e;
-
-    CRM_CHECK(h->cfg->train.members == 1, CRM_ERR_CONFIG,
-              "the model averages %lld nets (train.members), each with vectors of its own; vectors "
-              "are those of one net",
-              (long long)h->cfg->train.members);
-    return each_piece(h, in, row, n, embed_piece, out);
+    return each_piece((hybrid *)e, in, row, n, embed_piece, out);
 }
 
 /* Bag name of parameter p of a member: plain for a single net, "member3/..." otherwise. */
@@ -474,7 +488,7 @@ static crm_status hybrid_load(crm_estimator *e, const crm_source *in, int n_clas
     CRM_CHECK(h->plan.heads.head[0].n_classes == n_classes, CRM_ERR_FORMAT,
               "the model file has %d classes for its first head, %d are needed",
               h->plan.heads.head[0].n_classes, n_classes);
-    CRM_TRY(crm_blocks_load(&h->plan.blocks, h->cfg, b));
+    CRM_TRY(crm_blocks_load(&h->plan.blocks, h->cfg, in, b));
     find_place(h, h->cfg->train.lanes);
     CRM_TRY(hybrid_shape(h, in, 1, false));
     ps = crm_model_params(h->reader.worker->model);
@@ -512,7 +526,8 @@ static crm_estimator_traits hybrid_traits(const void *config)
 
     return (crm_estimator_traits){.max_ranks = cfg->train.lanes,
                                   .by_layout = cfg->train.reduce == CRM_REDUCE_FAST,
-                                  .parts = parts_of[cfg->model.columns]};
+                                  .parts = parts_of[cfg->model.columns],
+                                  .no_sparse = cfg->model.wide_rate == 0};
 }
 
 static const crm_cfg_part parts[] = {
@@ -520,6 +535,7 @@ static const crm_cfg_part parts[] = {
     {crm_train_opts, offsetof(crm_hybrid_cfg, train)},
     {crm_optim_opts, offsetof(crm_hybrid_cfg, optim)},
     {crm_text_opts, offsetof(crm_hybrid_cfg, text)},
+    {crm_embed_opts, offsetof(crm_hybrid_cfg, embed)},
     {crm_check_opts, offsetof(crm_hybrid_cfg, check)},
     {NULL, 0},
 };

@@ -6,6 +6,7 @@
 #include "crmpi/train.h"
 #include "train_blocks.h"
 #include "train_device.h"
+#include "train_vectors.h"
 
 /* ---- heads: what is learnt; the target of the fit first, then those of model.heads ---- */
 struct heads {
@@ -103,6 +104,7 @@ struct trainer {
     const crm_fit *fit;
     const crm_source *source;
     const blocks_map *map;
+    const first_vectors *vectors; /* of words */
     place place;
     crm_pool *pool; /* of the workers; NULL: the main thread alone computes */
     int n_workers;
@@ -119,6 +121,20 @@ struct trainer {
     resume resume;
 };
 
+/* ---- columns of rows (train_columns.c) ---- */
+/* Numbers, codes and sparse entries of a view: in host memory as far as train.cache_bytes goes,
+ * else made at each read; the values are the same.  Not collective. */
+CRM_CHECKED crm_view_columns_new(const trainer *t, const crm_view *v, view_columns **out);
+/* Those of the n rows at p->pos, which are p->row_id of the data set; padding comes last.
+ * Thread-safe with a piece of each thread. */
+CRM_CHECKED crm_view_columns_read(const view_columns *c, int64_t n, piece *p);
+/* Entries of the rows at positions [first, first + n) alone. */
+CRM_CHECKED crm_view_columns_entries(const view_columns *c, int64_t first, int64_t n,
+                                     crm_sparse *out);
+void crm_view_columns_free(view_columns **c);
+/* Of rows p->row_id[n] of the data of in, none of them padding. */
+CRM_CHECKED crm_piece_read(const crm_source *in, int64_t n, piece *p);
+
 /** One batch: rows of this rank's lanes, a piece each, or all in one piece (place.whole). */
 typedef struct batch {
     piece *piece;    /* [n_pieces] */
@@ -131,14 +147,14 @@ typedef struct batch {
 typedef struct feed {
     const trainer *t;
     const crm_view *view;
-    const crm_matrix *matrix;
+    view_columns *columns;
     int64_t *order; /* [view->n], of the epoch */
     int64_t *row;   /* [lanes * lane_rows] of the global batch, in the loader's hands */
     int64_t *count; /* [most classes] */
     int64_t steps, first_lane, n_lanes;
     int64_t n_pieces, piece_rows;
     resident *resident; /* rows in device memory, or NULL */
-    size_t slot_bytes, matrix_bytes;
+    size_t slot_bytes, columns_bytes;
     batch slot[2];
 } feed;
 
@@ -178,7 +194,7 @@ void crm_train_watch(const trainer *t, const char *what);
  *  device. */
 typedef struct kept_view {
     const crm_view *view;
-    crm_matrix *matrix;
+    view_columns *columns;
     resident *resident;
 } kept_view;
 CRM_CHECKED crm_kept_view_new(const trainer *t, const crm_view *view, kept_view *out);

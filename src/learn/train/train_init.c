@@ -1,5 +1,6 @@
-/* train_init.c - the weights a net begins with: by seed and name, then from a file, then heads that
- * predict the frequencies of the training rows whatever they see.
+/* train_init.c - the weights a net begins with: by seed and name, then word vectors that were
+ * learnt before (train_vectors.c), then from a file, then heads that predict the frequencies of the
+ * training rows whatever they see.
  *
  *     classes: bias = log of the (weighted) part of each class, log-odds for two; an empty class
  *     counts as half a row
@@ -233,6 +234,7 @@ crm_status crm_train_init(const trainer *t, const crm_view *view, uint64_t seed,
 
     CRM_NEW(taken, crm_params_count(crm_model_params(t->worker[0].model)));
     crm_model_init(t->worker[0].model, seed, w);
+    crm_first_vectors_put(t->vectors, crm_model_params(t->worker[0].model), w);
     if (t->fit->init) CRM_TRY_TO(st, done, init_from_bag(t, w, taken));
     if (t->cfg->train.prior_start) st = start_from_prior(t, view, taken, w);
 done:

@@ -35,6 +35,11 @@ const crm_opt crm_train_opts[] = {
     CRM_OPT_L(S, class_weight, "train.class_weight", "none", NULL, CRM_OPT_WORD,
               "Weights of the classes of the target (not of model.heads) in the loss: none, "
               "balanced (n / (k n_c)), or a list of CLASS:WEIGHT."),
+    CRM_OPT_R(
+        S, label_smoothing, "train.label_smoothing", 0, 0, 0.5, "1", 0,
+        "Part e of each label of classes that is shared out over all k classes, e / k each, in "
+        "the training loss of all heads; validation losses, which stop early, are those of "
+        "the labels themselves."),
     CRM_OPT_I(S, members, "train.members", 1, 1, 64, "nets", 0,
               "Nets with different initial weights whose probabilities are averaged."),
     CRM_OPT_I(S, cache_bytes, "train.cache_bytes", 536870912, 0, 1e15, "bytes", CRM_OPT_LAYOUT,
@@ -44,17 +49,19 @@ const crm_opt crm_train_opts[] = {
               "Monthly values and numbers of events enter the net as sign(x) log(1 + |x|), then "
               "scaled; else scaled only."),
     CRM_OPT_E(S, on_nonfinite, "train.on_nonfinite", "stop", nonfinite_names, 0,
-              "What a gradient that is not finite does: stop ends the fit, skip leaves the step "
-              "out, rollback repeats the epoch without it and train.rollback_span steps before."),
+              "What a gradient or a loss that is not finite does: stop ends the fit, skip leaves "
+              "the step out, rollback repeats the epoch without it and train.rollback_span steps "
+              "before."),
     CRM_OPT_E(S, on_spike, "train.on_spike", "warn", spike_names, 0,
-              "What a step whose loss is a spike does: warn says so, off looks at no losses, the "
+              "What a step whose loss is a spike does: warn says so, off looks for none, the "
               "others as for train.on_nonfinite."),
     CRM_OPT_R(S, spike_factor, "train.spike_factor", 10, 1, 1e6, "1", 0,
               "A spike is a loss above the median of the last 64 full batches plus so many times "
               "their median absolute deviation, which counts as at least 1 % of the median."),
     CRM_OPT_I(S, rollback_span, "train.rollback_span", 8, 0, 1e6, "steps", 0,
               "Steps before the one that went wrong that a rollback leaves out too."),
-    CRM_OPT_I(S, max_bad_steps, "train.max_bad_steps", 10, 0, 1e6, "steps", 0,
+    CRM_OPT_I(S, max_bad_steps, "train.max_bad_steps", 10, 0, CRM_BAD_STEPS_MAX, "steps",
+              CRM_OPT_LAYOUT,
               "Steps that may go wrong in a fit and be left out; one more ends it."),
     {.key = NULL},
 };

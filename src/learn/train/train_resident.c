@@ -39,8 +39,26 @@ static int64_t tokens_of(const blocks_map *m, int64_t document)
     return n < m->max_tokens ? n : m->max_tokens;
 }
 
+/* Entries in the sparse columns. */
+static crm_status lay_out_entries(const view_columns *c, int64_t rows, resident *r)
+{
+    int64_t *all = r->first[UNIT_ENTRY];
+    crm_sparse x = {0};
+    crm_status st = CRM_OK;
+
+    for (int64_t at = 0; at < rows && !st; at += ROWS_AT_ONCE) {
+        int64_t n = rows - at < ROWS_AT_ONCE ? rows - at : ROWS_AT_ONCE;
+        st = crm_view_columns_entries(c, at, n, &x);
+        for (int64_t i = 1; i <= n && !st; i++)
+            all[at + i] = all[at] + x.first[i];
+    }
+    crm_sparse_free(&x);
+    return st;
+}
+
 /* Where the units of each row stand when all rows lie one after the other. */
-static crm_status lay_out(const blocks_map *m, const crm_view *v, resident *r)
+static crm_status lay_out(const blocks_map *m, const crm_view *v, const view_columns *c,
+                          resident *r)
 {
     int64_t first, end, tokens = 0, at = 0;
 
@@ -59,7 +77,7 @@ static crm_status lay_out(const blocks_map *m, const crm_view *v, resident *r)
             r->token_first[++at] = tokens += tokens_of(m, d);
         r->first[UNIT_TOKEN][i + 1] = tokens;
     }
-    return CRM_OK;
+    return m->b->sparse ? lay_out_entries(c, v->n, r) : CRM_OK;
 }
 
 static void measure(resident *r, int64_t rows)
@@ -118,7 +136,7 @@ static crm_status decide(const trainer *t, const char *what, const crm_view *v, 
 typedef struct maker {
     const trainer *t;
     const crm_view *view;
-    const crm_matrix *matrix;
+    const view_columns *columns;
     resident *r;
     piece rows;
     void *narrow; /* codes of the largest array in their kept type */
@@ -163,7 +181,7 @@ static crm_status make_rows(maker *k, int64_t first, int64_t n)
         p->row_id[i] = k->view->row[first + i];
     }
     crm_piece_fill(k->t->map, &k->t->plan->heads, n, p);
-    CRM_TRY(crm_matrix_read(k->matrix, p->pos, n, p->num, p->cat));
+    CRM_TRY(crm_view_columns_read(k->columns, n, p));
     for (int i = 0; i < k->r->arrays.n; i++)
         CRM_TRY(send(k, i, first, n));
     return CRM_OK;
@@ -173,7 +191,8 @@ static crm_status make_rows(maker *k, int64_t first, int64_t n)
 static int64_t most_elements(const maker *k)
 {
     const blocks_map *m = k->t->map;
-    const int64_t units[UNIT_COUNT] = {1, m->max_events, m->max_docs, m->max_docs * m->max_tokens};
+    const int64_t units[UNIT_COUNT] = {1, m->max_events, m->max_docs, m->max_docs * m->max_tokens,
+                                       m->max_sparse};
     int64_t most = 1;
 
     for (int i = 0; i < k->r->arrays.n; i++) {
@@ -210,28 +229,28 @@ static crm_status fill(maker *k)
     return CRM_OK;
 }
 
-static crm_status begin(const trainer *t, const char *what, const crm_view *v, resident *r,
-                        bool *keep)
+static crm_status begin(const trainer *t, const char *what, const crm_view *v,
+                        const view_columns *c, resident *r, bool *keep)
 {
     r->device = t->worker[0].device;
     r->n = v->n;
     crm_arrays_of(t->map, crm_source_schema(t->source), &t->plan->heads, &r->arrays);
-    CRM_TRY(lay_out(t->map, v, r));
+    CRM_TRY(lay_out(t->map, v, c, r));
     measure(r, v->n);
     return decide(t, what, v, r, keep);
 }
 
 crm_status crm_resident_new(const trainer *t, const char *what, const crm_view *view,
-                            const crm_matrix *m, resident **out)
+                            const view_columns *columns, resident **out)
 {
-    maker k = {.t = t, .view = view, .matrix = m};
+    maker k = {.t = t, .view = view, .columns = columns};
     bool keep = false;
     crm_status st;
 
     *out = NULL;
     if (!t->place.whole || !t->place.gpu || t->place.gpu->resident == CRM_GPU_OFF) return CRM_OK;
     CRM_NEW(k.r, 1);
-    st = begin(t, what, view, k.r, &keep);
+    st = begin(t, what, view, columns, k.r, &keep);
     if (!st && keep) st = fill(&k);
     if (st || !keep) crm_resident_free(&k.r);
     crm_piece_free(&k.rows);
@@ -308,6 +327,7 @@ void crm_resident_place(const resident *r, const int64_t *pos, int64_t n, block_
         place_units(r, pos, n, (unit)u, places);
     memcpy(firsts->event_first, places + first_at(n, UNIT_EVENT), bytes);
     memcpy(firsts->doc_first, places + first_at(n, UNIT_DOCUMENT), bytes);
+    if (firsts->sparse.first) memcpy(firsts->sparse.first, places + first_at(n, UNIT_ENTRY), bytes);
     place_tokens(r, pos, n, firsts->token_first);
 }
 

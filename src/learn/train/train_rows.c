@@ -80,22 +80,36 @@ static crm_status map_events(blocks_map *m)
 static crm_status map_documents(blocks_map *m)
 {
     const crm_documents *d = crm_data_documents(m->data);
+    const crm_text_cfg *cfg = &m->b->words->cfg;
+    int64_t n;
 
     CRM_TRY(need_block(d, "documents", crm_data_path(m->data)));
     m->max_docs = longest(d->first, crm_data_rows(m->data), m->b->model->documents);
     m->max_tokens = longest(d->token_first, d->n, m->b->model->text_length);
-    CRM_NEW(m->word, d->n_words);
-    crm_vocab_map(m->b->vocab, d->n_words, d->word, m->word);
+    CRM_TRY(crm_forms_new(cfg, d->n_words, d->word, &m->forms));
+    n = crm_forms_count(m->forms);
+    CRM_NEW(m->word, n);
+    for (int64_t i = 0; i < n; i++)
+        m->word[i] = crm_vocab_id(m->b->vocab, cfg, crm_forms_text(m->forms)[i]);
     return CRM_OK;
 }
 
-crm_status crm_blocks_map(const blocks *b, const crm_data *d, blocks_map *out)
+static crm_status map_sparse(const crm_source *in, blocks_map *m)
 {
+    CRM_TRY(crm_source_sparse_most(in, &m->max_sparse));
+    if (m->max_sparse < 1) m->max_sparse = 1;
+    return CRM_OK;
+}
+
+crm_status crm_blocks_map(const blocks *b, const crm_source *in, blocks_map *out)
+{
+    const crm_data *d = crm_source_data(in);
+
     *out = (blocks_map){.data = d, .digest = crm_data_digest(d), .b = b};
     if (b->months) CRM_TRY(map_months(out));
     if (b->events) CRM_TRY(map_events(out));
     if (b->documents) CRM_TRY(map_documents(out));
-    return CRM_OK;
+    return b->sparse ? map_sparse(in, out) : CRM_OK;
 }
 
 void crm_blocks_map_free(blocks_map *m)
@@ -103,6 +117,7 @@ void crm_blocks_map_free(blocks_map *m)
     crm_mem_free(m->channel);
     crm_mem_free(m->number);
     crm_mem_free(m->category);
+    crm_forms_free(&m->forms);
     crm_mem_free(m->word);
     *m = (blocks_map){0};
 }
@@ -115,10 +130,13 @@ void crm_blocks_inputs(const blocks_map *m, crm_model_inputs *in)
     in->channels = b->channel_scale.n;
     in->categories = b->category.n;
     in->numbers = b->number_scale.n;
-    in->words = b->documents ? crm_vocab_size(b->vocab) + 1 : 0;
+    in->words =
+        b->documents ? crm_vocab_size(b->vocab) + crm_text_unknown_ids(&b->words->cfg) + 1 : 0;
     in->max_events = m->max_events;
     in->max_docs = m->max_docs;
     in->max_tokens = m->max_tokens;
+    in->n_sparse = b->sparse;
+    in->max_sparse = m->max_sparse;
 }
 
 /* The last `most` of [first, end). */
@@ -146,6 +164,17 @@ void crm_blocks_documents(const blocks_map *m, int64_t row, int64_t *first, int6
 
 /* ---- arrays ---- */
 
+/* Even with no entry at all each array is there. */
+static crm_status sparse_new(int64_t rows, crm_sparse *s)
+{
+    CRM_NEW(s->first, rows + 2);
+    s->room_rows = rows + 2;
+    CRM_NEW(s->id, 1);
+    CRM_NEW(s->value, 1);
+    s->room = 1;
+    return CRM_OK;
+}
+
 crm_status crm_block_rows_new(const blocks_map *m, int64_t rows, block_rows *out)
 {
     int64_t events = rows * m->max_events, docs = rows * m->max_docs;
@@ -157,7 +186,7 @@ crm_status crm_block_rows_new(const blocks_map *m, int64_t rows, block_rows *out
     CRM_NEW(out->doc_first, rows + 1);
     CRM_NEW(out->token_first, docs + 1);
     CRM_NEW(out->token, docs * m->max_tokens);
-    return CRM_OK;
+    return m->b->sparse ? sparse_new(rows, &out->sparse) : CRM_OK;
 }
 
 void crm_block_rows_free(block_rows *r)
@@ -169,6 +198,7 @@ void crm_block_rows_free(block_rows *r)
     crm_mem_free(r->doc_first);
     crm_mem_free(r->token_first);
     crm_mem_free(r->token);
+    crm_sparse_free(&r->sparse);
     *r = (block_rows){0};
 }
 
@@ -230,9 +260,9 @@ static int64_t fill_tokens(const blocks_map *m, const crm_documents *d, int64_t 
     const int32_t *token = d->token + d->token_first[doc];
     int64_t n = d->token_first[doc + 1] - d->token_first[doc];
 
-    if (n > m->max_tokens) n = m->max_tokens;
+    n = crm_forms_walk_first(m->forms, token, n, m->max_tokens, out);
     for (int64_t i = 0; i < n; i++)
-        out[i] = token[i] >= 0 && token[i] < d->n_words ? m->word[token[i]] : 0;
+        out[i] = m->word[out[i]];
     return n;
 }
 

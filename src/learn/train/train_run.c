@@ -251,7 +251,7 @@ static void tell_memory(const run *r)
     const trainer *t = r->t;
     const double mib = 1 << 20;
     size_t all = crm_mem_used() - t->memory_start;
-    size_t known = r->feed->slot_bytes + r->feed->matrix_bytes + t->nets;
+    size_t known = r->feed->slot_bytes + r->feed->columns_bytes + t->nets;
     char device[64];
 
     if (t->member > 0 || strcmp(t->phase, CRM_PHASE_REFIT) == 0) return;
@@ -259,7 +259,7 @@ static void tell_memory(const run *r)
                  "this rank holds %.1f MiB: batches %.1f, columns %.1f, nets of %d threads %.1f, "
                  "parameters and sums %.1f; the data set stays in its file%s",
                  (double)all / mib, (double)r->feed->slot_bytes / mib,
-                 (double)r->feed->matrix_bytes / mib, t->n_workers, (double)t->nets / mib,
+                 (double)r->feed->columns_bytes / mib, t->n_workers, (double)t->nets / mib,
                  (double)(all > known ? all - known : 0) / mib,
                  device_memory(t, device, sizeof device));
 }
@@ -326,9 +326,12 @@ static crm_status validate(run *r, const kept_view *valid, double *score)
     if (!valid->view) return CRM_OK;
     CRM_TRY(crm_train_evaluate(r->t, valid, r->w, r->valid_loss, score));
     CRM_CHECK(isfinite(r->valid_loss[0]) || r->epoch > 0, CRM_ERR_NUMERIC,
-              "the validation loss of the first weights is not finite");
+              "the validation loss of the first weights is not finite: a value of some validation "
+              "row is too large, or no number");
     CRM_CHECK(isfinite(r->valid_loss[0]), CRM_ERR_NUMERIC,
-              "epoch %u: the validation loss is not finite; lower %s", r->epoch, crm_run_lr_key(r));
+              "epoch %u: the validation loss is not finite, which no step is to blame for; lower "
+              "%s, or scale values that are far out",
+              r->epoch, crm_run_lr_key(r));
     return CRM_OK;
 }
 

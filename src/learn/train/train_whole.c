@@ -383,7 +383,7 @@ static void judge_all(whole *e, const double *all, int64_t end)
         crm_guard_judge(r->guard, step, at, crm_run_rows(r, at), crm_guard_loss(loss, lanes), 0,
                         &spike);
         if (spike) crm_guard_blame(r->guard, step, NULL);
-        if (spike && r->failed == step) return;
+        if (r->failed == step) return;
     }
     e->judged = end;
 }
@@ -398,7 +398,7 @@ static crm_status judge(engine *base)
 
     CRM_TRY(crm_dsum_agree(e->sum, e->late ? e->late : look(e, r->step)));
     end = r->failed ? r->failed - 1 : r->step;
-    if (!crm_guard_watches(r->guard) || end <= e->judged) return CRM_OK;
+    if (end <= e->judged) return CRM_OK;
     CRM_TRY(crm_comm_allgather(r->t->fit->comm, e->losses + at * e->n_leaves,
                                (size_t)((end - e->judged) * e->n_leaves) * sizeof *e->losses, &all,
                                &bytes, NULL));
@@ -649,10 +649,8 @@ static crm_status open_local(whole *e)
     CRM_ASSERT(e->n_leaves == r->feed->n_lanes);
     CRM_ASSERT(e->n_leaves == 0 || crm_model_losses(e->model).dim[0] == r->n_heads * e->n_leaves);
     CRM_NEW(e->staged, numbers);
-    if (crm_guard_watches(r->guard)) {
-        e->watched = crm_guard_heads(r) * e->n_leaves;
-        CRM_NEW(e->losses, r->feed->steps * e->n_leaves);
-    }
+    e->watched = crm_guard_heads(r) * e->n_leaves;
+    CRM_NEW(e->losses, r->feed->steps * e->n_leaves);
     CRM_TRY(new_zeroed(e->device, numbers, sizeof(double), &e->numbers));
     CRM_TRY(new_zeroed(e->device, r->n_heads * (e->n_leaves + 1), sizeof(double), &e->total));
     CRM_TRY(new_zeroed(e->device, n_blocks, sizeof(double), &e->block_sums));

@@ -137,6 +137,11 @@ static void tell_written(keeper *k, crm_status st)
     place_text(k, place, sizeof place);
     if (k->pausing && !st)
         snprintf(s->left, sizeof s->left, "%s is saved at %s", k->unit->name, place);
+    if (k->pausing && st)
+        snprintf(s->left, sizeof s->left,
+                 "%s could NOT be saved (see the warning) and %s, so that without a remedy a "
+                 "restart comes no further than this one",
+                 k->unit->name, k->number > 0 ? "goes on at the checkpoint before" : "begins anew");
     if (!st) return;
     crm_log_line(CRM_LOG_WARN, "checkpoint", "%s: not saved at %s: %s; the checkpoints before stay",
                  k->unit->name, place, crm_err_text());

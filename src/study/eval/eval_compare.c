@@ -10,6 +10,9 @@
 const int crm_eval_compared[] = {CRM_METRIC_ACCURACY, CRM_METRIC_F1, CRM_METRIC_F1_MACRO,
                                  CRM_METRIC_AUC, CRM_METRIC_LOG_LOSS};
 _Static_assert(sizeof crm_eval_compared / sizeof *crm_eval_compared == EVAL_COMPARED, "metrics");
+const int crm_eval_span_metrics[] = {CRM_METRIC_F1, CRM_METRIC_PRECISION, CRM_METRIC_RECALL};
+_Static_assert(sizeof crm_eval_span_metrics / sizeof *crm_eval_span_metrics == EVAL_SPAN_METRICS,
+               "metrics");
 
 /* Splits and levels of the tests. */
 typedef struct design {
@@ -93,10 +96,10 @@ static crm_status family(const design *g, crm_sum_target *t, crm_metric metric, 
                          crm_ttest *corrected, double *p, double *holm)
 {
     crm_sum_comparison *c = t->comparison + t->n_comparisons;
-    const crm_sum_metric *a = &t->model[0].metric[metric];
+    const crm_sum_metric *a = crm_summary_metric(&t->model[0], crm_metric_names[metric]);
 
     for (int i = 1; i < n; i++) {
-        const crm_sum_metric *b = &t->model[i].metric[metric];
+        const crm_sum_metric *b = crm_summary_metric(&t->model[i], crm_metric_names[metric]);
         crm_ttest naive = crm_stats_ttest_pairs(a->fold, b->fold, a->n_folds, 0);
         corrected[i - 1] = crm_stats_ttest_pairs(a->fold, b->fold, a->n_folds, t->test_over_train);
         p[i - 1] = corrected[i - 1].p;
@@ -121,19 +124,27 @@ static crm_status family(const design *g, crm_sum_target *t, crm_metric metric, 
     return CRM_OK;
 }
 
+bool crm_study_is_of_spans(const crm_sum_target *t)
+{
+    return strcmp(t->level, crm_level_names[CRM_LEVEL_TOKEN]) == 0;
+}
+
 crm_status crm_study_compare(crm_sum_target *t, int n, double rope)
 {
     const design g = {t, rope};
+    const bool spans = crm_study_is_of_spans(t);
+    const int *metric = spans ? crm_eval_span_metrics : crm_eval_compared;
+    const int metrics = spans ? EVAL_SPAN_METRICS : EVAL_COMPARED;
     crm_ttest *corrected = NULL;
     double *p = NULL, *holm = NULL;
     crm_status st = CRM_OK;
 
-    CRM_NEW_TO(st, done, t->comparison, EVAL_COMPARED * (n - 1));
+    CRM_NEW_TO(st, done, t->comparison, metrics * (n - 1));
     CRM_NEW_TO(st, done, corrected, n);
     CRM_NEW_TO(st, done, p, n);
     CRM_NEW_TO(st, done, holm, n);
-    for (int i = 0; i < EVAL_COMPARED && !st && n > 1; i++)
-        st = family(&g, t, (crm_metric)crm_eval_compared[i], n, corrected, p, holm);
+    for (int i = 0; i < metrics && !st && n > 1; i++)
+        st = family(&g, t, (crm_metric)metric[i], n, corrected, p, holm);
 done:
     crm_mem_free(corrected);
     crm_mem_free(p);

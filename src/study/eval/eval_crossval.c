@@ -87,17 +87,73 @@ crm_status crm_study_do(study *s)
     return crm_study_run(s);
 }
 
-crm_status crm_eval_crossval(const crm_eval *e, crm_summary **out)
+/* ---- a target of tokens ---- */
+
+/* Rank 0: as aggregate. */
+static crm_status aggregate_spans(const study *s, result *r, crm_summary **out, crm_str *tagged,
+                                  crm_str *text)
+{
+    CRM_TRY(read_results(s, r));
+    CRM_TRY(crm_study_spans(s, r, out, tagged));
+    CRM_TRY(crm_study_metrics(s, r));
+    CRM_TRY(crm_study_units(s, r));
+    tell_costs(s, r);
+    return crm_summary_write(*out, &text->text, &text->len);
+}
+
+static crm_status finish_spans(study *s, crm_summary **out)
+{
+    bool root = crm_comm_rank(s->e->world) == 0;
+    crm_record *run = s->e->record;
+    crm_str tagged = {0}, text = {0};
+    result *r = NULL;
+    crm_status st = CRM_OK;
+
+    CRM_NEW_TO(st, agree, r, s->n_units);
+    if (root) st = aggregate_spans(s, r, out, &tagged, &text);
+agree:
+    st = crm_comm_agree(s->e->world, st);
+    if (!st) st = crm_record_write(run, "predictions.conll", tagged.text, tagged.len);
+    if (!st) st = crm_record_write(run, "summary.json", text.text, text.len);
+    free_results(s, &r);
+    crm_str_free(&tagged);
+    crm_str_free(&text);
+    return st;
+}
+
+static crm_status crossval(const crm_eval *e, crm_status (*end)(study *s, crm_summary **out),
+                           crm_summary **out)
 {
     study s = {.e = e};
     crm_status st;
 
     *out = NULL;
     st = crm_study_do(&s);
-    if (!st) st = finish(&s, out);
+    if (!st) st = end(&s, out);
     if (st) crm_summary_free(out);
     crm_study_free(&s);
     return st;
+}
+
+crm_status crm_eval_crossval_spans(const crm_eval *e, crm_summary **out)
+{
+    return crossval(e, finish_spans, out);
+}
+
+crm_status crm_eval_of_tokens(const crm_eval *e, bool *tokens)
+{
+    int target = 0;
+
+    *tokens = false;
+    if (crm_data_n_targets(e->data) == 0) return CRM_OK;
+    if (e->cfg->target[0]) CRM_TRY(crm_data_find_target(e->data, e->cfg->target, &target));
+    *tokens = crm_data_target(e->data, target)->level == CRM_LEVEL_TOKEN;
+    return CRM_OK;
+}
+
+crm_status crm_eval_crossval(const crm_eval *e, crm_summary **out)
+{
+    return crossval(e, finish, out);
 }
 
 static void describe_fit(const result *r, int64_t nanoseconds, crm_eval_fit *out)

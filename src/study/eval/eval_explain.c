@@ -13,7 +13,6 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
-#include "crmpi/base_stop.h"
 #include "crmpi/stats.h"
 #include "eval_impl.h"
 
@@ -275,7 +274,7 @@ static crm_status own_features(explain *e, explanation *out)
     for (int64_t f = rank; f < out->features; f += size) {
         double *x = out->x + f * out->grid, *y = out->y + f * out->grid;
         int64_t points = 0;
-        CRM_CHECK(!crm_stop_signal(), CRM_ERR_STOPPED, "stopped while %s was explained",
+        CRM_CHECK(!crm_study_stopping(e->s), CRM_ERR_STOPPED, "stopped while %s was explained",
                   e->u->name);
         for (int64_t j = 0; j < out->permutations; j++)
             CRM_TRY(importance(e, f, j, out->importance + f * out->permutations + j));
@@ -310,7 +309,11 @@ static crm_status share(const study *s, const explanation *out, double *v, int64
 
     CRM_NEW_TO(st, agree, bits, n);
 agree:
-    CRM_TRY(crm_comm_agree(s->group, st));
+    st = crm_comm_agree(s->group, st);
+    if (st) {
+        crm_mem_free(bits); /* of a rank that had its memory */
+        return st;
+    }
     for (int64_t i = 0; i < n; i++)
         if (i / each % size == rank) memcpy(&bits[i], &v[i], sizeof *bits);
     st = crm_comm_sum_i64(s->group, bits, n);

@@ -2,12 +2,13 @@
 #ifndef CRM_EVAL_IMPL_H
 #define CRM_EVAL_IMPL_H
 
+#include <stdatomic.h>
+
 #include "crmpi/eval.h"
 
-enum { UNIT_NAME_MAX = 96, LEFT_MAX = UNIT_NAME_MAX + 112 };
-/* A unit's result, a file of a run that was not finished; it is run again when the kind is older.
- */
-#define UNIT_KIND "crmpi-unit-4"
+enum { UNIT_NAME_MAX = 96, LEFT_MAX = UNIT_NAME_MAX + 192 };
+/* A unit's result; it is run again when the kind is older. */
+#define UNIT_KIND "crmpi-unit-5"
 
 /* Numbers kept of each epoch; the phase is a place in crm_phase_names. */
 typedef enum history_field {
@@ -67,6 +68,9 @@ typedef struct study {
     int64_t saves;
     double looked; /* clock of the last look whether another group has stopped */
     bool others_stopped;
+    /* The same for threads of a fit, on every rank. */
+    _Atomic double polled;
+    atomic_bool saw_stop;
     char left[LEFT_MAX]; /* after a stop: what became of the unit at hand */
 } study;
 
@@ -74,9 +78,13 @@ typedef struct study {
 /** On this rank: a signal came, or it is the first of its group and sees that one came to a rank
  *  outside of it, or that another group has stopped. */
 bool crm_study_wants_stop(study *s);
+/** For hooks.stopping, ctx is the study: a signal came to this rank, or it sees the mark of
+ * another. Thread-safe, not collective. */
+bool crm_study_stopping(void *study);
 /** CRM_ERR_STOPPED when a rank of the group wants to stop.  Collective over the group. */
 CRM_CHECKED crm_study_check_stop(study *s);
-/** For fits without a history: on_epoch answers PAUSE when a rank of the group wants to stop. */
+/** For fits without a history: on_epoch answers PAUSE when a rank of the group wants to stop, and
+ *  the fit may ask between. */
 crm_hooks crm_study_stop_hooks(study *s);
 /** CRM_ERR_STOPPED with the signal that came to any rank, the text of the error before ("" or what
  *  became of the unit at hand; the lowest rank's), how much is done (as rank 0 says) and what to
@@ -155,12 +163,35 @@ CRM_CHECKED crm_study_groups(const study *s, const crm_view *v, int64_t *group);
  * over the group. */
 CRM_CHECKED crm_unit_predict(study *s, crm_pipeline *p, const crm_view *v, double **proba);
 
+/** Whether the target labels tokens: models tag documents then, and spans are counted. */
+bool crm_study_of_tokens(const study *s);
+/** Classes that a model gives probabilities of for each row; 0 when it tags tokens. */
+int crm_study_classes(const study *s);
+/** Tags of all tokens of the rows of v, [*n] on the group's first rank, the caller's; each rank
+ * tags a part.  Collective over the group. */
+CRM_CHECKED crm_unit_decode(study *s, crm_pipeline *p, const crm_view *v, int32_t **tag,
+                            int64_t *n);
+
 /** Folds of s->view as the options ask. */
 CRM_CHECKED crm_study_folds(study *s);
 CRM_CHECKED crm_study_plan(study *s);
 /** Path of a unit's result, or of its model. */
 CRM_CHECKED crm_unit_path(const study *s, const unit *u, char *out, size_t cap);
 CRM_CHECKED crm_model_path(const study *s, int model, char *out, size_t cap);
+/** Of what people can read of a model. */
+CRM_CHECKED crm_text_path(const study *s, int model, char *out, size_t cap);
+
+/* ---- the ledger of finished units (eval_ledger.c) ---- */
+/** The run and the unit that a result is of, into its bag; whether it is of these: CRM_ERR_FORMAT
+ * names both. */
+CRM_CHECKED crm_ledger_sign(const crm_eval *e, const char *name, crm_bag *b);
+CRM_CHECKED crm_ledger_check(const crm_eval *e, const char *name, const char *path,
+                             const crm_bag *b);
+/** done[n_units]: units that need not be run, as their results are there, whole and of this run;
+ *  what is wrong with the others is told.  Rank 0. */
+CRM_CHECKED crm_ledger_read(study *s, int64_t *done);
+/** Digest of the pipeline in a model file, as crm_pipeline_digest gave it when it was fitted. */
+CRM_CHECKED crm_model_digest(const crm_bag *model, char hex[CRM_DIGEST_HEX]);
 /** Run this group's units. */
 CRM_CHECKED crm_study_run(study *s);
 
@@ -184,6 +215,8 @@ typedef struct result {
     int64_t n; /* test rows */
     const int64_t *row;
     const double *proba;
+    int64_t n_tags; /* of tokens of those rows; 0 when rows have probabilities */
+    const int32_t *tag;
     int64_t epochs, heads;
     const char *const *head; /* [heads] names of targets whose losses are told one by one */
     const double *history;   /* [epochs][HISTORY_FIELDS] */
@@ -202,11 +235,21 @@ extern const char *const crm_phase_names[]; /* "fit", ..., NULL */
 CRM_CHECKED crm_result_read(const study *s, const unit *u, result *out);
 void crm_result_free(result *r);
 
+/** Scores of spans from all results, and the test parts as CoNLL columns: word, tag, tag of each
+ * model (first repeat); rank 0. */
+CRM_CHECKED crm_study_spans(const study *s, const result *r, crm_summary **out, crm_str *tagged);
 /** Digests of all units into units.json; rank 0. */
 CRM_CHECKED crm_study_units(const study *s, const result *r);
 
 /** Summary of the study from all results; rank 0. */
 CRM_CHECKED crm_study_summary(const study *s, const result *r, crm_summary **out);
+/** Name, rows, folds and split of the study's target, of this level. */
+CRM_CHECKED crm_study_head(const study *s, crm_level level, crm_sum_target *t);
+/** Metrics (crm_metric) of a model with room for a value of each fold. */
+CRM_CHECKED crm_study_metrics_new(const study *s, int n, const int *metric, crm_sum_model *m);
+CRM_CHECKED crm_study_note(crm_sum_target *t, const char *text);
+/** What is to be said about any study. */
+CRM_CHECKED crm_study_notes(const study *s, crm_sum_target *t);
 /** A copy of a text for the summary; CRM_ERR_NOMEM. */
 CRM_CHECKED crm_study_text(const char *s, char **out);
 /** n2/n1 of the corrected test, test rows over training rows of a split: 1/(k - 1) for k folds; for
@@ -227,6 +270,11 @@ CRM_CHECKED crm_study_check_published(const study *s);
 /** Metrics by which models are compared: crm_metric values. */
 enum { EVAL_COMPARED = 5 };
 extern const int crm_eval_compared[EVAL_COMPARED];
+/** crm_metric of a target of tokens, all of them compared. */
+enum { EVAL_SPAN_METRICS = 3 };
+extern const int crm_eval_span_metrics[EVAL_SPAN_METRICS];
+/** Whether the scores are of spans: of a target of tokens. */
+bool crm_study_is_of_spans(const crm_sum_target *t);
 
 /** Test predictions of the first repeat, all folds one behind the other. */
 typedef struct tested_rows {

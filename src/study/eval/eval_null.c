@@ -35,7 +35,7 @@ const crm_opt crm_null_opts[] = {
 #undef S
 
 enum { BLOCK = 10 };
-#define NULL_KIND "crmpi-null-2"
+#define NULL_KIND "crmpi-null-3"
 
 typedef enum null_test {
     NULL_NAIVE,
@@ -260,7 +260,7 @@ static crm_status run_block(const null_study *ns, int64_t block)
 {
     double kept[BLOCK * KEPT];
     int64_t n = block_size(ns, block);
-    char path[CRM_PATH_MAX];
+    char path[CRM_PATH_MAX], name[CRM_RECORD_UNIT_NAME_MAX];
     crm_bag *b;
     crm_status st = CRM_OK;
 
@@ -268,7 +268,9 @@ static crm_status run_block(const null_study *ns, int64_t block)
     for (int64_t i = 0; i < n; i++)
         CRM_TRY(experiment(ns, block * BLOCK + i, kept + i * KEPT));
     CRM_TRY(crm_bag_new(&b));
-    st = crm_bag_put(b, "kept", CRM_F64, 2, (int64_t[]){n, KEPT}, kept);
+    block_name(block, name);
+    st = crm_ledger_sign(ns->e, name, b);
+    if (!st) st = crm_bag_put(b, "kept", CRM_F64, 2, (int64_t[]){n, KEPT}, kept);
     if (!st) st = crm_bag_write(b, path, NULL_KIND);
     crm_bag_free(&b);
     return st;
@@ -277,7 +279,7 @@ static crm_status run_block(const null_study *ns, int64_t block)
 /* Values of a block that is there and whole; *there is false otherwise. */
 static crm_status read_block(const null_study *ns, int64_t block, double *kept, bool *there)
 {
-    char path[CRM_PATH_MAX];
+    char path[CRM_PATH_MAX], name[CRM_RECORD_UNIT_NAME_MAX];
     const crm_bag_array *a;
     crm_bag *b = NULL;
     crm_status st;
@@ -285,7 +287,9 @@ static crm_status read_block(const null_study *ns, int64_t block, double *kept, 
     *there = false;
     CRM_TRY(block_path(ns, block, path, sizeof path));
     if (!crm_path_exists(path)) return CRM_OK;
+    block_name(block, name);
     st = crm_bag_read(path, NULL_KIND, &b);
+    if (!st) st = crm_ledger_check(ns->e, name, path, b);
     if (!st) st = crm_bag_get(b, "kept", CRM_F64, block_size(ns, block) * KEPT, &a);
     if (!st && kept) memcpy(kept, a->data, (size_t)a->n * sizeof *kept);
     if (st)
@@ -507,6 +511,8 @@ static crm_status check(const null_study *ns)
     CRM_CHECK(ns->e->cfg->split != CRM_SPLIT_HOLDOUT || ns->e->cfg->repeats > 1, CRM_ERR_CONFIG,
               "eval.repeats: one hold-out has one difference, of which no test can be judged; "
               "calibrate needs two or more");
+    CRM_CHECK(t->level == CRM_LEVEL_CUSTOMER, CRM_ERR_CONFIG,
+              "calibrate permutes the classes of rows; target '%s' labels tokens", t->name);
     CRM_CHECK(t->n_classes >= 2, CRM_ERR_CONFIG, "target '%s' has no classes", t->name);
     return CRM_OK;
 }

@@ -2,8 +2,8 @@
 #include "crmpi/eval.h"
 #include "crmpi/stats.h"
 
-const char *const crm_eval_split_names[] = {"stratified", "plain", "grouped",
-                                            "holdout",    "file",  NULL};
+const char *const crm_eval_split_names[] = {"stratified", "plain", "grouped",    "holdout",
+                                            "file",       "part",  "contiguous", NULL};
 _Static_assert(sizeof crm_eval_split_names / sizeof *crm_eval_split_names == CRM_SPLIT_COUNT + 1,
                "names");
 const char *const crm_eval_threshold_names[] = {"none", "f1", "youden", "cost", NULL};
@@ -20,7 +20,9 @@ const crm_opt crm_eval_opts[] = {
     CRM_OPT_E(
         S, split, "eval.split", "stratified", crm_eval_split_names, 0,
         "How test parts are made: k folds stratified by class, plain, or grouped by a column; "
-        "one hold-out; folds from a file."),
+        "one hold-out; folds from a file; the test file of the data (part); or k folds of rows "
+        "that "
+        "stand together in the data (contiguous)."),
     CRM_OPT_I(S, folds, "eval.folds", 5, 2, 1000, "folds", 0, "Folds of each repeat."),
     CRM_OPT_I(S, repeats, "eval.repeats", 1, 1, 1000, "1", 0,
               "Repeats of the cross-validation with other folds."),

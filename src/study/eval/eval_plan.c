@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
 #include "eval_impl.h"
@@ -32,13 +31,18 @@ crm_status crm_study_groups(const study *s, const crm_view *v, int64_t *group)
 
 crm_status crm_study_folds(study *s)
 {
-    static const crm_fold_kind kinds[] = {CRM_FOLDS_STRATIFIED, CRM_FOLDS_PLAIN, CRM_FOLDS_GROUPED};
+    static const crm_fold_kind kinds[CRM_SPLIT_COUNT] = {
+        [CRM_SPLIT_STRATIFIED] = CRM_FOLDS_STRATIFIED,
+        [CRM_SPLIT_PLAIN] = CRM_FOLDS_PLAIN,
+        [CRM_SPLIT_GROUPED] = CRM_FOLDS_GROUPED,
+        [CRM_SPLIT_CONTIGUOUS] = CRM_FOLDS_CONTIGUOUS};
     const crm_eval_cfg *cfg = s->e->cfg;
     uint64_t seed = (uint64_t)cfg->seed;
     int64_t *group = NULL;
     crm_status st = CRM_OK;
 
     if (cfg->split == CRM_SPLIT_FILE) return crm_folds_read(s->view, cfg->folds_file, &s->folds);
+    if (cfg->split == CRM_SPLIT_PART) return crm_folds_part(s->view, &s->folds);
     if (cfg->split == CRM_SPLIT_HOLDOUT)
         return crm_folds_holdout(s->view, s->target, cfg->test_fraction, (int)cfg->repeats, seed,
                                  &s->folds);
@@ -112,37 +116,12 @@ crm_status crm_model_path(const study *s, int model, char *out, size_t cap)
     return crm_record_path(s->e->record, name, out, cap);
 }
 
-/* A file that can be read and verified; a damaged one is said. */
-static bool is_whole(const char *path, const char *kind)
+crm_status crm_text_path(const study *s, int model, char *out, size_t cap)
 {
-    crm_bag *bag = NULL;
-    bool whole;
+    char name[UNIT_NAME_MAX + 16];
 
-    if (!crm_path_exists(path)) return false;
-    whole = crm_bag_read(path, kind, &bag) == CRM_OK;
-    if (!whole) {
-        crm_log_line(CRM_LOG_WARN, "crossval", "%s; the unit is run again", crm_err_text());
-        crm_err_clear();
-    }
-    crm_bag_free(&bag);
-    return whole;
-}
-
-/* The ledger of finished units is their files: each is written whole or not at all.  Rank 0. */
-static crm_status find_done(study *s, int64_t *done)
-{
-    char path[CRM_PATH_MAX];
-
-    for (int i = 0; i < s->n_units; i++) {
-        done[i] = s->unit[i].skip;
-        if (s->unit[i].skip) continue;
-        CRM_TRY(crm_unit_path(s, &s->unit[i], path, sizeof path));
-        if (!is_whole(path, UNIT_KIND)) continue;
-        CRM_TRY(crm_model_path(s, s->unit[i].model, path, sizeof path));
-        /* the model of all rows is a file of its own */
-        done[i] = s->unit[i].repeat >= 0 || is_whole(path, CRM_MODEL_KIND);
-    }
-    return CRM_OK;
+    snprintf(name, sizeof name, "models/%.64s.txt", s->e->spec[model]->name);
+    return crm_record_path(s->e->record, name, out, cap);
 }
 
 /* Units in the order in which they are dealt out. */
@@ -223,6 +202,17 @@ static int64_t fewest_training_rows(const study *s)
     return n - largest;
 }
 
+static crm_status check_kind(const study *s, const crm_model_spec *spec)
+{
+    const crm_target *t = crm_data_target(s->e->data, s->target);
+    bool tokens = crm_study_of_tokens(s);
+
+    CRM_CHECK(tokens == (spec->estimator->decode != NULL), CRM_ERR_CONFIG,
+              "eval.models: '%s' %s, but target '%s' has a class for each %s", spec->name,
+              tokens ? "classifies rows" : "tags tokens", t->name, crm_level_names[t->level]);
+    return CRM_OK;
+}
+
 /* What a fit would find after hours is found before the first; the error of a variant names it. */
 static crm_status check_models(const study *s)
 {
@@ -231,7 +221,9 @@ static crm_status check_models(const study *s)
     for (int i = 0; i < s->e->n_models; i++) {
         const crm_model_spec *spec = s->e->spec[i];
         char why[CRM_ERR_TEXT_MAX];
-        crm_status st = crm_model_check(spec, s->e->data, s->target, rows);
+        crm_status st = check_kind(s, spec);
+
+        if (!st) st = crm_model_check(spec, s->e->data, s->target, rows);
 
         if (st && strchr(spec->name, '-')) {
             snprintf(why, sizeof why, "%s", crm_err_text());
@@ -280,7 +272,7 @@ crm_status crm_study_plan(study *s)
 
     if (!st && crm_comm_rank(world) == 0) st = make_dirs(s);
     if (!st) CRM_NEW_TO(st, agree, done, s->n_units + 1);
-    if (!st && crm_comm_rank(world) == 0) st = find_done(s, done);
+    if (!st && crm_comm_rank(world) == 0) st = crm_ledger_read(s, done);
 agree:
     CRM_TRY_TO(st, end, crm_comm_agree(world, st));
     CRM_TRY_TO(st, end, crm_comm_max_i64(world, done, s->n_units));

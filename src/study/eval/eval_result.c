@@ -40,7 +40,7 @@ static crm_status take_explanation(const study *s, const crm_bag *b, explanation
 {
     const crm_bag_array *a;
 
-    x->features = crm_features_count(s->e->data);
+    x->features = crm_study_of_tokens(s) ? 0 : crm_features_count(s->e->data);
     CRM_TRY(crm_bag_get(b, "importance", CRM_F64, -1, &a));
     x->permutations = x->features ? a->n / x->features : 0;
     x->importance = (double *)a->data;
@@ -77,9 +77,25 @@ static crm_status take_left_out(result *r)
     return CRM_OK;
 }
 
+/* Of test rows of a target of tokens. */
+static crm_status take_tags(const study *s, const unit *u, result *r)
+{
+    int k = crm_data_target(s->e->data, s->target)->n_classes;
+    const crm_bag_array *a;
+
+    if (!crm_study_of_tokens(s) || u->repeat < 0) return CRM_OK;
+    CRM_TRY(crm_bag_get(r->bag, "tag", CRM_I32, -1, &a));
+    r->n_tags = a->n;
+    r->tag = a->data;
+    for (int64_t i = 0; i < a->n; i++)
+        CRM_CHECK(r->tag[i] >= 0 && r->tag[i] < k, CRM_ERR_FORMAT, "%s: token %lld has tag %d",
+                  u->name, (long long)i, r->tag[i]);
+    return CRM_OK;
+}
+
 static crm_status take(const study *s, const unit *u, result *r)
 {
-    int64_t k = crm_data_target(s->e->data, s->target)->n_classes;
+    int64_t k = crm_study_classes(s);
     const crm_bag_array *a;
     const char *hex;
 
@@ -88,6 +104,7 @@ static crm_status take(const study *s, const unit *u, result *r)
     r->row = a->data;
     CRM_TRY(crm_bag_get(r->bag, "proba", CRM_F64, r->n * k, &a));
     r->proba = a->data;
+    CRM_TRY(take_tags(s, u, r));
     CRM_TRY(crm_bag_get(r->bag, "history", CRM_F64, -1, &a));
     r->epochs = a->n / HISTORY_FIELDS;
     r->history = a->data;
@@ -115,6 +132,7 @@ crm_status crm_result_read(const study *s, const unit *u, result *out)
     *out = (result){0};
     CRM_TRY(crm_unit_path(s, u, path, sizeof path));
     CRM_TRY(crm_bag_read(path, UNIT_KIND, &out->bag));
+    CRM_TRY(crm_ledger_check(s->e, u->name, path, out->bag));
     return take(s, u, out);
 }
 

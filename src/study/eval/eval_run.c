@@ -15,6 +15,26 @@
 #include "crmpi/comm_watchdog.h"
 #include "eval_impl.h"
 
+enum { FIRST_PIECE = 2048 }; /* rows that are predicted at once, at first */
+static const double piece_s = 0.25;
+
+/* Pieces of about piece_s, so that a signal is seen between them; a row's values do not depend on
+ * its piece. */
+static crm_status predict_pieces(study *s, crm_pipeline *p, const int64_t *row, int64_t n, int k,
+                                 double *proba)
+{
+    int64_t piece = FIRST_PIECE;
+
+    for (int64_t at = 0, m; at < n; at += m) {
+        double start = crm_clock_now();
+        CRM_CHECK(at == 0 || !crm_study_stopping(s), CRM_ERR_STOPPED, "%s", "");
+        m = n - at < piece ? n - at : piece;
+        CRM_TRY(crm_pipeline_predict(p, s->e->data, row + at, m, proba + at * k));
+        if (crm_clock_now() - start < piece_s) piece *= 2;
+    }
+    return CRM_OK;
+}
+
 crm_status crm_unit_predict(study *s, crm_pipeline *p, const crm_view *v, double **proba)
 {
     int rank = crm_comm_rank(s->group), size = crm_comm_size(s->group);
@@ -26,12 +46,54 @@ crm_status crm_unit_predict(study *s, crm_pipeline *p, const crm_view *v, double
 
     *proba = NULL;
     CRM_NEW_TO(st, agree, mine, n * k);
-    st = crm_pipeline_predict(p, s->e->data, v->row + first, n, mine);
+    st = predict_pieces(s, p, v->row + first, n, k, mine);
 agree:
     st = crm_comm_agree(s->group, st);
     if (!st)
         st = crm_comm_gather(s->group, 0, mine, (size_t)(n * k) * sizeof *mine, (void **)proba,
                              &total, NULL);
+    crm_mem_free(mine);
+    return st;
+}
+
+bool crm_study_of_tokens(const study *s)
+{
+    return crm_data_target(s->e->data, s->target)->level == CRM_LEVEL_TOKEN;
+}
+
+int crm_study_classes(const study *s)
+{
+    return crm_study_of_tokens(s) ? 0 : crm_data_target(s->e->data, s->target)->n_classes;
+}
+
+static int64_t tokens_of_rows(const crm_data *d, const int64_t *row, int64_t n)
+{
+    const crm_documents *x = crm_data_documents(d);
+    int64_t tokens = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        tokens += x->token_first[x->first[row[i] + 1]] - x->token_first[x->first[row[i]]];
+    return tokens;
+}
+
+crm_status crm_unit_decode(study *s, crm_pipeline *p, const crm_view *v, int32_t **tag, int64_t *n)
+{
+    int rank = crm_comm_rank(s->group), size = crm_comm_size(s->group);
+    int64_t first = v->n * rank / size, rows = v->n * (rank + 1) / size - first;
+    int64_t tokens = tokens_of_rows(s->e->data, v->row + first, rows);
+    int32_t *mine = NULL;
+    size_t total = 0;
+    crm_status st = CRM_OK;
+
+    *tag = NULL;
+    CRM_NEW_TO(st, agree, mine, tokens);
+    st = crm_pipeline_decode(p, s->e->data, v->row + first, rows, mine);
+agree:
+    st = crm_comm_agree(s->group, st);
+    if (!st)
+        st = crm_comm_gather(s->group, 0, mine, (size_t)tokens * sizeof *mine, (void **)tag, &total,
+                             NULL);
+    *n = (int64_t)(total / sizeof *mine);
     crm_mem_free(mine);
     return st;
 }
@@ -49,6 +111,8 @@ static crm_status put_digest(crm_bag *b, const crm_pipeline *p)
 typedef struct outcome {
     const crm_view *test;
     double *proba; /* [test->n][k] on the first rank */
+    int32_t *tag;  /* [n_tags] there, of the tokens of the test rows, in place of proba */
+    int64_t n_tags;
     double threshold;
     double fit_s, predict_s;
     int64_t bytes;
@@ -59,6 +123,7 @@ typedef struct outcome {
 static void outcome_free(outcome *o)
 {
     crm_mem_free(o->proba);
+    crm_mem_free(o->tag);
     crm_explanation_free(&o->explanation);
     crm_history_free(&o->history);
 }
@@ -81,10 +146,21 @@ static crm_status put_outcome(crm_bag *b, const outcome *o, int64_t k)
     CRM_TRY(crm_bag_put(b, "row", CRM_I64, 1, &n, o->test ? o->test->row : (int64_t[]){0}));
     CRM_TRY(crm_bag_put(b, "proba", CRM_F64, 2, (int64_t[]){n, k},
                         o->proba ? o->proba : (double[]){0}));
+    if (o->tag) CRM_TRY(crm_bag_put(b, "tag", CRM_I32, 1, &o->n_tags, o->tag));
     CRM_TRY(crm_bag_put_f64(b, "threshold", o->threshold));
     CRM_TRY(crm_bag_put(b, "cost", CRM_F64, 1, (int64_t[]){3}, cost));
     CRM_TRY(put_explanation(b, &o->explanation));
     return crm_history_save(&o->history, b);
+}
+
+/* Digest of the text beside the model, "" when there is none. */
+static crm_status put_text_digest(crm_bag *b, const unit *u, const crm_pipeline *p)
+{
+    const char *text = u->repeat < 0 ? crm_pipeline_text(p) : "";
+    char hex[CRM_DIGEST_HEX] = "";
+
+    if (text[0]) crm_digest_hex(crm_digest_of(text, strlen(text)), hex);
+    return crm_bag_put_text(b, "text", hex);
 }
 
 static crm_status write_unit(const study *s, const unit *u, const crm_pipeline *p, const outcome *o)
@@ -95,9 +171,11 @@ static crm_status write_unit(const study *s, const unit *u, const crm_pipeline *
 
     CRM_TRY(crm_unit_path(s, u, path, sizeof path));
     CRM_TRY(crm_bag_new(&b));
-    st = put_digest(b, p);
+    st = crm_ledger_sign(s->e, u->name, b);
+    if (!st) st = put_digest(b, p);
+    if (!st) st = put_text_digest(b, u, p);
     if (!st) st = crm_bag_put_text(b, "device", crm_unit_device(s, u));
-    if (!st) st = put_outcome(b, o, crm_data_target(s->e->data, s->target)->n_classes);
+    if (!st) st = put_outcome(b, o, crm_study_classes(s));
     if (!st) st = crm_bag_write(b, path, UNIT_KIND);
     crm_bag_free(&b);
     return st;
@@ -124,11 +202,10 @@ static crm_status write_model(const study *s, const unit *u, const crm_pipeline 
 static crm_status write_text(const study *s, const unit *u, const crm_pipeline *p)
 {
     const char *text = crm_pipeline_text(p);
-    char name[UNIT_NAME_MAX + 16], path[CRM_PATH_MAX];
+    char path[CRM_PATH_MAX];
 
     if (!text[0]) return CRM_OK;
-    snprintf(name, sizeof name, "models/%.64s.txt", s->e->spec[u->model]->name);
-    CRM_TRY(crm_record_path(s->e->record, name, path, sizeof path));
+    CRM_TRY(crm_text_path(s, u->model, path, sizeof path));
     return crm_path_write_atomic(path, text, strlen(text));
 }
 
@@ -169,8 +246,13 @@ static crm_hook_answer on_epoch(void *ctx, const crm_epoch *e)
 
     tell_unlabelled(k->study, e);
     crm_progress_epoch(k->study, e);
-    crm_history_add(k->history, e);
+    if (crm_comm_rank(k->study->group) == 0) crm_history_add(k->history, e); /* it writes it */
     return crm_keeper_epoch(k, e);
+}
+
+static bool stopping(void *ctx)
+{
+    return crm_study_stopping(((keeper *)ctx)->study);
 }
 
 /* ---- a unit ---- */
@@ -188,7 +270,8 @@ static crm_status fit_unit(study *s, const unit *u, crm_pipeline *p, crm_fit *fi
     keeper k;
     crm_status st = crm_keeper_open(s, u, &o->history, &k);
 
-    fit->hooks = (crm_hooks){.ctx = &k, .on_epoch = on_epoch, .on_step = on_step};
+    fit->hooks =
+        (crm_hooks){.ctx = &k, .on_epoch = on_epoch, .on_step = on_step, .stopping = stopping};
     crm_keeper_hooks(&k, &fit->hooks);
     if (!st) st = crm_keeper_judge(&k, crm_pipeline_fit(p, fit));
     fit->hooks = (crm_hooks){0};
@@ -212,6 +295,11 @@ static crm_status compute(study *s, const unit *u, crm_pipeline *p, crm_fit *fit
     CRM_TRY(crm_comm_max_i64(s->group, &o->bytes, 1));
     if (!o->test) return CRM_OK;
     start = crm_clock_now();
+    if (crm_study_of_tokens(s)) {
+        CRM_TRY(crm_unit_decode(s, p, o->test, &o->tag, &o->n_tags));
+        o->predict_s = crm_clock_now() - start;
+        return CRM_OK;
+    }
     CRM_TRY(crm_unit_predict(s, p, o->test, &o->proba));
     o->predict_s = crm_clock_now() - start;
     CRM_TRY(crm_unit_explain(s, u, p, o->test, &o->explanation));

@@ -31,6 +31,9 @@ static crm_status check_pair(const char *a, const crm_summary *of_a, const char 
     CRM_TRY(check_digest("data", a, of_a->data, b, of_b->data));
     CRM_CHECK(strcmp(x->name, y->name) == 0, CRM_ERR_CONFIG,
               "%s is about target '%s', %s about '%s'", a, x->name, b, y->name);
+    CRM_CHECK(strcmp(x->level, y->level) == 0, CRM_ERR_CONFIG,
+              "rows of %s are %ss, those of %s %ss: their scores are no pairs", a, x->level, b,
+              y->level);
     CRM_TRY(check_digest("folds", a, of_a->folds, b, of_b->folds));
     CRM_CHECK(x->folds == y->folds && x->repeats == y->repeats && x->rows == y->rows &&
                   x->n_classes == y->n_classes,
@@ -42,15 +45,19 @@ static crm_status check_pair(const char *a, const crm_summary *of_a, const char 
 /* The tests find metrics by place and read a value of each fold. */
 static crm_status check_metrics(const char *run, const crm_sum_target *t, const crm_sum_model *m)
 {
-    CRM_CHECK(m->n_metrics == CRM_METRIC_COUNT, CRM_ERR_FORMAT,
+    const bool spans = crm_study_is_of_spans(t);
+    const int n = spans ? EVAL_SPAN_METRICS : CRM_METRIC_COUNT;
+
+    CRM_CHECK(m->n_metrics == n, CRM_ERR_FORMAT,
               "%s: %s has %d metrics, this program %d: run it again", run, m->name, m->n_metrics,
-              CRM_METRIC_COUNT);
-    for (int i = 0; i < m->n_metrics; i++)
-        CRM_CHECK(strcmp(m->metric[i].name, crm_metric_names[i]) == 0 &&
+              n);
+    for (int i = 0; i < n; i++) {
+        const char *name = crm_metric_names[spans ? crm_eval_span_metrics[i] : i];
+        CRM_CHECK(strcmp(m->metric[i].name, name) == 0 &&
                       m->metric[i].n_folds == t->folds * t->repeats,
                   CRM_ERR_FORMAT, "%s: %s: '%s' of %d folds stands where '%s' of %d should", run,
-                  m->name, m->metric[i].name, m->metric[i].n_folds, crm_metric_names[i],
-                  t->folds * t->repeats);
+                  m->name, m->metric[i].name, m->metric[i].n_folds, name, t->folds * t->repeats);
+    }
     return CRM_OK;
 }
 

@@ -17,6 +17,8 @@
 /* s; between two looks for the mark that another rank leaves, and what the first checkpoint of a
  * run is thought to take. */
 static const double look_pause = 0.2, first_guess = 0.02;
+/* As look_pause, of ranks that are not the first of their group: there may be many. */
+static const double rare_pause = 1;
 
 static bool mark_is_there(const study *s, const char *name)
 {
@@ -40,6 +42,20 @@ bool crm_study_wants_stop(study *s)
     s->looked = now;
     s->others_stopped = mark_is_there(s, STOPPED_MARK);
     return s->others_stopped;
+}
+
+bool crm_study_stopping(void *study_)
+{
+    study *s = study_;
+    double now;
+
+    if (crm_stop_signal() || s->saw_stop) return true;
+    if (crm_comm_size(s->e->world) == 1) return false;
+    now = crm_clock_now();
+    if (now - s->polled < (crm_comm_rank(s->group) == 0 ? look_pause : rare_pause)) return false;
+    s->polled = now;
+    if (mark_is_there(s, STOPPED_MARK)) s->saw_stop = true;
+    return s->saw_stop;
 }
 
 /* The same answer on all ranks of the group; a group that cannot agree any more has failed. */
@@ -73,7 +89,7 @@ static crm_hook_answer stop_at_epoch(void *ctx, const crm_epoch *e)
 
 crm_hooks crm_study_stop_hooks(study *s)
 {
-    return (crm_hooks){.ctx = s, .on_epoch = stop_at_epoch};
+    return (crm_hooks){.ctx = s, .on_epoch = stop_at_epoch, .stopping = crm_study_stopping};
 }
 
 void crm_study_mark(const study *s, crm_status why)

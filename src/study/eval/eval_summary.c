@@ -19,7 +19,8 @@ double crm_study_ratio(const study *s)
 {
     int64_t tested = 0, all = s->folds->repeats * s->view->n;
 
-    if (s->e->cfg->split < CRM_SPLIT_HOLDOUT) return 1.0 / (s->folds->folds - 1);
+    if (s->e->cfg->split < CRM_SPLIT_HOLDOUT || s->e->cfg->split == CRM_SPLIT_CONTIGUOUS)
+        return 1.0 / (s->folds->folds - 1);
     for (int64_t i = 0; i < all; i++)
         tested += s->folds->fold[i] >= 0;
     return (double)tested / ((double)all * s->folds->folds - (double)tested);
@@ -34,20 +35,28 @@ void crm_study_mean(const study *s, crm_sum_metric *m)
     m->ci[1] = t.n > 1 ? t.ci95.hi : (double)NAN;
 }
 
-static crm_status new_model(const study *s, const char *name, crm_sum_model *m)
+crm_status crm_study_metrics_new(const study *s, int n, const int *metric, crm_sum_model *m)
 {
-    int64_t k = crm_data_target(s->e->data, s->target)->n_classes;
-
-    CRM_TRY(crm_study_text(name, &m->name));
-    CRM_NEW(m->metric, CRM_METRIC_COUNT);
-    CRM_NEW(m->confusion, k * k);
-    m->n_metrics = CRM_METRIC_COUNT;
-    for (int i = 0; i < CRM_METRIC_COUNT; i++) {
-        CRM_TRY(crm_study_text(crm_metric_names[i], &m->metric[i].name));
+    CRM_NEW(m->metric, n);
+    m->n_metrics = n;
+    for (int i = 0; i < n; i++) {
+        CRM_TRY(crm_study_text(crm_metric_names[metric[i]], &m->metric[i].name));
         m->metric[i].n_folds = s->folds->repeats * s->folds->folds;
         CRM_NEW(m->metric[i].fold, m->metric[i].n_folds);
     }
     return CRM_OK;
+}
+
+static crm_status new_model(const study *s, const char *name, crm_sum_model *m)
+{
+    int64_t k = crm_data_target(s->e->data, s->target)->n_classes;
+    int all[CRM_METRIC_COUNT];
+
+    for (int i = 0; i < CRM_METRIC_COUNT; i++)
+        all[i] = i;
+    CRM_TRY(crm_study_text(name, &m->name));
+    CRM_NEW(m->confusion, k * k);
+    return crm_study_metrics_new(s, CRM_METRIC_COUNT, all, m);
 }
 
 /* Metrics of proba[n][k] on rows of one test part into fold number j of the model. */
@@ -115,7 +124,7 @@ static crm_status score_model(const study *s, const result *r, int model, crm_su
     return crm_study_pooled(s, r, model, &m->pooled);
 }
 
-static crm_status add_note(crm_sum_target *t, const char *text)
+crm_status crm_study_note(crm_sum_target *t, const char *text)
 {
     char **more = crm_mem_grow(t->note, (size_t)t->n_notes, (size_t)t->n_notes + 1, sizeof *more);
 
@@ -137,18 +146,19 @@ static crm_status note_threshold(const crm_sum_model *m, crm_sum_target *t)
              "%.64s: no threshold could be chosen in %d of %d folds (too few rows or groups for "
              "the inner folds); 0.5 stands there",
              m->name, bad, m->threshold.n_folds);
-    return add_note(t, text);
+    return crm_study_note(t, text);
 }
 
-static crm_status add_notes(const study *s, crm_sum_target *t)
+crm_status crm_study_notes(const study *s, crm_sum_target *t)
 {
     char text[256];
 
-    if (s->e->note) CRM_TRY(add_note(t, s->e->note));
+    if (s->e->note) CRM_TRY(crm_study_note(t, s->e->note));
     if (s->folds->folds > 1)
-        CRM_TRY(add_note(t, "For k-fold cross-validation the corrected resampled t-test is a "
-                            "heuristic (its derivation assumes random subsampling); the naive test "
-                            "rejects too often and never decides."));
+        CRM_TRY(crm_study_note(
+            t, "For k-fold cross-validation the corrected resampled t-test is a "
+               "heuristic (its derivation assumes random subsampling); the naive test "
+               "rejects too often and never decides."));
     for (int i = 0; i < t->n_models; i++)
         for (int j = 0; j < t->model[i].n_metrics; j++) {
             const crm_sum_metric *m = &t->model[i].metric[j];
@@ -159,10 +169,23 @@ static crm_status add_notes(const study *s, crm_sum_target *t)
             snprintf(text, sizeof text,
                      "%.64s: %s is undefined in %d of %d folds, which are left out",
                      t->model[i].name, m->name, bad, m->n_folds);
-            CRM_TRY(add_note(t, text));
+            CRM_TRY(crm_study_note(t, text));
         }
     for (int i = 0; i < t->n_models; i++)
         CRM_TRY(note_threshold(&t->model[i], t));
+    return CRM_OK;
+}
+
+crm_status crm_study_head(const study *s, crm_level level, crm_sum_target *t)
+{
+    CRM_TRY(crm_study_text(crm_data_target(s->e->data, s->target)->name, &t->name));
+    CRM_TRY(crm_study_text(crm_level_names[level], &t->level));
+    t->rows = s->view->n;
+    t->folds = s->folds->folds;
+    t->repeats = s->folds->repeats;
+    CRM_TRY(crm_study_text(crm_eval_split_names[s->e->cfg->split], &t->split));
+    t->test_over_train = crm_study_ratio(s);
+    t->alpha = s->e->cfg->alpha;
     return CRM_OK;
 }
 
@@ -171,14 +194,7 @@ static crm_status fill_target(const study *s, const result *r, crm_sum_target *t
     const crm_target *target = crm_data_target(s->e->data, s->target);
     int oracle = target->oracle != NULL;
 
-    CRM_TRY(crm_study_text(target->name, &t->name));
-    CRM_TRY(crm_study_text(crm_level_names[target->level], &t->level));
-    t->rows = s->view->n;
-    t->folds = s->folds->folds;
-    t->repeats = s->folds->repeats;
-    CRM_TRY(crm_study_text(crm_eval_split_names[s->e->cfg->split], &t->split));
-    t->test_over_train = crm_study_ratio(s);
-    t->alpha = s->e->cfg->alpha;
+    CRM_TRY(crm_study_head(s, crm_data_unit(s->e->data), t));
     CRM_NEW(t->class_name, target->n_classes);
     t->n_classes = target->n_classes;
     for (int c = 0; c < t->n_classes; c++)
@@ -194,7 +210,7 @@ static crm_status fill_target(const study *s, const result *r, crm_sum_target *t
     CRM_TRY(crm_study_holdout(s, r, &t->holdout));
     CRM_TRY(crm_study_segments(s, r, &t->segments));
     CRM_TRY(crm_study_lift(s->e->data, &t->lift));
-    return add_notes(s, t);
+    return crm_study_notes(s, t);
 }
 
 /* Over units in unit order, by content. */

@@ -20,7 +20,7 @@ bool crm_study_wants(const crm_eval *e, const char *name)
 /* By content, as the digest of all predictions in summary.json. */
 static crm_status digest_predictions(const study *s, const result *r, char hex[CRM_DIGEST_HEX])
 {
-    int64_t k = crm_data_target(s->e->data, s->target)->n_classes;
+    int64_t k = crm_study_classes(s);
     crm_hash *h;
 
     if (r->n == 0) return CRM_OK; /* a fit on all rows */
@@ -28,6 +28,7 @@ static crm_status digest_predictions(const study *s, const result *r, char hex[C
     crm_hash_add(h, r->row, (size_t)r->n * sizeof *r->row);
     for (int64_t i = 0; i < r->n * k; i++)
         crm_hash_add_f64(h, r->proba[i]);
+    if (r->tag) crm_hash_add(h, r->tag, (size_t)r->n_tags * sizeof *r->tag);
     crm_digest_hex(crm_hash_value(h), hex);
     crm_hash_free(&h);
     return CRM_OK;

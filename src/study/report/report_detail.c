@@ -13,10 +13,11 @@ static void print_and_free(report_table *t, crm_str *out)
     crm_report_table_free(t);
 }
 
-static void add_matrix(const crm_sum_target *t, const crm_sum_model *m, crm_str *out)
+void crm_report_matrix(const crm_sum_target *t, const crm_sum_model *m, crm_str *out)
 {
     report_table table = {.columns = t->n_classes + 1};
 
+    if (t->n_classes > MATRIX_CLASSES) return;
     crm_report_cell(&table, "true \\ predicted");
     for (int c = 0; c < t->n_classes; c++)
         crm_report_cell(&table, "%s", t->class_name[c]);
@@ -71,7 +72,7 @@ void crm_report_confusions(const crm_sum_target *t, crm_str *out)
         crm_str_addf(out, "**");
         crm_report_escape(m->name, out);
         crm_str_addf(out, "**\n\n");
-        if (t->n_classes <= MATRIX_CLASSES) add_matrix(t, m, out);
+        crm_report_matrix(t, m, out);
         add_class_scores(t, m, out);
     }
 }
@@ -108,9 +109,10 @@ static void add_folds_of(const crm_sum_target *t, const char *metric, crm_str *o
 
 void crm_report_folds(const crm_sum_target *t, crm_str *out)
 {
+    const char *metric;
+
     if (t->folds < 1 || t->repeats < 1 || t->n_models < 1) return;
     crm_str_addf(out, "### Scores of each fold\n\nFolds are numbered repeat.fold.\n\n");
-    for (int i = 0; i < REPORT_METRICS; i++)
-        if (crm_report_defined(t, crm_report_metrics[i]))
-            add_folds_of(t, crm_report_metrics[i], out);
+    for (int i = 0; (metric = crm_report_metric(t, i)); i++)
+        add_folds_of(t, metric, out);
 }

@@ -41,8 +41,9 @@ void crm_report_table_free(report_table *t);
 
 /* ---- what is in a target (report_target.c) ----------------------------------------------------
  */
-enum { REPORT_METRICS = 5 };
-extern const char *const crm_report_metrics[REPORT_METRICS];
+/** Metrics with a table of their own, as far as some model has a mean of them; NULL past the last.
+ */
+const char *crm_report_metric(const crm_sum_target *t, int i);
 /** Whether some model has a mean of it. */
 bool crm_report_defined(const crm_sum_target *t, const char *metric);
 bool crm_report_is_oracle(const crm_sum_model *m);
@@ -95,5 +96,15 @@ void crm_report_published_terminal(const crm_sum_target *t, crm_str *out);
 void crm_report_thresholds(const crm_sum_target *t, crm_str *out);
 void crm_report_explanations(const crm_sum_target *t, crm_str *out);
 void crm_report_folds(const crm_sum_target *t, crm_str *out);
+/** One confusion matrix; nothing where there are too many classes. */
+void crm_report_matrix(const crm_sum_target *t, const crm_sum_model *m, crm_str *out);
+
+/* ---- a target of tokens (report_spans.c) -------------------------------------------------------
+ */
+/** Whether scores are of spans. */
+bool crm_report_is_of_spans(const crm_sum_target *t);
+void crm_report_span_types(const crm_sum_target *t, crm_str *out);
+void crm_report_spans_terminal(const crm_sum_target *t, crm_str *out);
+void crm_report_spans(const crm_sum_target *t, crm_str *out);
 void crm_report_methods(const crm_summary *s, crm_str *out);
 #endif

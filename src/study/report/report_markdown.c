@@ -13,7 +13,6 @@ static void add_metric(const crm_sum_target *t, const char *metric, crm_str *out
     report_table table;
     crm_str caption = {0};
 
-    if (!crm_report_defined(t, metric)) return;
     crm_str_addf(out, "### %s\n\n", metric);
     crm_report_caption(t, metric, &caption);
     add_escaped(&caption, out);
@@ -50,6 +49,7 @@ static void add_notes(const crm_sum_target *t, crm_str *out)
 static void add_target(const crm_sum_target *t, crm_str *out)
 {
     crm_str text = {0};
+    const char *metric;
 
     crm_str_addf(out, "## Target ");
     crm_report_escape(t->name, out);
@@ -58,8 +58,14 @@ static void add_target(const crm_sum_target *t, crm_str *out)
     add_escaped(&text, out);
     crm_str_addf(out, ".\n\n");
     crm_report_published(t, out);
-    for (int i = 0; i < REPORT_METRICS; i++)
-        add_metric(t, crm_report_metrics[i], out);
+    for (int i = 0; (metric = crm_report_metric(t, i)); i++)
+        add_metric(t, metric, out);
+    if (crm_report_is_of_spans(t)) {
+        crm_report_spans(t, out);
+        add_notes(t, out);
+        crm_report_folds(t, out);
+        return;
+    }
     crm_report_other_metrics(t, out);
     crm_report_thresholds(t, out);
     crm_report_explanations(t, out);

@@ -78,14 +78,17 @@ static const char *const verdicts =
     "model "
     "can be better but by chance.\n\n";
 
-static const char *const files =
-    "## Files\n\n"
-    "| file | holds |\n|---|---|\n"
-    "| `summary.json` | these results for scripts |\n"
-    "| `report.svg`, `roc.svg`, `pr.svg`, `calibration.svg` | the figures |\n";
+static const char *const files = "## Files\n\n"
+                                 "| file | holds |\n|---|---|\n"
+                                 "| `summary.json` | these results for scripts |\n";
+static const char *const figures[] = {
+    "| `report.svg`, `roc.svg`, `pr.svg`, `calibration.svg` | the figures |\n",
+    "| `report.svg` | the figure |\n"};
+static const char *const predictions[] = {
+    "| `predictions.h5` | row ids, folds and probabilities of each model |\n",
+    "| `predictions.conll` | words of the test parts, their tag, the tag of each model |\n"};
 static const char *const run_files =
     "| `config.yaml` | effective configuration, each value with its origin |\n"
-    "| `predictions.h5` | row ids, folds and probabilities of each model |\n"
     "| `metrics.jsonl` | loss and score of each epoch |\n"
     "| `models/` | each model fitted on all rows, for `crmpi predict` |\n"
     "| `timing.md` | what each model costs, how it can be read (times are not reproducible) |\n"
@@ -135,8 +138,11 @@ bool crm_report_is_joint(const crm_summary *s)
 
 void crm_report_methods(const crm_summary *s, crm_str *out)
 {
+    const bool spans = s->n_targets > 0 && crm_report_is_of_spans(&s->target[0]);
+
     crm_str_addf(out, "## Methods\n\n%s%s%s", tests, after, crm_report_has_beside(s) ? beside : "");
     add_splits(s, out);
-    crm_str_addf(out, "%s%s%s", has_folds(s) ? heuristic : "", verdicts, files);
-    crm_str_addf(out, "%s\n", crm_report_is_joint(s) ? "" : run_files);
+    crm_str_addf(out, "%s%s%s%s", has_folds(s) ? heuristic : "", verdicts, files, figures[spans]);
+    if (!crm_report_is_joint(s)) crm_str_addf(out, "%s%s", predictions[spans], run_files);
+    crm_str_addf(out, "\n");
 }

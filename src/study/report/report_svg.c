@@ -136,14 +136,15 @@ static int target_height(const crm_sum_target *t)
 {
     int h = TITLE;
 
-    for (int i = 0; i < REPORT_METRICS; i++)
-        if (crm_report_defined(t, crm_report_metrics[i])) h += panel_height(t);
+    for (int i = 0; crm_report_metric(t, i); i++)
+        h += panel_height(t);
     return h;
 }
 
 static void add_target(const crm_sum_target *t, double top, crm_str *out)
 {
     crm_str title = {0};
+    const char *metric;
 
     crm_str_addf(&title, "%s: mean and 95 %% interval of each model", t->name);
     if (title.failed) out->failed = true;
@@ -151,9 +152,8 @@ static void add_target(const crm_sum_target *t, double top, crm_str *out)
                         title.text ? title.text : "", out);
     crm_str_free(&title);
     top += TITLE;
-    for (int i = 0; i < REPORT_METRICS; i++) {
-        if (!crm_report_defined(t, crm_report_metrics[i])) continue;
-        add_panel(t, crm_report_metrics[i], top, out);
+    for (int i = 0; (metric = crm_report_metric(t, i)); i++) {
+        add_panel(t, metric, top, out);
         top += panel_height(t);
     }
 }

@@ -5,9 +5,6 @@
 #include "crmpi/stats.h"
 #include "report_impl.h"
 
-const char *const crm_report_metrics[REPORT_METRICS] = {"accuracy", "f1", "f1_macro", "auc",
-                                                        "log_loss"};
-
 bool crm_report_is_oracle(const crm_sum_model *m)
 {
     return strcmp(m->name, "oracle") == 0;
@@ -38,6 +35,16 @@ const char *crm_report_reference(const crm_sum_target *t)
 {
     if (t->n_comparisons) return t->comparison[0].a;
     return t->n_models ? crm_report_model(t, 0)->name : "";
+}
+
+const char *crm_report_metric(const crm_sum_target *t, int i)
+{
+    static const char *const of_rows[] = {"accuracy", "f1", "f1_macro", "auc", "log_loss", NULL};
+    static const char *const of_spans[] = {"f1", "precision", "recall", NULL};
+
+    for (const char *const *m = crm_report_is_of_spans(t) ? of_spans : of_rows; *m; m++)
+        if (crm_report_defined(t, *m) && i-- == 0) return *m;
+    return NULL;
 }
 
 /* ---- facts ---------------------------------------------------------------------------------- */
@@ -77,7 +84,10 @@ void crm_report_facts(const crm_sum_target *t, crm_str *out)
     else
         crm_str_addf(out, "%d folds x %d repeat%s", t->folds, t->repeats,
                      t->repeats == 1 ? "" : "s");
-    add_classes(t, out);
+    if (crm_report_is_of_spans(t))
+        crm_report_span_types(t, out);
+    else
+        add_classes(t, out);
 }
 
 void crm_report_caption(const crm_sum_target *t, const char *metric, crm_str *out)

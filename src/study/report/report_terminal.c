@@ -15,7 +15,6 @@ static void add_metric(const crm_sum_target *t, const char *metric, crm_str *out
     report_table table;
     crm_str head = {0};
 
-    if (!crm_report_defined(t, metric)) return;
     crm_str_addf(&head, "%s (", metric);
     crm_report_caption(t, metric, &head);
     crm_str_addf(&head, ")");
@@ -29,13 +28,15 @@ static void add_metric(const crm_sum_target *t, const char *metric, crm_str *out
 static void add_target(const crm_sum_target *t, crm_str *out)
 {
     crm_str line = {0}, lift[2] = {{0}, {0}};
+    const char *metric;
     int n;
 
     crm_str_addf(&line, "Target %s (%s): ", t->name, t->level);
     crm_report_facts(t, &line);
     add_wrapped(&line, 2, out);
-    for (int i = 0; i < REPORT_METRICS; i++)
-        add_metric(t, crm_report_metrics[i], out);
+    for (int i = 0; (metric = crm_report_metric(t, i)); i++)
+        add_metric(t, metric, out);
+    if (crm_report_is_of_spans(t)) crm_report_spans_terminal(t, out);
     crm_report_published_terminal(t, out);
     crm_str_addf(out, "\n");
     crm_report_beside_lines(t, out);

@@ -171,6 +171,9 @@ typedef struct crm_cpu_kernels {
     void (*dropout)(const crm_cpu_mask *m, float *x, int64_t d);
     /* to[width] = fma(factor, x row, to) for the terms in order. */
     void (*gather)(const crm_cpu_terms *t, float *to);
+    /* The other way round: x row = fma(factor, from, x row) + 0 for the terms in order; x is
+     * written.  The sum with 0 leaves no -0. */
+    void (*scatter)(const crm_cpu_terms *t, const float *from);
     /* y[n], arg[n]: the larger of y and x, whose row number is given; equal: y stays. */
     void (*max_row)(const float *x, int32_t row, float *y, int32_t *arg, int64_t n);
     void (*add_row)(const float *x, float *y, int64_t n);                 /* y += x */

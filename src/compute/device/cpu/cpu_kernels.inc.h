@@ -38,6 +38,7 @@ const crm_cpu_kernels KERNELS = {
     .divide = divide_row,
     .dropout = dropout_row,
     .gather = gather,
+    .scatter = scatter,
     .max_row = max_row,
     .add_row = add_row,
     .times_row = times_row,

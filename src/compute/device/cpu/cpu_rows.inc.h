@@ -1,49 +1,126 @@
 /* cpu_rows.inc.h - kernels on rows that a list names: sums with weights, largest elements, places
  * that are not zero. */
 
+/* How many of the vecs that are left of a row are worked on together.  The last vec of a row ends
+ * with the row, so it may begin within the one before: never is it left alone. */
+static int vecs_together(int64_t left)
+{
+    static const int together[] = {0, 1, 2, 3, 4, 5, 6, 5, 8, 6, 8, 8, 12, 8};
+
+    return left <= 13 ? together[left] : 12;
+}
+
 /* acc[vecs * LANES], columns from j on, one chain over the terms; vecs is a constant where this is
- * inlined. */
+ * inlined.  Columns of the last vec that belong to the one before come out twice, the same. */
 static inline __attribute__((always_inline)) void gather_vecs(int vecs, const crm_cpu_terms *t,
                                                               int64_t j, float *to)
 {
+    int64_t fits = t->width - LANES, whole = j + (vecs - 1) * LANES;
+    int64_t last = whole < fits ? whole : fits; /* where the last vec begins */
     vec acc[12];
 
     for (int v = 0; v < vecs; v++)
-        acc[v] = V_LOAD(to + j + v * LANES);
+        acc[v] = V_LOAD(to + (v < vecs - 1 ? j + v * LANES : last));
     for (int64_t i = 0; i < t->n; i++) {
-        const float *x = t->x + (t->row ? t->row[i] : t->first + i) * t->ld + j;
+        const float *x = t->x + (t->row ? t->row[i] : t->first + i) * t->ld;
         vec f = V_SPREAD(t->factor ? t->factor[i] : 1.0f);
 
         for (int v = 0; v < vecs; v++)
-            acc[v] = V_FMA(f, V_LOAD(x + v * LANES), acc[v]);
+            acc[v] = V_FMA(f, V_LOAD(x + (v < vecs - 1 ? j + v * LANES : last)), acc[v]);
     }
     for (int v = 0; v < vecs; v++)
-        V_STORE(to + j + v * LANES, acc[v]);
+        V_STORE(to + (v < vecs - 1 ? j + v * LANES : last), acc[v]);
 }
 
-/* The columns that do not fill a vec. */
-static void gather_rest(const crm_cpu_terms *t, int64_t j, float *restrict to)
+/* Rows that do not fill a vec; width is a constant where this is inlined with one. */
+static inline __attribute__((always_inline)) void gather_few(int64_t width, const crm_cpu_terms *t,
+                                                             float *to)
 {
+    float acc[LANES > 3 ? LANES : 3];
+
+    memcpy(acc, to, (size_t)width * sizeof *acc);
     for (int64_t i = 0; i < t->n; i++) {
         const float *x = t->x + (t->row ? t->row[i] : t->first + i) * t->ld;
         float f = t->factor ? t->factor[i] : 1.0f;
 
-        for (int64_t k = j; k < t->width; k++)
-            to[k] = fmaf(f, x[k], to[k]);
+        for (int64_t k = 0; k < width; k++)
+            acc[k] = fmaf(f, x[k], acc[k]);
+    }
+    memcpy(to, acc, (size_t)width * sizeof *acc);
+}
+
+static void gather_narrow(const crm_cpu_terms *t, float *to)
+{
+    switch (t->width) {
+    case 1:
+        gather_few(1, t, to);
+        break;
+    case 2:
+        gather_few(2, t, to);
+        break;
+    case 3:
+        gather_few(3, t, to);
+        break;
+    default:
+        gather_few(t->width, t, to);
+    }
+}
+
+/* The number is a constant in each of the calls. */
+static void gather_some(int vecs, const crm_cpu_terms *t, int64_t j, float *to)
+{
+    switch (vecs) {
+    case 1:
+        gather_vecs(1, t, j, to);
+        break;
+    case 2:
+        gather_vecs(2, t, j, to);
+        break;
+    case 3:
+        gather_vecs(3, t, j, to);
+        break;
+    case 4:
+        gather_vecs(4, t, j, to);
+        break;
+    case 5:
+        gather_vecs(5, t, j, to);
+        break;
+    case 6:
+        gather_vecs(6, t, j, to);
+        break;
+    case 8:
+        gather_vecs(8, t, j, to);
+        break;
+    default:
+        gather_vecs(12, t, j, to);
     }
 }
 
 static void gather(const crm_cpu_terms *t, float *to)
 {
-    int64_t j = 0;
+    int64_t left = (t->width + LANES - 1) / LANES;
 
-    for (; j + 12 * LANES <= t->width; j += 12 * LANES)
-        gather_vecs(12, t, j, to);
-    for (; j + 4 * LANES <= t->width; j += 4 * LANES)
-        gather_vecs(4, t, j, to);
-    for (; j + LANES <= t->width; j += LANES)
-        gather_vecs(1, t, j, to);
-    if (j < t->width) gather_rest(t, j, to);
+    if (t->width < LANES) {
+        gather_narrow(t, to);
+        return;
+    }
+    for (int64_t j = 0; left > 0;) {
+        int vecs = vecs_together(left);
+
+        gather_some(vecs, t, j, to);
+        j += vecs * LANES;
+        left -= vecs;
+    }
+}
+
+static void scatter(const crm_cpu_terms *t, const float *restrict from)
+{
+    for (int64_t term = 0; term < t->n; term++) {
+        float *restrict to = (float *)(uintptr_t)t->x + t->row[term] * t->ld;
+        float f = t->factor[term];
+
+        EACH(t->width, to[i] = fmaf(f, from[i], to[i]) + 0.0f);
+    }
 }
 
 /* The first of equals stays; a NaN comes through, the first of several. */

@@ -18,7 +18,9 @@ typedef struct embed_sort {
     const uint32_t *key;
     const int32_t *row;
     const int64_t *bound; /* [lanes + 1] first row of each lane */
-    const float *dy;
+    const int32_t *of;    /* as in cuda_embed_rows */
+    const float *dy, *value;
+    float factor;
     float *table, *part; /* part: see embed_slot */
     int32_t *large;      /* by 32 places: where a segment of several chunks begins, or -1 */
 } embed_sort;
@@ -84,8 +86,9 @@ CRM_DEVICE int64_t embed_slot(int64_t i, bool head)
     return 2 * (i / EMBED_CHUNK) + head;
 }
 
-/* acc[v] = sum of the rows of the chunk at place `begin`, column c0 + lane + 32 v. */
-template <int V>
+/* acc[v] = sum of the rows of the chunk at place `begin`, column c0 + lane + 32 v; W: with weights.
+ */
+template <int V, bool W>
 CRM_DEVICE void embed_chunk(const embed_sort &s, int64_t begin, uint32_t key, int64_t end_row,
                             int64_t c0, float *acc)
 {
@@ -97,15 +100,19 @@ CRM_DEVICE void embed_chunk(const embed_sort &s, int64_t begin, uint32_t key, in
     for (int64_t i = begin; i < begin + EMBED_CHUNK; i += 32) {
         bool in = embed_in(s, i + lane, key, 0, end_row);
         int32_t row = in ? s.row[i + lane] : 0;
+        float weight = W && in ? s.value[row] : 0.0f;
         int rows = __popc(__ballot_sync(0xffffffffu, in));
 
+        if (W) row = s.of[row];
         CRM_UNROLL_N(4)
         for (int q = 0; q < rows; q++) {
+            float w = W ? __shfl_sync(0xffffffffu, weight, q) : 1.0f;
             const float *dy = s.dy + __shfl_sync(0xffffffffu, row, q) * s.lddy + c0 + lane;
 
             CRM_UNROLL
             for (int v = 0; v < V; v++)
-                if (c0 + lane + 32 * v < s.e) acc[v] += dy[32 * v];
+                if (c0 + lane + 32 * v < s.e)
+                    acc[v] = W ? fmaf(w, s.factor * dy[32 * v], acc[v]) : acc[v] + dy[32 * v];
         }
         if (rows < 32) break;
     }
@@ -114,7 +121,7 @@ CRM_DEVICE void embed_chunk(const embed_sort &s, int64_t begin, uint32_t key, in
 /* Sums of the chunks that begin at the 32 places of a warp: into the table where a segment is one
  * chunk, else into part.  Limited by bytes: 4 e a row of dy, 8 e a distinct row of the table; 48
  * registers. */
-template <int V> static CRM_KERNEL CRM_BOUNDS(EMBED_THREADS) k_embed_sum(embed_sort s)
+template <int V, bool W> static CRM_KERNEL CRM_BOUNDS(EMBED_THREADS) k_embed_sum(embed_sort s)
 {
     int64_t group = ((int64_t)blockIdx.x * EMBED_THREADS + threadIdx.x) / 32;
     int lane = (int)threadIdx.x % 32, of = 0;
@@ -149,7 +156,7 @@ template <int V> static CRM_KERNEL CRM_BOUNDS(EMBED_THREADS) k_embed_sum(embed_s
             float *to = whole ? s.table + l * s.stride + code * s.ldt
                               : s.part + embed_slot(first + src, is_head) * s.e;
 
-            embed_chunk<V>(s, first + src, code, end_row, c0, acc);
+            embed_chunk<V, W>(s, first + src, code, end_row, c0, acc);
             CRM_UNROLL
             for (int v = 0; v < V; v++) {
                 int64_t c = c0 + lane + 32 * v;
@@ -192,14 +199,22 @@ static CRM_KERNEL CRM_BOUNDS(EMBED_THREADS) k_embed_chunks(embed_sort s)
     }
 }
 
+template <bool W> static void embed_launch(cuda_state *s, const embed_sort *p, unsigned blocks)
+{
+    if (p->e <= 64)
+        CRM_LAUNCH((k_embed_sum<2, W>), blocks, EMBED_THREADS, 0, s->stream, *p);
+    else
+        CRM_LAUNCH((k_embed_sum<4, W>), blocks, EMBED_THREADS, 0, s->stream, *p);
+}
+
 static crm_status embed_sums(cuda_state *s, const embed_sort *p)
 {
     unsigned blocks = (unsigned)((p->n + EMBED_THREADS - 1) / EMBED_THREADS);
 
-    if (p->e <= 64)
-        CRM_LAUNCH(k_embed_sum<2>, blocks, EMBED_THREADS, 0, s->stream, *p);
+    if (p->of)
+        embed_launch<true>(s, p, blocks);
     else
-        CRM_LAUNCH(k_embed_sum<4>, blocks, EMBED_THREADS, 0, s->stream, *p);
+        embed_launch<false>(s, p, blocks);
     CUDA_LAUNCHED(k_embed_sum);
     if (p->n <= EMBED_CHUNK) return CRM_OK;
     CRM_LAUNCH(k_embed_chunks, blocks, EMBED_THREADS, 0, s->stream, *p);
@@ -247,7 +262,10 @@ extern "C" crm_status cuda_embed_add(cuda_state *s, const cuda_embed_rows *p)
     e.key = key;
     e.row = row;
     e.bound = (const int64_t *)memory;
+    e.of = p->of;
     e.dy = p->dy;
+    e.value = p->value;
+    e.factor = p->factor;
     e.table = p->table;
     e.large = (int32_t *)(keys + p->n);
     return embed_sums(s, &e);

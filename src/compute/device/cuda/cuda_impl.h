@@ -32,6 +32,7 @@ typedef enum cuda_use {
     CUDA_SORT_COUNT,
     CUDA_EMBED, /* segments of equal codes, partial sums     */
     CUDA_EMBED_PART,
+    CUDA_BAG,         /* bags of entries */
     CUDA_TEXT_WEIGHT, /* filters in the order of the kernels       */
     CUDA_TEXT_TABLE,  /* products of words and filters             */
     CUDA_TEXT_PLACE,  /* distinct words of a batch                 */

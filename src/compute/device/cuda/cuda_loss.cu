@@ -19,7 +19,7 @@ struct loss_args {
     const int32_t *label;
     float *dz; /* NULL: loss only; may be z */
     int64_t ldz, lddz, k;
-    double delta, scale;
+    double delta, scale, smooth;
     const double *scale_at;
 };
 
@@ -38,12 +38,16 @@ template <int G> CRM_DEVICE double ce_row(const loss_args &p, int64_t r, bool va
     const float *z = p.z + r * p.ldz;
     float *dz = p.dz ? p.dz + r * p.lddz : NULL;
     float most = -INFINITY, chosen = valid ? z[label] : 0.0f, total;
-    double sum = 0, weight = valid && p.class_weight ? (double)p.class_weight[label] : 1.0;
+    double sum = 0, all = 0, weight = valid && p.class_weight ? (double)p.class_weight[label] : 1.0;
+    const float each = (float)(p.smooth / (double)p.k), one = (float)(1.0 - p.smooth);
     float factor = (float)(scale * weight);
 
-    for (int64_t j = lane; j < k; j += G)
+    for (int64_t j = lane; j < k; j += G) {
         most = z[j] > most ? z[j] : most;
+        if (p.smooth > 0) all += (double)z[j];
+    }
     most = cuda_group_max<G>(most);
+    if (p.smooth > 0) all = cuda_group_sum<G>(all);
     if (G > 1) __syncwarp(); /* all lanes have read z[label] before one writes dz */
     for (int64_t j = lane; j < k; j += G) {
         float e = cuda_exp(z[j] - most);
@@ -54,9 +58,10 @@ template <int G> CRM_DEVICE double ce_row(const loss_args &p, int64_t r, bool va
     sum = cuda_group_sum<G>(sum);
     total = (float)sum;
     for (int64_t j = lane; j < k && dz; j += G)
-        dz[j] = (dz[j] / total - (j == label ? 1.0f : 0.0f)) * factor;
+        dz[j] = ((dz[j] / total - (j == label ? one : 0.0f)) - each) * factor;
     if (lane > 0 || !valid) return 0.0;
-    return weight * (cuda_log1p_f64(sum - 1.0) + ((double)most - (double)chosen));
+    all = p.smooth > 0 ? p.smooth * ((double)chosen - all / (double)p.k) : 0;
+    return weight * (cuda_log1p_f64(sum - 1.0) + ((double)most - (double)chosen) + all);
 }
 
 CRM_DEVICE double bce_row(const loss_args &p, int64_t r, bool valid, double scale)
@@ -69,8 +74,11 @@ CRM_DEVICE double bce_row(const loss_args &p, int64_t r, bool valid, double scal
     z = (double)p.z[r * p.ldz];
     weight = p.class_weight ? (double)p.class_weight[label] : 1.0;
     if (p.dz)
-        p.dz[r * p.lddz] = (cuda_sigmoid(p.z[r * p.ldz]) - (float)label) * (float)(scale * weight);
-    return weight * -cuda_log_sigmoid_f64(label ? z : -z);
+        p.dz[r * p.lddz] =
+            (cuda_sigmoid(p.z[r * p.ldz]) - (float)(label ? 1.0 - p.smooth / 2 : p.smooth / 2)) *
+            (float)(scale * weight);
+    if (!label) z = -z;
+    return weight * ((p.smooth > 0 ? p.smooth / 2 * z : 0) - cuda_log_sigmoid_f64(z));
 }
 
 /* Cost of a class: rows without a label cost nothing and have gradient 0. */
@@ -193,6 +201,7 @@ static crm_status losses(cuda_state *s, const crm_tensor *z, const crm_loss *l,
     p.class_weight = l->class_weight;
     p.delta = l->delta;
     p.scale = l->scale;
+    p.smooth = l->smooth;
     p.scale_at = l->scale_at;
     p.dz = dz ? (float *)dz->data : NULL;
     p.lddz = dz ? dz->ld : 0;

@@ -20,7 +20,12 @@ crm_status cuda_op_embed(void *state, const crm_tensor *code, const crm_tensor *
                          crm_tensor *y);
 crm_status cuda_op_embed_bwd(void *state, const crm_tensor *code, const crm_tensor *dy,
                              const crm_lanes *lanes, crm_tensor *dtable);
+crm_status cuda_op_bag(void *state, const crm_bag *p, const crm_tensor *table, crm_tensor *y);
+crm_status cuda_op_bag_bwd(void *state, const crm_bag *p, const crm_tensor *dy,
+                           const crm_lanes *lanes, crm_tensor *dtable);
 crm_status cuda_op_dropout(void *state, const crm_dropout *p, const crm_tensor *x, crm_tensor *y);
+crm_status cuda_op_drop_words(void *state, const crm_dropout *p, const crm_doc_tokens *of,
+                              const crm_tensor *x, crm_tensor *y);
 crm_status cuda_op_add(void *state, const crm_tensor *x, crm_tensor *y);
 crm_status cuda_op_copy(void *state, const crm_tensor *x, crm_tensor *y);
 crm_status cuda_op_softmax(void *state, const crm_tensor *logits, crm_tensor *proba);

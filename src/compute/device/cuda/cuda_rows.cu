@@ -198,9 +198,9 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static dropout_mask mask_of(const crm_dropout *p)
+static dropout_mask mask_of(const crm_dropout *p, uint64_t stream)
 {
-    uint64_t key = mix(mix(p->seed) ^ 3); /* CRM_RNG_DROPOUT */
+    uint64_t key = mix(mix(p->seed) ^ stream);
     double below = p->rate * 0x1p32 + 0.5;
     dropout_mask m;
 
@@ -221,10 +221,46 @@ extern "C" crm_status cuda_op_dropout(void *state, const crm_dropout *p, const c
     cuda_row_grid g = cuda_row_grid_of(n, (d + 3) / 4);
 
     if (n == 0) return CRM_OK;
-    CRM_LAUNCH(k_dropout, g.grid, CUDA_ROW_THREADS, 0, s->stream, n, d, g.shift, mask_of(p),
+    CRM_LAUNCH(k_dropout, g.grid, CUDA_ROW_THREADS, 0, s->stream, n, d, g.shift, mask_of(p, 3),
                cuda_wide(x->data, x->ld) && cuda_wide(y->data, y->ld), p->row_id,
                (const float *)x->data, x->ld, (float *)y->data, y->ld);
     CUDA_LAUNCHED(k_dropout);
+    return CRM_OK;
+}
+
+/* Bytes: 8 for a token; a warp to a sample, a lane to a token. */
+static CRM_KERNEL CRM_BOUNDS(CUDA_ROW_THREADS)
+    k_drop_words(crm_doc_tokens of, dropout_mask m, const int64_t *__restrict__ row_id,
+                 const int32_t *__restrict__ x, int32_t *__restrict__ y)
+{
+    for (int64_t r = cuda_first_row(5); r < of.n; r += cuda_next_row(5)) {
+        uint64_t id = (uint64_t)row_id[r];
+
+        for (int64_t d = of.first[r]; d < of.first[r + 1]; d++) {
+            int64_t first = of.token_first[d], n = of.token_first[d + 1] - first;
+
+            for (int64_t t = threadIdx.x % 32; t < n; t += 32) {
+                uint32_t unit = (uint32_t)((d - of.first[r]) * of.length + t);
+                uint32_t c[4] = {(uint32_t)id, (uint32_t)(id >> 32), m.epoch, unit / 4};
+
+                philox(c, m.k0, m.k1);
+                y[first + t] = c[unit % 4] < m.below ? 0 : x[first + t];
+            }
+        }
+    }
+}
+
+extern "C" crm_status cuda_op_drop_words(void *state, const crm_dropout *p,
+                                         const crm_doc_tokens *of, const crm_tensor *x,
+                                         crm_tensor *y)
+{
+    cuda_state *s = (cuda_state *)state;
+
+    if (of->n == 0) return CRM_OK;
+    CRM_LAUNCH(k_drop_words, cuda_blocks(of->n, CUDA_ROW_THREADS / 32, 1 << 16), CUDA_ROW_THREADS,
+               0, s->stream, *of, mask_of(p, 91), p->row_id, (const int32_t *)x->data,
+               (int32_t *)y->data);
+    CUDA_LAUNCHED(k_drop_words);
     return CRM_OK;
 }
 

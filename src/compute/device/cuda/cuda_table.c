@@ -16,6 +16,8 @@
     X(act_bwd, ACT_BWD)                                                                            \
     X(embed, EMBED)                                                                                \
     X(embed_bwd, EMBED_BWD)                                                                        \
+    X(bag, BAG)                                                                                    \
+    X(bag_bwd, BAG_BWD)                                                                            \
     X(dropout, DROPOUT)                                                                            \
     X(add, ADD)                                                                                    \
     X(copy, COPY)                                                                                  \
@@ -43,7 +45,8 @@
     X(gather, GATHER)                                                                              \
     X(combine, COMBINE)                                                                            \
     X(norm, NORM)                                                                                  \
-    X(tally, TALLY)
+    X(tally, TALLY)                                                                                \
+    X(drop_words, DROP_WORDS)
 
 #define COUNTED(name, op) +1
 _Static_assert(0 OPERATIONS(COUNTED) == CRM_OP_COUNT, "a row for each operation");

@@ -1,0 +1,26 @@
+/* sweep_impl.h - what files of this room share. */
+#ifndef CRM_SWEEP_IMPL_H
+#define CRM_SWEEP_IMPL_H
+
+#include "crmpi/sweep.h"
+
+/** Values of a dimension that has a list or steps, else 0. */
+int64_t sweep_dim_count(const crm_dim *d);
+
+/** A dimension is sampled as a number z that is even on [lo, hi): the logarithm where that is
+ *  asked for; values with steps take a step each, those of a list 1. */
+typedef struct sweep_range {
+    double lo, hi;
+} sweep_range;
+sweep_range sweep_dim_range(const crm_dim *d);
+double sweep_dim_inner(const crm_dim *d, double x); /* x to z: of a LIST the lower end */
+double sweep_dim_outer(const crm_dim *d, double z); /* z to the nearest value          */
+
+/** Coordinate d of point i of the Sobol sequence, in units of 2^-32, not scrambled. */
+uint32_t sweep_sobol_plain(int d, uint32_t i);
+/** u[d] = coordinate d of point i of a scrambled Sobol sequence, in [0, 1).  i < 2^32. */
+double sweep_sobol(uint64_t seed, int d, int64_t i);
+
+CRM_CHECKED sweep_tpe(const crm_sample_cfg *cfg, const crm_space *s, int64_t trial,
+                      const crm_seen *seen, int64_t n, double *x);
+#endif
