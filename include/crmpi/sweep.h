@@ -141,4 +141,13 @@ int64_t crm_rungs_promote(const double *loss, int64_t n, int64_t m, bool *on);
  * losses of other trials at the same step and on the same folds are less than its own.  other[n]
  * without NaN; never with fewer than `least`.  A loss that is NaN is stopped. */
 bool crm_median_stops(double loss, const double *other, int64_t n, int64_t least);
+
+/* ---- importance ---- */
+/** Importance of each dimension by functional ANOVA (Hutter, Hoos and Leyton-Brown 2014): the share
+ *  of the variance of the loss over the space that the dimension explains by itself, in a forest of
+ *  regression trees on the results.  share[dims], and spread[dims], the standard deviation over
+ *  forests of bootstrap samples of the trials; failed trials are left out.
+ *  @return CRM_ERR_FORMAT for less than 2 results that differ; CRM_ERR_NOMEM */
+CRM_CHECKED crm_sweep_importance(const crm_space *s, const crm_seen *seen, int64_t n, uint64_t seed,
+                                 double *share, double *spread);
 #endif

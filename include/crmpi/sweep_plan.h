@@ -1,0 +1,98 @@
+/* sweep_plan.h - which units a sweep has to run, from its options and the results so far (room
+ * sweep).
+ *
+ * A sweep is a list of searches, each over the space of one model on the training part of one outer
+ * fold.  A search goes in rounds: the trials of a round and which of them go on depend on results
+ * of earlier rounds only, and a round is judged when all of its units have a result.  So trials,
+ * promotions and winner are the same whatever the order in which results come; searches do not wait
+ * for each other.  (The scheduler "asynchronous" is the exception, and says so.)  Nothing here is
+ * collective. */
+#ifndef CRM_SWEEP_PLAN_H
+#define CRM_SWEEP_PLAN_H
+
+#include "crmpi/sweep.h"
+
+typedef enum crm_scheduler {
+    CRM_SCHEDULER_NONE,
+    CRM_SCHEDULER_MEDIAN,
+    CRM_SCHEDULER_HALVING,
+    CRM_SCHEDULER_HYPERBAND,
+    CRM_SCHEDULER_ASYNCHRONOUS,
+    CRM_SCHEDULER_COUNT
+} crm_scheduler;
+extern const char *const crm_scheduler_names[];
+
+/** What grows from rung to rung. */
+typedef enum crm_resource {
+    CRM_RESOURCE_ROWS,
+    CRM_RESOURCE_FOLDS,
+    CRM_RESOURCE_COUNT
+} crm_resource;
+extern const char *const crm_resource_names[];
+
+typedef struct crm_sweep_cfg {
+    int sampler, scheduler, resource;
+    int64_t trials, seed; /* trials of each search */
+    int64_t startup, candidates, batch, points;
+    int64_t eta;
+    double least; /* of the resource, as a share of all */
+    int64_t folds, repeats;
+    int64_t max_failed;
+} crm_sweep_cfg;
+
+/** A unit: one fit of one trial on one inner fold. */
+typedef struct crm_sweep_unit {
+    int32_t search, trial, rung, repeat, fold;
+    double resource; /* share of the inner training rows, in (0, 1] */
+} crm_sweep_unit;
+enum { CRM_SWEEP_UNIT_NAME_MAX = 64 };
+/** "s2-t17-k0-r0-f1" */
+void crm_sweep_unit_name(const crm_sweep_unit *u, char out[CRM_SWEEP_UNIT_NAME_MAX]);
+
+/** A search to be made. */
+typedef struct crm_search {
+    const crm_space *space; /* borrowed */
+    double cost;            /* relative time of a fit with all rows, for the order only */
+    int64_t n_list;         /* points of a fixed list, in place of the sampler; 0: none */
+    const double *list;     /* [n_list][space->n] */
+} crm_search;
+
+typedef struct crm_sweep_plan crm_sweep_plan;
+CRM_CHECKED crm_sweep_plan_new(const crm_sweep_cfg *cfg, int n, const crm_search *search,
+                               crm_sweep_plan **out);
+void crm_sweep_plan_free(crm_sweep_plan **p);
+
+/** The ready unit that is thought to take longest, which is ready no more; false: none. */
+bool crm_sweep_plan_next(crm_sweep_plan *p, crm_sweep_unit *out);
+/** Put back a unit that was taken and not done. */
+CRM_CHECKED crm_sweep_plan_back(crm_sweep_plan *p, const crm_sweep_unit *u);
+/** The result of a unit: loss to be made small, NaN: failed; seconds: for the order only, NaN: not
+ *  known.  One that is not of this plan, or has a result, is ignored (*was_new false). */
+CRM_CHECKED crm_sweep_plan_done(crm_sweep_plan *p, const crm_sweep_unit *u, double loss,
+                                double seconds, bool *was_new);
+/** All searches have ended. */
+bool crm_sweep_plan_ended(const crm_sweep_plan *p);
+
+/** What is known of a search. */
+typedef struct crm_trial {
+    double *x;           /* [dims] its point                                            */
+    int rung;            /* the last one that it was given units of                     */
+    int bracket;         /* of Hyperband, else 0                                        */
+    double resource;     /* of that rung                                                */
+    int64_t done, units; /* of that rung                                            */
+    double loss;         /* mean over the units of the last complete rung; NaN: none, or failed */
+    double spread;       /* standard deviation over them                                */
+    bool failed;         /* a unit failed; it goes on no more                           */
+    bool stopped;        /* pruned: it reached no further rung                          */
+    bool whole;          /* has a loss with all of the resource                         */
+} crm_trial;
+/** Trials made so far, *trial [return]; valid until the next result. */
+int64_t crm_sweep_plan_trials(const crm_sweep_plan *p, int search, const crm_trial **trial);
+/** Number of the trial of least loss among those with all of the resource, equal ones by number;
+ *  -1: none. */
+int64_t crm_sweep_plan_winner(const crm_sweep_plan *p, int search);
+/** Loss of a unit, NaN: none or failed. */
+double crm_sweep_plan_loss(const crm_sweep_plan *p, const crm_sweep_unit *u);
+/** Units so far and how many have a result; units of the whole where that is known, else 0. */
+void crm_sweep_plan_count(const crm_sweep_plan *p, int64_t *done, int64_t *units, int64_t *of);
+#endif
