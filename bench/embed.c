@@ -3,16 +3,15 @@
  *   bench_embed TEXT MODEL SEED [SIMILARITY...] -- [ANALOGY...]
  *
  * Prints the digest of the vectors, words, words/s of the clock and of rank 0's core, and the score
- * of each file.  MODEL is
- * skipgram, cbow or glove; options are those of the comparison: 64 numbers, window 5, 5 words of
- * noise, words of 5 tokens and more, subsampling 1e-3, 5 epochs, alpha .05. */
+ * of each file.  MODEL is skipgram, cbow or glove; options are those of the comparison: 64 numbers,
+ * window 5, 5 words of noise, words of 5 tokens and more, subsampling 1e-3, 5 epochs, alpha .05. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "crmpi/base_hash.h"
 #include "crmpi/embed.h"
 #include "crmpi/opt.h"
+#include "fit.h"
 
 static crm_status configure(const char *model, crm_opt_set **set, crm_embed_cfg *fit,
                             crm_text_cfg *text)
@@ -63,15 +62,14 @@ static crm_status score_all(const crm_vectors *v, int n, char **path)
 static crm_status fit_and_tell(crm_comm *world, const crm_embed_cfg *fit, const crm_corpus *c,
                                int argc, char **argv)
 {
-    double start = crm_clock_now(), wall, core, words;
+    fit_clock start = fit_clock_start();
+    double wall, core, words;
     char digest[CRM_DIGEST_HEX];
-    clock_t before = clock();
     crm_vectors v;
     crm_status st;
 
     CRM_TRY(crm_embed_fit(world, NULL, fit, c, (uint64_t)atoll(argv[3]), NULL, NULL, &v));
-    core = (double)(clock() - before) / CLOCKS_PER_SEC;
-    wall = crm_clock_now() - start;
+    fit_clock_read(&start, &wall, &core);
     words = (double)fit->epochs * (double)c->first[c->n_documents];
     crm_digest_hex(crm_digest_of(v.value, (size_t)(v.n * v.dim) * sizeof *v.value), digest);
     printf("%s %lld %.0f %.0f", digest, (long long)v.n, words / wall, words / core);
@@ -99,17 +97,6 @@ static crm_status run(crm_comm *world, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    crm_comm *world = NULL;
-    crm_status st;
-
-    if (argc < 4) {
-        fputs("bench_embed TEXT MODEL SEED [SIMILARITY...] -- [ANALOGY...]\n", stderr);
-        return 2;
-    }
-    st = crm_comm_start(&argc, &argv, &world);
-    if (!st && crm_comm_rank(world) > 0) st = freopen("/dev/null", "w", stdout) ? CRM_OK : st;
-    if (!st) st = run(world, argc, argv);
-    if (st) crm_err_print(0);
-    crm_comm_stop(&world);
-    return st ? 1 : 0;
+    return fit_main(argc, argv, 4, "bench_embed TEXT MODEL SEED [SIMILARITY...] -- [ANALOGY...]",
+                    run);
 }

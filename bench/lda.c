@@ -9,10 +9,10 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "crmpi/base_mem.h"
 #include "crmpi/embed.h"
+#include "fit.h"
 
 enum { TOP = 10 };
 
@@ -106,19 +106,19 @@ static crm_status run(crm_comm *world, int argc, char **argv)
     crm_opt_set *set;
     crm_lda_cfg cfg = {0};
     crm_lda *m;
-    clock_t before;
-    double start;
+    fit_clock start;
+    double wall, core;
 
     CRM_TRY(crm_opt_set_new(&set));
     CRM_TRY(crm_opt_set_add(set, crm_lda_opts, &cfg));
     CRM_TRY(crm_opt_set_load(set, NULL, (const char *const *)argv + 5, argc - 5));
     CRM_TRY(read_documents(argv[1], &train));
     CRM_TRY(read_documents(argv[2], &held));
-    start = crm_clock_now();
-    before = clock();
+    start = fit_clock_start();
     CRM_TRY(crm_lda_fit(world, NULL, &cfg, &train.bow, (uint64_t)atoll(argv[4]), &m));
+    fit_clock_read(&start, &wall, &core);
     if (crm_comm_rank(world) == 0) {
-        printf("%.3f %.3f", crm_clock_now() - start, (double)(clock() - before) / CLOCKS_PER_SEC);
+        printf("%.3f %.3f", wall, core);
         CRM_TRY(print_scores(m, cfg.topics, &train.bow, &held.bow));
         CRM_TRY(write_topics(m, argv[3]));
     }
@@ -131,16 +131,6 @@ static crm_status run(crm_comm *world, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    crm_comm *world = NULL;
-    crm_status st;
-
-    if (argc < 5) {
-        fputs("bench_lda TRAIN HELD_OUT TOPICS_OUT SEED [lda.KEY=VALUE...]\n", stderr);
-        return 2;
-    }
-    st = crm_comm_start(&argc, &argv, &world);
-    if (!st) st = run(world, argc, argv);
-    if (st) crm_err_print(0);
-    crm_comm_stop(&world);
-    return st ? 1 : 0;
+    return fit_main(argc, argv, 5, "bench_lda TRAIN HELD_OUT TOPICS_OUT SEED [lda.KEY=VALUE...]",
+                    run);
 }
