@@ -36,7 +36,8 @@ enum {
     CRM_OPT_LAYOUT = 1, /* cannot change results (threads, paths, log): not in the digest */
     CRM_OPT_POW2 = 2,   /* INT: must be a power of two                                    */
     CRM_OPT_WORD = 4,   /* LIST: a single value in YAML stands for a list of it            */
-    CRM_OPT_FILE = 8    /* STR: may name a file, of which a result depends on the content   */
+    CRM_OPT_FILE = 8,   /* STR: may name a file, of which a result depends on the content   */
+    CRM_OPT_TREE = 16   /* STR: a mapping or list of YAML, kept as one line of it          */
 };
 
 typedef struct crm_opt {
@@ -158,6 +159,13 @@ void crm_opt_copy(const crm_opt *table, const void *from, void *to);
  * by module for docs/options.md (out->failed). */
 CRM_CHECKED crm_opt_set_write_help(const crm_opt_set *s, FILE *f);
 void crm_opt_set_write_markdown(const crm_opt_set *s, crm_str *out);
+/** Whether an option takes a value, written as for --set; else adds why not ("value 'x' ...;
+ *  allowed: ..."). */
+bool crm_opt_takes(const crm_opt *o, const char *value, crm_str *why);
+/** Put such a value into cfg, a copy of the config struct of the option's table.  *block is what a
+ *  text or list stands in, the caller's (crm_mem_free) and to be kept with cfg; NULL: none.
+ *  CRM_ERR_CONFIG as --set would say; CRM_ERR_NOMEM. */
+CRM_CHECKED crm_opt_put(const crm_opt *o, const char *value, void *cfg, void **block);
 /** Free the set with the texts and lists of the bound structs; *s becomes NULL. */
 void crm_opt_set_free(crm_opt_set **s);
 #endif

@@ -12,6 +12,8 @@
 
 #include "crmpi/sweep.h"
 
+enum { CRM_SWEEP_TRIALS_MAX = 100000 }; /* of a search */
+
 typedef enum crm_scheduler {
     CRM_SCHEDULER_NONE,
     CRM_SCHEDULER_MEDIAN,
@@ -31,14 +33,22 @@ typedef enum crm_resource {
 extern const char *const crm_resource_names[];
 
 typedef struct crm_sweep_cfg {
-    int sampler, scheduler, resource;
-    int64_t trials, seed; /* trials of each search */
+    int sampler, scheduler, resource, metric; /* crm_sampler ... crm_metric */
+    int64_t trials, seed;                     /* trials of each search      */
     int64_t startup, candidates, batch, points;
     int64_t eta;
     double least; /* of the resource, as a share of all */
     int64_t folds, repeats;
+    bool nested;
     int64_t max_failed;
+    const char *list;
+    const char *space; /* as it is written */
+    int64_t group_ranks;
+    double look_s;
 } crm_sweep_cfg;
+extern const crm_opt crm_sweep_opts[]; /* sweep.* */
+/** Checks between these options: CRM_ERR_CONFIG, and *key is the one to name. */
+CRM_CHECKED crm_sweep_cfg_check(const crm_sweep_cfg *cfg, const char **key);
 
 /** A unit: one fit of one trial on one inner fold. */
 typedef struct crm_sweep_unit {
@@ -77,22 +87,22 @@ bool crm_sweep_plan_ended(const crm_sweep_plan *p);
 typedef struct crm_trial {
     double *x;           /* [dims] its point                                            */
     int rung;            /* the last one that it was given units of                     */
-    int bracket;         /* of Hyperband, else 0                                        */
     double resource;     /* of that rung                                                */
-    int64_t done, units; /* of that rung                                            */
+    int64_t done, units; /* with a result, in all                                   */
     double loss;         /* mean over the units of the last complete rung; NaN: none, or failed */
     double spread;       /* standard deviation over them                                */
     bool failed;         /* a unit failed; it goes on no more                           */
     bool stopped;        /* pruned: it reached no further rung                          */
     bool whole;          /* has a loss with all of the resource                         */
 } crm_trial;
-/** Trials made so far, *trial [return]; valid until the next result. */
-int64_t crm_sweep_plan_trials(const crm_sweep_plan *p, int search, const crm_trial **trial);
+/** Trials made so far, and one of them, valid until the next result. */
+int64_t crm_sweep_plan_trials(const crm_sweep_plan *p, int search);
+const crm_trial *crm_sweep_plan_trial(const crm_sweep_plan *p, int search, int64_t trial);
 /** Number of the trial of least loss among those with all of the resource, equal ones by number;
  *  -1: none. */
 int64_t crm_sweep_plan_winner(const crm_sweep_plan *p, int search);
 /** Loss of a unit, NaN: none or failed. */
 double crm_sweep_plan_loss(const crm_sweep_plan *p, const crm_sweep_unit *u);
-/** Units so far and how many have a result; units of the whole where that is known, else 0. */
-void crm_sweep_plan_count(const crm_sweep_plan *p, int64_t *done, int64_t *units, int64_t *of);
+/** Units made so far, and how many of them have a result. */
+void crm_sweep_plan_count(const crm_sweep_plan *p, int64_t *done, int64_t *units);
 #endif

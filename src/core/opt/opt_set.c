@@ -123,6 +123,34 @@ void crm_opt_copy(const crm_opt *table, const void *from, void *to)
     }
 }
 
+bool crm_opt_takes(const crm_opt *o, const char *value, crm_str *why)
+{
+    opt_value v;
+    bool good = crm_opt_value_parse(o, (opt_text){value, strlen(value), OPT_ARG}, &v, why);
+
+    if (good) crm_opt_value_free(&v);
+    return good;
+}
+
+crm_status crm_opt_put(const crm_opt *o, const char *value, void *cfg, void **block)
+{
+    crm_str why = {0};
+    opt_value v;
+    crm_status st = CRM_OK;
+
+    *block = NULL;
+    if (crm_opt_value_parse(o, (opt_text){value, strlen(value), OPT_ARG}, &v, &why)) {
+        crm_opt_types[o->type].put((char *)cfg + o->offset, &v);
+        *block = v.block;
+    } else if (why.failed) {
+        CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %s", o->key);
+    } else {
+        CRM_SET(st, CRM_ERR_CONFIG, "%s: %s", o->key, why.text);
+    }
+    crm_str_free(&why);
+    return st;
+}
+
 void crm_opt_setting_free(opt_setting *s)
 {
     crm_opt_value_free(&s->value);

@@ -89,8 +89,7 @@ static void put_str(void *field, const opt_value *v)
 
 static void print_str(const crm_opt *o, const opt_value *v, bool yaml, crm_str *out)
 {
-    (void)o;
-    if (yaml)
+    if (yaml && !((o->flags & CRM_OPT_TREE) && v->s[0])) /* a tree is YAML as it is */
         crm_opt_quote(out, v->s);
     else
         crm_str_addf(out, "%s", v->s);

@@ -1,4 +1,5 @@
 /* opt_yaml.c - reads a config into the entries of a set, in one pass that survives errors. */
+#include <ctype.h>
 #include <string.h>
 
 #include "opt_event.h"
@@ -44,6 +45,54 @@ static bool read_scalar(reader *r, const crm_opt *o, opt_value *v)
     return good;
 }
 
+/* A scalar of a tree in one line, as it was where it cannot be misread there. */
+static void add_scalar(const reader *r, crm_str *out)
+{
+    opt_text t = crm_opt_event_text(&r->in);
+    bool plain = t.style == OPT_PLAIN && t.len > 0;
+
+    for (size_t i = 0; i < t.len && plain; i++)
+        plain = isalnum((unsigned char)t.p[i]) || strchr(i > 0 ? "_.+-/ =!" : "_.+-/", t.p[i]);
+    if (plain)
+        crm_str_add(out, t.p, t.len);
+    else
+        crm_opt_quote(out, t.p);
+}
+
+/* The current node as one line of YAML; its last event becomes the current one. */
+static void add_node(reader *r, crm_str *out)
+{
+    bool map = r->in.event.type == YAML_MAPPING_START_EVENT, key = true;
+    yaml_event_type_t end = map ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
+
+    if (r->in.event.type == YAML_SCALAR_EVENT) {
+        add_scalar(r, out);
+        return;
+    }
+    if (!map && r->in.event.type != YAML_SEQUENCE_START_EVENT) return; /* an alias: told */
+    crm_str_addf(out, map ? "{" : "[");
+    for (int n = 0; crm_opt_event_next(&r->in) && r->in.event.type != end; n++) {
+        if (n > 0) crm_str_addf(out, "%s", map && !key ? ": " : ", ");
+        add_node(r, out);
+        key = !map || !key;
+    }
+    crm_str_addf(out, map ? "}" : "]");
+}
+
+static bool read_tree(reader *r, opt_value *v)
+{
+    crm_str text = {0};
+
+    add_node(r, &text);
+    r->in.log->nomem |= text.failed;
+    if (text.failed || r->in.stopped) {
+        crm_str_free(&text);
+        return false;
+    }
+    v->s = v->block = text.text;
+    return true;
+}
+
 /* A mapping, or a list where the option takes one value. */
 static void refuse_node(reader *r, const crm_opt *o)
 {
@@ -78,6 +127,8 @@ static void read_option(reader *r, opt_entry *e, yaml_mark_t key_at)
         good = read_scalar(r, e->o, &v);
     else if (r->in.event.type == YAML_SEQUENCE_START_EVENT && e->o->type == CRM_OPT_LIST)
         good = read_list(r, e->o, &v);
+    else if (r->in.event.type != YAML_ALIAS_EVENT && (e->o->flags & CRM_OPT_TREE))
+        good = read_tree(r, &v);
     else if (r->in.event.type != YAML_ALIAS_EVENT)
         refuse_node(r, e->o);
     if (good && !again)

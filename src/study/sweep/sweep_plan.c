@@ -1,0 +1,262 @@
+/* sweep_plan.c - units of a sweep: which are ready, which have a result. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "crmpi/base_mem.h"
+#include "sweep_plan.h"
+
+const char *const crm_scheduler_names[] = {"none",      "median",       "halving",
+                                           "hyperband", "asynchronous", NULL};
+_Static_assert(sizeof crm_scheduler_names / sizeof *crm_scheduler_names == CRM_SCHEDULER_COUNT + 1,
+               "names");
+const char *const crm_resource_names[] = {"rows", "folds", NULL};
+_Static_assert(sizeof crm_resource_names / sizeof *crm_resource_names == CRM_RESOURCE_COUNT + 1,
+               "names");
+
+void crm_sweep_unit_name(const crm_sweep_unit *u, char out[CRM_SWEEP_UNIT_NAME_MAX])
+{
+    snprintf(out, CRM_SWEEP_UNIT_NAME_MAX, "s%d-t%d-k%d-r%d-f%d", (int)u->search, (int)u->trial,
+             (int)u->rung, (int)u->repeat, (int)u->fold);
+}
+
+/* ---- a unit's place ---- */
+
+/* Units of a rung of folds are those of the rungs before and some more, all kept at rung 0. */
+static int64_t place(const crm_sweep_plan *p, const crm_sweep_unit *u)
+{
+    return (int64_t)u->rung * p->units + u->repeat * p->cfg.folds + u->fold;
+}
+
+static bool is_of(const crm_sweep_plan *p, const crm_sweep_unit *u)
+{
+    return u->search >= 0 && u->search < p->n && u->trial >= 0 &&
+           u->trial < p->search[u->search].n && u->rung >= 0 && u->rung < CRM_RUNGS_MAX &&
+           u->repeat >= 0 && u->repeat < p->cfg.repeats && u->fold >= 0 && u->fold < p->cfg.folds;
+}
+
+static trial *trial_of(const crm_sweep_plan *p, const crm_sweep_unit *u)
+{
+    return &p->search[u->search].trial[u->trial];
+}
+
+/* ---- ready units ---- */
+
+static crm_status add_waiting(crm_sweep_plan *p, const crm_sweep_unit *u)
+{
+    waiting *w = &p->search[u->search].wait[u->rung];
+
+    if (w->first > 0 && w->first + w->n == w->cap) {
+        memmove(w->unit, w->unit + w->first, (size_t)w->n * sizeof *w->unit);
+        w->first = 0;
+    }
+    if (w->n == w->cap) {
+        int64_t cap = w->cap ? 2 * w->cap : 64;
+        crm_sweep_unit *more = crm_mem_grow(w->unit, (size_t)w->cap, (size_t)cap, sizeof *w->unit);
+        CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: units of a sweep");
+        w->unit = more;
+        w->cap = cap;
+    }
+    w->unit[w->first + w->n++] = *u;
+    trial_of(p, u)->state[place(p, u)] = UNIT_READY;
+    return CRM_OK;
+}
+
+crm_status sweep_plan_ready(crm_sweep_plan *p, int number, int64_t which, int rung, int first,
+                            int end, double resource, int64_t *made)
+{
+    for (int i = first; i < end; i++) {
+        crm_sweep_unit u = {.search = number,
+                            .trial = (int32_t)which,
+                            .rung = rung,
+                            .repeat = i / (int32_t)p->cfg.folds,
+                            .fold = i % (int32_t)p->cfg.folds,
+                            .resource = resource};
+        if (trial_of(p, &u)->state[place(p, &u)] != UNIT_NONE) continue;
+        CRM_TRY(add_waiting(p, &u));
+        p->made++;
+        *made += 1;
+    }
+    return CRM_OK;
+}
+
+/* Seconds of units like these, so far as is known. */
+static double price(const crm_sweep_plan *p, const search *s, const waiting *w)
+{
+    double cost = s->of.cost * w->unit[w->first].resource;
+
+    if (w->timed > 0) return w->seconds / (double)w->timed;
+    return p->cost > 0 ? cost * (p->seconds / p->cost) : cost;
+}
+
+bool crm_sweep_plan_next(crm_sweep_plan *p, crm_sweep_unit *out)
+{
+    waiting *best = NULL;
+    double most = -1;
+
+    for (int i = 0; i < p->n; i++)
+        for (int k = 0; k < CRM_RUNGS_MAX; k++) {
+            waiting *w = &p->search[i].wait[k];
+            double cost = w->n > 0 ? price(p, &p->search[i], w) : -1;
+            if (cost > most) {
+                most = cost;
+                best = w;
+            }
+        }
+    if (!best) return false;
+    *out = best->unit[best->first];
+    best->first++;
+    best->n--;
+    trial_of(p, out)->state[place(p, out)] = UNIT_TAKEN;
+    return true;
+}
+
+crm_status crm_sweep_plan_back(crm_sweep_plan *p, const crm_sweep_unit *u)
+{
+    CRM_CHECK(is_of(p, u) && trial_of(p, u)->state[place(p, u)] == UNIT_TAKEN, CRM_ERR_ARG,
+              "a unit is put back that was not taken");
+    return add_waiting(p, u);
+}
+
+/* ---- results ---- */
+
+static void take_out(crm_sweep_plan *p, const crm_sweep_unit *u)
+{
+    waiting *w = &p->search[u->search].wait[u->rung];
+
+    for (int64_t i = w->first; i < w->first + w->n; i++) {
+        const crm_sweep_unit *x = &w->unit[i];
+        if (x->trial != u->trial || x->repeat != u->repeat || x->fold != u->fold) continue;
+        memmove(&w->unit[i], &w->unit[i + 1], (size_t)(w->first + w->n - i - 1) * sizeof *w->unit);
+        w->n--;
+        return;
+    }
+}
+
+static void count_time(crm_sweep_plan *p, const crm_sweep_unit *u, double seconds)
+{
+    search *s = &p->search[u->search];
+
+    if (!(seconds >= 0)) return;
+    s->wait[u->rung].seconds += seconds;
+    s->wait[u->rung].timed++;
+    p->seconds += seconds;
+    p->cost += s->of.cost * u->resource;
+}
+
+crm_status crm_sweep_plan_done(crm_sweep_plan *p, const crm_sweep_unit *u, double loss,
+                               double seconds, bool *was_new)
+{
+    trial *t;
+    bracket *b;
+    unsigned char *state;
+
+    *was_new = false;
+    if (!is_of(p, u)) return CRM_OK;
+    t = trial_of(p, u);
+    state = &t->state[place(p, u)];
+    if (*state == UNIT_NONE || *state == UNIT_DONE) return CRM_OK;
+    if (*state == UNIT_READY) take_out(p, u);
+    *state = UNIT_DONE;
+    *was_new = true;
+    t->loss[place(p, u)] = loss;
+    t->told.done++;
+    p->done++;
+    count_time(p, u, seconds);
+    if (p->cfg.scheduler == CRM_SCHEDULER_ASYNCHRONOUS)
+        return sweep_search_asynchronous(p, u->search);
+    b = &p->search[u->search].bracket[t->bracket];
+    return --b->missing > 0 ? CRM_OK : sweep_search_judge(p, u->search, t->bracket);
+}
+
+/* ---- the whole ---- */
+
+crm_status crm_sweep_plan_new(const crm_sweep_cfg *cfg, int n, const crm_search *of,
+                              crm_sweep_plan **out)
+{
+    crm_sweep_plan *p;
+    crm_status st = CRM_OK;
+
+    *out = NULL;
+    CRM_NEW(p, 1);
+    p->cfg = *cfg;
+    p->units = (int)(cfg->folds * cfg->repeats);
+    CRM_NEW_TO(st, end, p->search, n);
+    p->n = n;
+    for (int i = 0; i < n; i++)
+        p->search[i].of = of[i];
+    for (int i = 0; i < n && !st; i++)
+        st = sweep_search_begin(p, i);
+end:
+    if (st)
+        crm_sweep_plan_free(&p);
+    else
+        *out = p;
+    return st;
+}
+
+static void free_search(search *s)
+{
+    for (int64_t i = 0; i < s->n; i++) {
+        crm_mem_free(s->trial[i].told.x);
+        crm_mem_free(s->trial[i].state);
+        crm_mem_free(s->trial[i].loss);
+    }
+    for (int k = 0; k < CRM_RUNGS_MAX; k++)
+        crm_mem_free(s->wait[k].unit);
+    crm_mem_free(s->trial);
+    crm_mem_free(s->bracket);
+}
+
+void crm_sweep_plan_free(crm_sweep_plan **p)
+{
+    if (!*p) return;
+    for (int i = 0; i < (*p)->n; i++)
+        free_search(&(*p)->search[i]);
+    crm_mem_free((*p)->search);
+    crm_mem_free(*p);
+    *p = NULL;
+}
+
+bool crm_sweep_plan_ended(const crm_sweep_plan *p)
+{
+    for (int i = 0; i < p->n; i++)
+        if (!p->search[i].ended) return false;
+    return true;
+}
+
+int64_t crm_sweep_plan_trials(const crm_sweep_plan *p, int number)
+{
+    return p->search[number].n;
+}
+
+const crm_trial *crm_sweep_plan_trial(const crm_sweep_plan *p, int number, int64_t which)
+{
+    return &p->search[number].trial[which].told;
+}
+
+int64_t crm_sweep_plan_winner(const crm_sweep_plan *p, int number)
+{
+    const search *s = &p->search[number];
+    int64_t best = -1;
+
+    for (int64_t i = 0; i < s->n; i++) {
+        const crm_trial *t = &s->trial[i].told;
+        if (t->whole && !isnan(t->loss) && (best < 0 || t->loss < s->trial[best].told.loss))
+            best = i;
+    }
+    return best;
+}
+
+double crm_sweep_plan_loss(const crm_sweep_plan *p, const crm_sweep_unit *u)
+{
+    const trial *t = is_of(p, u) ? trial_of(p, u) : NULL;
+
+    return t && t->state[place(p, u)] == UNIT_DONE ? t->loss[place(p, u)] : (double)NAN;
+}
+
+void crm_sweep_plan_count(const crm_sweep_plan *p, int64_t *done, int64_t *units)
+{
+    *done = p->done;
+    *units = p->made;
+}
