@@ -74,6 +74,9 @@ CRM_CHECKED crm_corpus_new(const crm_text_cfg *cfg, const crm_corpus_source *sou
  * UTF-8.  Not collective.  CRM_ERR_IO; CRM_ERR_CONFIG, CRM_ERR_NOMEM as above. */
 CRM_CHECKED crm_corpus_read(const crm_text_cfg *cfg, int n, const char *const *path,
                             crm_corpus **out, int64_t *faults);
+/** Whether a word ever stands beside another: two words or more have ids, and some document has two
+ * tokens of such. */
+bool crm_corpus_has_pairs(const crm_corpus *c);
 void crm_corpus_free(crm_corpus **c);
 
 /* ---- fit ---- */
@@ -93,19 +96,26 @@ extern const crm_opt crm_embed_opts[]; /* embed.* */
  * that it took, mean loss, seconds.  On every rank. */
 typedef void (*crm_embed_epoch_fn)(void *ctx, int64_t epoch, int64_t words, double loss, double s);
 /** Learn vectors of all words of the corpus.  Collective over comm (NULL: this process alone); the
- * result is the same on all ranks, for any number of them and of threads.  CRM_ERR_CONFIG;
- * CRM_ERR_NUMERIC (not finite); CRM_ERR_STOPPED on a signal; CRM_ERR_NOMEM. */
+ * result is the same on all ranks, for any number of them and of threads.  CRM_ERR_CONFIG, also for
+ * a corpus without pairs, and when embed.sample has left none; CRM_ERR_NUMERIC (not finite);
+ * CRM_ERR_STOPPED on a signal; CRM_ERR_NOMEM. */
 CRM_CHECKED crm_embed_fit(crm_comm *comm, crm_pool *pool, const crm_embed_cfg *cfg,
                           const crm_corpus *corpus, uint64_t seed, crm_embed_epoch_fn epoch,
                           void *ctx, crm_vectors *out);
 
 /* ---- quality ---- */
+/** Least pairs that a correlation is told of. */
+enum { CRM_SIMILARITY_LEAST = 3 };
 /** Spearman correlation of cosines with people's scores of a file of "word word score" lines;
- * pairs: how many have both words. */
+ * pairs: how many of its lines have both words.  *rho is NAN with fewer than CRM_SIMILARITY_LEAST
+ * of them, and when all scores or all cosines are equal.  The whole file is checked whatever words
+ * v has, so one without any checks a file.  Not collective.  CRM_ERR_IO; CRM_ERR_FORMAT names
+ * file:line:column, or says that no line holds anything; CRM_ERR_NOMEM. */
 CRM_CHECKED crm_vectors_similarity(const crm_vectors *v, const char *path, double *rho,
                                    int64_t *pairs, int64_t *of);
 /** Share of the questions "a b c d" of a file (lines ": name" begin sections) for which d is the
- * nearest word to b - a + c (3CosAdd, without a, b, c). */
+ * nearest word to b - a + c (3CosAdd, without a, b, c); NAN when no question has all words.  Files
+ * and errors as for crm_vectors_similarity. */
 CRM_CHECKED crm_vectors_analogy(const crm_vectors *v, const char *path, double *accuracy,
                                 int64_t *questions, int64_t *of);
 

@@ -1,4 +1,5 @@
-/* cmd_embed.c - word vectors from text files or from the documents of a data set. */
+/* cmd_embed.c - word vectors from text files or from the documents of a data set, which is imported
+ * first where a schema or CoNLL columns are named. */
 #include <math.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/store.h"
 
 #define S app_embed_cfg
 const crm_opt app_embed_opts[] = {
@@ -27,25 +29,17 @@ static bool is_config(const char *path)
     return ends_with(path, ".yaml") || ends_with(path, ".yml");
 }
 
-/* An HDF5 file, by its first bytes. */
-static bool is_data_set(const char *path)
-{
-    static const char mark[8] = "\x89HDF\r\n\x1a\n";
-    char head[sizeof mark] = "";
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(head, 1, sizeof head, f) : 0;
-
-    if (f) fclose(f);
-    return n == sizeof mark && memcmp(head, mark, sizeof mark) == 0;
-}
-
 static crm_status configure(app *a)
 {
     char *yaml = NULL;
     size_t len = 0;
     crm_status st;
 
-    if (!is_config(a->args.operand)) return app_configure(a, NULL, NULL, 0);
+    if (!is_config(a->args.operand)) {
+        CRM_TRY(app_configure(a, NULL, NULL, 0));
+        a->cfg.data_path = a->args.operand;
+        return CRM_OK;
+    }
     CRM_CHECK(a->args.n_more == 0, CRM_ERR_CONFIG,
               "'%s' is one argument too many: a config names what is read by data.path",
               a->args.more[0]);
@@ -57,11 +51,53 @@ static crm_status configure(app *a)
     return st;
 }
 
+static bool is_data_set(const app *a, const char *path)
+{
+    return app_has_tables(a) || crm_conll_is(&a->conll, path) ||
+           (!crm_path_is_dir(path) && crm_store_is_hdf5(path));
+}
+
+/* By its name, or by options that are for nothing else. */
+static bool is_table(const app *a, const char *path)
+{
+    static const char *const end[] = {".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst"};
+    const crm_table_cfg *t = &a->table;
+
+    for (size_t i = 0; i < sizeof end / sizeof *end; i++)
+        if (ends_with(path, end[i])) return true;
+    return a->conll.format == CRM_TABLE_CSV || t->label[0] || t->id[0] || t->numeric.n ||
+           t->categorical.n || t->ignore.n;
+}
+
+/* Rank 0: whether a data set is read, or has to be made, and not text files. */
+static crm_status look(const app *a, int64_t *data)
+{
+    *data = 0;
+    for (int i = 0; i <= a->args.n_more; i++) {
+        const char *path = i ? a->args.more[i - 1] : a->cfg.data_path;
+        bool of_data = is_data_set(a, path);
+        CRM_CHECK(!of_data || a->args.n_more == 0, CRM_ERR_CONFIG,
+                  "%s: is a data set, and %d things to read are named; a data set is read by "
+                  "itself, several text files together",
+                  path, a->args.n_more + 1);
+        CRM_CHECK(
+            of_data || !is_table(a, path), CRM_ERR_CONFIG,
+            "%s: is a table, by its name or by options data.*, and its names and numbers would "
+            "be taken for words; say in a schema which columns are text (crmpi import "
+            "--propose %s) and set data.schema to it",
+            path, path);
+        *data |= of_data;
+    }
+    return CRM_OK;
+}
+
 static crm_status corpus_of_data(const crm_data *d, const crm_text_cfg *cfg, crm_corpus **out)
 {
     const crm_documents *t = crm_data_documents(d);
 
-    CRM_CHECK(t, CRM_ERR_CONFIG, "%s: has no documents to learn word vectors from",
+    CRM_CHECK(t, CRM_ERR_CONFIG,
+              "%s: has no documents to learn word vectors from; a schema says which columns are "
+              "text (docs/schema.md)",
               crm_data_path(d));
     return crm_corpus_new(cfg,
                           &(crm_corpus_source){.n_words = t->n_words,
@@ -72,13 +108,11 @@ static crm_status corpus_of_data(const crm_data *d, const crm_text_cfg *cfg, crm
                           out);
 }
 
-static crm_status read_data(app *a, const char *path, crm_corpus **out)
+static crm_status read_data(app *a, crm_corpus **out)
 {
     crm_data *d = NULL;
-    crm_status st;
+    crm_status st = app_open_data(a, &d);
 
-    CRM_TRY(crm_comm_agree(a->world, crm_data_open(path, &d)));
-    st = crm_data_verify(a->world, d);
     if (!st) st = crm_comm_agree(a->world, corpus_of_data(d, app_models_text(a), out));
     crm_data_close(&d);
     return st;
@@ -93,23 +127,21 @@ static crm_status compare(app *a, const crm_corpus *c)
     CRM_TRY(crm_comm_max_i64(a->world, extent, 2));
     CRM_CHECK(extent[0] == -extent[1], CRM_ERR_IO,
               "%s: its text is not the same on all nodes; wait until it is written and seen by all",
-              a->args.operand);
+              a->cfg.data_path);
     return CRM_OK;
 }
 
-static crm_status read_corpus(app *a, crm_corpus **out)
+static crm_status read_text(app *a, crm_corpus **out)
 {
-    const char *first = is_config(a->args.operand) ? a->cfg.data_path : a->args.operand, **path;
+    const char **path;
     int n = a->args.n_more + 1;
-    int64_t faults = 0, data = is_data_set(first);
+    int64_t faults = 0;
     crm_status st = CRM_OK;
 
-    CRM_TRY(crm_comm_max_i64(a->world, &data, 1));
-    if (data) return read_data(a, first, out);
     path = crm_mem_new((size_t)n, sizeof *path);
     if (!path) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: names of files");
     for (int i = 0; !st && i < n; i++)
-        path[i] = i ? a->args.more[i - 1] : first;
+        path[i] = i ? a->args.more[i - 1] : a->cfg.data_path;
     if (!st) st = crm_corpus_read(app_models_text(a), n, path, out, &faults);
     crm_mem_free(path);
     CRM_TRY(crm_comm_agree(a->world, st));
@@ -117,6 +149,15 @@ static crm_status read_corpus(app *a, crm_corpus **out)
         crm_log_line(CRM_LOG_WARN, "embed", "%lld places of the text are not UTF-8; U+FFFD is read",
                      (long long)faults);
     return compare(a, *out);
+}
+
+static crm_status read_corpus(app *a, crm_corpus **out)
+{
+    int64_t data = 0;
+
+    CRM_TRY(crm_comm_agree(a->world, app_is_root(a) ? look(a, &data) : CRM_OK));
+    CRM_TRY(crm_comm_bcast(a->world, 0, &data, sizeof data));
+    return data ? read_data(a, out) : read_text(a, out);
 }
 
 /* ---- what is told ---- */
@@ -156,22 +197,45 @@ static crm_status print_digest(const crm_vectors *v)
     return CRM_OK;
 }
 
-static crm_status print_scores(const app *a, const crm_vectors *v)
+static crm_status print_similarity(const crm_vectors *v, const char *path)
 {
     int64_t n, of;
-    double score;
+    double rho;
 
-    if (a->args.similarity) {
-        CRM_TRY(crm_vectors_similarity(v, a->args.similarity, &score, &n, &of));
+    CRM_TRY(crm_vectors_similarity(v, path, &rho, &n, &of));
+    if (n >= CRM_SIMILARITY_LEAST && isfinite(rho))
         printf("similarity %s: Spearman %.4f (%lld of %lld pairs have both words)\n",
-               crm_path_base(a->args.similarity), score, (long long)n, (long long)of);
-    }
-    if (a->args.analogy) {
-        CRM_TRY(crm_vectors_analogy(v, a->args.analogy, &score, &n, &of));
-        printf("analogy %s: accuracy %.4f (%lld of %lld questions have all words)\n",
-               crm_path_base(a->args.analogy), score, (long long)n, (long long)of);
-    }
+               crm_path_base(path), rho, (long long)n, (long long)of);
+    else if (n >= CRM_SIMILARITY_LEAST)
+        printf("similarity %s: Spearman not defined: the %lld of %lld pairs that have both words "
+               "are all scored the same, or all alike\n",
+               crm_path_base(path), (long long)n, (long long)of);
+    else
+        printf("similarity %s: Spearman not defined: %lld of %lld pairs have both words, %d are "
+               "needed\n",
+               crm_path_base(path), (long long)n, (long long)of, (int)CRM_SIMILARITY_LEAST);
     return CRM_OK;
+}
+
+static crm_status print_analogy(const crm_vectors *v, const char *path)
+{
+    int64_t n, of;
+    double accuracy;
+
+    CRM_TRY(crm_vectors_analogy(v, path, &accuracy, &n, &of));
+    if (n > 0)
+        printf("analogy %s: accuracy %.4f (%lld of %lld questions have all words)\n",
+               crm_path_base(path), accuracy, (long long)n, (long long)of);
+    else
+        printf("analogy %s: accuracy not defined: 0 of %lld questions have all words\n",
+               crm_path_base(path), (long long)of);
+    return CRM_OK;
+}
+
+static crm_status print_scores(const app *a, const crm_vectors *v)
+{
+    if (a->args.similarity) CRM_TRY(print_similarity(v, a->args.similarity));
+    return a->args.analogy ? print_analogy(v, a->args.analogy) : CRM_OK;
 }
 
 /* ---- the command ---- */
@@ -200,12 +264,14 @@ static crm_status write_all(const app *a, const crm_vectors *v, crm_vectors_form
 /* Rank 0: what would be found out after hours otherwise. */
 static crm_status check_files(const app *a)
 {
-    const char *file[] = {a->args.similarity, a->args.analogy};
+    static const crm_vectors none = {.dim = 1};
     char dir[CRM_PATH_MAX];
-    int64_t bytes;
+    double score;
+    int64_t n, of;
 
-    for (int i = 0; i < 2; i++)
-        if (file[i]) CRM_TRY(crm_path_file_size(file[i], &bytes));
+    if (a->args.similarity)
+        CRM_TRY(crm_vectors_similarity(&none, a->args.similarity, &score, &n, &of));
+    if (a->args.analogy) CRM_TRY(crm_vectors_analogy(&none, a->args.analogy, &score, &n, &of));
     CRM_TRY(crm_path_dir(a->args.out, dir, sizeof dir));
     CRM_CHECK(crm_path_is_dir(dir), CRM_ERR_IO, "%s: there is no folder %s to write it to",
               a->args.out, dir);

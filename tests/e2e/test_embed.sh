@@ -27,7 +27,10 @@ check "the head has words and numbers" [ "$(head -1 v2)" = "$(wc -l <v1) 20" ]
 
 printf 'data: {path: text}\nembed: {dim: 20, lane_words: 8}\ntext: {min_count: 3}\n' >c.yaml
 printf 'w1 w2 5\nW3 w4 3\nw1 w9 1\nw1 none 1\n' >pairs
+printf 'w1 w2 5\nw1 w2 x\n' >pairs2
+printf 'w1 w2 5\nw3 w4 3\nw1 none 1\nnone w1 1\n' >pairs3
 printf ': x\nw1 w2 w3 w4\n' >questions
+printf 'w1 w2 w3 none\n' >questions2
 alone embed c.yaml --out v3 --format binary --similarity pairs --analogy questions >o3 2>&1
 check "a config: the same bits" [ "$(digest_of o3)" = "$want" ]
 check "likeness is told" grep -qE '^similarity pairs: Spearman -?[01]\.[0-9]{4} \(3 of 4 pairs' o3
@@ -39,6 +42,27 @@ fails "an unknown format" 2 "'xml' is none" embed text --out out --format xml
 fails "no folder to write to" 3 'there is no folder' embed text --out nowhere/out
 fails "no file" 3 'nothing' embed nothing --out out
 fails "no frequent word" 2 'text.min_count' embed text --out out --set text.min_count=100000
+# Scores are read before anything is learnt.
+before_learning() { check "$1, before learning" [ "$(grep -c epoch stderr)" = 0 ]; }
+fail_ranks=3 fails "no file of pairs" 3 'nowhere.txt' embed text --out out "${opts[@]}" --similarity nowhere.txt
+before_learning "no file of pairs"
+fail_ranks=3 fails "a bad file of pairs" 3 'pairs2:2:7: the score is .x.; a finite number' embed text --out out "${opts[@]}" --similarity pairs2
+before_learning "a bad file of pairs"
+fail_ranks=1 fails "a bad file of questions" 3 'pairs:1:8: four words are needed, the line has 3 fields' embed text --out out "${opts[@]}" --analogy pairs
+before_learning "a bad file of questions"
+seq 100 >lonely
+printf 'w w w\nw w\nw other\n' >one_word
+alone embed text --out v "${opts[@]}" --set embed.epochs=1 --similarity pairs3 --analogy questions2 >o 2>&1
+check "too few pairs to score end well" [ $? = 0 ]
+check "too few pairs are told" grep -q '^similarity pairs3: Spearman not defined: 2 of 4 pairs have both words, 3 are needed$' o
+check "no question to score is told" grep -q '^analogy questions2: accuracy not defined: 0 of 1 questions have all words$' o
+fails "documents of one word" 2 'none of the 100 documents has two .* give longer documents' embed lonely --out out --set text.min_count=1 \
+  --set text.numbers=keep
+fail_ranks=3 fails "documents of one word, GloVe" 2 'none of the 100 documents has two' embed lonely --out out --set text.min_count=1 \
+  --set text.numbers=keep --set embed.model=glove
+fail_ranks=1 fails "one frequent word" 2 'one word is frequent enough for a vector' embed one_word --out out --set text.min_count=2
+fail_ranks=1 fails "all words left out" 2 'embed.sample = 1e-15 has left no two words' embed text --out out "${opts[@]}" --set embed.sample=1e-15
+
 fails "an option of embed" 2 'is an option of embed' describe text --format glove
 
 alone synth --set data.path=d.h5 --set synth.customers=60 >o 2>&1
@@ -46,6 +70,33 @@ alone embed d.h5 --out v4 "${opts[@]}" >o4 2>&1
 check "a data set's documents" grep -qE '^[1-9][0-9]* words of 20 numbers$' o4
 alone embed d.h5 --out v4 "${opts[@]}" --set embed.model=glove >o4 2>&1
 check "by GloVe" grep -qE 'epoch 5 of 5: loss [0-9.]*, [0-9]* co-occurrences/s' o4
+# A table is no text, a data set is read by itself.
+mkdir shop
+awk '{ print > ("shop/n.csv") } BEGIN { print "id,note" > "shop/n.csv" }' < <(awk '{ print NR ",\"" $0 "\"" }' text)
+cat >shop.yaml <<'EOT'
+tables:
+  notes: {files: n.csv, key: id, columns: {id: id, note: text}, documents: {text: note}}
+entity: {table: notes, key: id}
+EOT
+printf 'data: {path: shop, schema: shop.yaml, store: shop.h5}\nembed: {dim: 20, lane_words: 8}\ntext: {min_count: 3}\n' >shop_config.yaml
+for n in 1 3; do
+  rm -f shop.h5
+  ranks "$n" embed shop_config.yaml --out v5 >"o5.$n" 2>&1
+  check "a schema's texts on $n ranks: the bits of the same lines" [ "$(digest_of "o5.$n")" = "$want" ]
+done
+table 30 plain.csv
+printf 'data: {path: plain.csv, id: id, store: plain.h5}\n' >plain.yaml
+alone import plain.yaml >o 2>&1 || not_ok "a table of numbers" "$(cat o)"
+printf 'data: {path: shop/n.csv, id: id}\n' >table.yaml
+printf 'data: {path: text, label: churn}\n' >label.yaml
+fails "a table" 2 'shop/n.csv: is a table, .* set data.schema to it' embed table.yaml --out out
+fail_ranks=1 fails "a table among texts" 2 'shop/n.csv: is a table' embed text shop/n.csv --out out
+fail_ranks=1 fails "a label in a text" 2 'text: is a table' embed label.yaml --out out
+fails "a data set and a text" 2 'd.h5: is a data set, and 2 things to read are named' embed d.h5 text --out out
+fail_ranks=3 fails "a text and a data set" 2 'd.h5: is a data set, and 2 things' embed text d.h5 --out out
+fail_ranks=1 fails "two data sets" 2 'd.h5: is a data set, and 2 things' embed d.h5 shop.h5 --out out
+fail_ranks=1 fails "a data set without texts" 2 'plain.h5: has no documents .* a schema says which columns are text' embed plain.h5 --out out
+
 
 # The net begins with the vectors of a file, whose content is part of what a run is.
 net=(--set eval.models=hybrid --set train.epochs=1 --set train.validation=0 --set model.text_dim=20 --set model.text_vectors=v4)

@@ -151,6 +151,13 @@ import json
 for t in json.load(open("shown"))["texts"]:
   share = [x["share"] for x in t["predictions"][0]["topics"]]
   assert len(share) == 2 and share[0] >= share[1] and abs(sum(share) - 1) < 1e-6'
+fail_ranks=3 fails "topics of no words" 2 \
+  'lda.topics = 2: the [0-9]* documents of the training rows of .*notes.h5 hold none of the 0 words .* lower text.min_count' \
+  train notes.yaml --set data.path=. --set eval.models=logistic --set lda.topics=2 --set text.min_count=100000 --set data.store=notes.h5 --out out
+table 30 plain.csv
+fails "topics without documents" 2 'lda.topics = 2: .*plain.h5 has no documents .* columns are text .* set lda.topics to 0' \
+  train notes.yaml --set data.path=plain.csv --set data.schema= --set data.id=id --set data.label=churn --set data.store=plain.h5 \
+  --set eval.target=churn --set eval.models=logistic --set lda.topics=2 --out out
 
 # the page shows what the program prints
 page=$CRM_SOURCE_DIR/docs/text.md

@@ -521,21 +521,33 @@ static void limits(void)
 {
     static const int64_t none[2] = {0, 0}, one[2] = {0, 1};
     crm_embed_cfg c = small_cfg(CRM_EMBED_SKIPGRAM);
+    static const int64_t lines[4] = {0, 2, 4, 5};
+    static const int32_t apart[5] = {3, -1, -1, 2, 1};
     crm_corpus empty = {1, 0, none, token, word, count};
     crm_corpus silent = {1, WORDS, none, token, word, count};
     crm_corpus single = {1, WORDS, one, token, word, count};
+    crm_corpus lonely = {1, 1, lines, token, word, count};
+    crm_corpus alone = {3, WORDS, lines, apart, word, count};
     crm_vectors v;
 
     make_text();
     T_FAILS(crm_embed_fit(t_comm, NULL, &c, &empty, 1, NULL, NULL, &v), CRM_ERR_CONFIG,
-            "text.min_count");
-    T_OK(crm_embed_fit(t_comm, NULL, &c, &silent, 1, NULL, NULL, &v));
-    crm_vectors_free(&v);
-    T_OK(crm_embed_fit(t_comm, NULL, &c, &single, 1, NULL, NULL, &v));
-    crm_vectors_free(&v);
-    c.kind = CRM_EMBED_GLOVE;
-    T_FAILS(crm_embed_fit(t_comm, NULL, &c, &single, 1, NULL, NULL, &v), CRM_ERR_CONFIG,
-            "side by side");
+            "no word is frequent enough for a vector, two are needed; lower text.min_count");
+    T_FAILS(crm_embed_fit(t_comm, NULL, &c, &lonely, 1, NULL, NULL, &v), CRM_ERR_CONFIG,
+            "one word is frequent enough");
+    for (c.kind = CRM_EMBED_SKIPGRAM; c.kind <= CRM_EMBED_GLOVE; c.kind++) {
+        T_FAILS(crm_embed_fit(t_comm, NULL, &c, &silent, 1, NULL, NULL, &v), CRM_ERR_CONFIG,
+                "none of the 1 documents has two");
+        T_FAILS(crm_embed_fit(t_comm, NULL, &c, &single, 1, NULL, NULL, &v), CRM_ERR_CONFIG,
+                "give longer documents");
+        T_FAILS(crm_embed_fit(t_comm, NULL, &c, &alone, 1, NULL, NULL, &v), CRM_ERR_CONFIG,
+                "none of the 3 documents has two");
+    }
+    T_CHECK(!crm_corpus_has_pairs(&alone) && crm_corpus_has_pairs(&corpus));
+    c = small_cfg(CRM_EMBED_CBOW);
+    c.sample = 1e-30;
+    T_FAILS(crm_embed_fit(t_comm, NULL, &c, &corpus, 1, NULL, NULL, &v), CRM_ERR_CONFIG,
+            "embed.sample = 1e-30 has left no two words");
     c = small_cfg(CRM_EMBED_SKIPGRAM);
     c.alpha = 1e30;
     T_FAILS(crm_embed_fit(t_comm, NULL, &c, &corpus, 1, NULL, NULL, &v), CRM_ERR_NUMERIC,

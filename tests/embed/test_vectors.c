@@ -81,21 +81,29 @@ static void bad_files(void)
 
     T_FAILS(crm_vectors_read("/nowhere/x", &v), CRM_ERR_IO, "/nowhere/x");
     T_FAILS(crm_vectors_read("/tmp", &v), CRM_ERR_IO, "/tmp");
-    T_FAILS(crm_vectors_read(PUT(""), &v), CRM_ERR_FORMAT, ":1: the file is empty");
-    T_FAILS(crm_vectors_read(PUT("\n"), &v), CRM_ERR_FORMAT, ":1:");
-    T_FAILS(crm_vectors_read(PUT("word\n"), &v), CRM_ERR_FORMAT, ":1:");
-    T_FAILS(crm_vectors_read(PUT("a 1 2\nb 1\n"), &v), CRM_ERR_FORMAT, ":2: a word and 2 numbers");
-    T_FAILS(crm_vectors_read(PUT("a 1 2\nb 1 x\n"), &v), CRM_ERR_FORMAT, ":2: number 2");
+    T_FAILS(crm_vectors_read(PUT(""), &v), CRM_ERR_FORMAT, ":1:1: the file is empty");
+    T_FAILS(crm_vectors_read(PUT("\n"), &v), CRM_ERR_FORMAT,
+            ":1:1: vectors of -1 numbers; 1 to 1048576 can be read");
+    T_FAILS(crm_vectors_read(PUT("word\n"), &v), CRM_ERR_FORMAT, ":1:1: vectors of 0 numbers");
+    T_FAILS(crm_vectors_read(PUT("0 3\n"), &v), CRM_ERR_FORMAT, ":2:1: the file ends without");
+    T_FAILS(crm_vectors_read(PUT("a 1 2\nb 1\n"), &v), CRM_ERR_FORMAT,
+            ":2:4: a word and 2 numbers are needed, as on line 1; there are 2 fields");
+    T_FAILS(crm_vectors_read(PUT("a 1 2\nb 1 x\n"), &v), CRM_ERR_FORMAT,
+            ":2:5: number 2 of the vector is 'x'; a finite");
     T_FAILS(crm_vectors_read(PUT("a 1 2\nb 1 nan\n"), &v), CRM_ERR_FORMAT, "finite");
-    T_FAILS(crm_vectors_read(PUT("a 1 2\nb 1 1e39\n"), &v), CRM_ERR_FORMAT, "finite");
+    T_FAILS(crm_vectors_read(PUT("a 1 2\nb 1 1e39\n"), &v), CRM_ERR_FORMAT, ":2:5: number 2");
+    T_FAILS(crm_vectors_read(PUT("a 1\nb\0c 1\n"), &v), CRM_ERR_FORMAT, ":2:2: a zero byte");
     T_FAILS(crm_vectors_read(PUT("3 2\na 1 2\nb 1 2\n"), &v), CRM_ERR_FORMAT,
-            ":1: 3 words are said to follow, there are 2");
+            ":1:1: 3 words are said to follow, there are 2");
     T_FAILS(crm_vectors_read(PUT("1000000000000 300\nthe \1\2\3\4"), &v), CRM_ERR_FORMAT,
-            ":1: 1000000000000 words");
-    T_FAILS(crm_vectors_read(PUT("1 99999999999\nthe \1\2\3\4"), &v), CRM_ERR_FORMAT, ":1:");
+            ":1:1: 1000000000000 words of 300 numbers are said to follow, the file has 26");
+    T_FAILS(crm_vectors_read(PUT("1 99999999999\nthe \1\2\3\4"), &v), CRM_ERR_FORMAT,
+            ":1:1: vectors of 99999999999 numbers");
+    T_FAILS(crm_vectors_read(PUT("1 2\na_long_word \1\2\3\4\1"), &v), CRM_ERR_FORMAT,
+            "offset 4: the file ends in the vector of word 1, after 5 of 8 bytes");
     T_FAILS(crm_vectors_read(PUT("2 2\nthe \1\2\3\4\1\2\3\4aaaaaaaaaaaaaaaaaa"), &v),
             CRM_ERR_FORMAT, "offset 16");
-    T_FAILS(crm_vectors_read(PUT("1 1\nthe \0\0\xc0\x7f"), &v), CRM_ERR_FORMAT, "not finite");
+    T_FAILS(crm_vectors_read(PUT("1 1\nthe \0\0\xc0\x7f"), &v), CRM_ERR_FORMAT, "is nan; a finite");
     T_CHECK(v.word == NULL && v.value == NULL);
 }
 
@@ -213,9 +221,48 @@ static void scores(void)
     T_EQ_I(n, 3);
     T_EQ_I(of, 4);
     T_NEAR(got, 2.0 / 3, 1e-15);
-    PUT("a b\n");
-    T_FAILS(crm_vectors_similarity(&v, file, &got, &n, &of), CRM_ERR_FORMAT, ":1: two words");
-    T_FAILS(crm_vectors_analogy(&v, file, &got, &n, &of), CRM_ERR_FORMAT, ":1: four words");
+    /* Two pairs, then three of one score: no correlation; no question with all words. */
+    PUT("a b 2\na c 3\na x 1\n");
+    T_OK(crm_vectors_similarity(&v, file, &got, &n, &of));
+    T_CHECK(n == 2 && of == 3 && isnan(got));
+    PUT("a b 2\na c 2\na d 2\n");
+    T_OK(crm_vectors_similarity(&v, file, &got, &n, &of));
+    T_CHECK(n == 3 && of == 3 && isnan(got));
+    PUT("a b c x\n");
+    T_OK(crm_vectors_analogy(&v, file, &got, &n, &of));
+    T_CHECK(n == 0 && of == 1 && isnan(got));
+}
+
+/* A file is checked to its end, by vectors without words too. */
+static void bad_scores(void)
+{
+    const crm_vectors none = {.dim = 1};
+    double got;
+    int64_t n, of;
+
+#define SIMILARITY(text, want)                                                                     \
+    PUT(text);                                                                                     \
+    T_FAILS(crm_vectors_similarity(&none, file, &got, &n, &of), CRM_ERR_FORMAT, want)
+#define ANALOGY(text, want)                                                                        \
+    PUT(text);                                                                                     \
+    T_FAILS(crm_vectors_analogy(&none, file, &got, &n, &of), CRM_ERR_FORMAT, want)
+    T_FAILS(crm_vectors_similarity(&none, "/nowhere/x", &got, &n, &of), CRM_ERR_IO, "/nowhere/x");
+    T_FAILS(crm_vectors_analogy(&none, "/nowhere/x", &got, &n, &of), CRM_ERR_IO, "/nowhere/x");
+    SIMILARITY("a b 1\n\na b\n", ":3:4: two words and a score are needed, the line has 2 fields");
+    SIMILARITY("a b 1 2 3\n", ":1:7: two words and a score are needed, the line has 5 fields");
+    SIMILARITY("a b 1\na  b x1\n", ":2:6: the score is 'x1'; a finite number is needed");
+    SIMILARITY("a b nan\n", ":1:5: the score is 'nan'");
+    SIMILARITY("\n\n", ":3:1: the file ends without a line of two words and a score");
+    SIMILARITY("", ":1:1: the file ends without");
+    ANALOGY(": x\na b c d\na\n", ":3:2: four words are needed, the line has 1 field");
+    ANALOGY("a b c d e f\n", ":1:9: four words are needed, the line has 6 fields");
+    ANALOGY(": x\n", ":2:1: the file ends without a line of four words");
+    PUT("a b 1\n");
+    T_OK(crm_vectors_similarity(&none, file, &got, &n, &of));
+    T_CHECK(n == 0 && of == 1 && isnan(got));
+    PUT("a b c d\n");
+    T_OK(crm_vectors_analogy(&none, file, &got, &n, &of));
+    T_CHECK(n == 0 && of == 1 && isnan(got));
 }
 
 /* Sizes and first numbers as they stand in the files. */
@@ -249,6 +296,7 @@ int main(int argc, char **argv)
                                    {"numbers as the C library reads them", numbers},
                                    {"index", finds},
                                    {"likeness and analogies by hand", scores},
+                                   {"bad files of likeness and analogies", bad_scores},
                                    {"real files", real_files},
                                    {NULL, NULL}};
     const char *tmp = getenv("TMPDIR");

@@ -31,6 +31,16 @@ void crm_corpus_free(crm_corpus **c)
     *c = NULL;
 }
 
+bool crm_corpus_has_pairs(const crm_corpus *c)
+{
+    for (int64_t d = 0; c->n_words > 1 && d < c->n_documents; d++) {
+        int known = 0;
+        for (int64_t i = c->first[d]; i < c->first[d + 1]; i++)
+            if (c->token[i] >= 0 && ++known > 1) return true;
+    }
+    return false;
+}
+
 /* ---- forms and their ids ---- */
 static int64_t document_of(const crm_corpus_source *s, int64_t i)
 {

@@ -20,8 +20,15 @@ crm_status embed_stop(crm_comm *comm, int64_t step)
 
 static crm_status check(const crm_embed_cfg *c, const crm_corpus *x)
 {
-    CRM_CHECK(x->n_words > 0, CRM_ERR_CONFIG,
-              "no word is frequent enough for a vector; lower text.min_count or give more text");
+    CRM_CHECK(x->n_words > 1, CRM_ERR_CONFIG,
+              "%s frequent enough for a vector, two are needed; lower text.min_count or give more "
+              "text",
+              x->n_words ? "one word is" : "no word is");
+    CRM_CHECK(crm_corpus_has_pairs(x), CRM_ERR_CONFIG,
+              "none of the %lld documents has two of the %lld words that are frequent enough for a "
+              "vector, so that no word is seen beside another; give longer documents (of a text "
+              "file, each line is one), or lower text.min_count",
+              (long long)x->n_documents, (long long)x->n_words);
     CRM_CHECK(x->n_words < INT32_MAX / 2, CRM_ERR_CONFIG,
               "%lld words, word vectors are learnt of at most %d; lower text.max_words",
               (long long)x->n_words, INT32_MAX / 2 - 1);

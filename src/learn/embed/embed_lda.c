@@ -211,7 +211,7 @@ static crm_status pass(fit *f, uint64_t seed, int64_t number)
 static crm_status check(const crm_bow *x)
 {
     CRM_CHECK(x->n > 0 && x->first[x->n] > x->first[0], CRM_ERR_FORMAT,
-              "no words to learn topics from: all documents are empty after text.*");
+              "no words to learn topics from: all %lld documents are empty", (long long)x->n);
     return CRM_OK;
 }
 

@@ -8,12 +8,16 @@
 #include "crmpi/base_str.h"
 #include "embed_impl.h"
 
-enum { MOST_BYTES = 64 << 20, MOST_FIELDS = 4 };
+enum { MOST_BYTES = 64 << 20, MOST_FIELDS = 5 }; /* fields: one more than any line needs */
+
+#define PAIR     "two words and a score"
+#define QUESTION "four words"
 
 /* ---- lines of a file ---- */
 typedef struct lines {
     const char *path;
     char *text, *at;
+    const char *begin, *end; /* of the line */
     int64_t line;
     char *field[MOST_FIELDS];
     int n;
@@ -52,10 +56,33 @@ static bool next_line(lines *l)
         l->at = *end ? end + 1 : end;
         *end = '\0';
         l->line++;
+        l->begin = p;
+        l->end = end;
         split(l, p, end);
         if (l->n > 0) return true;
     }
     return false;
+}
+
+/* Bytes of the line before that place, and 1. */
+static long long column(const lines *l, const char *place)
+{
+    return (long long)(place - l->begin) + 1;
+}
+
+static crm_status need_fields(const lines *l, int n, const char *what)
+{
+    CRM_CHECK(l->n == n, CRM_ERR_FORMAT, "%s:%lld:%lld: %s are needed, the line has %d field%s",
+              l->path, (long long)l->line, column(l, l->n > n ? l->field[n] : l->end), what, l->n,
+              l->n == 1 ? "" : "s");
+    return CRM_OK;
+}
+
+static crm_status need_any(const lines *l, int64_t n, const char *what)
+{
+    CRM_CHECK(n > 0, CRM_ERR_FORMAT, "%s:%lld:1: the file ends without a line of %s", l->path,
+              (long long)l->line + 1, what);
+    return CRM_OK;
 }
 
 static crm_status open_lines(const char *path, lines *l)
@@ -94,9 +121,10 @@ static crm_status read_pairs(const crm_vectors *v, const crm_vectors_index *x, l
     for (; next_line(l); ++*of) {
         double score;
         int64_t a, b;
-        CRM_CHECK(l->n == 3 && crm_parse_f64(l->field[2], strlen(l->field[2]), &score),
-                  CRM_ERR_FORMAT, "%s:%lld: two words and a score are needed", l->path,
-                  (long long)l->line);
+        CRM_TRY(need_fields(l, 3, PAIR));
+        CRM_CHECK(crm_parse_f64(l->field[2], strlen(l->field[2]), &score) && isfinite(score),
+                  CRM_ERR_FORMAT, "%s:%lld:%lld: the score is '%.40s'; a finite number is needed",
+                  l->path, (long long)l->line, column(l, l->field[2]), l->field[2]);
         a = find(x, l->field[0]);
         b = find(x, l->field[1]);
         if (a < 0 || b < 0) continue;
@@ -108,7 +136,7 @@ static crm_status read_pairs(const crm_vectors *v, const crm_vectors_index *x, l
         }
         (*all)[(*n)++] = (scored){score, cosine(v, a, b)};
     }
-    return CRM_OK;
+    return need_any(l, *of, PAIR);
 }
 
 static int64_t mean_rank(const scored *all, int64_t n, int64_t i, bool people)
@@ -123,7 +151,7 @@ static int64_t mean_rank(const scored *all, int64_t n, int64_t i, bool people)
     return rank;
 }
 
-/* Spearman: the correlation of ranks, ties with their mean rank. */
+/* Spearman: the correlation of ranks, ties with their mean rank; NAN: not defined. */
 static double spearman(const scored *all, int64_t n)
 {
     double xy = 0, xx = 0, yy = 0;
@@ -135,7 +163,7 @@ static double spearman(const scored *all, int64_t n)
         xx += x * x;
         yy += y * y;
     }
-    return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : NAN;
+    return n >= CRM_SIMILARITY_LEAST && xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : NAN;
 }
 
 crm_status crm_vectors_similarity(const crm_vectors *v, const char *path, double *rho,
@@ -189,8 +217,7 @@ static crm_status read_questions(const crm_vectors_index *x, lines *l, question 
         question q;
         bool known = true;
         if (l->field[0][0] == ':') continue;
-        CRM_CHECK(l->n == 4, CRM_ERR_FORMAT, "%s:%lld: four words are needed, it has %d", l->path,
-                  (long long)l->line, l->n);
+        CRM_TRY(need_fields(l, 4, QUESTION));
         ++*of;
         for (int k = 0; k < 4; k++)
             known &= (q.word[k] = find(x, l->field[k])) >= 0;
@@ -203,7 +230,7 @@ static crm_status read_questions(const crm_vectors_index *x, lines *l, question 
         }
         (*all)[(*n)++] = q;
     }
-    return CRM_OK;
+    return need_any(l, *of, QUESTION);
 }
 
 /* Row nearest to b - a + c, other than these. */

@@ -52,6 +52,12 @@ static const char *line_end(const reader *r, const char *at)
     return p ? p : r->end;
 }
 
+/* Bytes of the present line before that place, and 1. */
+static long long column(const reader *r, const char *place)
+{
+    return (long long)(place - r->at) + 1;
+}
+
 static crm_status make_room(reader *r)
 {
     crm_vectors *v = r->v;
@@ -104,9 +110,32 @@ static crm_status read_numbers(reader *r, const char *at, const char *end)
 
     for (int64_t j = 0; j < r->v->dim && next_field(&at, end, &f); j++)
         CRM_CHECK(embed_parse_f32(f.text, f.len, &value[j]), CRM_ERR_FORMAT,
-                  "%s:%lld: number %lld of the vector is '%.*s'; a finite number is needed",
-                  r->path, (long long)r->line, (long long)j + 1, (int)(f.len < 40 ? f.len : 40),
-                  f.text);
+                  "%s:%lld:%lld: number %lld of the vector is '%.*s'; a finite number is needed",
+                  r->path, (long long)r->line, column(r, f.text), (long long)j + 1,
+                  (int)(f.len < 40 ? f.len : 40), f.text);
+    return CRM_OK;
+}
+
+static int64_t count_fields(const reader *r)
+{
+    const char *at = r->at, *end = line_end(r, at);
+    int64_t n = 0;
+    field f;
+
+    while (next_field(&at, end, &f))
+        n++;
+    return n;
+}
+
+static crm_status check_word(const reader *r, const char *stop)
+{
+    const char *zero = memchr(r->at, 0, (size_t)(stop - r->at));
+
+    CRM_CHECK(!zero, CRM_ERR_FORMAT, "%s:%lld:%lld: a zero byte in the word", r->path,
+              (long long)r->line, column(r, zero));
+    CRM_CHECK(stop - r->at <= MOST_WORD, CRM_ERR_FORMAT,
+              "%s:%lld:1: the word has %lld bytes; at most %d are read", r->path,
+              (long long)r->line, (long long)(stop - r->at), (int)MOST_WORD);
     return CRM_OK;
 }
 
@@ -117,13 +146,12 @@ static crm_status read_line(reader *r, const char *end)
 
     while (stop && stop > r->at && is_blank(stop[-1]))
         stop--;
-    CRM_CHECK(stop && stop > r->at, CRM_ERR_FORMAT,
-              "%s:%lld: a word and %lld numbers are needed, as on the lines before", r->path,
-              (long long)r->line, (long long)r->v->dim);
-    CRM_CHECK(stop - r->at <= MOST_WORD && !memchr(r->at, 0, (size_t)(stop - r->at)),
-              CRM_ERR_FORMAT,
-              "%s:%lld: the word has %lld bytes or a zero byte; at most %d bytes are read", r->path,
-              (long long)r->line, (long long)(stop - r->at), (int)MOST_WORD);
+    CRM_CHECK(
+        stop && stop > r->at, CRM_ERR_FORMAT,
+        "%s:%lld:%lld: a word and %lld numbers are needed, as on line 1; there are %lld fields",
+        r->path, (long long)r->line, column(r, end), (long long)r->v->dim,
+        (long long)count_fields(r));
+    CRM_TRY(check_word(r, stop));
     CRM_TRY(make_room(r));
     CRM_TRY(read_numbers(r, numbers, end));
     CRM_TRY(add_word(r, r->at, (size_t)(stop - r->at)));
@@ -154,19 +182,21 @@ static crm_status read_record(reader *r)
     word = r->at;
     offset = (long long)(word - r->data);
     space = r->at < r->end ? memchr(word, ' ', (size_t)(r->end - word)) : NULL;
-    CRM_CHECK(space && space > word && space - word <= MOST_WORD &&
-                  !memchr(word, 0, (size_t)(space - word)),
-              CRM_ERR_FORMAT, "%s: offset %lld: word %lld of the binary file has no end or no text",
-              r->path, offset, (long long)r->v->n + 1);
+    CRM_CHECK(
+        space && space > word && space - word <= MOST_WORD &&
+            !memchr(word, 0, (size_t)(space - word)),
+        CRM_ERR_FORMAT,
+        "%s: offset %lld: word %lld of the binary file is no text of 1 to %d bytes before a space",
+        r->path, offset, (long long)r->v->n + 1, (int)MOST_WORD);
     CRM_CHECK((size_t)(r->end - space - 1) >= bytes, CRM_ERR_FORMAT,
-              "%s: offset %lld: the file ends in the vector of word %lld", r->path, offset,
-              (long long)r->v->n + 1);
+              "%s: offset %lld: the file ends in the vector of word %lld, after %lld of %zu bytes",
+              r->path, offset, (long long)r->v->n + 1, (long long)(r->end - space - 1), bytes);
     CRM_TRY(make_room(r));
     memcpy(r->v->value + r->v->n * r->v->dim, space + 1, bytes);
     for (int64_t j = 0; j < r->v->dim; j++)
         CRM_CHECK(isfinite(r->v->value[r->v->n * r->v->dim + j]), CRM_ERR_FORMAT,
-                  "%s: offset %lld: number %lld of the vector is not finite", r->path, offset,
-                  (long long)j + 1);
+                  "%s: offset %lld: number %lld of the vector is %g; a finite number is needed",
+                  r->path, offset, (long long)j + 1, (double)r->v->value[r->v->n * r->v->dim + j]);
     CRM_TRY(add_word(r, word, (size_t)(space - word)));
     r->v->n++;
     r->at = space + 1 + bytes;
@@ -178,7 +208,7 @@ static crm_status read_binary(reader *r, int64_t n)
     int64_t least = 2 + 4 * r->v->dim;
 
     CRM_CHECK(n <= (r->end - r->at) / least, CRM_ERR_FORMAT,
-              "%s:1: %lld words of %lld numbers are said to follow, the file has %lld bytes",
+              "%s:1:1: %lld words of %lld numbers are said to follow, the file has %lld bytes",
               r->path, (long long)n, (long long)r->v->dim, (long long)(r->end - r->data));
     while (r->v->n < n)
         CRM_TRY(read_record(r));
@@ -210,22 +240,13 @@ static bool is_text(const reader *r, int64_t dim)
     return true;
 }
 
-static int64_t count_fields(const reader *r)
+static crm_status check_head(const reader *r, int64_t n, int64_t dim)
 {
-    const char *at = r->at, *end = line_end(r, at);
-    int64_t n = 0;
-    field f;
-
-    while (next_field(&at, end, &f))
-        n++;
-    return n;
-}
-
-static crm_status check_dim(const reader *r, int64_t n, int64_t dim)
-{
-    CRM_CHECK(n >= 0 && dim >= 1 && dim <= MOST_DIM, CRM_ERR_FORMAT,
-              "%s:1: %lld words of %lld numbers; a word vector has 1 to %d numbers", r->path,
-              (long long)n, (long long)dim, (int)MOST_DIM);
+    CRM_CHECK(n >= 0, CRM_ERR_FORMAT, "%s:1:1: %lld words are said to follow; at least 0 can",
+              r->path, (long long)n);
+    CRM_CHECK(dim >= 1 && dim <= MOST_DIM, CRM_ERR_FORMAT,
+              "%s:1:1: vectors of %lld numbers; 1 to %d can be read", r->path, (long long)dim,
+              (int)MOST_DIM);
     return CRM_OK;
 }
 
@@ -235,16 +256,16 @@ static crm_status read_all(reader *r)
 
     if (!read_head(r, &n, &dim)) {
         r->v->dim = count_fields(r) - 1;
-        CRM_TRY(check_dim(r, 0, r->v->dim));
+        CRM_TRY(check_head(r, 0, r->v->dim));
         return read_text(r);
     }
-    CRM_TRY(check_dim(r, n, dim));
+    CRM_TRY(check_head(r, n, dim));
     r->v->dim = dim;
     r->at = line_end(r, r->at) + 1;
     r->line = 2;
     if (n > 0 && !is_text(r, dim)) return read_binary(r, n);
     CRM_TRY(read_text(r));
-    CRM_CHECK(r->v->n == n, CRM_ERR_FORMAT, "%s:1: %lld words are said to follow, there are %lld",
+    CRM_CHECK(r->v->n == n, CRM_ERR_FORMAT, "%s:1:1: %lld words are said to follow, there are %lld",
               r->path, (long long)n, (long long)r->v->n);
     return CRM_OK;
 }
@@ -281,7 +302,7 @@ static crm_status map(const char *path, void **data, size_t *bytes)
 
     CRM_TRY(crm_path_file_size(path, &size));
     CRM_CHECK(crm_path_is_file(path), CRM_ERR_IO, "%s: is not a regular file", path);
-    CRM_CHECK(size > 0, CRM_ERR_FORMAT, "%s:1: the file is empty; word vectors are needed", path);
+    CRM_CHECK(size > 0, CRM_ERR_FORMAT, "%s:1:1: the file is empty; word vectors are needed", path);
     fd = crm_path_open(path, O_RDONLY);
     CRM_CHECK(fd >= 0, CRM_ERR_IO, "%s: %s", path, strerror(errno));
     *data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -305,7 +326,9 @@ crm_status crm_vectors_read(const char *path, crm_vectors *out)
     r.end = r.data + bytes;
     st = read_all(&r);
     munmap(data, bytes);
-    if (!st && out->n == 0) CRM_SET(st, CRM_ERR_FORMAT, "%s: holds no word vector", path);
+    if (!st && out->n == 0)
+        CRM_SET(st, CRM_ERR_FORMAT, "%s:%lld:1: the file ends without a word vector", path,
+                (long long)r.line);
     if (!st) st = drop_twins(out);
     if (st) crm_vectors_free(out);
     return st;

@@ -32,6 +32,7 @@ typedef struct work {
     int64_t at;             /* first word of the present step */
     uint32_t epoch;
     float rate;
+    bool paired; /* some document has had two words in an epoch */
 } work;
 
 static void free_plans(work *k)
@@ -217,6 +218,7 @@ static crm_status run_epoch(work *k, embed_steps *s)
     double start = crm_clock_now();
 
     embed_walk_epoch(f->corpus, f->seed, k->epoch, &k->walk);
+    k->paired |= k->walk.n > k->walk.n_documents; /* no document there is empty */
     s->loss = 0;
     s->loss_n = 0;
     for (k->at = 0; k->at < k->walk.n; k->at += k->words * s->lanes) {
@@ -276,6 +278,11 @@ crm_status embed_word2vec(const embed_fit *f, float *out)
     if (!st) start_rows(f, &s.table);
     for (; !st && k.epoch < (uint32_t)c->epochs; k.epoch++)
         st = run_epoch(&k, &s);
+    if (!st && !k.paired)
+        CRM_SET(st, CRM_ERR_CONFIG,
+                "embed.sample = %g has left no two words of a document in any of %lld epochs; set "
+                "it to 0, which leaves all words, or give more text",
+                c->sample, (long long)c->epochs);
     for (int64_t i = 0; !st && i < f->corpus->n_words; i++)
         memcpy(out + i * c->dim, s.table.value + i * s.table.width, (size_t)c->dim * sizeof *out);
     free_plans(&k);

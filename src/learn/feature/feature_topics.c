@@ -193,6 +193,20 @@ static crm_status gather(topics *m, const crm_fit *fit, const crm_documents *doc
     return CRM_OK;
 }
 
+/* The same on every rank. */
+static crm_status check_words(const topics *m, const crm_fit *fit, const bow *x)
+{
+    const crm_topics_cfg *cfg = m->f.cfg;
+
+    CRM_CHECK(x->first[x->n] > 0, CRM_ERR_CONFIG,
+              "lda.topics = %lld: the %lld documents of the training rows of %s hold none of the "
+              "%lld words that topics could be learnt of; lower text.min_count, or set lda.topics "
+              "to 0",
+              (long long)cfg->lda.topics, (long long)x->n, crm_data_path(fit->train->data),
+              (long long)crm_vocab_size(m->vocab));
+    return CRM_OK;
+}
+
 static crm_status learn(topics *m, const crm_fit *fit, const crm_documents *docs)
 {
     const crm_topics_cfg *cfg = m->f.cfg;
@@ -201,6 +215,7 @@ static crm_status learn(topics *m, const crm_fit *fit, const crm_documents *docs
     crm_status st = learn_words(m, fit, docs);
 
     if (!st) st = crm_comm_agree(fit->comm, gather(m, fit, docs, &x));
+    if (!st) st = check_words(m, fit, &x);
     if (!st) {
         all = as_bow(m, &x);
         st = crm_lda_fit(fit->comm, fit->pool, &cfg->lda, &all, fit->seed, &m->lda);
@@ -216,7 +231,11 @@ static crm_status topics_fit(crm_transform *t, const crm_fit *fit, const crm_sou
     const crm_topics_cfg *cfg = m->f.cfg;
     const crm_documents *docs = crm_data_documents(crm_source_data(in));
 
-    if (docs && cfg->lda.topics) CRM_TRY(learn(m, fit, docs));
+    CRM_CHECK(docs || !cfg->lda.topics, CRM_ERR_CONFIG,
+              "lda.topics = %lld: %s has no documents to learn topics of; say in a schema which "
+              "columns are text (docs/schema.md), or set lda.topics to 0",
+              (long long)cfg->lda.topics, crm_data_path(crm_source_data(in)));
+    if (cfg->lda.topics) CRM_TRY(learn(m, fit, docs));
     return crm_comm_agree(fit->comm, name_columns(m, crm_source_schema(in)));
 }
 

@@ -161,7 +161,7 @@ static crm_status learn(const crm_hybrid_cfg *cfg, const blocks *b, const crm_fi
     crm_status st = crm_comm_agree(fit->comm, corpus_of(cfg, b, fit, &corpus));
 
     embed.dim = cfg->model.text_dim;
-    if (!st && corpus->n_words == 0) { /* then the net has no words either, or hardly any */
+    if (!st && !crm_corpus_has_pairs(corpus)) { /* nothing to learn from: all begin at random */
         crm_corpus_free(&corpus);
         return CRM_OK;
     }
