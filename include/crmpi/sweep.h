@@ -144,9 +144,11 @@ bool crm_median_stops(double loss, const double *other, int64_t n, int64_t least
 
 /* ---- importance ---- */
 /** Importance of each dimension by functional ANOVA (Hutter, Hoos and Leyton-Brown 2014): the share
- *  of the variance of the loss over the space that the dimension explains by itself, in a forest of
- *  regression trees on the results.  share[dims], and spread[dims], the standard deviation over
- *  forests of bootstrap samples of the trials; failed trials are left out.
+ *  of the variance of the loss over the space, even as random search draws from it, that the
+ *  dimension explains by itself; what the shares lack of 1 are interactions.  Mean over the trees
+ *  of a forest on the results.  A conditional dimension has no effect where it does not apply,
+ *  which counts.  share[dims], and spread[dims], the standard deviation over forests of bootstrap
+ *  samples of the trials.  Failed trials are left out; trials at one point give 0.
  *  @return CRM_ERR_FORMAT for less than 2 results that differ; CRM_ERR_NOMEM */
 CRM_CHECKED crm_sweep_importance(const crm_space *s, const crm_seen *seen, int64_t n, uint64_t seed,
                                  double *share, double *spread);

@@ -1,7 +1,7 @@
 /* functions.h - functions to search the least value of, with what that is.
  *
- * Branin, Hartmann-6, Rosenbrock: Surjanovic and Bingham, "Virtual library of simulation
- * experiments".  Mixed: a choice between two valleys, each with dimensions of its own. */
+ * Branin, Hartmann-6, Rosenbrock, Ackley, Levy: Surjanovic and Bingham, "Virtual library of
+ * simulation experiments".  Mixed: a choice between valleys, each with dimensions of its own. */
 #ifndef CRM_TEST_SWEEP_FUNCTIONS_H
 #define CRM_TEST_SWEEP_FUNCTIONS_H
 
@@ -61,6 +61,29 @@ static double mixed(const double *x)
     return 0.5 + r * r + 4 * s * s;
 }
 
+static double ackley5(const double *x)
+{
+    double square = 0, wave = 0;
+
+    for (int i = 0; i < 5; i++) {
+        square += x[i] * x[i];
+        wave += cos(2 * M_PI * x[i]);
+    }
+    return 20 + M_E - 20 * exp(-0.2 * sqrt(square / 5)) - exp(wave / 5);
+}
+
+static double levy4(const double *x)
+{
+    double w[4], s;
+
+    for (int i = 0; i < 4; i++)
+        w[i] = 1 + (x[i] - 1) / 4;
+    s = pow(sin(M_PI * w[0]), 2) + pow(w[3] - 1, 2) * (1 + pow(sin(2 * M_PI * w[3]), 2));
+    for (int i = 0; i < 3; i++)
+        s += pow(w[i] - 1, 2) * (1 + 10 * pow(sin(M_PI * w[i] + 1), 2));
+    return s;
+}
+
 typedef struct function {
     const char *name;
     double (*of)(const double *x);
@@ -78,6 +101,11 @@ static crm_dim hartmann_dims[] = {REAL("a", 0, 1), REAL("b", 0, 1), REAL("c", 0,
 static crm_dim rosenbrock_dims[] = {
     REAL("a", -2, 2), REAL("b", -2, 2), REAL("c", -2, 2), REAL("d", -2, 2), REAL("e", -2, 2),
     REAL("f", -2, 2), REAL("g", -2, 2), REAL("h", -2, 2), REAL("i", -2, 2), REAL("j", -2, 2)};
+/* Not even about the least value, which a middle of the range would give away. */
+static crm_dim ackley_dims[] = {REAL("a", -10, 25), REAL("b", -25, 10), REAL("c", -10, 25),
+                                REAL("d", -25, 10), REAL("e", -10, 25)};
+static crm_dim levy_dims[] = {REAL("a", -10, 10), REAL("b", -10, 10), REAL("c", -10, 10),
+                              REAL("d", -10, 10)};
 static const char *const kinds[] = {"a", "b", "c"};
 static const double is_a[] = {0}, is_b[] = {1};
 static crm_dim mixed_dims[] = {
@@ -110,7 +138,9 @@ static const function functions[] = {
     {"Branin", branin, 0.39788735772973816, {.n = 2, .dim = branin_dims}},
     {"Hartmann-6", hartmann6, -3.32236801141551, {.n = 6, .dim = hartmann_dims}},
     {"Rosenbrock-10", rosenbrock10, 0, {.n = 10, .dim = rosenbrock_dims}},
-    {"mixed", mixed, 0, {.n = 5, .dim = mixed_dims}}};
-enum { FUNCTIONS = 4 };
+    {"mixed", mixed, 0, {.n = 5, .dim = mixed_dims}},
+    {"Ackley-5", ackley5, 0, {.n = 5, .dim = ackley_dims}},
+    {"Levy-4", levy4, 0, {.n = 4, .dim = levy_dims}}};
+enum { FUNCTIONS = 6 };
 
 #endif

@@ -51,6 +51,13 @@ double sweep_dim_outer(const crm_dim *d, double z)
     return fmin(fmax(x, d->lo), d->hi);
 }
 
+double sweep_dim_unit(const crm_dim *d, double x)
+{
+    sweep_range r = sweep_dim_range(d);
+
+    return (sweep_dim_inner(d, x) + (d->kind == CRM_DIM_LIST ? 0.5 : 0) - r.lo) / (r.hi - r.lo);
+}
+
 /* ---- points ---- */
 
 static bool has_value(const crm_dim *d, double x)
