@@ -159,7 +159,7 @@ function(crm_add_fuzz)
     target_include_directories(${stem} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
     target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
     set_target_properties(${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
-    target_link_libraries(${stem} PRIVATE crm_table crm_embed crm_lexicon)
+    target_link_libraries(${stem} PRIVATE crm_table crm_embed crm_lexicon crm_context)
   endforeach()
 endfunction()
 

@@ -26,6 +26,12 @@ bool crm_parse_i64(const char *text, size_t len, int64_t *out);
 bool crm_parse_f64(const char *text, size_t len, double *out);
 /** Shortest of %.15g .. %.17g that reads back to the same double; out has 32 bytes; returns out. */
 char *crm_format_f64(double v, char out[32]);
+/** Column of a place in a line, from 1, in characters: bytes that do not go on with one of UTF-8.
+ */
+int64_t crm_column(const char *line, const char *at);
+/** Bytes of the character of UTF-8 at s, of which left bytes are there; 0: none, or a control
+ *  character (Unicode 15, table 3-7). */
+size_t crm_character(const char *s, size_t left);
 /** v as int, or CRM_ERR_ARG when it does not fit (MPI and HDF5 counts). */
 CRM_CHECKED crm_to_int(int64_t v, int *out);
 /** Edit distance (Levenshtein), for "did you mean"; texts up to 127 bytes, longer ones count as

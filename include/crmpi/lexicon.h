@@ -21,7 +21,8 @@ typedef struct crm_lexicon crm_lexicon; /* opaque: words as they are folded, wit
  *  stand behind another tab.
  *  Of a word that comes twice the last line counts.  Words that crm_text_split makes several of are
  *  left out.
- *  @return CRM_OK; CRM_ERR_IO; CRM_ERR_FORMAT with path and line; CRM_ERR_NOMEM.  Not collective.
+ *  @return CRM_OK; CRM_ERR_IO; "FILE:LINE:COL: ...", columns in characters, CRM_ERR_FORMAT;
+ * CRM_ERR_NOMEM.  Not collective.
  */
 CRM_CHECKED crm_lexicon_read(const char *path, crm_lexicon **out);
 int64_t crm_lexicon_size(const crm_lexicon *l);

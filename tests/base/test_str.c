@@ -126,6 +126,35 @@ static void near_names(void)
     T_CHECK(!crm_nearest("x", names, 0));
 }
 
+/* Columns are those of an editor. */
+static void characters(void)
+{
+    static const char line[] = "a\303\251\t\360\237\221\215x";
+    static const struct {
+        const char *text;
+        size_t n;
+    } one[] = {{"a", 1},
+               {"\303\251", 2},
+               {"\342\202\254", 3},
+               {"\360\237\221\215", 4},
+               {"\t", 0},
+               {"\177", 0},
+               {"\351t", 0},
+               {"\300\200", 0},
+               {"\355\240\200", 0},
+               {"\340\200\200", 0},
+               {"\364\220\200\200", 0},
+               {"\360\200\200\200", 0}};
+
+    T_EQ_I(crm_column(line, line), 1);
+    T_EQ_I(crm_column(line, line + 4), 4);
+    T_EQ_I(crm_column(line, line + 8), 5);
+    for (size_t i = 0; i < sizeof one / sizeof *one; i++)
+        T_EQ_I((int64_t)crm_character(one[i].text, strlen(one[i].text)), (int64_t)one[i].n);
+    T_EQ_I((int64_t)crm_character("\303\251", 1), 0);
+    T_EQ_I((int64_t)crm_character("a", 0), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"text grows", text_grows},
@@ -134,6 +163,7 @@ int main(int argc, char **argv)
                                    {"numbers as text", numbers_as_text},
                                    {"narrowing", narrowing},
                                    {"near names", near_names},
+                                   {"characters and columns", characters},
                                    {NULL, NULL}};
     return t_main(argc, argv, cases);
 }

@@ -15,8 +15,8 @@ static const char LEXICON[] =
 static const char ASPECTS[] = "crew: [crew]\n"
                               "delay: [delay*, hours late, late]\n"
                               "luggage: {words: bag*, kind: pain}\n";
-static const char EMOTIONS[] =
-    "late\tfear\t1\nawful\tanger\t1\nlate\tanger\t1\ngreat\tjoy\t1\ngood\tanger\t0\n";
+static const char EMOTIONS[] = "LATE\tfear\t1\nlate\tfear\t1\nAwful\tanger\t1\nlate\tanger\t1\n#"
+                               "great\tjoy\t1\ngood\tanger\t0\n";
 
 static const char *const names[COLUMNS] = {"lexicon.polarity",
                                            "lexicon.positive",
@@ -313,6 +313,27 @@ static void taken_names(void)
     crm_data_close(&d);
 }
 
+/* A list that says of every word that it has no emotion. */
+static void no_emotion(void)
+{
+    crm_data *d = NULL, *is = NULL;
+    crm_context_info info = {0};
+    const float *num;
+    const int32_t *cat;
+
+    put("none.txt", "good\tjoy\t0\ngreat\tjoy\t0\n");
+    T_OK(crm_data_open(sample_path("d.h5"), &d));
+    if (!d) return;
+    T_OK(annotate(t_comm, d, NULL, NULL, "none.txt", "joyless.h5", &info));
+    T_OK(crm_data_open(sample_path("joyless.h5"), &is));
+    if (is) {
+        T_EQ_I(crm_data_profile(is, &num, &cat)->n_num, 2);
+        T_CHECK(num[1] == 0 && isnan(num[3]) && num[5] == 0);
+    }
+    crm_data_close(&is);
+    crm_data_close(&d);
+}
+
 static void wrong_files(void)
 {
     static const struct {
@@ -326,13 +347,27 @@ static void wrong_files(void)
         {"a: {words: x, kind: joy}\n", NULL, NULL, "wrong.txt:1:21: a.kind: value 'joy'",
          CRM_ERR_CONFIG},
         {"a: {word: x}\n", NULL, NULL, "wrong.txt:1:5: a.word:", CRM_ERR_CONFIG},
-        {"", NULL, NULL, "no aspect", CRM_ERR_CONFIG},
-        {NULL, "good\tjoy\t1\ngood joy 1\n", NULL, "wrong.txt:2:1: a word, a tab, an emotion",
+        {"", NULL, NULL, "wrong.txt:1:1: no aspect", CRM_ERR_CONFIG},
+        {"a: x\nany: y\n", NULL, NULL, "wrong.txt:2:6: any: value 'y' needs another name",
+         CRM_ERR_CONFIG},
+        {"a: x\n\"b\\tc\": y\n", NULL, NULL, "without control characters", CRM_ERR_CONFIG},
+        {NULL, "good\tjoy\t1\ngood joy 1\n", NULL,
+         "wrong.txt:2:1: value 'good joy 1' has no tab; a line is a word, a tab, an emotion of 1 "
+         "to",
          CRM_ERR_FORMAT},
-        {NULL, "good\tjoy\t2\n", NULL, "wrong.txt:1:1: ", CRM_ERR_FORMAT},
-        {NULL, "", NULL, "no emotion", CRM_ERR_FORMAT},
-        {NULL, NULL, "good\t1\nbad 2\n", "wrong.txt:2:", CRM_ERR_FORMAT},
-        {NULL, NULL, "good\tx\n", "wrong.txt:1:", CRM_ERR_FORMAT},
+        {NULL, "caf\303\251\tjoy\t2\n", NULL, "wrong.txt:1:10: value '2' is neither 0 nor 1",
+         CRM_ERR_FORMAT},
+        {NULL, "\tjoy\t1\n", NULL, "wrong.txt:1:1: value '\\u0009joy", CRM_ERR_FORMAT},
+        {NULL, "a\tjoy\t0\n\nb\tjo\351\t1\n", NULL,
+         "wrong.txt:3:3: value 'jo\\xe9' is no name of an emotion", CRM_ERR_FORMAT},
+        {NULL, "a\tjoy\n", NULL, "wrong.txt:1:3: value 'joy' has no tab behind it", CRM_ERR_FORMAT},
+        {NULL, "", NULL, "wrong.txt:1:1: no emotion", CRM_ERR_FORMAT},
+        {NULL, NULL, "good\t1\nbad 2\n", "wrong.txt:2:1: value 'bad 2' has no tab", CRM_ERR_FORMAT},
+        {NULL, NULL, "caf\303\251\t1,5\tx\n", "wrong.txt:1:6: value '1,5' is no such number",
+         CRM_ERR_FORMAT},
+        {NULL, NULL, "good\t101\n",
+         "wrong.txt:1:6: value '101' is no such number; a line is a word", CRM_ERR_FORMAT},
+        {NULL, NULL, "\t1\n", "wrong.txt:1:1: ", CRM_ERR_FORMAT},
     };
     crm_data *d = NULL;
     crm_context_info info;
@@ -369,6 +404,7 @@ int main(int argc, char **argv)
                                    {"aspects without polarity", aspects_alone},
                                    {"documents and nothing else", bare},
                                    {"names that are taken", taken_names},
+                                   {"words without an emotion", no_emotion},
                                    {"wrong files", wrong_files},
                                    {"(the folder goes)", leave},
                                    {NULL, NULL}};

@@ -51,7 +51,7 @@ fails "a list that is not there" 3 'lexicon.file: list.txt: No such file' crossv
 fail_ranks=1
 fails "no list" 2 'lexicon.file: a list of rated words is needed' crossval notes.yaml --set lexicon.file= --out out
 printf 'good 1.9\n' >list.txt
-fails "a list without tabs" 3 'list.txt:1: a word and a tab' crossval notes.yaml --out out
+fails "a list without tabs" 3 "list.txt:1:1: value 'good 1.9' has no tab" crossval notes.yaml --out out
 printf 'good\t1.9\n' >list.txt
 fails "classes that are not there" 2 "lexicon.classes: target 'mood' has no class 'bad'" crossval notes.yaml \
   --set lexicon.classes=bad,fair,good --out out

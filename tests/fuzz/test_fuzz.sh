@@ -21,10 +21,10 @@ skip() {
 
 command -v clang >/dev/null || skip "no clang"
 if [ "$tier" != long ]; then
-    [ -x "$build/fuzz/fuzz_vectors" ] && [ -x "$build/fuzz/fuzz_lexicon" ] || skip "build/fuzz is not built (it is with --long)"
+    [ -x "$build/fuzz/fuzz_vectors" ] && [ -x "$build/fuzz/fuzz_context" ] || skip "build/fuzz is not built (it is with --long)"
 else
     if ! { cmake -S "$CRM_SOURCE_DIR" -B "$build" -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DCRM_FUZZ=ON \
-        -DCRM_CUDA=off >"$scratch/log" 2>&1 && ninja -C "$build" fuzz_conll fuzz_csv fuzz_lexicon fuzz_text fuzz_vectors >>"$scratch/log" 2>&1; }; then
+        -DCRM_CUDA=off >"$scratch/log" 2>&1 && ninja -C "$build" fuzz_conll fuzz_context fuzz_csv fuzz_lexicon fuzz_text fuzz_vectors >>"$scratch/log" 2>&1; }; then
         grep -q 'needs clang with libFuzzer' "$scratch/log" && skip "clang has no libFuzzer"
         sed 's/^/# /' "$scratch/log"
         echo "not ok - build"
@@ -140,6 +140,29 @@ cat >"$scratch/lexicon_words" <<'EOF'
 " no "
 EOF
 
+# context/: a byte that chooses emotions or aspects, the file, then texts, after a \001
+mkdir "$scratch/context"
+printf '1delay: [delay*, late, hours late]\nlost bag: {words: ["lost *bag*", "#gone"], kind: pain}\n\001Our BAGS lost, lost BAGs! hours late #gone delays' \
+    >"$scratch/context/aspects"
+printf "1caf\303\251: don't\nb:\n  - ':-) x'\n  - \"*\\u00e9t*\"\n\001Don't :-) X \303\251t\303\251" >"$scratch/context/marks"
+printf '0LATE\tfear\t1\nlate\tanger\t1\n#great\tjoy\t1\r\ngood\tjoy\t0\n\001Late GREAT #great good' >"$scratch/context/emotions"
+printf '0\303\211t\303\251\tjoie d\351\t1\n' >"$scratch/context/latin"
+cat >"$scratch/context_words" <<'EOF'
+"\x01"
+"\x09"
+"\x0a"
+"\x091\x0a"
+"\x090\x0a"
+": ["
+"words: "
+"kind: pain"
+"kind: preference"
+"*"
+"'s"
+"#"
+"any: "
+EOF
+
 # run TARGET FOLDER.  No leak checks: Open MPI keeps memory to its end.
 run() {
     if ASAN_OPTIONS=detect_leaks=0 timeout $((seconds + 300)) "$build/fuzz/$1" -max_total_time="$seconds" -max_len=4096 \
@@ -158,6 +181,7 @@ run() {
 }
 
 status=0
+run fuzz_context context || status=1
 run fuzz_csv csv || status=1
 run fuzz_conll conll || status=1
 run fuzz_lexicon lexicon || status=1

@@ -163,12 +163,14 @@ static void no_lists(void)
     } bad[] = {
         {"", "no rated words"},
         {"\n\r\n", "no rated words"},
-        {"good\n", ":1: a word and a tab"},
-        {"good\t1\n\t2\n", ":2: a word and a tab"},
-        {"good\tone\n", "'one'"},
+        {"good\n", ":1:1: value 'good' has no tab; a line is a word, a tab"},
+        {"good\t1\n\t2\n", ":2:1: value '\\u00092' has no word"},
+        {"good\tone\n", ":1:6: value 'one' is no such number"},
         {"good\tnan\n", "'nan'"},
-        {"good\t1x\t2\n", "'1x'"},
-        {"good\t100.5\n", "from -100 to 100"},
+        {"caf\303\251\t1x\t2\n", ":1:6: value '1x'"},
+        {"good\t100.5\n",
+         ":1:6: value '100.5' is no such number; a line is a word, a tab and its mean "
+         "rating, a number from -100 to 100"},
         {"(:\t1\n", "no rated words"},
     };
     crm_lexicon *l = NULL;

@@ -104,6 +104,36 @@ char *crm_format_f64(double v, char out[32])
     return out;
 }
 
+int64_t crm_column(const char *line, const char *at)
+{
+    int64_t column = 1;
+
+    for (const char *p = line; p < at; p++)
+        column += ((unsigned char)*p & 0xC0) != 0x80;
+    return column;
+}
+
+size_t crm_character(const char *text, size_t left)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t n = left == 0 || s[0] < 0x20 || s[0] == 0x7F ? 0
+               : s[0] < 0x80                            ? 1
+               : s[0] < 0xC2                            ? 0
+               : s[0] < 0xE0                            ? 2
+               : s[0] < 0xF0                            ? 3
+               : s[0] < 0xF5                            ? 4
+                                                        : 0;
+
+    if (n > left) return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80) return 0;
+    if (n > 2 && s[0] == 0xE0 && s[1] < 0xA0) return 0;
+    if (n > 2 && s[0] == 0xED && s[1] > 0x9F) return 0;
+    if (n > 3 && s[0] == 0xF0 && s[1] < 0x90) return 0;
+    if (n > 3 && s[0] == 0xF4 && s[1] > 0x8F) return 0;
+    return n;
+}
+
 crm_status crm_to_int(int64_t v, int *out)
 {
     CRM_CHECK(v >= INT_MIN && v <= INT_MAX, CRM_ERR_ARG, "%lld does not fit in an int",

@@ -3,6 +3,7 @@
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
+#include "crmpi/base_str.h"
 #include "crmpi/stats_spans.h"
 #include "table_conll.h"
 
@@ -84,34 +85,9 @@ typedef struct field {
     size_t n;
 } field;
 
-/* 1-based, in characters. */
 static long long column_of(const line_at *l, const char *s)
 {
-    long long column = 1;
-
-    for (const char *p = l->text; p < s; p++)
-        column += ((unsigned char)*p & 0xC0) != 0x80;
-    return column;
-}
-
-/* Bytes of the UTF-8 character at s; 0: none, or a control character (Unicode 15, table 3-7). */
-static size_t character(const unsigned char *s, size_t left)
-{
-    size_t n = s[0] < 0x80   ? 1
-               : s[0] < 0xC2 ? 0
-               : s[0] < 0xE0 ? 2
-               : s[0] < 0xF0 ? 3
-               : s[0] < 0xF5 ? 4
-                             : 0;
-
-    if (n == 0 || n > left || s[0] < 0x20 || s[0] == 0x7F) return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80) return 0;
-    if (s[0] == 0xE0 && s[1] < 0xA0) return 0;
-    if (s[0] == 0xED && s[1] > 0x9F) return 0;
-    if (s[0] == 0xF0 && s[1] < 0x90) return 0;
-    if (s[0] == 0xF4 && s[1] > 0x8F) return 0;
-    return n;
+    return (long long)crm_column(l->text, s);
 }
 
 static crm_status check_text(const line_at *l, field f, const char *what)
@@ -120,7 +96,7 @@ static crm_status check_text(const line_at *l, field f, const char *what)
               "%s:%lld:%lld: a %s of %zu bytes; at most %d are allowed", l->path,
               (long long)l->line, column_of(l, f.s), what, f.n, CRM_CONLL_WORD_MAX);
     for (size_t i = 0, n; i < f.n; i += n) {
-        n = character((const unsigned char *)f.s + i, f.n - i);
+        n = crm_character(f.s + i, f.n - i);
         CRM_CHECK(n > 0, CRM_ERR_FORMAT,
                   "%s:%lld:%lld: the %s is not UTF-8 or holds a control character", l->path,
                   (long long)l->line, column_of(l, f.s + i), what);

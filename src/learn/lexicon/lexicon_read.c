@@ -100,6 +100,23 @@ static crm_status keep(reader *r, double valence)
     return CRM_OK;
 }
 
+/* What is wrong of len bytes at a place of a line. */
+static crm_status wrong(const reader *r, const char *text, const char *at, size_t len,
+                        const char *what)
+{
+    crm_str shown = {0};
+    crm_status st = CRM_OK;
+
+    crm_opt_show(&shown, at, len);
+    CRM_SET(st, CRM_ERR_FORMAT,
+            "%s:%lld:%lld: value '%s' %s; a line is a word, a tab and its mean rating, a number "
+            "from -%d to %d",
+            r->path, (long long)r->number, (long long)crm_column(text, at),
+            shown.text ? shown.text : "", what, LEXICON_MOST, LEXICON_MOST);
+    crm_str_free(&shown);
+    return st;
+}
+
 static crm_status read_line(reader *r, const char *text, size_t len)
 {
     const char *tab = memchr(text, '\t', len);
@@ -107,15 +124,11 @@ static crm_status read_line(reader *r, const char *text, size_t len)
     const char *end = tab ? memchr(tab + 1, '\t', rest) : NULL;
     double valence = 0;
 
-    CRM_CHECK(tab && tab > text, CRM_ERR_FORMAT,
-              "%s:%lld: a word and a tab are needed before its mean rating", r->path,
-              (long long)r->number);
+    if (!tab) return wrong(r, text, text, len, "has no tab");
+    if (tab == text) return wrong(r, text, text, len, "has no word");
     if (end) number = (size_t)(end - tab) - 1;
-    CRM_CHECK(crm_parse_f64(tab + 1, number, &valence) && fabs(valence) <= LEXICON_MOST,
-              CRM_ERR_FORMAT,
-              "%s:%lld: '%.*s' behind the word is not its mean rating, a number from -%d to %d",
-              r->path, (long long)r->number, (int)(number < 40 ? number : 40), tab + 1,
-              LEXICON_MOST, LEXICON_MOST);
+    if (!crm_parse_f64(tab + 1, number, &valence) || fabs(valence) > LEXICON_MOST)
+        return wrong(r, text, tab + 1, number, "is no such number");
     r->word.len = 0;
     r->n_tokens = 0;
     CRM_TRY(crm_text_split(text, (size_t)(tab - text), take_token, r, NULL));

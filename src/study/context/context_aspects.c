@@ -11,7 +11,7 @@
 #include "context_impl.h"
 #include "crmpi/opt_tree.h"
 
-enum { ASPECTS_MAX = 1000, NAME_BYTES_MAX = 100 };
+enum { ASPECTS_MAX = 1000 };
 
 /* A word of a pattern. */
 typedef struct context_element {
@@ -118,8 +118,11 @@ static crm_status add_aspect(parser *p, const crm_node *node)
     p->aspect = a->n;
     a->name[a->n] = crm_mem_strdup(node->key);
     CRM_CHECK(a->name[a->n], CRM_ERR_NOMEM, "out of memory: names of aspects");
-    if (!node->key[0] || strlen(node->key) > NAME_BYTES_MAX)
-        crm_node_wrong(p->tree, node, "needs a name of 1 to %d bytes", NAME_BYTES_MAX);
+    if (!context_is_name(node->key, strlen(node->key)))
+        crm_node_wrong(p->tree, node, "needs a name of 1 to %d bytes without control characters",
+                       CONTEXT_NAME_MAX);
+    if (strcmp(node->key, "any") == 0)
+        crm_node_wrong(p->tree, node, "needs another name: aspects.any is all aspects");
     if (node->kind == CRM_NODE_MAP) {
         crm_node_keys(p->tree, node, keys);
         crm_node_enum(p->tree, crm_node_get(node, "kind"), kinds, &a->kind[a->n]);
@@ -129,26 +132,16 @@ static crm_status add_aspect(parser *p, const crm_node *node)
     return add_patterns(p, node, words);
 }
 
-/* Words as those of texts are: case folded. */
 static crm_status fold(context_aspects *a)
 {
-    const char **word = NULL;
-    context_words w = {0};
-    crm_status st = CRM_OK;
+    char ***at;
+    crm_status st;
 
-    CRM_NEW(word, a->n_elements);
+    CRM_NEW(at, a->n_elements);
     for (int64_t i = 0; i < a->n_elements; i++)
-        word[i] = a->element[i].word;
-    CRM_TRY_TO(st, done, context_words_new(a->n_elements, word, &w));
-    for (int64_t i = 0; i < a->n_elements; i++) {
-        char *folded = crm_mem_strdup(w.text[i]);
-        CRM_CHECK_TO(st, done, folded, CRM_ERR_NOMEM, "out of memory: words of patterns");
-        crm_mem_free(a->element[i].word);
-        a->element[i].word = folded;
-    }
-done:
-    context_words_free(&w);
-    crm_mem_free(word);
+        at[i] = &a->element[i].word;
+    st = context_fold(a->n_elements, at);
+    crm_mem_free(at);
     return st;
 }
 
@@ -157,9 +150,14 @@ static crm_status read_all(parser *p)
     const crm_node *top = crm_tree_file_top(p->tree);
     context_aspects *a = p->a;
 
-    CRM_CHECK(top->n > 0, CRM_ERR_CONFIG, "%s: no aspect is in it", crm_tree_file_path(p->tree));
-    CRM_CHECK(top->n <= ASPECTS_MAX, CRM_ERR_CONFIG, "%s: %d aspects, there may be %d",
-              crm_tree_file_path(p->tree), top->n, ASPECTS_MAX);
+    CRM_CHECK(top->n > 0, CRM_ERR_CONFIG,
+              "%s:1:1: no aspect is in it; a line such as 'delay: [late, delay*]' is needed",
+              crm_tree_file_path(p->tree));
+    if (top->n > ASPECTS_MAX) {
+        crm_node_wrong(p->tree, top->child[ASPECTS_MAX], "is of aspect %d; there may be %d",
+                       ASPECTS_MAX + 1, ASPECTS_MAX);
+        return crm_tree_file_errors(p->tree);
+    }
     CRM_NEW(a->name, top->n);
     CRM_NEW(a->kind, top->n);
     CRM_NEW(a->free_at, top->n);

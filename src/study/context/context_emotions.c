@@ -1,29 +1,47 @@
-/* context_emotions.c - emotions of words: lines of a word, a tab, an emotion, a tab, 0 or 1. */
+/* context_emotions.c - emotions of words: lines of a word, a tab, an emotion, a tab, 0 or 1.  Words
+ * are compared case folded. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "context_impl.h"
 
-enum { EMOTIONS_MAX = 1000, NAME_BYTES_MAX = 100 };
+enum { EMOTIONS_MAX = 1000 };
 
-static crm_status bad_line(const context_file *f, int64_t line)
+/* A line at hand. */
+typedef struct line_at {
+    const context_file *f;
+    int64_t number;
+    const char *text, *end;
+} line_at;
+
+/* What is wrong at a place, up to end. */
+static crm_status wrong(const line_at *l, const char *at, const char *end, const char *what)
 {
-    CRM_FAIL(CRM_ERR_FORMAT,
-             "%s:%lld:1: a word, a tab, an emotion of 1 to %d bytes, a tab and 0 or 1 belong here",
-             f->path, (long long)line, NAME_BYTES_MAX);
+    crm_str shown = {0};
+    crm_status st = CRM_OK;
+
+    crm_opt_show(&shown, at, (size_t)(end - at));
+    CRM_SET(st, CRM_ERR_FORMAT,
+            "%s:%lld:%lld: value '%s' %s; a line is a word, a tab, an emotion of 1 to %d bytes, a "
+            "tab and 0 or 1",
+            l->f->path, (long long)l->number, (long long)crm_column(l->text, at),
+            shown.text ? shown.text : "", what, CONTEXT_NAME_MAX);
+    crm_str_free(&shown);
+    return st;
 }
 
 /* Number of an emotion in the order of the file, for now. */
-static crm_status find_name(context_emotions *e, const context_file *f, const char *name,
-                            size_t len, int32_t *out)
+static crm_status find_name(context_emotions *e, const line_at *l, const char *name,
+                            const char *end, int32_t *out)
 {
+    size_t len = (size_t)(end - name);
+
     for (int i = 0; i < e->n; i++)
         if (strlen(e->name[i]) == len && memcmp(e->name[i], name, len) == 0) {
             *out = i;
             return CRM_OK;
         }
-    CRM_CHECK(e->n < EMOTIONS_MAX, CRM_ERR_FORMAT, "%s: more than %d emotions", f->path,
-              EMOTIONS_MAX);
+    if (e->n == EMOTIONS_MAX) return wrong(l, name, end, "is an emotion beyond the most, 1000");
     e->name[e->n] = crm_mem_new(len + 1, 1);
     CRM_CHECK(e->name[e->n], CRM_ERR_NOMEM, "out of memory: an emotion");
     memcpy(e->name[e->n], name, len);
@@ -31,19 +49,30 @@ static crm_status find_name(context_emotions *e, const context_file *f, const ch
     return CRM_OK;
 }
 
-static crm_status take_line(context_emotions *e, const context_file *f, int64_t number,
-                            const char *line, size_t len)
+static const char *tab_or_end(const char *from, const char *end)
 {
-    const char *end = line + len, *tab = memchr(line, '\t', len);
-    const char *next = tab ? memchr(tab + 1, '\t', (size_t)(end - tab - 1)) : NULL;
-    size_t n = next ? (size_t)(next - tab - 1) : 0;
+    const char *tab = memchr(from, '\t', (size_t)(end - from));
+
+    return tab ? tab : end;
+}
+
+static crm_status take_line(context_emotions *e, const line_at *l)
+{
+    const char *tab = tab_or_end(l->text, l->end), *name = tab + 1, *next, *flag;
     int32_t kind = 0;
 
-    if (!next || tab == line || n == 0 || n > NAME_BYTES_MAX || end - next != 2 ||
-        (next[1] != '0' && next[1] != '1'))
-        return bad_line(f, number);
-    CRM_TRY(find_name(e, f, tab + 1, n, &kind));
-    return next[1] == '1' ? context_list_add(&e->list, line, (size_t)(tab - line), kind) : CRM_OK;
+    if (tab == l->end) return wrong(l, l->text, l->end, "has no tab");
+    if (tab == l->text) return wrong(l, l->text, l->end, "has no word");
+    next = tab_or_end(name, l->end);
+    flag = next + 1;
+    if (!context_is_name(name, (size_t)(next - name)))
+        return wrong(l, name, next, "is no name of an emotion");
+    if (next == l->end) return wrong(l, name, next, "has no tab behind it");
+    if (l->end - flag != 1 || (*flag != '0' && *flag != '1'))
+        return wrong(l, flag, l->end, "is neither 0 nor 1");
+    CRM_TRY(find_name(e, l, name, next, &kind));
+    return *flag == '1' ? context_list_add(&e->list, l->text, (size_t)(tab - l->text), kind)
+                        : CRM_OK;
 }
 
 /* Emotions by their names, as columns will stand; words likewise. */
@@ -70,30 +99,35 @@ static crm_status sort(context_emotions *e)
         to[at] = at;
     }
     crm_mem_free(to);
-    context_list_sort(&e->list);
-    return CRM_OK;
+    return context_list_sort(&e->list);
 }
 
 crm_status context_emotions_read(const context_file *f, context_emotions *out)
 {
-    const char *line;
+    line_at l = {.f = f};
     size_t len, at = 0;
 
     if (!f->text) return CRM_OK;
     CRM_NEW(out->name, EMOTIONS_MAX);
-    for (int64_t i = 1; context_file_line(f, &at, &line, &len); i++)
-        if (len > 0) CRM_TRY(take_line(out, f, i, line, len));
-    CRM_CHECK(out->n > 0, CRM_ERR_FORMAT, "%s: no emotion is in it", f->path);
+    while (context_file_line(f, &at, &l.text, &len)) {
+        l.number++;
+        l.end = l.text + len;
+        if (len > 0) CRM_TRY(take_line(out, &l));
+    }
+    CRM_CHECK(out->n > 0, CRM_ERR_FORMAT,
+              "%s:1:1: no emotion is in it; a line is a word, a tab, an emotion, a tab and 0 or 1",
+              f->path);
     return sort(out);
 }
 
 /* Emotions of a word, each once, to out (NULL: only counted). */
 static int64_t kinds_of(const context_list *l, const char *word, int32_t *out)
 {
-    const context_entry *e = context_list_find(l, word), *end = l->entry + l->n;
+    const context_entry *e = context_list_find(l, word);
     int64_t n = 0;
 
-    for (const context_entry *x = e; x && x < end && strcmp(x->word, word) == 0; x++) {
+    if (!e) return 0;
+    for (const context_entry *x = e; x < l->entry + l->n && strcmp(x->word, word) == 0; x++) {
         if (x > e && x[-1].kind == x->kind) continue;
         if (out) out[n] = x->kind;
         n++;

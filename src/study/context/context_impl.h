@@ -24,6 +24,9 @@ CRM_CHECKED context_file_read(crm_comm *comm, const char *path, context_file *ou
 void context_file_free(context_file *f);
 /* The next line from *at on without its end; false behind the last. */
 bool context_file_line(const context_file *f, size_t *at, const char **line, size_t *len);
+/* Whether columns can be named so: UTF-8 without control characters, for dictionary and page. */
+enum { CONTEXT_NAME_MAX = 100 };
+bool context_is_name(const char *name, size_t len);
 
 /* ---- words of a dictionary, case folded ---- */
 typedef struct context_words {
@@ -33,6 +36,8 @@ typedef struct context_words {
 } context_words;
 CRM_CHECKED context_words_new(int64_t n, const char *const *word, context_words *out);
 void context_words_free(context_words *w);
+/* Words of a file as those of texts are, in their place: *at[n]. */
+CRM_CHECKED context_fold(int64_t n, char **const *at);
 
 /* Words of a file, each with the number of its kind. */
 typedef struct context_entry {
@@ -44,7 +49,8 @@ typedef struct context_list {
     context_entry *entry; /* sorted by word, then kind, once it is complete */
 } context_list;
 CRM_CHECKED context_list_add(context_list *l, const char *word, size_t len, int32_t kind);
-void context_list_sort(context_list *l);
+/* Folded and in order. */
+CRM_CHECKED context_list_sort(context_list *l);
 /* First entry of the word, NULL: none; the others follow it. */
 const context_entry *context_list_find(const context_list *l, const char *word);
 void context_list_free(context_list *l);

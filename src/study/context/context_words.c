@@ -54,6 +54,16 @@ bool context_file_line(const context_file *f, size_t *at, const char **line, siz
     return true;
 }
 
+bool context_is_name(const char *name, size_t len)
+{
+    size_t n = 1;
+
+    if (len == 0 || len > CONTEXT_NAME_MAX) return false;
+    for (size_t i = 0; i < len && n > 0; i += n)
+        n = crm_character(name + i, len - i);
+    return n > 0;
+}
+
 /* ---- words ---- */
 crm_status context_words_new(int64_t n, const char *const *word, context_words *out)
 {
@@ -77,6 +87,28 @@ void context_words_free(context_words *w)
     crm_forms_free(&w->forms);
     crm_mem_free(w->text);
     *w = (context_words){0};
+}
+
+crm_status context_fold(int64_t n, char **const *at)
+{
+    const char **word = NULL;
+    context_words w = {0};
+    crm_status st = CRM_OK;
+
+    CRM_NEW(word, n);
+    for (int64_t i = 0; i < n; i++)
+        word[i] = *at[i];
+    CRM_TRY_TO(st, done, context_words_new(n, word, &w));
+    for (int64_t i = 0; i < n; i++) {
+        char *folded = crm_mem_strdup(w.text[i]);
+        CRM_CHECK_TO(st, done, folded, CRM_ERR_NOMEM, "out of memory: words of a file");
+        crm_mem_free(*at[i]);
+        *at[i] = folded;
+    }
+done:
+    context_words_free(&w);
+    crm_mem_free(word);
+    return st;
 }
 
 /* ---- lists ---- */
@@ -107,9 +139,18 @@ static int by_word(const void *a, const void *b)
     return order ? order : (x->kind > y->kind) - (x->kind < y->kind);
 }
 
-void context_list_sort(context_list *l)
+crm_status context_list_sort(context_list *l)
 {
-    if (l->n) qsort(l->entry, (size_t)l->n, sizeof *l->entry, by_word);
+    char ***at;
+    crm_status st;
+
+    CRM_NEW(at, l->n);
+    for (int64_t i = 0; i < l->n; i++)
+        at[i] = &l->entry[i].word;
+    st = context_fold(l->n, at);
+    crm_mem_free(at);
+    if (!st && l->n) qsort(l->entry, (size_t)l->n, sizeof *l->entry, by_word);
+    return st;
 }
 
 const context_entry *context_list_find(const context_list *l, const char *word)
