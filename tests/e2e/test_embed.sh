@@ -84,6 +84,9 @@ for n in 1 3; do
   ranks "$n" embed shop_config.yaml --out v5 >"o5.$n" 2>&1
   check "a schema's texts on $n ranks: the bits of the same lines" [ "$(digest_of "o5.$n")" = "$want" ]
 done
+printf 'in O\nParis B-place\n\nto O\nParis B-place\n' >tags.conll
+alone embed tags.conll --out v6 --set text.min_count=1 --set embed.dim=4 --set embed.sample=0 >o6 2>&1
+check "tokens of CoNLL columns, not their tags" [ "$(cut -d' ' -f1 v6 | sort | tr '\n' ' ')" = 'in paris to ' ]
 table 30 plain.csv
 printf 'data: {path: plain.csv, id: id, store: plain.h5}\n' >plain.yaml
 alone import plain.yaml >o 2>&1 || not_ok "a table of numbers" "$(cat o)"
