@@ -190,6 +190,11 @@ CRM_CHECKED crm_view_select(const crm_view *v, const uint8_t *keep, crm_view **o
  * in the shuffled order.  Keyed by seed; not by rank. */
 CRM_CHECKED crm_view_split(const crm_view *v, int target, double fraction, uint64_t seed,
                            crm_view **first, crm_view **second);
+/** About fraction of the rows of v, which need no class, into *second and the rest into *first.
+ * Rows with equal group[row of the data set] (NULL: none) and duplicates go as one, each such group
+ * by a draw of its own; both parts have a row when there are two groups.  Keyed by seed. */
+CRM_CHECKED crm_view_draw(const crm_view *v, const int64_t *group, double fraction, uint64_t seed,
+                          crm_view **first, crm_view **second);
 void crm_view_free(crm_view **v);
 
 typedef struct crm_folds {
@@ -207,7 +212,7 @@ typedef enum crm_fold_kind {
 } crm_fold_kind;
 /** Make repeats x folds.  Contiguous: the i-th of n rows of the view is in fold i k / n.
  * Stratified: classes spread evenly, sizes differ by at most one per class. Grouped: rows with
- * equal group[i] (one per row of v) stay together.  Duplicates (crm_data_group) stay together in
+ * equal group[row of the data set] stay together.  Duplicates (crm_data_group) stay together in
  * all kinds, and classes are then as even as that allows.  CRM_ERR_FORMAT "k = 10 folds, but class
  * 'x' has 7 rows" when k is larger than the rarest class (counted in groups of duplicates), and
  * when there is one class only. */

@@ -106,6 +106,8 @@ typedef struct crm_fit {
     const crm_view *train; /* rows to learn from */
     int target;            /* of the data set */
     uint64_t seed;
+    const int64_t *group; /* [rows of the data set] rows that stay together beside duplicates, as
+                             folds keep them; NULL: none */
     crm_hooks hooks;
     const crm_bag *init;   /* initial parameters by name; NULL: none.  Estimators without `weights`
                               refuse it */

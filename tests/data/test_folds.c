@@ -147,14 +147,14 @@ static void groups_stay_together(void)
     crm_folds *f = NULL;
 
     if (!v) return;
-    for (int64_t i = 0; i < v->n; i++)
+    for (int64_t i = 0; i < N; i++)
         group[i] = 1000 - (i * i) % 37; /* 19 groups of unequal size */
     T_OK(crm_folds_make(v, 0, CRM_FOLDS_GROUPED, 4, 2, 1, group, &f));
     for (int r = 0; f && r < 2; r++) {
         check_parts(f, v, r);
         memset(of, -1, sizeof of);
         for (int64_t i = 0; i < v->n; i++) {
-            int64_t *g = &of[1000 - group[i]], fold = f->fold[r * v->n + i];
+            int64_t *g = &of[1000 - group[v->row[i]]], fold = f->fold[r * v->n + i];
             T_CHECK(*g == -1 || *g == fold);
             *g = fold;
         }
@@ -413,6 +413,54 @@ static void duplicates_join_groups(void)
     crm_data_close(&d);
 }
 
+/* Of the rows that a draw took: fold 1; all rows are in one part, in their order. */
+static void parts_of(const crm_view *v, const int64_t *group, double fraction, uint64_t seed,
+                     int32_t *fold, int64_t *n)
+{
+    crm_view *part[2];
+
+    T_OK(crm_view_draw(v, group, fraction, seed, &part[0], &part[1]));
+    T_EQ_I(part[0]->n + part[1]->n, v->n);
+    *n = part[1]->n;
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; i < part[k]->n; i++) {
+            T_CHECK(i == 0 || part[k]->row[i] > part[k]->row[i - 1]);
+            fold[part[k]->row[i]] = k;
+        }
+    crm_view_free(&part[0]);
+    crm_view_free(&part[1]);
+}
+
+static void draws(void)
+{
+    crm_view *v;
+    crm_data *d = with_duplicates(&v);
+    int64_t column[DUP], n, sum = 0;
+    int32_t fold[DUP];
+
+    for (int i = 0; i < DUP; i++)
+        column[i] = i / 9;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        parts_of(v, NULL, 0.3, seed, fold, &n);
+        check_together(d, fold);
+        sum += n;
+        parts_of(v, column, 0.3, seed, fold, &n);
+        check_together(d, fold);
+        for (int i = 0; i < DUP; i++)
+            T_EQ_I(fold[i], fold[i / 9 * 9]);
+        parts_of(v, NULL, 0.001, seed, fold, &n); /* neither part is empty */
+        T_CHECK(n >= 1 && n <= 12);
+        parts_of(v, NULL, 0.999, seed, fold, &n);
+        T_CHECK(n >= DUP - 12 && n < DUP);
+    }
+    T_CHECK(sum > 50 * DUP / 5 && sum < 50 * DUP * 2 / 5); /* some .3 of the rows */
+    memset(column, 0, sizeof column);
+    parts_of(v, column, 0.999, 1, fold, &n); /* one group: it is not parted */
+    T_EQ_I(n, 0);
+    crm_view_free(&v);
+    crm_data_close(&d);
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"labelled rows", labelled_rows},
@@ -425,6 +473,7 @@ int main(int argc, char **argv)
                                    {"folds of a file", folds_of_a_file},
                                    {"duplicates stay together", duplicates_stay_together},
                                    {"duplicates join groups", duplicates_join_groups},
+                                   {"draws", draws},
                                    {NULL, NULL}};
     return sample_main(argc, argv, cases);
 }

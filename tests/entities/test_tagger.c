@@ -1,6 +1,8 @@
 /* test_tagger.c - the fitted tagger: the same bits on any number of ranks and threads, what it
  * learns, its file, hostile words.
  * ranks: 1 2 3 4 */
+#include <math.h>
+
 #include "../crm_test_mpi.h"
 #include "crmpi/base_path.h"
 #include "crmpi/base_str.h"
@@ -228,12 +230,58 @@ static void refuses_other_targets(void)
     T_CHECK(strstr(crm_err_text(), "B-x") != NULL);
 }
 
+/* The bias that a fit chooses on some sentences: words that are places now and then. */
+static double chosen_bias(const crm_data *d, const int64_t *group)
+{
+    crm_tagger_cfg cfg = CFG;
+    crm_view *v = NULL;
+    crm_bag *b = NULL;
+    crm_estimator *e = NULL;
+    double out = NAN;
+
+    cfg.bias_errors = 3;
+    T_OK(crm_view_labelled(d, 0, &v));
+    T_OK(crm_tagger_class.make(&cfg, &e));
+    T_OK(crm_tagger_class.fit(e, &(crm_fit){.comm = t_comm, .train = v, .seed = 5, .group = group},
+                              NULL));
+    T_OK(crm_bag_new(&b));
+    T_OK(crm_tagger_class.save(e, b));
+    T_OK(crm_bag_get_f64(b, "bias", &out));
+    crm_bag_free(&b);
+    crm_tagger_class.free(e);
+    crm_view_free(&v);
+    return out;
+}
+
+/* Rows of one group are on one side: with a single group there is nothing to hold out. */
+static void holds_out_groups(void)
+{
+    static const char *const word[] = {"Arles", "Basra", "Cadiz", "Derby"};
+    enum { N = 300 };
+    int64_t group[N] = {0};
+    crm_str s = {0};
+    crm_data *d;
+
+    for (int i = 0; i < N; i++)
+        crm_str_addf(&s, "see O\n%s %s\nnow O\n\n", word[i % 4],
+                     i / 4 % 5 <= i % 4 ? "B-place" : "O");
+    d = open_text("doubt", s.text, s.len);
+    T_CHECK(chosen_bias(d, NULL) > 0);
+    T_CHECK(chosen_bias(d, group) == 0);
+    for (int i = 0; i < N; i++)
+        group[i] = i / 100;
+    T_CHECK(chosen_bias(d, group) > 0); /* one of three */
+    crm_str_free(&s);
+    crm_data_close(&d);
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"same_bits", same_bits},
                                    {"same_bits_with_clusters", same_bits_with_clusters},
                                    {"loads_what_it_saved", loads_what_it_saved},
                                    {"tags_new_words", tags_new_words},
+                                   {"holds_out_groups", holds_out_groups},
                                    {"refuses_other_targets", refuses_other_targets},
                                    {NULL, NULL}};
 

@@ -62,7 +62,7 @@ static crm_status count_classes(const crm_view *v, const crm_target *t, int64_t 
     for (int64_t i = 0; i < v->n; i++)
         count[t->label[v->row[i]]]++;
     if (!v->data->group_number) return CRM_OK;
-    CRM_TRY(crm_groups_of_view(v, &g));
+    CRM_TRY(crm_groups_find(v, NULL, &g));
     last = crm_mem_new((size_t)t->n_classes, sizeof *last);
     if (last) crm_groups_count_classes(&g, v, t, last, count);
     crm_mem_free(last);
@@ -107,15 +107,6 @@ static void deal(const crm_view *v, const int32_t *label, int n_classes, const i
             fold[order[i]] = next;
             next = (next + 1) % folds;
         }
-}
-
-/* What stays together: groups of a column, or duplicates; n 0: nothing. */
-static crm_status find_groups(const crm_view *v, crm_fold_kind kind, const int64_t *group,
-                              crm_groups *out)
-{
-    *out = (crm_groups){0};
-    if (kind == CRM_FOLDS_GROUPED) return crm_groups_join(v, group, out);
-    return v->data->group_number ? crm_groups_of_view(v, out) : CRM_OK;
 }
 
 static crm_status fill_repeat(const crm_view *v, int target, crm_fold_kind kind, uint64_t seed,
@@ -163,7 +154,7 @@ crm_status crm_folds_make(const crm_view *v, int target, crm_fold_kind kind, int
     CRM_CHECK(v->n >= folds, CRM_ERR_FORMAT, "eval.folds = %d, but there are %lld labelled rows",
               folds, (long long)v->n);
     CRM_CHECK(kind != CRM_FOLDS_GROUPED || group, CRM_ERR_ARG, "grouped folds need groups");
-    CRM_TRY(find_groups(v, kind, group, &g));
+    CRM_TRY(crm_groups_find(v, kind == CRM_FOLDS_GROUPED ? group : NULL, &g));
     st = folds_new(v, folds, repeats, out);
     for (int r = 0; r < repeats && !st; r++)
         st = fill_repeat(v, target, kind, seed, &g, *out, r);

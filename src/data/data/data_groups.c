@@ -48,9 +48,8 @@ done:
     return st;
 }
 
-crm_status crm_groups_of_view(const crm_view *v, crm_groups *out)
+crm_status crm_groups_of_view(const crm_view *v, const int64_t *number, crm_groups *out)
 {
-    const int64_t *number = v->data->group_number;
     int64_t *id = NULL;
     crm_status st;
 
@@ -91,17 +90,16 @@ static void unite(const crm_groups *g, int64_t *parent)
         }
 }
 
-crm_status crm_groups_join(const crm_view *v, const int64_t *id, crm_groups *out)
+static crm_status join(const crm_view *v, const int64_t *group, const int64_t *number,
+                       crm_groups *out)
 {
     crm_groups column = {0}, twins = {0};
     int64_t *parent = NULL;
     crm_status st = CRM_OK;
 
-    *out = (crm_groups){0};
-    if (!v->data->group_number) return crm_groups_new(v->n, id, out);
     CRM_NEW_TO(st, done, parent, v->n);
-    CRM_TRY_TO(st, done, crm_groups_new(v->n, id, &column));
-    CRM_TRY_TO(st, done, crm_groups_of_view(v, &twins));
+    CRM_TRY_TO(st, done, crm_groups_of_view(v, group, &column));
+    CRM_TRY_TO(st, done, crm_groups_of_view(v, number, &twins));
     for (int64_t i = 0; i < v->n; i++)
         parent[i] = i;
     unite(&column, parent);
@@ -114,6 +112,15 @@ done:
     crm_groups_free(&column);
     crm_groups_free(&twins);
     return st;
+}
+
+crm_status crm_groups_find(const crm_view *v, const int64_t *group, crm_groups *out)
+{
+    const int64_t *number = v->data->group_number;
+
+    *out = (crm_groups){0};
+    if (group && number) return join(v, group, number, out);
+    return group || number ? crm_groups_of_view(v, group ? group : number, out) : CRM_OK;
 }
 
 static int64_t size_of(const crm_groups *g, int64_t k)

@@ -14,10 +14,11 @@ typedef struct crm_groups {
 
 /** Positions with equal id are a group; groups are numbered by rising id.  Zeros on failure. */
 CRM_CHECKED crm_groups_new(int64_t n, const int64_t *id, crm_groups *out);
-/** Duplicates among the rows of v, whose data set has group numbers. */
-CRM_CHECKED crm_groups_of_view(const crm_view *v, crm_groups *out);
-/** Groups of equal id, joined where a duplicate of a row stands in another one. */
-CRM_CHECKED crm_groups_join(const crm_view *v, const int64_t *id, crm_groups *out);
+/** Rows of v with equal number[row of the data set]. */
+CRM_CHECKED crm_groups_of_view(const crm_view *v, const int64_t *number, crm_groups *out);
+/** What of v stays together: rows of equal group[row of the data set] (NULL: none), joined where a
+ * duplicate of a row stands in another group, or duplicates alone; n = 0: nothing does. */
+CRM_CHECKED crm_groups_find(const crm_view *v, const int64_t *group, crm_groups *out);
 void crm_groups_free(crm_groups *g);
 
 /** Groups in shuffled order, each to the fold that is smallest so far (lowest number on ties). */

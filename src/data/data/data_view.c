@@ -1,4 +1,6 @@
 /* data_view.c - row lists, and the stratified split that an inner validation part is taken with. */
+#include <math.h>
+
 #include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
 #include "crmpi/base_str.h"
@@ -128,7 +130,7 @@ static crm_status take_groups(const crm_view *v, const int32_t *label, const int
     uint8_t *met = NULL;
     crm_status st = CRM_OK;
 
-    CRM_TRY(crm_groups_of_view(v, &g));
+    CRM_TRY(crm_groups_find(v, NULL, &g));
     CRM_NEW_TO(st, done, met, g.n);
     for (int64_t i = 0; i < v->n; i++) {
         int64_t k = g.of[order[i]];
@@ -143,6 +145,15 @@ done:
     crm_mem_free(met);
     crm_groups_free(&g);
     return st;
+}
+
+/* Rows with keep go into second, the others into first. */
+static crm_status part(const crm_view *v, uint8_t *keep, crm_view **first, crm_view **second)
+{
+    CRM_TRY(crm_view_select(v, keep, second));
+    for (int64_t i = 0; i < v->n; i++)
+        keep[i] = !keep[i];
+    return crm_view_select(v, keep, first);
 }
 
 crm_status crm_view_split(const crm_view *v, int target, double fraction, uint64_t seed,
@@ -163,13 +174,52 @@ crm_status crm_view_split(const crm_view *v, int target, double fraction, uint64
         CRM_TRY_TO(st, done, take_groups(v, t->label, order, left, keep));
     else
         take_by_class(v, t->label, order, left, keep);
-    CRM_TRY_TO(st, done, crm_view_select(v, keep, second));
-    for (int64_t i = 0; i < v->n; i++)
-        keep[i] = !keep[i];
-    st = crm_view_select(v, keep, first);
+    st = part(v, keep, first, second);
 done:
     crm_mem_free(order);
     crm_mem_free(left);
     crm_mem_free(keep);
+    return st;
+}
+
+/* Draws below it are taken: at least the least of them, but not the largest. */
+static double bound_of(const double *draw, int64_t n, double fraction)
+{
+    double least = 1, most = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        if (draw[i] < least) least = draw[i];
+        if (draw[i] > most) most = draw[i];
+    }
+    if (least >= most) return 0; /* one group */
+    if (least >= fraction) return nextafter(least, 1);
+    return most < fraction ? most : fraction;
+}
+
+crm_status crm_view_draw(const crm_view *v, const int64_t *group, double fraction, uint64_t seed,
+                         crm_view **first, crm_view **second)
+{
+    crm_groups g;
+    double *draw = NULL, bound;
+    uint8_t *keep = NULL;
+    crm_status st = CRM_OK;
+
+    *first = *second = NULL;
+    CRM_TRY(crm_groups_find(v, group, &g));
+    CRM_NEW_TO(st, done, draw, v->n);
+    CRM_NEW_TO(st, done, keep, v->n);
+    for (int64_t i = 0; i < v->n; i++) {
+        int64_t at = g.n ? g.at[g.start[g.of[i]]] : i; /* the first row of its group */
+        crm_rng r = crm_rng_at(seed, CRM_RNG_INNER, 0, (uint64_t)v->row[at]);
+        draw[i] = crm_rng_uniform(&r);
+    }
+    bound = bound_of(draw, v->n, fraction);
+    for (int64_t i = 0; i < v->n; i++)
+        keep[i] = draw[i] < bound;
+    st = part(v, keep, first, second);
+done:
+    crm_mem_free(draw);
+    crm_mem_free(keep);
+    crm_groups_free(&g);
     return st;
 }

@@ -8,7 +8,6 @@
 
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
-#include "crmpi/base_rng.h"
 #include "crmpi/optim.h"
 #include "tagger_impl.h"
 
@@ -317,25 +316,17 @@ static double best_bias(const crm_span_tally *t, double errors)
     return bias_at(at);
 }
 
-/* A share of the rows, by a draw of their own, is held out. */
 static crm_status hold_out(problem *p)
 {
-    const crm_view *v = p->fit->train;
-    int64_t *row[2] = {NULL, NULL}, n[2] = {0, 0};
-    crm_status st = CRM_OK;
+    const crm_fit *fit = p->fit;
+    crm_view *part = NULL, *rest = NULL;
+    crm_status st =
+        crm_view_draw(fit->train, fit->group, p->g->cfg->holdout, fit->seed, &part, &rest);
 
-    CRM_NEW_TO(st, done, row[0], v->n);
-    CRM_NEW_TO(st, done, row[1], v->n);
-    for (int64_t i = 0; i < v->n; i++) {
-        crm_rng r = crm_rng_at(p->fit->seed, CRM_RNG_INNER, 0, (uint64_t)v->row[i]);
-        int out = crm_rng_uniform(&r) < p->g->cfg->holdout;
-        row[out][n[out]++] = v->row[i];
-    }
-    CRM_TRY_TO(st, done, tagger_sentences(p->g, p->data, p->target, row[0], n[0], &p->part));
-    CRM_TRY_TO(st, done, tagger_sentences(p->g, p->data, p->target, row[1], n[1], &p->rest));
-done:
-    crm_mem_free(row[0]);
-    crm_mem_free(row[1]);
+    if (!st) st = tagger_sentences(p->g, p->data, p->target, part->row, part->n, &p->part);
+    if (!st) st = tagger_sentences(p->g, p->data, p->target, rest->row, rest->n, &p->rest);
+    crm_view_free(&part);
+    crm_view_free(&rest);
     return st;
 }
 

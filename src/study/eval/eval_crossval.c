@@ -11,6 +11,7 @@ void crm_study_free(study *s)
     crm_comm_free(&s->group);
     crm_view_free(&s->view);
     crm_folds_free(&s->folds);
+    crm_mem_free(s->group_of);
     crm_mem_free(s->unit);
     crm_mem_free(s->nanoseconds);
 }

@@ -53,7 +53,8 @@ typedef struct study {
     const crm_eval *e;
     bool fit_only; /* no folds: fits on all rows only */
     int target;
-    crm_view *view; /* labelled rows */
+    crm_view *view;    /* labelled rows */
+    int64_t *group_of; /* [rows of the data set] of eval.group; NULL: eval.split is another */
     crm_folds *folds;
     int n_units;
     unit *unit; /* unit order: repeats, folds, models; then the fits on all rows */
@@ -157,8 +158,6 @@ void crm_explanation_free(explanation *x);
  * classes have too few rows.  Collective over the group; right on its first rank. */
 CRM_CHECKED crm_unit_threshold(study *s, const unit *u, const crm_fit *outer, double *out);
 
-/** Codes of the column eval.group for the rows of v; missing ones are groups of their own. */
-CRM_CHECKED crm_study_groups(const study *s, const crm_view *v, int64_t *group);
 /** proba [v->n][k] on the group's first rank, the caller's; each rank predicts a part.  Collective
  * over the group. */
 CRM_CHECKED crm_unit_predict(study *s, crm_pipeline *p, const crm_view *v, double **proba);
@@ -172,7 +171,7 @@ int crm_study_classes(const study *s);
 CRM_CHECKED crm_unit_decode(study *s, crm_pipeline *p, const crm_view *v, int32_t **tag,
                             int64_t *n);
 
-/** Folds of s->view as the options ask. */
+/** Groups, and folds of s->view unless it is fit_only, as the options ask. */
 CRM_CHECKED crm_study_folds(study *s);
 CRM_CHECKED crm_study_plan(study *s);
 /** Path of a unit's result, or of its model. */

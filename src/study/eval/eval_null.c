@@ -107,6 +107,7 @@ static crm_status fit_one(study *s, int model, int repeat, int fold, const crm_v
                    .pool = s->e->pool,
                    .train = train,
                    .target = s->target,
+                   .group = s->group_of,
                    .seed = crm_rng_derive((uint64_t)cfg->seed, (uint64_t)(repeat + 1),
                                           (uint64_t)(fold + 1), 0),
                    .hooks = crm_study_stop_hooks(s)};
@@ -203,6 +204,7 @@ done:
     crm_mem_free(b);
     crm_view_free(&s->view);
     crm_folds_free(&s->folds);
+    crm_mem_free(s->group_of);
     return st;
 }
 

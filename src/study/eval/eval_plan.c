@@ -10,8 +10,10 @@
 #include "crmpi/base_path.h"
 #include "eval_impl.h"
 
-crm_status crm_study_groups(const study *s, const crm_view *v, int64_t *group)
+/* Of all rows, by level of the column; a row without one is alone. */
+static crm_status find_groups(study *s)
 {
+    int64_t rows = crm_data_rows(s->e->data);
     const float *num;
     const int32_t *cat;
     const crm_schema *c = crm_data_profile(s->e->data, &num, &cat);
@@ -22,9 +24,10 @@ crm_status crm_study_groups(const study *s, const crm_view *v, int64_t *group)
     CRM_CHECK(at < c->n_cat, CRM_ERR_CONFIG,
               "eval.group: '%s' is not a categorical column of %s (eval.split is grouped)",
               s->e->cfg->group, crm_data_path(s->e->data));
-    for (int64_t i = 0; i < v->n; i++) {
-        int32_t code = cat[v->row[i] * c->n_cat + at];
-        group[i] = code >= 0 ? code : c->n_levels[at] + i;
+    CRM_NEW(s->group_of, rows);
+    for (int64_t i = 0; i < rows; i++) {
+        int32_t code = cat[i * c->n_cat + at];
+        s->group_of[i] = code >= 0 ? code : c->n_levels[at] + i;
     }
     return CRM_OK;
 }
@@ -38,23 +41,16 @@ crm_status crm_study_folds(study *s)
         [CRM_SPLIT_CONTIGUOUS] = CRM_FOLDS_CONTIGUOUS};
     const crm_eval_cfg *cfg = s->e->cfg;
     uint64_t seed = (uint64_t)cfg->seed;
-    int64_t *group = NULL;
-    crm_status st = CRM_OK;
 
+    if (cfg->split == CRM_SPLIT_GROUPED) CRM_TRY(find_groups(s));
+    if (s->fit_only) return CRM_OK;
     if (cfg->split == CRM_SPLIT_FILE) return crm_folds_read(s->view, cfg->folds_file, &s->folds);
     if (cfg->split == CRM_SPLIT_PART) return crm_folds_part(s->view, &s->folds);
     if (cfg->split == CRM_SPLIT_HOLDOUT)
         return crm_folds_holdout(s->view, s->target, cfg->test_fraction, (int)cfg->repeats, seed,
                                  &s->folds);
-    if (cfg->split == CRM_SPLIT_GROUPED) {
-        CRM_NEW(group, s->view->n);
-        st = crm_study_groups(s, s->view, group);
-    }
-    if (!st)
-        st = crm_folds_make(s->view, s->target, kinds[cfg->split], (int)cfg->folds,
-                            (int)cfg->repeats, seed, group, &s->folds);
-    crm_mem_free(group);
-    return st;
+    return crm_folds_make(s->view, s->target, kinds[cfg->split], (int)cfg->folds, (int)cfg->repeats,
+                          seed, s->group_of, &s->folds);
 }
 
 static void add_unit(study *s, int model, int repeat, int fold)
@@ -247,7 +243,7 @@ static crm_status plan_local(study *s)
     CRM_TRY(crm_study_segment_column(s, &segment));
     CRM_TRY(crm_study_check_published(s));
     if (!s->fit_only) CRM_TRY(check_threshold(s));
-    if (!s->fit_only) CRM_TRY(crm_study_folds(s));
+    CRM_TRY(crm_study_folds(s));
     CRM_TRY(check_models(s));
     CRM_TRY(make_units(s));
     return choose_units(s);

@@ -316,6 +316,7 @@ static crm_status run_unit(study *s, const unit *u)
                    .target = s->target,
                    .init = s->e->init,
                    .init_file = s->e->init_file,
+                   .group = s->group_of,
                    .seed = crm_rng_derive((uint64_t)s->e->cfg->seed, (uint64_t)(u->repeat + 1),
                                           (uint64_t)(u->fold + 1), 0)};
     crm_status st = unit_views(s, u, &train, &test);

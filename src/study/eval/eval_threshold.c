@@ -22,20 +22,11 @@ typedef struct inner {
 static crm_status make_folds(inner *in, bool *enough)
 {
     const study *s = in->s;
-    bool grouped = s->e->cfg->split == CRM_SPLIT_GROUPED;
-    int64_t *group = NULL;
-    crm_status st = CRM_OK;
+    crm_status st = crm_folds_make(
+        in->outer->train, s->target, s->group_of ? CRM_FOLDS_GROUPED : CRM_FOLDS_STRATIFIED,
+        (int)s->e->cfg->threshold_folds, 1, crm_rng_derive(in->outer->seed, 1, 0, 0), s->group_of,
+        &in->folds);
 
-    if (grouped) {
-        CRM_NEW(group, in->outer->train->n);
-        st = crm_study_groups(s, in->outer->train, group);
-    }
-    if (!st)
-        st = crm_folds_make(in->outer->train, s->target,
-                            grouped ? CRM_FOLDS_GROUPED : CRM_FOLDS_STRATIFIED,
-                            (int)s->e->cfg->threshold_folds, 1,
-                            crm_rng_derive(in->outer->seed, 1, 0, 0), group, &in->folds);
-    crm_mem_free(group);
     *enough = !st;
     if (st != CRM_ERR_FORMAT) return st;
     crm_err_clear();
