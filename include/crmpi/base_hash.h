@@ -29,5 +29,7 @@ void crm_hash_free(crm_hash **h);
 crm_digest crm_digest_of(const void *data, size_t bytes);
 /** Hexadecimal text, hi first.  out has CRM_DIGEST_HEX bytes; returns out. */
 char *crm_digest_hex(crm_digest d, char *out);
+/** The digest of such a text; false, and *out as it was, when it is none. */
+int crm_digest_read(const char *hex, crm_digest *out);
 int crm_digest_equal(crm_digest a, crm_digest b);
 #endif

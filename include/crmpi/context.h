@@ -22,7 +22,13 @@ typedef struct crm_context_cfg {
     int64_t window; /* tokens on each side of a mention that its polarity is taken of */
     double neutral; /* a polarity up to this far from 0 is neither a preference nor a pain point */
     const char *prefix; /* in front of the names of all columns */
+    int kinds;          /* crm_context_kinds: of documents that models read */
 } crm_context_cfg;
+typedef enum crm_context_kinds {
+    CRM_CONTEXT_LEARNT, /* those that they learnt from, where the data set has any of them */
+    CRM_CONTEXT_ALL,
+    CRM_CONTEXT_KINDS_COUNT
+} crm_context_kinds;
 extern const crm_opt crm_context_opts[]; /* annotate.* */
 
 enum { CRM_CONTEXT_MODELS_MAX = 16 };
@@ -36,6 +42,8 @@ typedef struct crm_context_model {
     const crm_data *rows;            /* that it takes: the documents of the data set as rows
                                         (crm_data_take_documents); of a tagger, the data set itself */
     const char *digest, *trained_on; /* of the model and of its data; "": not known */
+    int n_kinds;
+    const char *const *kind; /* [n_kinds] of the documents that it learnt from; 0: not known */
 } crm_context_model;
 
 /** What is to be read and by what; the same on every rank. */
@@ -55,6 +63,10 @@ typedef struct crm_context_info {
     int64_t late;                 /* documents behind the cut-off: not counted  */
     crm_digest digest;            /* of the new data set                        */
 } crm_context_info;
+
+/** Kinds of the documents of d that a model of the plan reads: reads[kinds] becomes 1 for them,
+ * else 0.  Models of parts read what any of them has learnt from.  Not collective. */
+void crm_context_reads(const crm_context_plan *plan, const crm_data *d, int model, uint8_t *reads);
 
 /** Write d with the columns behind its profile to path (crm_data_extend), with notes of models and
  *  files by their digests.

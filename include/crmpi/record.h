@@ -106,8 +106,8 @@ void crm_record_close(crm_record **r, bool failed);
  * when dir is not a run folder (says what is missing).  *yaml is the caller's (crm_mem_free).  Not
  * collective. */
 CRM_CHECKED crm_record_read_config(const char *dir, char **yaml, size_t *len);
-/** The text or whole number that was noted at a path in RUN/run.json; "" when there is none, nor a
- * run.json that can be read.  Not collective. */
+/** The text or whole number that was noted at a path in RUN/run.json ("data.kinds.0": the first of
+ * a list); "" when there is none, nor a run.json that can be read.  Not collective. */
 void crm_record_read_note(const char *dir, const char *path, char *out, size_t cap);
 
 /* ---- what a run came to, unit by unit, and whether its folder is whole (docs/run-folder.md) ----

@@ -186,7 +186,8 @@ crm_status app_print_help(const app *a, const app_command *c)
     }
     printf("crmpi %s %s\n  %s\n\n", c->name, c->operand, c->help);
     printf("  --set KEY=VALUE   set one option; may be repeated, later ones win\n");
-    printf("  --out PATH        run folder (predict: file for the CSV)\n");
+    printf(
+        "  --out PATH        run folder (predict: file for the CSV; annotate: the new data set)\n");
     printf("  --model NAME      predict: which model of the run\n");
     printf("  --model PATH      text: a run or a model file, which says what it makes of each "
            "text; may "

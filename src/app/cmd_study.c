@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app_impl.h"
+#include "app_learnt.h"
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
@@ -419,6 +420,7 @@ static crm_status work(app *a, const crm_data *d, crm_record *run, const models 
     else
         st = kind == TRAIN ? train(a, &e) : kind == CALIBRATE ? calibrate(a, &e) : crossval(a, &e);
     if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? note_origin(a, d, run) : CRM_OK);
+    if (!st) st = app_learnt_note(a, d, run);
     if (!st) st = app_device_note(a, run);
     if (!st) st = crm_comm_agree(a->world, app_profile(a, run, crm_clock_now() - start));
     if (!st) st = crm_record_note_ranks(run);

@@ -3,6 +3,7 @@
  * 2 3 4 */
 #include "crm_test_mpi.h"
 #include "crmpi/data_keep.h"
+#include "crmpi/data_texts.h"
 #include "data/sample_ranks.h"
 
 enum { ROWS = 97, MOST = 4 * ROWS, LEVELS = 7, WORDS = 11 };
@@ -311,6 +312,72 @@ static void former_digests(void)
     crm_data_close(&d);
 }
 
+static crm_digest texts_of(const char *path)
+{
+    crm_digest all = {1, 1};
+    crm_data *d = NULL;
+
+    T_OK(crm_data_open(path, &d));
+    if (d) T_OK(crm_data_texts(t_comm, d, NULL, 1, &all));
+    crm_data_close(&d);
+    return all;
+}
+
+static bool kinds_are(const crm_data *d, const char *target, const char *want)
+{
+    uint8_t has[3];
+    int t = 0;
+
+    T_OK(crm_data_find_target(d, target, &t));
+    crm_data_labelled_kinds(d, t, has);
+    for (int k = 0; k < 3; k++)
+        if (has[k] != want[k] - '0') return false;
+    return true;
+}
+
+/* The digest of texts adds up over rows, parts and ranks, is that of a data set of these rows
+ * alone, and no other for those of equal number. */
+static void texts(void)
+{
+    static uint8_t keep[ROWS];
+    int32_t part[ROWS];
+    crm_digest sum[3], one[3], left;
+    crm_comm *alone = NULL;
+    crm_data *d = NULL;
+
+    for (int c = 0; c < ROWS; c++) {
+        part[c] = c % 7 == 0 ? -1 : c % 7 == 3 ? 3 : c % 3;
+        keep[c] = part[c] == 1 || part[c] == 2;
+    }
+    if (crm_comm_rank(t_comm) == 0) {
+        write_made(sample_path("whole.h5"), NULL);
+        write_made(sample_path("some.h5"), keep);
+    }
+    T_OK(crm_comm_barrier(t_comm));
+    T_OK(crm_data_open(sample_path("whole.h5"), &d));
+    if (!d) return;
+    T_OK(crm_data_texts(t_comm, d, part, 3, sum));
+    T_OK(crm_comm_split(t_comm, crm_comm_rank(t_comm), &alone));
+    T_OK(crm_data_texts(alone, d, part, 3, one));
+    for (int k = 0; k < 3; k++) {
+        T_CHECK(crm_digest_equal(sum[k], one[k]));
+        T_CHECK(!crm_digest_equal(sum[k], sum[(k + 1) % 3]));
+    }
+    left = texts_of(sample_path("some.h5"));
+    T_CHECK(crm_digest_equal(left, crm_texts_sum(sum[1], sum[2])));
+    T_CHECK(!crm_digest_equal(left, texts_of(sample_path("whole.h5"))));
+    T_CHECK(kinds_are(d, "stars", "111") && kinds_are(d, "t", "111"));
+    crm_data_close(&d);
+    crm_comm_free(&alone);
+    memset(keep, 0, sizeof keep); /* stars of customer 5: none, 1; documents of 41 are of kind 2 */
+    keep[5] = keep[41] = 1;
+    if (crm_comm_rank(t_comm) == 0) write_made(sample_path("some.h5"), keep);
+    T_OK(crm_comm_barrier(t_comm));
+    T_OK(crm_data_open(sample_path("some.h5"), &d));
+    if (d) T_CHECK(kinds_are(d, "stars", "011"));
+    crm_data_close(&d);
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"(a folder)", sample_enter},
@@ -320,6 +387,7 @@ int main(int argc, char **argv)
                                    {"one row stays", one_row},
                                    {"rows by id", ids},
                                    {"in place, with the digests before", former_digests},
+                                   {"digests of texts, kinds with labels", texts},
                                    {"(the folder goes)", sample_leave},
                                    {NULL, NULL}};
     return t_main_mpi(argc, argv, cases);

@@ -128,3 +128,16 @@ table() {
     }
   }' >"$2"
 }
+
+# notes_schema: notes.schema.yaml, by which each row of notes.csv (columns mood, body) is a customer with a text and its mood
+notes_schema() {
+  cat >notes.schema.yaml <<'EOS'
+tables:
+  notes:
+    files: notes.csv
+    columns: {mood: category, body: text}
+    documents: {text: body}
+entity: {table: notes, key: none, profile: []}
+labels: {mood: {column: mood}}
+EOS
+}

@@ -24,8 +24,10 @@ awk 'BEGIN {
   srand(7)
   split("great good nice lovely", good, " "); split("bad awful broken late", bad, " "); split("crew bag flight seat meal", thing, " ")
   print "id,age,churn" >"old/customers.csv"; print "customer,at,mood,body" >"old/notes.csv"
+  print "customer,at,body" >"old/calls.csv"
   for (i = 1; i <= 40; i++) {
     printf "c%d,%d,%s\n", i, 20 + i, i % 3 ? "no" : "yes" >"old/customers.csv"
+    printf "c%d,2024-01-11,the %s of c%d\n", i, thing[1 + i % 5], i >"old/calls.csv"
     for (k = 0; k < 3; k++) {
       m = rand() < .5
       printf "c%d,2024-01-%02d,%s,the %s was %s\n", i, 1 + int(rand() * 28), m ? "pos" : "neg", thing[1 + int(rand() * 5)],
@@ -49,6 +51,7 @@ n2,2024-01-05,,Otto Rossi lives in Bern now
 n2,2024-03-05,,Otto Rossi lives in Bern now
 n4,2024-01-04,,the meal was awful
 EOS
+printf 'customer,at,body\nn3,2024-01-05,we fly to Graz\n' >new/calls.csv # a kind that has no moods
 cat >s.schema.yaml <<'EOS'
 tables:
   customers: {files: customers.csv, key: id, columns: {id: id, age: integer, churn: category}}
@@ -56,6 +59,10 @@ tables:
     files: notes.csv
     columns: {customer: {type: id, references: customers}, at: time, mood: category, body: text}
     documents: {text: body, time: at, labels: {mood: mood}}
+  calls:
+    files: calls.csv
+    columns: {customer: {type: id, references: customers}, at: time, body: text}
+    documents: {text: body, time: at}
 entity: {table: customers, cutoff: 2024-02-01, profile: [age]}
 labels: {churn: {column: churn}}
 EOS
@@ -93,7 +100,9 @@ if [ "${CRM_TIER:-default}" != default ]; then
 fi
 printf '0\n1\n1\n0\n' >parts.csv
 annotate parts 2 --parts parts.csv --model mood --model mood/models/hybrid.h5
-check "documents that were read" grep -q "columns from 5 documents of 3 of 4 customers" r1.txt
+check "documents that were read" grep -q "columns from 6 documents of 4 of 4 customers" r1.txt
+check "a model reads the kinds that it learnt from" grep -qx "read by --model mood: notes; not, since not learnt from: calls" r1.txt
+check "a tagger of sentences reads all" grep -qx "read by --model tagger: notes, calls" r1.txt
 alone predict mood --set data.path=new --set data.store=none.h5 >mood.csv 2>err || not_ok "predict" "$(cat err)"
 
 alone predict tagger --set data.path=new.h5 >tags 2>err || not_ok "predict" "$(cat err)"
@@ -106,12 +115,12 @@ x = {c: f["profile/num"][:, i] for i, c in enumerate(f["profile/num"].attrs["col
 nan = np.nan
 rows = list(csv.DictReader(open("mood.csv")))
 p = {r["id"]: float(r["p_pos"]) for r in rows}
-likeliest = [sum(r["class"] == "pos" and r["id"].startswith(n) for r in rows) for n in ("n1", "n2", "n3", "n4")]
+likeliest = [sum(r["class"] == "pos" and r["id"].startswith(n) for r in rows) for n in ("n1", "n2", "none", "n4")]
 crew = 3 / np.sqrt(9 + 15)
 tags = [[line.split()[-1] for line in d.splitlines()] for d in open("tags").read().strip().split("\n\n")]
 spans = lambda d, t: sum(tag.startswith("B-" + t) for tag in tags[d])
-both = lambda t: [spans(0, t) + spans(1, t), spans(2, t) + spans(3, t), 0, spans(4, t)]
-assert len(tags) == 5 and spans(2, "") >= 2 and spans(3, "") >= 2
+both = lambda t: [spans(0, t) + spans(1, t), spans(2, t) + spans(3, t), spans(4, t), spans(5, t)]
+assert len(tags) == 6 and spans(2, "") >= 2 and spans(3, "") >= 2
 want = {
     "entities.place": both("place"), "entities.person": both("person"), "entities.any": both(""),
     "entities.any.preference": [spans(0, ""), spans(2, ""), 0, 0],
@@ -138,15 +147,43 @@ EOS
 then ok "values by hand and of predict"; else not_ok "values by hand and of predict" "$(cat values)"; fi
 
 alone describe r1.h5 >told 2>err || not_ok "describe" "$(cat err)"
-check "notes of models" [ "$(grep -Ec '^annotated  model (crf of entity|logistic of mood) [0-9a-f]{32}, trained on data [0-9a-f]{32}$' told)" = 2 ]
+check "notes of models" [ "$(grep -Ec '^annotated  model (crf of entity|logistic of mood) [0-9a-f]{32}, trained on data [0-9a-f]{32}(, reads notes documents)?$' told)" = 2 ]
 check "notes of files" [ "$(grep -Ec '^annotated  (lexicon|aspects) [0-9a-f]{32}$' told)" = 2 ]
-check "columns in the dictionary" grep -Eq "^  profile +mood.pos.mean +real; mean probability of mood = pos .*by model logistic" told
+check "columns in the dictionary" grep -Eq "^  profile +mood.pos.mean +real; mean probability of mood = pos .*; notes documents, by model logistic" told
 check "and on the page beside the data set" grep -q "entities.person" r1.h5.md
 check "no warning about another data set" bash -c '! grep -q "learnt from these very texts" r1.err'
 
 # a model of the data set itself is told
 alone annotate old.h5 --model mood --set eval.target=churn --out own.h5 >log 2>own.err || not_ok "its own data set" "$(cat own.err)"
 check "a model that learnt from these texts is told" grep -q "model mood learnt from these very texts.*out of fold" own.err
+# so is one that learnt from an annotated copy, whose digest is another
+alone annotate old.h5 --lexicon lexicon.txt --out copy.h5 >log 2>&1 && alone train mood.yaml --set eval.models=logistic \
+  --set data.path=copy.h5 --out copied >log 2>&1 || not_ok "a model of an annotated copy" "$(cat log)"
+for n in 1 3; do
+  ranks $n annotate old.h5 --model copied --set eval.target=churn --set annotate.kinds=all --out all$n.h5 >all$n.txt 2>err || not_ok "all kinds" "$(cat err)"
+  check "a model that learnt from an annotated copy is told, on $n ranks" grep -q "model copied learnt from these very texts" err
+done
+check "all kinds, when told so" grep -qx "read by --model copied: notes, calls" all1.txt
+check "all kinds, the same bits on 3 ranks" cmp -s all1.h5 all3.h5
+# parts: each model reads those whom it has not learnt from, in this order only
+cut -d, -f1 old/customers.csv | sed 1d >all.txt
+for k in 0 1; do
+  awk -v k=$k 'NR % 2 == k' all.txt >gone.txt
+  cp old.h5 without$k.h5
+  alone forget without$k.h5 --ids gone.txt >log 2>&1 && alone train mood.yaml --set eval.models=logistic --set data.path=without$k.h5 \
+    --out half$k >log 2>&1 || not_ok "a model without part $k" "$(cat log)"
+done
+awk '{ print NR % 2 }' all.txt >halves.csv
+for n in 1 $(by_tier "2 3 4" "2 3 4" "4"); do
+  ranks "$n" annotate copy.h5 --set eval.target=churn --parts halves.csv --model half0 --model half1 --out parts$n.h5 >log 2>err ||
+    not_ok "parts, on $n ranks" "$(cat err)"
+  check "the same bits of parts on $n ranks" cmp -s parts1.h5 "parts$n.h5"
+done
+check "models of parts are out of fold" [ "$(grep -Ec 'learnt from|not known' err)" = 0 ]
+fails "models of parts in another order" 2 "model half1 is to read part 0 and has learnt from it \(from part 0\)" annotate copy.h5 \
+  --set eval.target=churn --parts halves.csv --model half1 --model half0 --out out
+fails "a model of all parts" 2 "model copied is to read part 1 and has learnt from it \(from parts 0 and 1\)" annotate old.h5 \
+  --set eval.target=churn --parts halves.csv --model half0 --model copied --out out
 echo c3 >gone.txt
 alone forget own.h5 --ids gone.txt --runs mood >log 2>&1 || not_ok "forget" "$(cat log)"
 check "forget names the run that the columns come from" grep -q "learnt from them: mood (train)" log

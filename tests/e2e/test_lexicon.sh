@@ -16,15 +16,7 @@ awk 'BEGIN {
       x == 0 ? bad[1 + int(rand() * 4)] : x == 1 ? "a room" : good[1 + int(rand() * 4)]
   }
 }' >notes.csv
-cat >notes.schema.yaml <<'EOS'
-tables:
-  notes:
-    files: notes.csv
-    columns: {mood: category, body: text}
-    documents: {text: body}
-entity: {table: notes, key: none, profile: []}
-labels: {mood: {column: mood}}
-EOS
+notes_schema
 cat >notes.yaml <<'EOS'
 data: {schema: notes.schema.yaml, path: .}
 eval: {models: [lexicon, lexicon-wide], target: mood, folds: 3, seed: 0}

@@ -19,15 +19,7 @@ awk 'BEGIN {
       rand() < .3 ? "really " : "", w, int(rand() * 40), tail[1 + int(rand() * 6)]
   }
 }' >notes.csv
-cat >notes.schema.yaml <<'EOS'
-tables:
-  notes:
-    files: notes.csv
-    columns: {mood: category, body: text}
-    documents: {text: body}
-entity: {table: notes, key: none, profile: []}
-labels: {mood: {column: mood}}
-EOS
+notes_schema
 printf 'the\nreally\nnot\n' >stop.txt
 cat >notes.yaml <<'EOS'
 data: {schema: notes.schema.yaml}

@@ -161,7 +161,8 @@ static const json_t *at_path(const json_t *tree, const char *path)
 
     for (; tree && *path; path += strcspn(path, "."), path += *path == '.') {
         snprintf(key, sizeof key, "%.*s", (int)strcspn(path, "."), path);
-        tree = json_object_get(tree, key);
+        tree = json_is_array(tree) ? json_array_get(tree, strtoul(key, NULL, 10))
+                                   : json_object_get(tree, key);
     }
     return tree;
 }

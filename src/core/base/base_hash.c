@@ -88,6 +88,21 @@ char *crm_digest_hex(crm_digest d, char *out)
     return out;
 }
 
+int crm_digest_read(const char *hex, crm_digest *out)
+{
+    uint64_t half[2] = {0, 0};
+
+    if (strlen(hex) != CRM_DIGEST_HEX - 1) return 0;
+    for (int i = 0; i < CRM_DIGEST_HEX - 1; i++) {
+        static const char digits[] = "0123456789abcdef";
+        const char *at = memchr(digits, hex[i], 16);
+        if (!at) return 0;
+        half[i / 16] = half[i / 16] << 4 | (uint64_t)(at - digits);
+    }
+    *out = (crm_digest){half[0], half[1]};
+    return 1;
+}
+
 int crm_digest_equal(crm_digest a, crm_digest b)
 {
     return a.hi == b.hi && a.lo == b.lo;

@@ -48,7 +48,9 @@ static crm_status check_name(const crm_schema *s, const crm_extension *x, int c)
               name);
     for (int i = 0; i < c; i++)
         CRM_CHECK(strcmp(x->column[i].name, name) != 0, CRM_ERR_CONFIG,
-                  "two of the new columns would be called '%s'", name);
+                  "two of the new columns would be called '%s'; give those of one step names of "
+                  "their own (annotate.prefix)",
+                  name);
     return CRM_OK;
 }
 

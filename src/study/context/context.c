@@ -7,6 +7,9 @@
 
 #include "context_impl.h"
 
+static const char *const kinds_names[] = {"learnt", "all", NULL};
+_Static_assert(sizeof kinds_names / sizeof *kinds_names == CRM_CONTEXT_KINDS_COUNT + 1, "names");
+
 #define S crm_context_cfg
 const crm_opt crm_context_opts[] = {
     CRM_OPT_I(
@@ -17,6 +20,10 @@ const crm_opt crm_context_opts[] = {
               "A polarity that is not further from 0 makes neither a preference nor a pain point."),
     CRM_OPT_S(S, prefix, "annotate.prefix", "", CRM_OPT_LAYOUT,
               "What the names of all columns of crmpi annotate begin with."),
+    CRM_OPT_E(
+        S, kinds, "annotate.kinds", "learnt", kinds_names, CRM_OPT_LAYOUT,
+        "Documents that the models of crmpi annotate read: of the kinds that they learnt from "
+        "(all where the data set has none of these, or the run does not tell), or all."),
     {.key = NULL},
 };
 #undef S
@@ -173,12 +180,15 @@ static void add_notes(const context *c, crm_str *note)
     } file[] = {{&c->lexicon_file, "lexicon"},
                 {&c->aspects_file, "aspects"},
                 {&c->emotions_file, "emotions"}};
+    char documents[256];
 
     for (int i = 0; i < c->plan->n_models; i++) {
         const crm_context_model *m = &c->plan->model[i];
         crm_str_addf(note, "model %s of %s %s, trained on data %s", m->name, m->target, m->digest,
                      m->trained_on[0] ? m->trained_on : "unknown");
         if (c->plan->part) crm_str_addf(note, ", for part %d", i);
+        context_reader_documents(c, c->plan->part ? 0 : i, documents, sizeof documents);
+        if (strcmp(documents, "documents") != 0) crm_str_addf(note, ", reads %s", documents);
         crm_str_add(note, "", 1);
     }
     for (size_t k = 0; k < sizeof file / sizeof *file; k++)

@@ -196,6 +196,8 @@ bool context_counts(const context *c, int64_t i);
  */
 CRM_CHECKED context_readers_new(context *c);
 void context_readers_columns(context *c);
+/* "documents", or "review and ticket documents" where a reader does not take all. */
+void context_reader_documents(const context *c, int reader, char *out, size_t cap);
 CRM_CHECKED context_readers_row(context *c, int64_t row);
 void context_readers_free(context *c);
 #endif

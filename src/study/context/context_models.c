@@ -12,6 +12,7 @@ enum { DOCUMENTS = 1024 }; /* that are predicted at a time */
 
 struct context_reader {
     const crm_context_model *m; /* of parts: that of the customer in hand */
+    uint8_t *reads;             /* [kinds] of documents that it reads     */
     /* of a tagger */
     crm_bio *bio;
     const char **type;
@@ -34,8 +35,65 @@ static crm_status open_tagger(context_reader *r)
     return crm_bio_read(m->n_classes, m->class_name, r->bio, r->type, &r->n_types);
 }
 
-static crm_status open_reader(context_reader *r)
+/* ---- kinds of documents ---- */
+static bool has_learnt(const crm_context_model *m, const char *kind)
 {
+    for (int i = 0; i < m->n_kinds; i++)
+        if (strcmp(m->kind[i], kind) == 0) return true;
+    return false;
+}
+
+void crm_context_reads(const crm_context_plan *plan, const crm_data *d, int model, uint8_t *reads)
+{
+    const crm_documents *x = crm_data_documents(d);
+    int first = plan->part ? 0 : model, end = plan->part ? plan->n_models : model + 1;
+    int64_t n = 0;
+
+    memset(reads, 0, (size_t)x->n_kinds);
+    for (int i = first; i < end && plan->cfg->kinds == CRM_CONTEXT_LEARNT; i++)
+        for (int64_t k = 0; k < x->n_kinds; k++)
+            reads[k] |= has_learnt(&plan->model[i], x->kind_name[k]);
+    for (int64_t k = 0; k < x->n_kinds; k++)
+        n += reads[k];
+    if (n == 0) memset(reads, 1, (size_t)x->n_kinds);
+}
+
+/* Whether the reader takes document i: its kind, and the cut-off of its customer. */
+static bool takes(const context *c, const context_reader *r, int64_t i)
+{
+    int32_t kind = c->docs->kind[i];
+
+    return context_counts(c, i) && kind >= 0 && kind < c->docs->n_kinds && r->reads[kind];
+}
+
+void context_reader_documents(const context *c, int reader, char *out, size_t cap)
+{
+    const context_reader *r = &c->reader[reader];
+    const crm_documents *x = c->docs;
+    size_t used = 0;
+    int64_t n = 0, left;
+
+    for (int64_t k = 0; k < x->n_kinds; k++)
+        n += r->reads[k];
+    for (int64_t k = 0, i = 0; k < x->n_kinds && n < x->n_kinds && used < cap; k++) {
+        if (!r->reads[k]) continue;
+        left = n - ++i;
+        used += (size_t)snprintf(out + used, cap - used, "%.100s%s", x->kind_name[k],
+                                 left > 1   ? ", "
+                                 : left > 0 ? " and "
+                                            : " ");
+    }
+    if (used < cap) snprintf(out + used, cap - used, "documents");
+}
+
+/* ---- readers ---- */
+static crm_status open_reader(context *c, int model)
+{
+    context_reader *r = &c->reader[model];
+
+    r->m = &c->plan->model[model];
+    CRM_NEW(r->reads, c->docs->n_kinds);
+    crm_context_reads(c->plan, c->d, model, r->reads);
     if (r->m->tags) return open_tagger(r);
     CRM_NEW(r->proba, DOCUMENTS * r->m->n_classes);
     CRM_NEW(r->sum, r->m->n_classes);
@@ -78,10 +136,8 @@ crm_status context_readers_new(context *c)
     if (c->plan->part) CRM_TRY(check_parts(c));
     c->n_readers = c->plan->part && c->plan->n_models > 0 ? 1 : c->plan->n_models;
     CRM_NEW(c->reader, c->n_readers);
-    for (int i = 0; i < c->n_readers; i++) {
-        c->reader[i].m = &c->plan->model[i];
-        CRM_TRY(open_reader(&c->reader[i]));
-    }
+    for (int i = 0; i < c->n_readers; i++)
+        CRM_TRY(open_reader(c, i));
     return CRM_OK;
 }
 
@@ -89,7 +145,8 @@ void context_readers_free(context *c)
 {
     for (int i = 0; c->reader && i < c->n_readers; i++) {
         context_reader *r = &c->reader[i];
-        void *const owned[] = {r->bio, r->type, r->tag, r->proba, r->sum, r->row, r->count};
+        void *const owned[] = {r->reads, r->bio, r->type, r->tag,
+                               r->proba, r->sum, r->row,  r->count};
         for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
             crm_mem_free(owned[k]);
     }
@@ -134,11 +191,12 @@ static void class_columns(context *c, context_reader *r, const char *source)
 
 void context_readers_columns(context *c)
 {
-    char source[256];
+    char source[512], documents[256];
 
     for (int i = 0; i < c->n_readers; i++) {
         context_reader *r = &c->reader[i];
-        snprintf(source, sizeof source, "documents, by model %.100s (%s)%s", r->m->name,
+        context_reader_documents(c, i, documents, sizeof documents);
+        snprintf(source, sizeof source, "%s, by model %.100s (%s)%s", documents, r->m->name,
                  r->m->digest, c->plan->part ? " and models of the other parts" : "");
         if (r->m->tags)
             tagger_columns(c, r, source);
@@ -192,7 +250,7 @@ static crm_status read_entities(context *c, context_reader *r, int64_t row)
     for (int64_t d = x->first[row]; d < x->first[row + 1]; d++) {
         int64_t at = x->token_first[d];
         context_tokens tokens = {x->token + at, x->token_first[d + 1] - at};
-        if (context_counts(c, d)) CRM_TRY(take_spans(c, r, r->tag + at - from, &tokens));
+        if (takes(c, r, d)) CRM_TRY(take_spans(c, r, r->tag + at - from, &tokens));
     }
     return CRM_OK;
 }
@@ -221,7 +279,7 @@ static crm_status read_classes(context *c, context_reader *r, int64_t row)
     memset(r->sum, 0, (size_t)r->m->n_classes * sizeof *r->sum);
     memset(r->count, 0, (size_t)r->m->n_classes * sizeof *r->count);
     for (int64_t d = c->docs->first[row]; d < end; d++) {
-        if (context_counts(c, d)) r->row[n++] = d;
+        if (takes(c, r, d)) r->row[n++] = d;
         if (n < DOCUMENTS && d + 1 < end) continue;
         if (n > 0) CRM_TRY(add_classes(r, n));
         all += n;
