@@ -10,6 +10,7 @@
 #   bench/run.sh lda [--topics N] [--seeds N] [--csv FILE --column NAME] [--json FILE]   topics beside scikit-learn
 #   bench/run.sh text [--rounds N] [--json FILE]        tokens and stems beside Python's re and PyStemmer
 #   bench/run.sh import [--rows N] [--rounds N] [--json FILE]             reading a CSV beside pandas.read_csv
+#   bench/run.sh farm [RANKS (4) [UNITS [MEAN_MS [GROUP_RANKS [ANSWERING_RANK]]]]]   units of a sweep dealt out to ranks
 #
 # Builds what is missing; reference and parity install Debian's python3-torch, baselines and lda python3-sklearn, import python3-pandas,
 # text python3-stemmer, embed python3-gensim and fasttext, when it is absent and there is the right to.  Everything else on the
@@ -22,7 +23,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 python=${CRM_PYTHON:-/usr/bin/python3}
 
 usage() {
-    sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 }
 
 build() {
@@ -100,6 +101,11 @@ tree)
     shift
     build
     exec "$CRM_BUILD_DIR/bench/bench_tree_sum" "$@"
+    ;;
+farm)
+    shift
+    build
+    crm_mpirun "${1:-4}" "$CRM_BUILD_DIR/bench/bench_farm" "${@:2}"
     ;;
 -h | --help)
     usage
