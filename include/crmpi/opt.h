@@ -166,9 +166,10 @@ bool crm_opt_takes(const crm_opt *o, const char *value, crm_str *why);
  *  text or list stands in, the caller's (crm_mem_free) and to be kept with cfg; NULL: none.
  *  CRM_ERR_CONFIG as --set would say; CRM_ERR_NOMEM. */
 CRM_CHECKED crm_opt_put(const crm_opt *o, const char *value, void *cfg, void **block);
-/** Add a value to a message: one line, control characters and bad UTF-8 escaped, cut when it is
- * long.
- */
+/** Add a text with control characters and bad UTF-8 escaped, so that it stays on its line and does
+ * nothing to a terminal. */
+void crm_opt_escape(crm_str *out, const char *text, size_t n);
+/** As above, cut when it is long: a value in a message. */
 void crm_opt_show(crm_str *out, const char *text, size_t n);
 /** Free the set with the texts and lists of the bound structs; *s becomes NULL. */
 void crm_opt_set_free(crm_opt_set **s);

@@ -8,6 +8,7 @@
 #include "app_text.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/record_json.h"
+#include "crmpi/store.h"
 
 enum { FILE_BYTES_MAX = 1 << 28 };
 
@@ -42,6 +43,18 @@ static crm_status add_token(void *ctx, const char *token, size_t len)
         (p) = new_;                                                                                \
     } while (0)
 
+/* What is shown of a text ends at no byte: 0 is U+FFFD.  out has 3 len + 1 bytes. */
+static void show_bytes(const char *text, size_t len, char *out)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i])
+            *out++ = text[i];
+        else
+            out = stpcpy(out, "\xEF\xBF\xBD");
+    }
+    *out = '\0';
+}
+
 static crm_status add_text(reader *r, const char *file, int64_t line, const char *text, size_t len)
 {
     app_texts *t = r->t;
@@ -56,9 +69,9 @@ static crm_status add_text(reader *r, const char *file, int64_t line, const char
     }
     t->file[t->n] = file;
     t->line[t->n] = line;
-    t->text[t->n] = crm_mem_new(len + 1, 1);
+    t->text[t->n] = crm_mem_new(3 * len + 1, 1);
     CRM_CHECK(t->text[t->n], CRM_ERR_NOMEM, "out of memory: a text of %zu bytes", len);
-    memcpy(t->text[t->n], text, len);
+    show_bytes(text, len, t->text[t->n]);
     t->first[t->n++] = t->n_tokens;
     return crm_text_split(text, len, add_token, r, NULL);
 }
@@ -85,14 +98,22 @@ static crm_status read_stdin(char **out, size_t *len)
     return st;
 }
 
+static crm_status read_file(const char *file, char **text, size_t *len)
+{
+    if (strcmp(file, "-") == 0) return read_stdin(text, len);
+    CRM_CHECK(crm_path_is_dir(file) || !crm_store_is_hdf5(file), CRM_ERR_CONFIG,
+              "%s: is an HDF5 file; crmpi text reads files of text, a text in each line, such as "
+              "the CSV that a data set was made of; crmpi predict reads data sets",
+              file);
+    return crm_path_read(file, FILE_BYTES_MAX, text, len);
+}
+
 static crm_status add_file(const app *a, reader *r, const char *file)
 {
-    bool from_stdin = strcmp(file, "-") == 0;
     char *text = NULL;
     size_t len = 0;
     int64_t line = 1;
-    crm_status st =
-        from_stdin ? read_stdin(&text, &len) : crm_path_read(file, FILE_BYTES_MAX, &text, &len);
+    crm_status st = read_file(file, &text, &len);
 
     if (!st && a->args.whole) st = add_text(r, file, 0, text, len);
     for (size_t i = 0, n; !st && !a->args.whole && i < len; i += n + 1, line++) {
@@ -336,6 +357,20 @@ static void show_silent(shower *x)
     if (x->json) crm_json_end(x->json);
 }
 
+/* Whatever is in texts and names, a terminal gets lines of characters. */
+static void make_harmless(crm_str *s)
+{
+    crm_str safe = {.failed = s->failed};
+
+    for (size_t i = 0, n; i < s->len; i += n + 1) {
+        n = (size_t)((char *)memchr(s->text + i, '\n', s->len - i) - (s->text + i));
+        crm_opt_escape(&safe, s->text + i, n);
+        crm_str_addf(&safe, "\n");
+    }
+    crm_str_free(s);
+    *s = safe;
+}
+
 static crm_status show_all(shower *x)
 {
     if (x->json) crm_json_list(x->json, "texts");
@@ -343,7 +378,10 @@ static crm_status show_all(shower *x)
         CRM_TRY(show_text(x, d));
     if (x->json) crm_json_end(x->json);
     if (x->all->n) show_silent(x);
-    if (x->json) CRM_TRY(crm_json_print(x->json, &x->out));
+    if (x->json)
+        CRM_TRY(crm_json_print(x->json, &x->out));
+    else
+        make_harmless(&x->out);
     CRM_CHECK(!x->out.failed && !x->line.failed, CRM_ERR_NOMEM, "out of memory: texts");
     return CRM_OK;
 }

@@ -93,6 +93,20 @@ alone text empty.txt --model r1 >shown 2>err || not_ok "an empty file" "$(cat er
 check "an empty file" [ ! -s shown ]
 head -c 100000 /dev/urandom >noise
 check "noise" alone text noise --model r1 --out shown
+# what is in a file does nothing to a terminal, and a byte 0 ends no text
+printf 'A\033[31mred\033]0;x\a\302\233 \377\tB\0behind\r\r\n' >hostile.txt
+alone text hostile.txt >shown 2>err || not_ok "hostile bytes" "$(cat err)"
+check "control bytes are escaped" [ "$(tr -d '\n -~\200-\377' <shown | wc -c)" = 0 ]
+# shellcheck disable=SC1003
+check "and shown" [ "$(head -1 shown)" = 'hostile.txt:1: A\u001b[31mred\u001b]0;x\u0007\u009b \xff\u0009B�behind\u000d' ]
+check "a word behind a byte 0" grep -q '^  behind ' shown
+tr -d "\377" <hostile.txt | alone text - --json >shown 2>err || not_ok "hostile bytes, JSON" "$(cat err)"
+check "hostile bytes as JSON" "${CRM_PYTHON:-/usr/bin/python3}" -c '
+import json
+t = json.load(open("shown", encoding="utf-8"))["texts"][0]
+assert t["text"] == "A\x1b[31mred\x1b]0;x\x07\x9b \tB\ufffdbehind\r", t["text"]
+assert t["tokens"][-1]["token"] == "behind"'
+fail_ranks=1 fails "a data set" 2 "r1.h5: is an HDF5 file; crmpi text reads files of text" text r1.h5
 fail_ranks=1 fails "text without files" 2 "text needs files" text
 fail_ranks=1 fails "a file that is not there" 3 "nowhere.txt" text nowhere.txt
 fail_ranks=1 fails "a model that is not there" 3 "no such run" text in.txt --model nowhere

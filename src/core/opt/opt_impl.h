@@ -97,8 +97,6 @@ bool crm_opt_text_valid(const char *p, size_t n, size_t *at);
 /** Line and column (from 1, in characters) of byte at; and the byte of a line and column. */
 void crm_opt_text_position(const char *p, size_t at, int *line, int *col);
 size_t crm_opt_text_offset(const char *p, size_t n, int line, int col);
-/** Adds all of the text as crm_opt_show does. */
-void crm_opt_escape(crm_str *out, const char *p, size_t n);
 /** Adds s as a YAML scalar, quoted where a reader could take it for something else. */
 void crm_opt_quote(crm_str *out, const char *s);
 
