@@ -65,7 +65,8 @@ static const char *why_not_replace(const char *path)
     crm_store *s = NULL;
     crm_status st;
 
-    if (!crm_path_is_file(path)) return NULL;
+    if (!crm_path_exists(path) || crm_path_is_dir(path)) return NULL;
+    if (!crm_path_is_file(path)) return "no file but a device or a pipe";
     if (!crm_store_is_hdf5(path)) return "not an HDF5 file";
     st = crm_store_open(path, "crmpi-dataset", &s);
     crm_store_close(&s);

@@ -207,6 +207,12 @@ fails "models of parts that have learnt different targets" 2 "models of parts mu
   --parts parts.csv --model mood --model tagger --set eval.target=churn --out out
 fails "a model that knows the study's label" 2 "it has learnt 'mood'" annotate new.h5 --model mood --set eval.target=mood --out out
 fails "nothing to annotate with" 2 "nothing to annotate with" annotate new.h5 --out out
+mkfifo pipe
+fails "a pipe in the place of the new data set" 2 "pipe is there and is no file but a device or a pipe" annotate new.h5 $files --out pipe
+fails "a folder in the place of the new data set" 3 "is a folder" annotate new.h5 $files --out old
+printf 'id,age,churn\n1,20,yes\n2,30,no\n' >plain.csv
+alone import /dev/stdin --set data.path=plain.csv --set data.label=churn --set data.store=plain.h5 </dev/null >log 2>&1 || not_ok "import" "$(cat log)"
+fails "a data set without documents" 2 "plain.h5: has no documents to annotate" annotate plain.h5 --model mood --out out
 fails "the data set itself" 2 "is the data set itself" annotate new.h5 $files --out new.h5
 printf 'a: x\nb: [x*y]\n' >bad.yaml
 fails "a pattern of two stars" 2 "bad.yaml:2:5: b: value 'x\*y' has a star" annotate new.h5 --aspects bad.yaml --out out

@@ -15,7 +15,7 @@ enum { ASPECTS_MAX = 1000 };
 
 /* A word of a pattern. */
 typedef struct context_element {
-    char *word;             /* without stars, case folded */
+    char *word;             /* first of all; without stars, case folded */
     bool head, tail;        /* a star at the beginning, at the end */
     int aspect, at, length; /* place in the pattern, words of it */
 } element;
@@ -132,19 +132,6 @@ static crm_status add_aspect(parser *p, const crm_node *node)
     return add_patterns(p, node, words);
 }
 
-static crm_status fold(context_aspects *a)
-{
-    char ***at;
-    crm_status st;
-
-    CRM_NEW(at, a->n_elements);
-    for (int64_t i = 0; i < a->n_elements; i++)
-        at[i] = &a->element[i].word;
-    st = context_fold(a->n_elements, at);
-    crm_mem_free(at);
-    return st;
-}
-
 static crm_status read_all(parser *p)
 {
     const crm_node *top = crm_tree_file_top(p->tree);
@@ -176,7 +163,7 @@ crm_status context_aspects_read(const context_file *f, context_aspects *out)
     CRM_TRY(crm_tree_file_open(f->path, f->text, f->len, &p.tree));
     st = read_all(&p);
     crm_tree_file_close(&p.tree);
-    return st ? st : fold(out);
+    return st ? st : context_fold(out->n_elements, out->element, sizeof *out->element);
 }
 
 /* ---- which words of a dictionary they are ---- */

@@ -36,8 +36,8 @@ typedef struct context_words {
 } context_words;
 CRM_CHECKED context_words_new(int64_t n, const char *const *word, context_words *out);
 void context_words_free(context_words *w);
-/* Words of a file as those of texts are, in their place: *at[n]. */
-CRM_CHECKED context_fold(int64_t n, char **const *at);
+/* Words of a file as those of texts are: of n entries of this size, the first field of each. */
+CRM_CHECKED context_fold(int64_t n, void *entry, size_t size);
 
 /* Words of a file, each with the number of its kind. */
 typedef struct context_entry {

@@ -89,7 +89,12 @@ void context_words_free(context_words *w)
     *w = (context_words){0};
 }
 
-crm_status context_fold(int64_t n, char **const *at)
+static char **word_at(void *entry, size_t size, int64_t i)
+{
+    return (char **)((char *)entry + (size_t)i * size);
+}
+
+crm_status context_fold(int64_t n, void *entry, size_t size)
 {
     const char **word = NULL;
     context_words w = {0};
@@ -97,13 +102,13 @@ crm_status context_fold(int64_t n, char **const *at)
 
     CRM_NEW(word, n);
     for (int64_t i = 0; i < n; i++)
-        word[i] = *at[i];
+        word[i] = *word_at(entry, size, i);
     CRM_TRY_TO(st, done, context_words_new(n, word, &w));
     for (int64_t i = 0; i < n; i++) {
         char *folded = crm_mem_strdup(w.text[i]);
         CRM_CHECK_TO(st, done, folded, CRM_ERR_NOMEM, "out of memory: words of a file");
-        crm_mem_free(*at[i]);
-        *at[i] = folded;
+        crm_mem_free(*word_at(entry, size, i));
+        *word_at(entry, size, i) = folded;
     }
 done:
     context_words_free(&w);
@@ -141,16 +146,9 @@ static int by_word(const void *a, const void *b)
 
 crm_status context_list_sort(context_list *l)
 {
-    char ***at;
-    crm_status st;
-
-    CRM_NEW(at, l->n);
-    for (int64_t i = 0; i < l->n; i++)
-        at[i] = &l->entry[i].word;
-    st = context_fold(l->n, at);
-    crm_mem_free(at);
-    if (!st && l->n) qsort(l->entry, (size_t)l->n, sizeof *l->entry, by_word);
-    return st;
+    CRM_TRY(context_fold(l->n, l->entry, sizeof *l->entry));
+    if (l->n) qsort(l->entry, (size_t)l->n, sizeof *l->entry, by_word);
+    return CRM_OK;
 }
 
 const context_entry *context_list_find(const context_list *l, const char *word)
