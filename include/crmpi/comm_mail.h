@@ -27,7 +27,7 @@ void crm_mail_close(crm_mail **m);
 /** Send a copy of data to a rank of the group, or to oneself, without waiting; without memory for
  *  the copy, wait until MPI has taken it.  Not collective.
  *  @param[in] bytes at most CRM_MAIL_MAX
- *  @return CRM_ERR_ARG: no such rank, or too long; CRM_ERR_COMM */
+ *  @return CRM_ERR_ARG: no such rank, or too long; CRM_ERR_NOMEM: to oneself only; CRM_ERR_COMM */
 CRM_CHECKED crm_mail_send(crm_mail *m, int to, const void *data, size_t bytes);
 /** The next message that has come, whoever sent it, in data[CRM_MAIL_MAX]; *from = -1: there is
  * none now.  Not collective.

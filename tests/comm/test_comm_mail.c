@@ -1,6 +1,7 @@
 /* test_comm_mail.c - mail between ranks: all of it arrives, in order, also to oneself; what nobody
  * took is gone after the close.
- * ranks: 1 2 3 4 */
+ * ranks: 1 2 3 4
+ * wrap: crm_mem_new */
 #include "crm_test_mpi.h"
 
 #include <time.h>
@@ -11,6 +12,18 @@
 enum { EACH = 200 };
 
 static int rank, size;
+
+/* ---- memory that is out ---- */
+
+static bool out_of_memory;
+
+void *__real_crm_mem_new(size_t n, size_t item);
+void *__wrap_crm_mem_new(size_t n, size_t item);
+
+void *__wrap_crm_mem_new(size_t n, size_t item)
+{
+    return out_of_memory ? NULL : __real_crm_mem_new(n, item);
+}
 
 /* Message i of a rank to another: i % 512 bytes behind its number, all of one letter. */
 typedef struct letter {
@@ -118,6 +131,31 @@ static void mails_are_apart(void)
     crm_mail_close(&b);
 }
 
+/* A sender that cannot copy waits; to itself it cannot. */
+static void memory_runs_out(void)
+{
+    char data[CRM_MAIL_MAX] = "kept";
+    int to = (rank + 1) % size, from;
+    size_t bytes;
+    crm_mail *m;
+
+    out_of_memory = rank == 0;
+    T_FAILS(crm_comm_agree(t_comm, crm_mail_open(t_comm, &m)), CRM_ERR_NOMEM, "mail of");
+    out_of_memory = false;
+    T_OK(crm_mail_open(t_comm, &m));
+    out_of_memory = true;
+    if (to == rank) {
+        T_FAILS(crm_mail_send(m, to, data, 100), CRM_ERR_NOMEM, "mail of 100 bytes");
+    } else {
+        T_OK(crm_mail_send(m, to, data, 100));
+        T_CHECK(crm_mail_wait(m, 30));
+        T_OK(crm_mail_take(m, data, &bytes, &from));
+        T_CHECK(bytes == 100 && strcmp(data, "kept") == 0);
+    }
+    out_of_memory = false;
+    crm_mail_close(&m);
+}
+
 static void wrong_calls_are_refused(void)
 {
     static const char data[CRM_MAIL_MAX + 1];
@@ -151,6 +189,7 @@ int main(int argc, char **argv)
     static const t_case cases[] = {{"all_arrives_in_order", all_arrives_in_order},
                                    {"rest_is_dropped", rest_is_dropped},
                                    {"mails_are_apart", mails_are_apart},
+                                   {"memory_runs_out", memory_runs_out},
                                    {"wrong_calls_are_refused", wrong_calls_are_refused},
                                    {"waiting_is_cheap", waiting_is_cheap},
                                    {NULL, NULL}};

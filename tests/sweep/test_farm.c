@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "crmpi/base_rng.h"
 #include "crmpi/base_run.h"
 #include "crmpi/base_stop.h"
 #include "crmpi/sweep_farm.h"
@@ -359,6 +360,24 @@ static void rank_0_answers_inside_of_a_task(void)
     free(l);
 }
 
+/* Layouts and lengths drawn from a seed, the same on all ranks. */
+static void any_layout(void)
+{
+    for (uint64_t i = 0; i < 20; i++) {
+        crm_rng r = crm_rng_at(7, 0, 0, i);
+        int sizes[2] = {1 + (int)crm_rng_below(&r, 3), 1 + (int)crm_rng_below(&r, 3)};
+        crm_farm_cfg cfg = {.n_sizes = 1 + (int)crm_rng_below(&r, 2),
+                            .sizes = sizes,
+                            .lone_from = (int)crm_rng_below(&r, 4)};
+        list *l = new_list((int)crm_rng_below(&r, 40));
+        l->round = (int)crm_rng_below(&r, 12);
+        l->steps = (int64_t)crm_rng_below(&r, 4);
+        T_OK(farm(l, &cfg, NULL));
+        check_all_done(l);
+        free(l);
+    }
+}
+
 static void long_tasks_and_threads(void)
 {
     static const int two[] = {2};
@@ -490,6 +509,7 @@ int main(int argc, char **argv)
         {"looks_bring_tasks", looks_bring_tasks},
         {"ready_tasks_are_called_back", ready_tasks_are_called_back},
         {"rank_0_answers_inside_of_a_task", rank_0_answers_inside_of_a_task},
+        {"any_layout", any_layout},
         {"long_tasks_and_threads", long_tasks_and_threads},
         {"errors_of_tasks", errors_of_tasks},
         {"errors_of_the_source", errors_of_the_source},

@@ -93,6 +93,7 @@ crm_status crm_mail_send(crm_mail *m, int to, const void *data, size_t bytes)
         if (bytes > 0) memcpy(p->data, data, bytes);
         CRM_TRY(send_copy(m, p, to, (int)bytes));
     } else {
+        CRM_CHECK(to != m->group->rank, CRM_ERR_NOMEM, "out of memory: mail of %zu bytes", bytes);
         CRM_TRY(
             CRM_COMM_WAIT(MPI_Send(data, (int)bytes, MPI_BYTE, to, TAG_MAIL, m->mpi), "MPI_Send"));
     }
