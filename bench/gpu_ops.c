@@ -565,6 +565,48 @@ static void bench_rest(bench *b)
     report(b, "Adam, 1.45 M parameters", 0, 7 * all, adam, &f);
 }
 
+/* ---- the wide part, which the reference model is without ---- */
+enum { WIDE = 1 << 16, WIDE_CLASSES = 3, WIDE_ENTRIES = 40 };
+typedef struct wide {
+    crm_bag bag;
+    crm_tensor table, y, dy, dtable;
+    crm_lanes lanes;
+} wide;
+
+static crm_status wide_forward(bench *b, void *c)
+{
+    wide *w = c;
+    return crm_op_bag(b->d, &w->bag, &w->table, &w->y);
+}
+static crm_status wide_backward(bench *b, void *c)
+{
+    wide *w = c;
+    return crm_op_bag_bwd(b->d, &w->bag, &w->dy, &w->lanes, &w->dtable);
+}
+
+static void bench_wide(bench *b)
+{
+    int64_t n = b->n * WIDE_ENTRIES, *first;
+    crm_tensor id = codes(b, n, WIDE, 1);
+    float *grad = memory(b, b->lanes * PARAMS * (int64_t)sizeof(float));
+    wide w = {.bag = {.n = b->n,
+                      .n_entries = n,
+                      .first = multiples(b, b->n, WIDE_ENTRIES, &first),
+                      .id = id.data,
+                      .value = numbers(b, n, 1),
+                      .factor = 1},
+              .table = matrix(b, WIDE, WIDE_CLASSES, 1),
+              .y = matrix(b, b->n, WIDE_CLASSES, 0),
+              .dy = matrix(b, b->n, WIDE_CLASSES, 1e-3),
+              .dtable = crm_tensor_2d(grad, CRM_F32, WIDE, WIDE_CLASSES),
+              .lanes = {.n = b->lanes, .rows = b->lane_rows, .stride = PARAMS}};
+    double bytes = (double)n * (8 + WIDE_CLASSES * 4);
+
+    crm_mem_free(first);
+    report(b, "beside the model: bag of 40", 0, bytes, wide_forward, &w);
+    report(b, "beside the model: bag, gradient", 0, bytes, wide_backward, &w);
+}
+
 static bool arguments(bench *b, int argc, char **argv)
 {
     static const char *const math[] = {"fp32", "tf32", "bf16"};
@@ -603,6 +645,7 @@ int main(int argc, char **argv)
     printf("%-34s %9.4f ms  limit %8.4f ms %5.1f %%; %.0f records/s without launches and loader\n",
            "sum", b.total_ms, b.limit_ms, 100 * b.limit_ms / b.total_ms,
            (double)b.n / (b.total_ms / 1e3));
+    bench_wide(&b);
     crm_device_free(&b.d);
     return 0;
 }

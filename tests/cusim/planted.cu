@@ -4,6 +4,8 @@
  * which bug. */
 #include "cuda_mma.h"
 
+#include "cuda_bag.cu"
+
 static const char *planted = "";
 static int failures;
 
@@ -310,6 +312,39 @@ static void case_host_read()
     expect("host_read", host == 3);
 }
 
+/* ---- bag_past, bag_race: the kernel of an op with wrong arguments, offsets past the entries and
+ * rows of the result at one place ---- */
+static void case_bag()
+{
+    const int64_t first[] = {0, 2, 2, 5, bug("bag_past") ? 9 : 8};
+    const int32_t id[] = {3, 0, 2, 2, -1, 1, 3, 0};
+    int64_t *d_first;
+    int32_t *d_id;
+    bag_rows p = {};
+    if (cudaMalloc(&d_first, sizeof first) || cudaMalloc(&d_id, sizeof id)) {
+        abort();
+    }
+    cudaMemcpy(d_first, first, sizeof first, cudaMemcpyHostToDevice);
+    cudaMemcpy(d_id, id, sizeof id, cudaMemcpyHostToDevice);
+    float *value = device_ramp(8), *table = device_ramp(4), *y = device_floats(4);
+    p.n = p.v = 4;
+    p.k = p.ldt = 1;
+    p.ldy = bug("bag_race") ? 0 : 1;
+    p.factor = 1;
+    p.first = d_first;
+    p.id = d_id;
+    p.value = value;
+    p.table = table;
+    p.y = y;
+    CRM_LAUNCH(k_bag<1>, 2, BAG_THREADS, 0, 0, p);
+    static const float want[] = {0, 0, 10, 23}; /* 0 3 + 1 0, none, 2 2 + 3 2, 5 1 + 6 3 + 7 0 */
+    check("bag", y, 4, [](int i) { return want[i]; });
+    cudaFree(d_first);
+    cudaFree(d_id);
+    cudaFree(value);
+    cudaFree(table);
+}
+
 int main()
 {
     const char *name = getenv("PLANT");
@@ -326,6 +361,7 @@ int main()
     case_copy_wait();
     case_streams();
     case_host_read();
+    case_bag();
     printf("%d failures\n", failures);
     return failures != 0;
 }

@@ -50,5 +50,7 @@ copy_wait plain wrong: copy_wait
 stream_wait plain wrong: streams
 stream_sync plain wrong: streams
 host_read asan AddressSanitizer: use-after-poison
+bag_past asan AddressSanitizer: 
+bag_race tsan $race
 END
 exit "$failed"
