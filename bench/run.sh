@@ -9,12 +9,13 @@
 #   bench/run.sh embed [--seeds N] [--models M,..] [--ranks N,..] [--text FILE] [--json FILE]   word vectors beside gensim and fastText
 #   bench/run.sh lda [--topics N] [--seeds N] [--csv FILE --column NAME] [--json FILE]   topics beside scikit-learn
 #   bench/run.sh text [--rounds N] [--json FILE]        tokens and stems beside Python's re and PyStemmer
+#   bench/run.sh samplers [--seeds N] [--trials N] [--batch N] [--json FILE]   samplers of a sweep beside Optuna
 #   bench/run.sh import [--rows N] [--rounds N] [--json FILE]             reading a CSV beside pandas.read_csv
 #   bench/run.sh farm [RANKS (4) [UNITS [MEAN_MS [GROUP_RANKS [ANSWERING_RANK]]]]]   units of a sweep dealt out to ranks
 #
 # Builds what is missing; reference and parity install Debian's python3-torch, baselines and lda python3-sklearn, import python3-pandas,
-# text python3-stemmer, embed python3-gensim and fasttext, when it is absent and there is the right to.  Everything else on the
-# machine should be quiet: the figures are of whole cores.
+# text python3-stemmer, embed python3-gensim and fasttext, samplers Optuna (by pip, into .cache/optuna), when it is absent and there is
+# the right to.  Everything else on the machine should be quiet: the figures are of whole cores.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -23,7 +24,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 python=${CRM_PYTHON:-/usr/bin/python3}
 
 usage() {
-    sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 }
 
 build() {
@@ -68,6 +69,14 @@ text)
     build
     need_stemmer
     exec "$python" "$here/text.py" "$CRM_BUILD_DIR/bench/bench_text" "$@"
+    ;;
+samplers)
+    shift
+    build
+    "$CRM_SOURCE_DIR/jobs/setup.sh" --optuna >&2 </dev/null || true # without it crmpi is measured alone, and says so
+    optuna=$CRM_SOURCE_DIR/.cache/optuna/bin/python
+    "$optuna" -c "import optuna" 2>/dev/null && python=$optuna
+    exec "$python" "$here/samplers.py" "$CRM_BUILD_DIR/bench/bench_samplers" "$@"
     ;;
 import)
     shift

@@ -8,6 +8,7 @@
 #   jobs/setup.sh --pandas   and pandas, to compare with
 #   jobs/setup.sh --stemmer  and PyStemmer, to compare with
 #   jobs/setup.sh --gensim   and gensim and fastText, to compare with
+#   jobs/setup.sh --optuna   and Optuna, to compare with: by pip, in a virtual environment .cache/optuna
 #   jobs/setup.sh --slurm    and Slurm with munge, for the tests of the job scripts
 #
 # A run that finds everything installed needs no right and no network.
@@ -26,9 +27,10 @@ gensim_packages=(python3-gensim python3-numpy libopenblas0-pthread fasttext)
 slurm_packages=(slurm-wlm slurmctld slurmd slurm-client munge procps)
 
 usage() {
-    sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 }
 
+optuna=
 case "${1:-}" in
 '') ;;
 --tests) packages+=("${test_packages[@]}") ;;
@@ -37,6 +39,10 @@ case "${1:-}" in
 --pandas) packages+=("${pandas_packages[@]}") ;;
 --stemmer) packages+=("${stemmer_packages[@]}") ;;
 --gensim) packages+=("${gensim_packages[@]}") ;;
+--optuna)
+    packages+=(python3 python3-venv)
+    optuna=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)/.cache/optuna
+    ;;
 --slurm) packages+=("${slurm_packages[@]}") ;;
 -h | --help)
     usage
@@ -50,6 +56,18 @@ esac
 
 say() {
     echo "setup: $*" >&2
+}
+
+# All packages are there: what pip installs, and the end.
+finish() {
+    if [ -n "$optuna" ] && ! "$optuna/bin/python" -c "import optuna" 2>/dev/null; then
+        say "installing Optuna in $optuna"
+        if ! { "${CRM_PYTHON:-/usr/bin/python3}" -m venv "$optuna" && "$optuna/bin/pip" install -q --no-input optuna >&2; }; then
+            say "pip could not install Optuna (no network?)"
+            exit 1
+        fi
+    fi
+    exit 0
 }
 
 # Lines of the packages that are not installed.
@@ -79,7 +97,7 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     mapfile -t missing < <(missing_parts)
     if [ ${#missing[@]} = 0 ]; then
         say "not a Debian system; compiler, CMake, MPI and libraries were found, the build checks the rest"
-        exit 0
+        finish
     fi
     say "not a Debian system, so nothing was installed.  Not found: ${missing[*]}"
     say "Needed: a C11 compiler, CMake 3.25, Ninja, pkg-config, Open MPI 4.1, HDF5 1.10 built with MPI, and the"
@@ -89,7 +107,7 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 fi
 
 mapfile -t missing < <(missing_packages)
-[ ${#missing[@]} = 0 ] && exit 0
+[ ${#missing[@]} != 0 ] || finish
 
 options=(-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
 install_command="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
@@ -128,3 +146,4 @@ if [ ${#missing[@]} != 0 ]; then
     say "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
     exit 1
 fi
+finish

@@ -77,16 +77,19 @@ static double median_regret(const function *f, int sampler)
     return (r[SEEDS / 2 - 1] + r[SEEDS / 2]) / 2;
 }
 
-static void tpe_has_a_third_of_the_regret(void)
+/* Optuna's TPE (5.0, multivariate) has 0.05, 0.09, 0.19, 0.16, 0.35 and 0.06 of the regret of
+ * random search: docs/sweeps.md. */
+static void tpe_is_better_than_random(void)
 {
+    static const double most[FUNCTIONS] = {0.05, 0.15, 0.25, 0.05, 0.33, 0.1};
+
     for (int i = 0; i < FUNCTIONS; i++) {
         double random = median_regret(&functions[i], CRM_SAMPLER_RANDOM);
-        double sobol = median_regret(&functions[i], CRM_SAMPLER_SOBOL);
         double tpe = median_regret(&functions[i], CRM_SAMPLER_TPE);
-        printf("# %s: median regret of 30 seeds after 100 trials: random %.4g, sobol %.4g, tpe "
-               "%.4g (%.2f of random)\n",
-               functions[i].name, random, sobol, tpe, tpe / random);
-        T_CHECK(tpe <= random / 3);
+        printf("# %s: median regret of 30 seeds after 100 trials: random %.4g, tpe %.4g (%.3f of "
+               "random)\n",
+               functions[i].name, random, tpe, tpe / random);
+        T_CHECK(tpe <= random * most[i]);
     }
 }
 
@@ -95,7 +98,7 @@ int main(int argc, char **argv)
     static const t_case cases[] = {
         {"the sequence of Sobol is that of others", sobol_is_that_of_others},
         {"the scramble keeps the net", scramble_keeps_the_net},
-        {"TPE has at most a third of the regret of random search", tpe_has_a_third_of_the_regret},
+        {"TPE has a small part of the regret of random search", tpe_is_better_than_random},
         {NULL, NULL}};
     return t_main(argc, argv, cases);
 }
