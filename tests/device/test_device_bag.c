@@ -3,10 +3,10 @@
  *
  * timeout: 300 */
 #include "devices_testing.h"
+#include "table_testing.h"
 
 #include <math.h>
 
-#include "crmpi/base_rng.h"
 #include "crmpi/base_run.h"
 
 /* n bags of 0 to `most` entries over a table [v][k]; exact: numbers are small integers over 4, so
@@ -25,21 +25,6 @@ typedef struct bag_net {
     double factor;
 } bag_net;
 
-static void *new_array(int64_t n, size_t size)
-{
-    void *p = crm_mem_new((size_t)n, size);
-
-    if (!p) abort();
-    return p;
-}
-
-static double unit(uint32_t stream, int64_t at)
-{
-    crm_rng r = crm_rng_at(17, CRM_RNG_TEST, stream, (uint64_t)at);
-
-    return crm_rng_uniform(&r);
-}
-
 static float *numbers(const bag_case *c, uint32_t stream, int64_t n)
 {
     float *x = new_array(n, sizeof *x);
@@ -57,7 +42,6 @@ static int32_t id_of(const bag_case *c, int64_t i)
     return (int32_t)(unit(3, i) * (double)c->v);
 }
 
-/* Lane l ends at bag n (l / lanes)^2: the first may be empty. */
 static bag_net make(bag_case c)
 {
     bag_net t = {.c = c, .stride = c.v * c.ldt + 3, .factor = c.exact ? 1.5 : 2.7};
@@ -65,8 +49,7 @@ static bag_net make(bag_case c)
     t.first = new_array(c.n + 1, sizeof *t.first);
     for (int64_t r = 0; r < c.n; r++)
         t.first[r + 1] = t.first[r] + (int64_t)(unit(1, r) * (double)(c.most + 1));
-    for (int64_t l = 0; l <= c.lanes; l++)
-        t.lane[l] = c.n * l * l / (c.lanes * c.lanes);
+    uneven_lanes(c.n, c.lanes, t.lane);
     t.id = new_array(t.first[c.n], sizeof *t.id);
     for (int64_t i = 0; i < t.first[c.n]; i++)
         t.id[i] = id_of(&c, i);

@@ -5,10 +5,10 @@
  * timeout: 300 */
 #include "crm_test.h"
 #include "crmpi/base_mem.h"
-#include "crmpi/base_rng.h"
 #include "crmpi/base_run.h"
 #include "crmpi/device.h"
 #include "devices_testing.h"
+#include "table_testing.h"
 
 /* How codes lie in the batch. */
 typedef enum pattern { RANDOM, EQUAL, SORTED, REVERSED, FREQUENT, PATTERNS } pattern;
@@ -26,21 +26,6 @@ typedef struct table_net {
     int32_t *code;
     float *dy;
 } table_net;
-
-static void *new_array(int64_t n, size_t size)
-{
-    void *p = crm_mem_new((size_t)n, size);
-
-    if (!p) abort();
-    return p;
-}
-
-static double unit(uint32_t stream, int64_t at)
-{
-    crm_rng r = crm_rng_at(6, CRM_RNG_TEST, stream, (uint64_t)at);
-
-    return crm_rng_uniform(&r);
-}
 
 /* One code in 11 is outside the table. */
 static int32_t code_of(const table_case *c, int64_t i)
@@ -62,15 +47,13 @@ static int32_t code_of(const table_case *c, int64_t i)
     }
 }
 
-/* Lane l ends at n (l / lanes)^2: the first may be empty. */
 static table_net make(table_case c)
 {
     table_net t = {.c = c, .stride = c.v * c.ldt + 3};
 
     t.code = new_array(c.n * c.ldcode, sizeof *t.code);
     t.dy = new_array(c.n * c.lddy, sizeof *t.dy);
-    for (int64_t l = 0; l <= c.lanes; l++)
-        t.first[l] = c.n * l * l / (c.lanes * c.lanes);
+    uneven_lanes(c.n, c.lanes, t.first);
     for (int64_t i = 0; i < c.n; i++) {
         t.code[i * c.ldcode] = code_of(&c, i);
         for (int64_t j = 0; j < c.e; j++) {

@@ -1,9 +1,51 @@
-/* gradients_testing.h - gradients of a net beside numeric ones.  Included behind what differs:
- * world with net, params, w, grad, loss, heads; new_world, wire, pass_of, end_world; HEADS. */
+/* gradients_testing.h - a net in a world of its own, its gradients beside numeric ones and lane by
+ * lane.  Included behind N, STRIDE, HEADS and world, with device, params, net, w, grad, loss, heads
+ * and row_id; the test has new_world, wire and pass_of. */
 #ifndef GRADIENTS_TESTING_H
 #define GRADIENTS_TESTING_H
 
 #include <math.h>
+
+static bool new_world(world *t, int64_t lanes);
+static void wire(world *t, double rate);
+static crm_pass pass_of(world *t, int64_t lanes);
+
+static bool open_world(world *t, int64_t lanes)
+{
+    T_OK(crm_device_cpu(CRM_CPU_BEST, &t->device));
+    T_OK(crm_params_new(&t->params));
+    if (!t->device || !t->params) return false;
+    T_OK(crm_net_new(t->device, t->params, N, lanes, &t->net));
+    return t->net != NULL;
+}
+
+static void end_world(world *t)
+{
+    crm_net_free(&t->net);
+    if (t->params) crm_params_free(&t->params);
+    crm_device_free(&t->device);
+}
+
+/* First weights of a net that is wired. */
+static void begin_weights(world *t)
+{
+    crm_params_seal(t->params);
+    T_OK(crm_net_finish(t->net));
+    T_CHECK(crm_params_size(t->params) <= STRIDE && crm_net_bytes(t->net) > 0);
+    crm_params_init(t->params, 3, t->w);
+}
+
+static crm_pass pass_in(world *t, int64_t lanes, const crm_rows *rows)
+{
+    return (crm_pass){.n = N,
+                      .w = t->w,
+                      .lanes = {.n = lanes, .rows = N / lanes, .stride = STRIDE},
+                      .training = true,
+                      .seed = 1,
+                      .epoch = 2,
+                      .row_id = t->row_id,
+                      .rows = rows};
+}
 
 static double run_loss(world *t, crm_pass *p)
 {
@@ -66,4 +108,30 @@ static void check_gradients(double least)
         end_world(&t);
     }
 }
+
+/* Two lanes in one call against one lane of all rows: the sums agree, the losses too. */
+static void check_lanes(void)
+{
+    world one, two;
+
+    if (new_world(&one, 1) && new_world(&two, 2)) {
+        crm_pass p, q;
+
+        wire(&one, 0.4);
+        wire(&two, 0.4);
+        p = pass_of(&one, 1);
+        q = pass_of(&two, 2);
+        run_backward(&one, &p);
+        run_backward(&two, &q);
+        for (int i = 0; i < STRIDE; i++)
+            T_NEAR((double)two.grad[i] + (double)two.grad[STRIDE + i], (double)one.grad[i], 1e-6);
+        for (int h = 0; h < HEADS; h++) {
+            T_NEAR(two.loss[h] + two.loss[HEADS + h], one.loss[h], 1e-7);
+            T_CHECK(two.loss[h] > 0 && two.loss[HEADS + h] > 0);
+        }
+    }
+    end_world(&one);
+    end_world(&two);
+}
+
 #endif

@@ -24,6 +24,8 @@ typedef struct world {
     double loss[2 * HEADS];
 } world;
 
+#include "gradients_testing.h"
+
 /* Row 2 has no entries; column 7 occurs in several rows, and twice in one. */
 static void fill_data(world *t)
 {
@@ -47,11 +49,7 @@ static bool new_world(world *t, int64_t lanes)
 {
     memset(t, 0, sizeof *t);
     fill_data(t);
-    T_OK(crm_device_cpu(CRM_CPU_BEST, &t->device));
-    T_OK(crm_params_new(&t->params));
-    if (!t->device || !t->params) return false;
-    T_OK(crm_net_new(t->device, t->params, N, lanes, &t->net));
-    if (!t->net) return false;
+    if (!open_world(t, lanes)) return false;
     T_OK(crm_net_domain(t->net, "entries", CRM_SAMPLES, ENTRIES, &t->entries));
     T_OK(crm_net_input(t->net, CRM_F32, D, &t->x));
     T_OK(crm_net_input_in(t->net, t->entries, CRM_I32, 1, &t->id));
@@ -60,13 +58,6 @@ static bool new_world(world *t, int64_t lanes)
     crm_net_bind(t->net, t->id, t->ids);
     crm_net_bind(t->net, t->value, t->values);
     return true;
-}
-
-static void end_world(world *t)
-{
-    crm_net_free(&t->net);
-    if (t->params) crm_params_free(&t->params);
-    crm_device_free(&t->device);
 }
 
 static crm_value value_of(world *t, int64_t width)
@@ -94,10 +85,7 @@ static void wire(world *t, double rate)
     T_OK(crm_net_linear(t->net, "deep", h, CRM_ACT_NONE, deep));
     T_OK(crm_net_add(t->net, "sum", deep, wide, z));
     T_OK(crm_net_head(t->net, "z", z, NULL, &head));
-    crm_params_seal(t->params);
-    T_OK(crm_net_finish(t->net));
-    T_CHECK(crm_params_size(t->params) <= STRIDE);
-    crm_params_init(t->params, 3, t->w);
+    begin_weights(t);
     p = weight(t);
     for (int64_t i = 0; i < p->n; i++) {
         T_CHECK(t->w[p->offset + i] == 0);
@@ -111,17 +99,8 @@ static crm_pass pass_of(world *t, int64_t lanes)
         t->lane_entries[l] = t->first[l * N / lanes];
     t->rows[t->entries] =
         (crm_rows){.n = ENTRIES, .first = t->lane_entries, .parts = {.n = N, .first = t->first}};
-    return (crm_pass){.n = N,
-                      .w = t->w,
-                      .lanes = {.n = lanes, .rows = N / lanes, .stride = STRIDE},
-                      .training = true,
-                      .seed = 1,
-                      .epoch = 2,
-                      .row_id = t->row_id,
-                      .rows = t->rows};
+    return pass_in(t, lanes, t->rows);
 }
-
-#include "gradients_testing.h"
 
 static void gradients(void)
 {
@@ -173,27 +152,6 @@ static void forward(void)
         }
     }
     end_world(&t);
-}
-
-static void lanes(void)
-{
-    world one, two;
-
-    if (new_world(&one, 1) && new_world(&two, 2)) {
-        crm_pass p, q;
-
-        wire(&one, 0.4);
-        wire(&two, 0.4);
-        p = pass_of(&one, 1);
-        q = pass_of(&two, 2);
-        run_backward(&one, &p);
-        run_backward(&two, &q);
-        for (int i = 0; i < STRIDE; i++)
-            T_NEAR((double)two.grad[i] + (double)two.grad[STRIDE + i], (double)one.grad[i], 1e-6);
-        T_CHECK(two.loss[0] > 0 && two.loss[1] > 0);
-    }
-    end_world(&one);
-    end_world(&two);
 }
 
 static void expect_name(world *t, const char *name)
@@ -254,7 +212,7 @@ int main(int argc, char **argv)
     static const t_case cases[] = {{"numeric gradients", gradients},
                                    {"a table of zeros behind all others", place},
                                    {"sums by hand", forward},
-                                   {"lanes add up", lanes},
+                                   {"lanes add up", check_lanes},
                                    {"what is not finite", not_finite},
                                    {"layers that do not fit are refused", refused},
                                    {NULL, NULL}};

@@ -24,6 +24,8 @@ typedef struct world {
     double loss[2 * HEADS];
 } world;
 
+#include "gradients_testing.h"
+
 static void fill_data(world *t)
 {
     for (int i = 0; i < N * STEPS * C; i++)
@@ -48,23 +50,12 @@ static bool new_world(world *t, int64_t lanes)
 {
     memset(t, 0, sizeof *t);
     fill_data(t);
-    T_OK(crm_device_cpu(CRM_CPU_BEST, &t->device));
-    T_OK(crm_params_new(&t->params));
-    if (!t->device || !t->params) return false;
-    T_OK(crm_net_new(t->device, t->params, N, lanes, &t->net));
-    if (!t->net) return false;
+    if (!open_world(t, lanes)) return false;
     T_OK(crm_net_domain(t->net, "steps", CRM_SAMPLES, N * STEPS, &t->steps));
     T_OK(crm_net_domain(t->net, "windows", CRM_SAMPLES, N * WINDOWS, &t->windows));
     T_OK(crm_net_input_in(t->net, t->steps, CRM_F32, C, &t->x));
     crm_net_bind(t->net, t->x, t->data);
     return true;
-}
-
-static void end_world(world *t)
-{
-    crm_net_free(&t->net);
-    if (t->params) crm_params_free(&t->params);
-    crm_device_free(&t->device);
 }
 
 static crm_value value_in(world *t, crm_domain d, int64_t width)
@@ -102,10 +93,7 @@ static void wire(world *t, double rate)
     T_OK(crm_net_head_of(t->net, "u", CRM_HEAD_CLASSES, u, NULL, 0, &head));
     T_OK(crm_net_head_of(t->net, "v", CRM_HEAD_CLASSES, v, NULL, 0, &head));
     T_EQ_I(head, 2);
-    crm_params_seal(t->params);
-    T_OK(crm_net_finish(t->net));
-    T_CHECK(crm_params_size(t->params) <= STRIDE);
-    crm_params_init(t->params, 3, t->w);
+    begin_weights(t);
 }
 
 static crm_pass pass_of(world *t, int64_t lanes)
@@ -120,17 +108,8 @@ static crm_pass pass_of(world *t, int64_t lanes)
                                      .first = t->lane_windows,
                                      .parts = {.n = N, .first = t->window_first},
                                      .row_id = t->window_id};
-    return (crm_pass){.n = N,
-                      .w = t->w,
-                      .lanes = {.n = lanes, .rows = N / lanes, .stride = STRIDE},
-                      .training = true,
-                      .seed = 1,
-                      .epoch = 2,
-                      .row_id = t->row_id,
-                      .rows = t->rows};
+    return pass_in(t, lanes, t->rows);
 }
-
-#include "gradients_testing.h"
 
 static void gradients(void)
 {
@@ -157,30 +136,6 @@ static void masks(void)
         T_CHECK(first != second);
     }
     end_world(&t);
-}
-
-static void lanes(void)
-{
-    world one, two;
-
-    if (new_world(&one, 1) && new_world(&two, 2)) {
-        crm_pass p, q;
-
-        wire(&one, 0.4);
-        wire(&two, 0.4);
-        p = pass_of(&one, 1);
-        q = pass_of(&two, 2);
-        run_backward(&one, &p);
-        run_backward(&two, &q);
-        for (int i = 0; i < STRIDE; i++)
-            T_NEAR((double)two.grad[i] + (double)two.grad[STRIDE + i], (double)one.grad[i], 1e-6);
-        for (int h = 0; h < HEADS; h++) {
-            T_NEAR(two.loss[h] + two.loss[HEADS + h], one.loss[h], 1e-7);
-            T_CHECK(two.loss[h] > 0 && two.loss[HEADS + h] > 0);
-        }
-    }
-    end_world(&one);
-    end_world(&two);
 }
 
 static void not_finite(void)
@@ -255,7 +210,7 @@ int main(int argc, char **argv)
 {
     static const t_case cases[] = {{"numeric gradients over three domains", gradients},
                                    {"dropout follows the rows of its domain", masks},
-                                   {"lanes add up", lanes},
+                                   {"lanes add up", check_lanes},
                                    {"what is not finite in a domain", not_finite},
                                    {"layers that do not fit are refused", refused_layers},
                                    {"passes are checked", refused_passes},

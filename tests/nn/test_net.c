@@ -21,6 +21,8 @@ typedef struct world {
     double loss[2 * HEADS];
 } world;
 
+#include "gradients_testing.h"
+
 static void fill_data(world *t)
 {
     for (int i = 0; i < N * 3; i++)
@@ -41,23 +43,12 @@ static bool new_world(world *t, int64_t lanes)
 {
     memset(t, 0, sizeof *t);
     fill_data(t);
-    T_OK(crm_device_cpu(CRM_CPU_BEST, &t->device));
-    T_OK(crm_params_new(&t->params));
-    if (!t->device || !t->params) return false;
-    T_OK(crm_net_new(t->device, t->params, N, lanes, &t->net));
-    if (!t->net) return false;
+    if (!open_world(t, lanes)) return false;
     T_OK(crm_net_input(t->net, CRM_F32, 3, &t->num));
     T_OK(crm_net_input(t->net, CRM_I32, 2, &t->cat));
     crm_net_bind(t->net, t->num, t->num_data);
     crm_net_bind(t->net, t->cat, t->cat_data);
     return true;
-}
-
-static void end_world(world *t)
-{
-    crm_net_free(&t->net);
-    if (t->params) crm_params_free(&t->params);
-    crm_device_free(&t->device);
 }
 
 static crm_value value(world *t, int64_t width)
@@ -100,51 +91,17 @@ static void wire(world *t, double rate)
         T_OK(crm_net_head(t->net, names[i], logits[i], NULL, &number));
         T_EQ_I(number, i);
     }
-    crm_params_seal(t->params);
-    T_OK(crm_net_finish(t->net));
-    T_CHECK(crm_params_size(t->params) <= STRIDE && crm_net_bytes(t->net) > 0);
-    crm_params_init(t->params, 3, t->w);
+    begin_weights(t);
 }
 
 static crm_pass pass_of(world *t, int64_t lanes)
 {
-    return (crm_pass){.n = N,
-                      .w = t->w,
-                      .lanes = {.n = lanes, .rows = N / lanes, .stride = STRIDE},
-                      .training = true,
-                      .seed = 1,
-                      .epoch = 2,
-                      .row_id = t->row_id};
+    return pass_in(t, lanes, NULL);
 }
-
-#include "gradients_testing.h"
 
 static void gradients(void)
 {
     check_gradients(1);
-}
-
-/* Two lanes in one call against one lane of all rows: the sums agree, the losses too. */
-static void lanes(void)
-{
-    world one, two;
-
-    if (new_world(&one, 1) && new_world(&two, 2)) {
-        crm_pass p, q;
-
-        wire(&one, 0.4);
-        wire(&two, 0.4);
-        p = pass_of(&one, 1);
-        q = pass_of(&two, 2);
-        run_backward(&one, &p);
-        run_backward(&two, &q);
-        for (int i = 0; i < STRIDE; i++)
-            T_NEAR((double)two.grad[i] + (double)two.grad[STRIDE + i], (double)one.grad[i], 1e-6);
-        for (int h = 0; h < 3; h++)
-            T_NEAR(two.loss[h] + two.loss[3 + h], one.loss[h], 1e-7);
-    }
-    end_world(&one);
-    end_world(&two);
 }
 
 /* ---- graphs that are refused ---- */
@@ -235,7 +192,7 @@ int main(int argc, char **argv)
 {
     static const t_case cases[] = {
         {"numeric gradients where values have several readers", gradients},
-        {"lanes add up", lanes},
+        {"lanes add up", check_lanes},
         {"layers that do not fit are refused", refused_layers},
         {"gradients written by halves are refused", refused_parts},
         {"one value as both inputs", twice_the_same},
