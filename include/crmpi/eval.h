@@ -78,6 +78,10 @@ typedef struct crm_eval {
     const crm_data *data;
     const crm_model_spec *const *spec; /* [n_models], in the order of cfg->models */
     int n_models;
+    /** What a unit fits in place of spec[model], which names the model; repeat -1: the fit on all
+     *  rows.  NULL: the same everywhere. */
+    const crm_model_spec *(*spec_of)(void *ctx, int model, int repeat, int fold);
+    void *spec_ctx;
     int64_t max_group; /* most ranks that can share a fit (lanes) */
     crm_progress_mode progress;
     const crm_bag *init;      /* parameters that fits begin with, NULL: none */

@@ -106,6 +106,9 @@ void crm_record_close(crm_record **r, bool failed);
  * when dir is not a run folder (says what is missing).  *yaml is the caller's (crm_mem_free).  Not
  * collective. */
 CRM_CHECKED crm_record_read_config(const char *dir, char **yaml, size_t *len);
+/** Digest and command of the run in a folder, finished or not.  CRM_ERR_IO, CRM_ERR_FORMAT.  Not
+ *  collective. */
+CRM_CHECKED crm_record_read_origin(const char *dir, crm_digest *digest, char command[32]);
 /** The text or whole number that was noted at a path in RUN/run.json ("data.kinds.0": the first of
  * a list); "" when there is none, nor a run.json that can be read.  Not collective. */
 void crm_record_read_note(const char *dir, const char *path, char *out, size_t cap);

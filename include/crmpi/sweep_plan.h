@@ -56,8 +56,9 @@ typedef struct crm_sweep_unit {
     double resource; /* share of the inner training rows, in (0, 1] */
 } crm_sweep_unit;
 enum { CRM_SWEEP_UNIT_NAME_MAX = 64 };
-/** "s2-t17-k0-r0-f1" */
+/** "s2-t17-k0-r0-f1", and back (without the resource); false when it is no such name. */
 void crm_sweep_unit_name(const crm_sweep_unit *u, char out[CRM_SWEEP_UNIT_NAME_MAX]);
+bool crm_sweep_unit_of(const char *name, crm_sweep_unit *out);
 
 /** A search to be made. */
 typedef struct crm_search {
@@ -103,6 +104,14 @@ const crm_trial *crm_sweep_plan_trial(const crm_sweep_plan *p, int search, int64
 int64_t crm_sweep_plan_winner(const crm_sweep_plan *p, int search);
 /** Loss of a unit, NaN: none or failed. */
 double crm_sweep_plan_loss(const crm_sweep_plan *p, const crm_sweep_unit *u);
+/** Share of the rows that units of a trial at a rung learn from. */
+double crm_sweep_plan_share(const crm_sweep_plan *p, int search, int64_t trial, int rung);
+/** Mean loss of a trial over what it had at its first rung, where all trials have the same; NaN:
+ *  none. */
+double crm_sweep_plan_first_loss(const crm_sweep_plan *p, int search, int64_t trial);
+/** Loss on an inner fold of a trial that was not cut short. */
+double crm_sweep_plan_whole_loss(const crm_sweep_plan *p, int search, int64_t trial, int repeat,
+                                 int fold);
 /** Units made so far, and how many of them have a result. */
 void crm_sweep_plan_count(const crm_sweep_plan *p, int64_t *done, int64_t *units);
 #endif

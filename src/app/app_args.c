@@ -48,6 +48,8 @@ static const struct {
     {"--json", offsetof(app_args, json)},
     {"--whole", offsetof(app_args, whole)},
     {"--allow-target", offsetof(app_args, allow_target)},
+    {"--dry-run", offsetof(app_args, dry_run)},
+    {"--status", offsetof(app_args, status)},
 };
 
 /* Value of an option given as "--name value" or "--name=value"; NULL when argv[*i] is another one.
@@ -101,7 +103,8 @@ crm_status app_parse(int argc, char **argv, app_args *args)
         else if (!args->operand)
             args->operand = argv[i];
         else if (strcmp(args->command, "compare") == 0 || strcmp(args->command, "import") == 0 ||
-                 strcmp(args->command, "embed") == 0 || strcmp(args->command, "text") == 0)
+                 strcmp(args->command, "embed") == 0 || strcmp(args->command, "text") == 0 ||
+                 (strcmp(args->command, "replay") == 0 && args->n_more == 0))
             args->more[args->n_more++] = argv[i];
         else
             CRM_FAIL(CRM_ERR_CONFIG,
@@ -157,6 +160,11 @@ crm_status app_check_args(const app_args *args)
               "--embedding is an option of predict, not of %s", args->command);
     CRM_CHECK(!args->allow_target || strcmp(args->command, "annotate") == 0, CRM_ERR_CONFIG,
               "--allow-target is an option of annotate, not of %s", args->command);
+    CRM_CHECK((!args->dry_run && !args->status) || strcmp(args->command, "sweep") == 0,
+              CRM_ERR_CONFIG, "%s is an option of sweep, not of %s",
+              args->dry_run ? "--dry-run" : "--status", args->command);
+    CRM_CHECK(!args->dry_run || !args->status, CRM_ERR_CONFIG,
+              "--dry-run and --status do not go together: one looks at a config, one at a run");
     CRM_CHECK(!args->profile || strcmp(args->command, "train") == 0 ||
                   strcmp(args->command, "crossval") == 0,
               CRM_ERR_CONFIG, "--profile is an option of train and crossval, not of %s",
@@ -214,6 +222,9 @@ crm_status app_print_help(const app *a, const app_command *c)
     printf("  --propose FILE... import: write a schema for these files, to be edited; to --out\n");
     printf("  --append          import: put the files of data.path behind those that data.store is "
            "made of\n");
+    printf("  --dry-run         sweep: print the trials that are known without a result, run "
+           "nothing\n");
+    printf("  --status          sweep: how far a sweep is; the operand is its run folder\n");
     printf("  --units N         verify: a sample of N units, spread over models and folds\n");
     printf("  --init FILE       train: initial parameters of nets, likewise\n");
     printf("  --replay [PHASE:]STEP\n                    train: tell that step of each net's fit, "

@@ -72,6 +72,7 @@ static crm_status bind(app *a)
     CRM_TRY(crm_opt_set_add(a->opts, app_segments_opts, &a->segments));
     CRM_TRY(crm_opt_set_add(a->opts, app_embed_opts, &a->embed));
     CRM_TRY(crm_opt_set_add(a->opts, crm_context_opts, &a->context));
+    CRM_TRY(crm_opt_set_add(a->opts, crm_sweep_opts, &a->sweep));
     return app_models_new(a);
 }
 
@@ -122,6 +123,8 @@ crm_status app_configure(app *a, const char *name, const char *yaml, size_t len)
 {
     crm_status st = bind(a);
 
+    if (yaml) crm_str_add(&a->config, yaml, len);
+    a->config_name = name;
     if (!st && yaml)
         st = crm_opt_set_load_text(a->opts, name, yaml, len, a->args.set, a->args.n_set);
     if (!st && !yaml) st = crm_opt_set_load(a->opts, NULL, a->args.set, a->args.n_set);

@@ -17,6 +17,7 @@
 #include "crmpi/eval.h"
 #include "crmpi/opt.h"
 #include "crmpi/record.h"
+#include "crmpi/sweep_run.h"
 #include "crmpi/synth.h"
 #include "crmpi/table.h"
 #include "crmpi/table_conll.h"
@@ -62,7 +63,8 @@ typedef struct app_args {
     int n_set, n_more, n_models;
     bool allow_target; /* of annotate */
     bool help, markdown, version, embedding, profile, propose, append, json, whole;
-    int argc; /* the whole of it, for run.json */
+    bool dry_run, status; /* of sweep */
+    int argc;             /* the whole of it, for run.json */
     char **argv;
 } app_args;
 
@@ -92,6 +94,9 @@ typedef struct app {
     app_segments_cfg segments;
     app_embed_cfg embed;
     crm_context_cfg context;
+    crm_sweep_cfg sweep;
+    crm_str config; /* text of the config file, "" without one */
+    const char *config_name;
     crm_device *device; /* a GPU of this rank; NULL: models compute on the CPU */
     struct app_models *models;
     crm_digest source; /* of the CSV, once source_known */
@@ -150,6 +155,17 @@ void app_models_set_device(app *a);
  * unknown model. */
 CRM_CHECKED app_models_select(app *a, const crm_model_spec ***spec, int *n);
 CRM_CHECKED app_models_find(app *a, const char *name, const crm_model_spec **spec);
+/** A model or variant with other values of some of its options, written as for --set.  *out is the
+ *  caller's in any case; CRM_ERR_CONFIG when a value or their combination is none. */
+typedef struct app_trial app_trial;
+CRM_CHECKED app_trial_new(const app *a, const char *name, int n, const char *const *key,
+                          const char *const *value, app_trial **out);
+const crm_model_spec *app_trial_spec(const app_trial *t);
+void app_trial_free(app_trial **t);
+/** The row of an option that a model has, or NULL. */
+const crm_opt *app_models_option(const char *name, const char *key);
+/** Of the options of all models, the key nearest to a wrong one, or NULL. */
+const char *app_models_nearest_option(const char *key);
 /** Key of the option that a model has: "variants.NAME.KEY" when its variant sets it, else key. */
 void app_models_key(const app *a, const char *name, const char *key, char *out, size_t cap);
 /** Options text.* of all models that are no variants. */
@@ -212,6 +228,17 @@ CRM_CHECKED app_write_dictionary(const char *path, const char *quality);
 /* Report and figures from dir/summary.json beside it, tables on the terminal; one process. */
 CRM_CHECKED app_report(const char *dir);
 
+/* app_sweep.c */
+/** Space, searches and winners of a sweep. */
+typedef struct app_sweep app_sweep;
+/** Run the searches over e->spec and let e fit the winners: e->cfg and e->spec_of are set.  *out is
+ *  the caller's in any case, and lives as long as e.  Collective. */
+CRM_CHECKED app_sweep_search(app *a, crm_eval *e, app_sweep **out);
+/** What they came to, beside the scores of the winners in summary.json, into the run folder.
+ *  Collective. */
+CRM_CHECKED app_sweep_report(app *a, const crm_eval *e, app_sweep *s);
+void app_sweep_free(app_sweep **s);
+
 /* app_weights.c */
 /** Parameters of a net by name, from a model file of crmpi or from any HDF5 file.  *out is the
  * caller's; digest (may be NULL) is of names, shapes and values.  Collective. */
@@ -235,6 +262,8 @@ crm_status cmd_describe(app *a);
 crm_status cmd_train(app *a);
 crm_status cmd_crossval(app *a);
 crm_status cmd_calibrate(app *a);
+crm_status cmd_sweep(app *a);
+crm_status cmd_replay(app *a);
 crm_status cmd_compare(app *a);
 crm_status cmd_predict(app *a);
 crm_status cmd_report(app *a);

@@ -255,6 +255,115 @@ static crm_status check_texts(const crm_model_spec *s)
     return check_text(s->estimator->parts, s->estimator_cfg);
 }
 
+/* ---- trials: as variants, with a point's values put on top ---- */
+
+struct app_trial {
+    variant v;
+    void **block; /* texts and lists of the values */
+    int n_blocks;
+};
+
+static crm_status put_value(app_trial *t, const crm_opt *o, const char *value, void *cfg)
+{
+    void **more, *block;
+
+    CRM_TRY(crm_opt_put(o, value, cfg, &block));
+    if (!block) return CRM_OK;
+    more = crm_mem_grow(t->block, (size_t)t->n_blocks, (size_t)t->n_blocks + 1, sizeof *more);
+    if (!more) crm_mem_free(block);
+    CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: values of a trial");
+    t->block = more;
+    t->block[t->n_blocks++] = block;
+    return CRM_OK;
+}
+
+static crm_status put_into(app_trial *t, const crm_cfg_part *parts, void *cfg, const char *key,
+                           const char *value)
+{
+    for (const crm_cfg_part *p = parts; p && p->opts; p++)
+        for (const crm_opt *o = p->opts; o->key; o++)
+            if (strcmp(o->key, key) == 0) CRM_TRY(put_value(t, o, value, (char *)cfg + p->offset));
+    return CRM_OK;
+}
+
+static crm_status put_all(app_trial *t, int n, const char *const *key, const char *const *value)
+{
+    const crm_model_spec *s = &t->v.spec;
+
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < s->n_transforms; k++)
+            CRM_TRY(put_into(t, s->transform[k]->parts, t->v.cfg[k], key[i], value[i]));
+        CRM_TRY(put_into(t, s->estimator->parts, t->v.cfg[CRM_PIPELINE_MAX], key[i], value[i]));
+    }
+    return CRM_OK;
+}
+
+crm_status app_trial_new(const app *a, const char *name, int n, const char *const *key,
+                         const char *const *value, app_trial **out)
+{
+    app_trial *t;
+
+    CRM_NEW(t, 1);
+    *out = t;
+    CRM_TRY(make_variant(a, name, &t->v));
+    CRM_TRY(put_all(t, n, key, value));
+    choose_columns(&t->v.spec);
+    t->v.spec.device = a->device;
+    t->v.spec.gpu = a->device ? &a->gpu : NULL;
+    return check_texts(&t->v.spec);
+}
+
+const crm_model_spec *app_trial_spec(const app_trial *t)
+{
+    return &t->v.spec;
+}
+
+void app_trial_free(app_trial **t)
+{
+    if (!*t) return;
+    for (int k = 0; k <= CRM_PIPELINE_MAX; k++)
+        crm_mem_free((*t)->v.cfg[k]);
+    for (int i = 0; i < (*t)->n_blocks; i++)
+        crm_mem_free((*t)->block[i]);
+    crm_mem_free((*t)->block);
+    crm_mem_free(*t);
+    *t = NULL;
+}
+
+/* Parts of the t-th transform of a model, and of its estimator behind them. */
+static const crm_cfg_part *parts_of(const app_model *m, int t)
+{
+    if (t == CRM_PIPELINE_MAX) return m->estimator->parts;
+    return m->transform[t] ? m->transform[t]->parts : NULL;
+}
+
+const crm_opt *app_models_option(const char *name, const char *key)
+{
+    const app_model *m = &app_model_table[model_of(name)];
+
+    for (int t = 0; t <= CRM_PIPELINE_MAX; t++)
+        for (const crm_cfg_part *p = parts_of(m, t); p && p->opts; p++)
+            for (const crm_opt *o = p->opts; o->key; o++)
+                if (strcmp(o->key, key) == 0) return o;
+    return NULL;
+}
+
+const char *app_models_nearest_option(const char *key)
+{
+    enum { MANY = 4096 };
+    const char **names = crm_mem_new(MANY, sizeof *names), *near;
+    int n = 0;
+
+    for (int i = 0; names && i < app_model_count; i++)
+        for (int t = 0; t <= CRM_PIPELINE_MAX; t++)
+            for (const crm_cfg_part *p = parts_of(&app_model_table[i], t); p && p->opts; p++)
+                for (const crm_opt *o = p->opts; o->key && n < MANY; o++)
+                    names[n++] = o->key;
+    near = names ? crm_nearest(key, names, n) : NULL;
+    crm_mem_free(names);
+    return near;
+}
+
 /* A fitted model has its own options of words. */
 static bool is_fitted(const app *a)
 {

@@ -1,9 +1,9 @@
-/* cmd_study.c - crossval, train, calibrate, report: a study in its run folder. */
+/* cmd_study.c - crossval, train, calibrate, sweep, report: a study in its run folder. */
 #include <math.h>
 #include <string.h>
 
-#include "app_impl.h"
 #include "app_learnt.h"
+#include "app_sweep.h"
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
@@ -12,7 +12,7 @@
 #include "crmpi/record_summary.h"
 #include "crmpi/report.h"
 
-typedef enum study_kind { CROSSVAL, TRAIN, CALIBRATE } study_kind;
+typedef enum study_kind { CROSSVAL, TRAIN, CALIBRATE, SWEEP } study_kind;
 
 /* Digest of what a result depends on: command, options that matter, data, files that options name.
  * That of a repetition depends on the run that is repeated, too: the units of the run itself are
@@ -248,6 +248,21 @@ static crm_status crossval(app *a, crm_eval *e)
     return st;
 }
 
+/* Winners of searches on inner folds, scored on the outer ones. */
+static crm_status sweep(app *a, crm_eval *e)
+{
+    app_sweep *s = NULL;
+    crm_status st = app_sweep_search(a, e, &s);
+
+    if (!st && e->n_only > 0)
+        st = crm_eval_units(e, false);
+    else if (!st)
+        st = crossval(a, e);
+    if (!st && e->n_only == 0) st = app_sweep_report(a, e, s);
+    app_sweep_free(&s);
+    return st;
+}
+
 static crm_status write_null(const app *a, const crm_eval *e, const crm_null *n)
 {
     crm_str markdown = {0}, terminal = {0};
@@ -376,24 +391,28 @@ static crm_status open_device(app *a, const models *m)
 }
 
 /* The units that verify asks for. */
-static crm_status some_units(app *a, crm_eval *e, study_kind kind)
+static crm_status some_units(app *a, const crm_eval *e, study_kind kind)
 {
     crm_null n;
 
-    e->n_only = a->repeat->n;
-    e->only = a->repeat->unit;
     return kind == CALIBRATE ? crm_eval_null(e, &a->null, &n) : crm_eval_units(e, kind == TRAIN);
 }
 
-/* What every way to run these models on these data has in common. */
-static crm_eval study_of(const app *a, const crm_data *d, const models *m)
+static crm_status run_kind(app *a, crm_eval *e, study_kind kind)
+{
+    if (kind == SWEEP) return sweep(a, e);
+    if (e->n_only > 0) return some_units(a, e, kind);
+    return kind == TRAIN ? train(a, e) : kind == CALIBRATE ? calibrate(a, e) : crossval(a, e);
+}
+
+crm_eval app_study_of(const app *a, const crm_data *d, const crm_model_spec *const *spec, int n)
 {
     return (crm_eval){.world = a->world,
                       .pool = a->pool,
                       .cfg = &a->eval,
                       .data = d,
-                      .spec = m->spec,
-                      .n_models = m->n,
+                      .spec = spec,
+                      .n_models = n,
                       .init = a->init,
                       .init_file = a->args.init,
                       .max_group = app_models_max_group(a),
@@ -403,22 +422,23 @@ static crm_eval study_of(const app *a, const crm_data *d, const models *m)
 /* The study itself, in an open run folder. */
 static crm_status work(app *a, const crm_data *d, crm_record *run, const models *m, study_kind kind)
 {
-    crm_eval e = study_of(a, d, m);
+    crm_eval e = app_study_of(a, d, m->spec, m->n);
     double start = crm_clock_now();
     crm_status st;
 
     e.progress = (crm_progress_mode)a->cfg.progress;
     e.ckpt = &a->ckpt;
     e.record = run;
+    if (a->repeat) {
+        e.n_only = a->repeat->n;
+        e.only = a->repeat->unit;
+    }
     if (a->args.profile) crm_profile_start();
     if (app_models_fast(a)) {
         e.note = "train.reduce is fast: results depend on the number of ranks and threads.";
         crm_log_line(CRM_LOG_WARN, a->args.command, "%s", e.note);
     }
-    if (a->repeat && a->repeat->n)
-        st = some_units(a, &e, kind);
-    else
-        st = kind == TRAIN ? train(a, &e) : kind == CALIBRATE ? calibrate(a, &e) : crossval(a, &e);
+    st = run_kind(a, &e, kind);
     if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? note_origin(a, d, run) : CRM_OK);
     if (!st) st = app_learnt_note(a, d, run);
     if (!st) st = app_device_note(a, run);
@@ -482,6 +502,19 @@ static crm_status find_level(const char *dir, bool *spans)
     return CRM_OK;
 }
 
+/* Besides those of a study. */
+static crm_status holds_sweep(const char *dir, const models *m)
+{
+    char name[96];
+
+    CRM_TRY(holds(dir, (const char *const[]){"sweep.tsv", "sweep.md", NULL}));
+    for (int i = 0; i < m->n; i++) {
+        snprintf(name, sizeof name, "best-%.64s.yaml", m->spec[i]->name);
+        CRM_TRY(holds(dir, (const char *const[]){name, NULL}));
+    }
+    return CRM_OK;
+}
+
 /* Rank 0: whether each file of a finished run is there, and whole where run.json or the file itself
  * tells that. */
 static crm_status check_finished(const app *a, const char *dir, const models *m)
@@ -512,6 +545,7 @@ static crm_status check_finished(const app *a, const char *dir, const models *m)
     CRM_TRY(find_level(dir, &spans));
     CRM_TRY(holds(dir, spans ? of_spans : files));
     CRM_TRY(holds_models(a, dir, m));
+    if (strcmp(a->args.command, "sweep") == 0) CRM_TRY(holds_sweep(dir, m));
     CRM_TRY(crm_record_check(dir));
     return crm_eval_check_units(dir);
 }
@@ -652,7 +686,7 @@ static crm_status replay_model(app *a, const crm_eval *e, int model)
 
 static crm_status replay_models(app *a, const crm_data *d, const models *m)
 {
-    crm_eval e = study_of(a, d, m);
+    crm_eval e = app_study_of(a, d, m->spec, m->n);
     int nets = 0;
 
     for (int i = 0; i < m->n; i++) {
@@ -688,6 +722,11 @@ static crm_status replay(app *a)
 crm_status cmd_train(app *a)
 {
     return a->args.replay ? replay(a) : study(a, TRAIN);
+}
+
+crm_status app_study_sweep(app *a)
+{
+    return study(a, SWEEP);
 }
 
 crm_status cmd_calibrate(app *a)

@@ -49,6 +49,34 @@ static void verification_free(const app *a, verification *v)
 
 /* ---- the record ---- */
 
+/* Commands that can be repeated, and what is compared besides units: folds and digests of a study,
+ * a file. */
+typedef struct repeatable {
+    const char *command;
+    crm_status (*run)(app *a);
+    bool study;
+    const char *file, *sample_equals, *equals;
+} repeatable;
+
+static const repeatable *repeatable_of(const char *command)
+{
+    static const repeatable all[] = {
+        {"crossval", cmd_crossval, true, NULL,
+         "digests of folds, weights and predictions are equal",
+         "digests of folds, weights, predictions and summary are equal"},
+        {"sweep", cmd_sweep, true, "sweep.tsv",
+         "digests of folds, weights and predictions are equal",
+         "sweep.tsv and digests of folds, weights, predictions and summary are equal"},
+        {"train", cmd_train, false, NULL, "digests of weights are equal",
+         "digests of weights are equal"},
+        {"calibrate", cmd_calibrate, false, "calibrate.json", "digests of their values are equal",
+         "digests of their values and calibrate.json are equal"}};
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(all[i].command, command) == 0) return &all[i];
+    return NULL;
+}
+
 static void take_note(const recorded *t, const char *path, char *out, size_t cap)
 {
     crm_record_read_note(t->dir, path, out, cap);
@@ -57,9 +85,7 @@ static void take_note(const recorded *t, const char *path, char *out, size_t cap
 /* Rank 0: after the folder was found whole. */
 static crm_status read_notes(recorded *t)
 {
-    static const char *const known[] = {"crossval", "train", "calibrate"};
     char seed[32];
-    bool can = false;
 
     take_note(t, "digest", t->self, sizeof t->self);
     take_note(t, "command", t->command, sizeof t->command);
@@ -72,10 +98,8 @@ static crm_status read_notes(recorded *t)
     take_note(t, "layout.ranks", t->ranks, sizeof t->ranks);
     take_note(t, "seeds.eval", seed, sizeof seed);
     t->seed = strtoll(seed, NULL, 10);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        can = can || strcmp(t->command, known[i]) == 0;
-    CRM_CHECK(can, CRM_ERR_CONFIG, "%s: is a run of '%s', which verify cannot repeat", t->dir,
-              t->command);
+    CRM_CHECK(repeatable_of(t->command), CRM_ERR_CONFIG,
+              "%s: is a run of '%s', which verify cannot repeat", t->dir, t->command);
     return CRM_OK;
 }
 
@@ -413,10 +437,7 @@ static crm_status repeat(app *a, verification *v)
     a->args.out = v->out;
     a->args.init = v->init_path[0] ? v->init_path : NULL;
     a->repeat = &how;
-    if (strcmp(v->then.command, "train") == 0)
-        st = cmd_train(a);
-    else
-        st = strcmp(v->then.command, "calibrate") == 0 ? cmd_calibrate(a) : cmd_crossval(a);
+    st = repeatable_of(v->then.command)->run(a);
     a->repeat = NULL;
     a->args.init = NULL;
     a->args.command = command;
@@ -508,28 +529,22 @@ static crm_status compare(const app *a, const verification *v)
 {
     static const char *const totals[] = {"digests.weights", "digests.predictions",
                                          "digests.summary"};
-    bool crossval = strcmp(v->then.command, "crossval") == 0;
-    bool calibrate = strcmp(v->then.command, "calibrate") == 0;
+    const repeatable *r = repeatable_of(v->then.command);
 
     CRM_TRY(same_note(a, v, "digests.data"));
-    if (crossval) CRM_TRY(same_note(a, v, "digests.folds"));
+    if (r->study) CRM_TRY(same_note(a, v, "digests.folds"));
     CRM_TRY(same_units(a, v));
     if (v->n_sample) return CRM_OK;
-    for (size_t i = 0; crossval && i < sizeof totals / sizeof *totals; i++)
+    for (size_t i = 0; r->study && i < sizeof totals / sizeof *totals; i++)
         CRM_TRY(same_note(a, v, totals[i]));
-    return calibrate ? same_file(a, v, "calibrate.json") : CRM_OK;
+    return r->file ? same_file(a, v, r->file) : CRM_OK;
 }
 
 static void print_success(const app *a, const verification *v)
 {
-    const char *what = "digests of weights are equal";
+    const repeatable *r = repeatable_of(v->then.command);
+    const char *what = v->n_sample ? r->sample_equals : r->equals;
 
-    if (strcmp(v->then.command, "crossval") == 0)
-        what = v->n_sample ? "digests of folds, weights and predictions are equal"
-                           : "digests of folds, weights, predictions and summary are equal";
-    if (strcmp(v->then.command, "calibrate") == 0)
-        what = v->n_sample ? "digests of their values are equal"
-                           : "digests of their values and calibrate.json are equal";
     if (v->n_sample)
         printf("reproduced: %d of %lld units", v->n_sample, (long long)v->then.units);
     else

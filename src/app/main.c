@@ -93,14 +93,15 @@ crm_status app_watch(app *a)
 
 static crm_status run_command(app *a, const app_command *c)
 {
-    const char *path = c->reads_config && !a->args.propose ? a->args.operand : NULL;
+    bool reads = c->reads_config && !a->args.status;
+    const char *path = reads && !a->args.propose ? a->args.operand : NULL;
     char *yaml = NULL;
     size_t len = 0;
     crm_status st = CRM_OK;
 
     CRM_TRY(app_check_args(&a->args));
     if (path) st = app_read_config(a, path, &yaml, &len);
-    if (!st && (c->reads_config || !a->args.operand)) st = app_configure(a, path, yaml, len);
+    if (!st && (reads || !a->args.operand)) st = app_configure(a, path, yaml, len);
     crm_mem_free(yaml);
     crm_stop_grace(grace_of(a, c));
     if (!st && a->opts) st = app_watch(a);
@@ -182,6 +183,7 @@ int main(int argc, char **argv)
     crm_device_free(&a.device);
     crm_opt_set_free(&a.opts);
     crm_pool_free(&a.pool);
+    crm_str_free(&a.config);
     crm_mem_free(a.args.set);
     crm_mem_free(a.args.more);
     crm_mem_free(a.args.models);

@@ -14,6 +14,8 @@
 static const struct {
     const char *name, *what;
 } known[] = {
+    {"sweep.tsv", "Every trial of a sweep: point, rung and score on inner folds"},
+    {"sweep.md", "What a sweep found, for people"},
     {"calibrate.json", "How often each test rejects where there is nothing to find, for scripts"},
     {"calibrate.md", "How often each test rejects where there is nothing to find, for people"},
     {"calibration.svg", "Reliability of the probabilities"},

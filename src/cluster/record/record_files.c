@@ -138,8 +138,9 @@ static crm_status add_result(const char *dir, const char *name, json_t *all)
 /* What `report` can make again is no result, nor is what tells of times. */
 crm_status crm_record_results(const char *dir, json_t **out)
 {
-    static const char *const names[] = {RECORD_CONFIG_FILE, "summary.json",   "units.json",
-                                        "predictions.h5",   "calibrate.json", NULL};
+    static const char *const names[] = {
+        RECORD_CONFIG_FILE, "summary.json", "units.json", "predictions.h5",
+        "calibrate.json",   "sweep.tsv",    NULL};
     json_t *models = NULL;
     crm_status st;
 

@@ -264,3 +264,20 @@ crm_status crm_record_folder_claim(const record_claim *c, crm_record_state *stat
     if (crm_path_exists(config)) return CRM_OK;
     return crm_path_write_atomic(config, c->config, strlen(c->config));
 }
+
+crm_status crm_record_read_origin(const char *dir, crm_digest *digest, char command[32])
+{
+    char path[CRM_PATH_MAX], hex[64] = "", *text;
+    size_t len;
+    int n;
+
+    CRM_TRY(crm_path_join(dir, RECORD_DIGEST_FILE, path, sizeof path));
+    CRM_CHECK(crm_path_is_file(path), CRM_ERR_IO,
+              "%s: is not a run folder (no " RECORD_DIGEST_FILE " in it)", dir);
+    CRM_TRY(crm_path_read(path, 4096, &text, &len));
+    n = sscanf(text, "%63s %31s", hex, command);
+    crm_mem_free(text);
+    CRM_CHECK(n == 2 && crm_digest_read(hex, digest), CRM_ERR_FORMAT,
+              "%s: is damaged (a digest and a command are expected)", path);
+    return CRM_OK;
+}

@@ -219,13 +219,9 @@ static crm_status get_digest(const node *up, const char *key, crm_digest *out)
 {
     const node n = crm_record_node_child(up, key);
     const char *hex = json_string_value(n.v);
-    char part[17] = "";
 
-    if (!hex || strlen(hex) != 32 || strspn(hex, "0123456789abcdef") != 32)
+    if (!hex || !crm_digest_read(hex, out))
         return crm_record_node_wrong(&n, "a digest of 32 hexadecimal digits");
-    memcpy(part, hex, 16);
-    out->hi = strtoull(part, NULL, 16);
-    out->lo = strtoull(hex + 16, NULL, 16);
     return CRM_OK;
 }
 

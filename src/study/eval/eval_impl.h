@@ -162,6 +162,10 @@ CRM_CHECKED crm_unit_threshold(study *s, const unit *u, const crm_fit *outer, do
  * over the group. */
 CRM_CHECKED crm_unit_predict(study *s, crm_pipeline *p, const crm_view *v, double **proba);
 
+/** The same of any fit; hooks->stopping is asked between pieces. */
+CRM_CHECKED crm_group_predict(crm_comm *group, const crm_hooks *hooks, crm_pipeline *p,
+                              const crm_view *v, int k, double **proba);
+
 /** Whether the target labels tokens: models tag documents then, and spans are counted. */
 bool crm_study_of_tokens(const study *s);
 /** Classes that a model gives probabilities of for each row; 0 when it tags tokens. */
@@ -171,6 +175,10 @@ int crm_study_classes(const study *s);
 CRM_CHECKED crm_unit_decode(study *s, crm_pipeline *p, const crm_view *v, int32_t **tag,
                             int64_t *n);
 
+/** The target of the study and the rows that have a label of it. */
+CRM_CHECKED crm_study_target(study *s);
+/** What a unit fits. */
+const crm_model_spec *crm_unit_spec(const study *s, const unit *u);
 /** Groups, and folds of s->view unless it is fit_only, as the options ask. */
 CRM_CHECKED crm_study_folds(study *s);
 CRM_CHECKED crm_study_plan(study *s);

@@ -53,6 +53,13 @@ crm_status crm_study_folds(study *s)
                           seed, s->group_of, &s->folds);
 }
 
+const crm_model_spec *crm_unit_spec(const study *s, const unit *u)
+{
+    const crm_eval *e = s->e;
+
+    return e->spec_of ? e->spec_of(e->spec_ctx, u->model, u->repeat, u->fold) : e->spec[u->model];
+}
+
 static void add_unit(study *s, int model, int repeat, int fold)
 {
     unit *u = &s->unit[s->n_units++];
@@ -230,16 +237,21 @@ static crm_status check_models(const study *s)
     return CRM_OK;
 }
 
-static crm_status plan_local(study *s)
+crm_status crm_study_target(study *s)
 {
-    int segment;
-
     if (s->e->cfg->target[0])
         CRM_TRY(crm_data_find_target(s->e->data, s->e->cfg->target, &s->target));
     CRM_CHECK(crm_data_n_targets(s->e->data) > 0, CRM_ERR_CONFIG,
               "%s has no target to learn; set data.label when importing",
               crm_data_path(s->e->data));
-    CRM_TRY(crm_view_labelled(s->e->data, s->target, &s->view));
+    return crm_view_labelled(s->e->data, s->target, &s->view);
+}
+
+static crm_status plan_local(study *s)
+{
+    int segment;
+
+    CRM_TRY(crm_study_target(s));
     CRM_TRY(crm_study_segment_column(s, &segment));
     CRM_TRY(crm_study_check_published(s));
     if (!s->fit_only) CRM_TRY(check_threshold(s));

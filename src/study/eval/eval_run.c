@@ -20,25 +20,25 @@ static const double piece_s = 0.25;
 
 /* Pieces of about piece_s, so that a signal is seen between them; a row's values do not depend on
  * its piece. */
-static crm_status predict_pieces(study *s, crm_pipeline *p, const int64_t *row, int64_t n, int k,
-                                 double *proba)
+static crm_status predict_pieces(const crm_data *d, const crm_hooks *hooks, crm_pipeline *p,
+                                 const int64_t *row, int64_t n, int k, double *proba)
 {
     int64_t piece = FIRST_PIECE;
 
     for (int64_t at = 0, m; at < n; at += m) {
         double start = crm_clock_now();
-        CRM_CHECK(at == 0 || !crm_study_stopping(s), CRM_ERR_STOPPED, "%s", "");
+        CRM_CHECK(at == 0 || !hooks->stopping(hooks->ctx), CRM_ERR_STOPPED, "%s", "");
         m = n - at < piece ? n - at : piece;
-        CRM_TRY(crm_pipeline_predict(p, s->e->data, row + at, m, proba + at * k));
+        CRM_TRY(crm_pipeline_predict(p, d, row + at, m, proba + at * k));
         if (crm_clock_now() - start < piece_s) piece *= 2;
     }
     return CRM_OK;
 }
 
-crm_status crm_unit_predict(study *s, crm_pipeline *p, const crm_view *v, double **proba)
+crm_status crm_group_predict(crm_comm *group, const crm_hooks *hooks, crm_pipeline *p,
+                             const crm_view *v, int k, double **proba)
 {
-    int rank = crm_comm_rank(s->group), size = crm_comm_size(s->group);
-    int k = crm_data_target(s->e->data, s->target)->n_classes;
+    int rank = crm_comm_rank(group), size = crm_comm_size(group);
     int64_t first = v->n * rank / size, n = v->n * (rank + 1) / size - first;
     double *mine = NULL;
     size_t total;
@@ -46,14 +46,22 @@ crm_status crm_unit_predict(study *s, crm_pipeline *p, const crm_view *v, double
 
     *proba = NULL;
     CRM_NEW_TO(st, agree, mine, n * k);
-    st = predict_pieces(s, p, v->row + first, n, k, mine);
+    st = predict_pieces(v->data, hooks, p, v->row + first, n, k, mine);
 agree:
-    st = crm_comm_agree(s->group, st);
+    st = crm_comm_agree(group, st);
     if (!st)
-        st = crm_comm_gather(s->group, 0, mine, (size_t)(n * k) * sizeof *mine, (void **)proba,
-                             &total, NULL);
+        st = crm_comm_gather(group, 0, mine, (size_t)(n * k) * sizeof *mine, (void **)proba, &total,
+                             NULL);
     crm_mem_free(mine);
     return st;
+}
+
+crm_status crm_unit_predict(study *s, crm_pipeline *p, const crm_view *v, double **proba)
+{
+    const crm_hooks hooks = {.ctx = s, .stopping = crm_study_stopping};
+    int k = crm_data_target(s->e->data, s->target)->n_classes;
+
+    return crm_group_predict(s->group, &hooks, p, v, k, proba);
 }
 
 bool crm_study_of_tokens(const study *s)
@@ -321,7 +329,7 @@ static crm_status run_unit(study *s, const unit *u)
                                           (uint64_t)(u->fold + 1), 0)};
     crm_status st = unit_views(s, u, &train, &test);
 
-    if (!st) st = crm_pipeline_new(s->e->spec[u->model], &p);
+    if (!st) st = crm_pipeline_new(crm_unit_spec(s, u), &p);
     st = crm_comm_agree(s->group, st);
     fit.train = train;
     o.test = test;

@@ -52,7 +52,7 @@ static crm_status run_fold(inner *in, int fold)
     double *proba = NULL;
     crm_status st = crm_folds_views(in->folds, in->outer->train, 0, fold, &train, &test);
 
-    if (!st) st = crm_pipeline_new(s->e->spec[in->u->model], &p);
+    if (!st) st = crm_pipeline_new(crm_unit_spec(s, in->u), &p);
     st = crm_comm_agree(s->group, st);
     fit.train = train;
     fit.seed = crm_rng_derive(in->outer->seed, 2, (uint64_t)fold, 0);

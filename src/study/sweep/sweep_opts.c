@@ -47,8 +47,9 @@ const crm_opt crm_sweep_opts[] = {
               "Whether each outer fold of eval.* has searches of its own (nested "
               "cross-validation); else there is one hold-out of eval.test_fraction, which is "
               "touched once."),
-    CRM_OPT_I(S, max_failed, "sweep.max_failed", 50, 0, 1e9, "units", 0,
-              "Units that may fail before the sweep ends; 0: any number."),
+    CRM_OPT_I(
+        S, max_failed, "sweep.max_failed", 50, 0, 1e9, "units", CRM_OPT_LAYOUT,
+        "Units that may fail before the sweep ends; 0: any number.  With a higher one it goes on."),
     CRM_OPT_I(S, group_ranks, "sweep.group_ranks", 1, 1, 1e6, "ranks", CRM_OPT_LAYOUT,
               "Ranks that share a fit."),
     CRM_OPT_R(S, look_s, "sweep.look", 2, 0.05, 3600, "s", CRM_OPT_LAYOUT,

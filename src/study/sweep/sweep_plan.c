@@ -20,6 +20,19 @@ void crm_sweep_unit_name(const crm_sweep_unit *u, char out[CRM_SWEEP_UNIT_NAME_M
              (int)u->rung, (int)u->repeat, (int)u->fold);
 }
 
+bool crm_sweep_unit_of(const char *name, crm_sweep_unit *u)
+{
+    int end = 0, at[5];
+
+    *u = (crm_sweep_unit){0};
+    if (sscanf(name, "s%d-t%d-k%d-r%d-f%d%n", &at[0], &at[1], &at[2], &at[3], &at[4], &end) != 5 ||
+        name[end])
+        return false;
+    *u = (crm_sweep_unit){
+        .search = at[0], .trial = at[1], .rung = at[2], .repeat = at[3], .fold = at[4]};
+    return true;
+}
+
 /* ---- a unit's place ---- */
 
 /* Units of a rung of folds are those of the rungs before and some more, all kept at rung 0. */
@@ -253,6 +266,44 @@ double crm_sweep_plan_loss(const crm_sweep_plan *p, const crm_sweep_unit *u)
     const trial *t = is_of(p, u) ? trial_of(p, u) : NULL;
 
     return t && t->state[place(p, u)] == UNIT_DONE ? t->loss[place(p, u)] : (double)NAN;
+}
+
+static bool grows_by_folds(const crm_sweep_plan *p)
+{
+    return p->cfg.resource == CRM_RESOURCE_FOLDS || p->cfg.scheduler == CRM_SCHEDULER_MEDIAN;
+}
+
+double crm_sweep_plan_share(const crm_sweep_plan *p, int number, int64_t which, int rung)
+{
+    const search *s = &p->search[number];
+
+    return grows_by_folds(p) ? 1 : s->bracket[s->trial[which].bracket].rung[rung].resource;
+}
+
+double crm_sweep_plan_whole_loss(const crm_sweep_plan *p, int number, int64_t which, int repeat,
+                                 int fold)
+{
+    const trial *t = &p->search[number].trial[which];
+    const crm_sweep_unit u = {.search = number,
+                              .trial = (int32_t)which,
+                              .rung = grows_by_folds(p) ? 0 : t->told.rung,
+                              .repeat = repeat,
+                              .fold = fold};
+
+    return crm_sweep_plan_loss(p, &u);
+}
+
+double crm_sweep_plan_first_loss(const crm_sweep_plan *p, int number, int64_t which)
+{
+    const search *s = &p->search[number];
+    const trial *t = &s->trial[which];
+    int first, end;
+    double sum = 0;
+
+    sweep_rung_units(p, &s->bracket[t->bracket], 0, &first, &end);
+    for (int i = 0; i < end; i++)
+        sum += t->state[i] == UNIT_DONE ? t->loss[i] : (double)NAN;
+    return sum / end;
 }
 
 void crm_sweep_plan_count(const crm_sweep_plan *p, int64_t *done, int64_t *units)

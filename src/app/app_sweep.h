@@ -1,0 +1,35 @@
+/* app_sweep.h - a sweep inside of the program: what cmd_sweep.c and app_sweep.c share. */
+#ifndef CRM_APP_SWEEP_H
+#define CRM_APP_SWEEP_H
+
+#include "app_impl.h"
+
+struct app_sweep {
+    app *a;
+    crm_tree_file *tree; /* texts of the space */
+    crm_space all;       /* of all models     */
+    crm_space *space;    /* [n] of each       */
+    const char **name;   /* [n]               */
+    crm_search *search;  /* [n]               */
+    double **list;       /* [n] fixed points  */
+    crm_sweep_models models;
+    crm_sweep sweep;
+    crm_eval_cfg outer;
+    crm_sweep_result result;
+    app_trial **winner; /* [result.n] made when they are asked for */
+};
+
+/** Read the space and the fixed points for n models; no data are touched.  *out is the caller's in
+ * any case (app_sweep_free).  The same on all ranks. */
+CRM_CHECKED app_sweep_open(app *a, const crm_model_spec *const *spec, int n, app_sweep **out);
+/** The model at a point. */
+CRM_CHECKED app_sweep_trial(const app_sweep *s, int model, const double *x, app_trial **out);
+/** Without nesting there is one hold-out, whatever the folds of the study are: e->cfg. */
+void app_sweep_outer(app_sweep *s, crm_eval *e);
+
+/* cmd_study.c */
+/** The sweep itself, in its run folder. */
+CRM_CHECKED app_study_sweep(app *a);
+/** What every way to run n models on these data has in common. */
+crm_eval app_study_of(const app *a, const crm_data *d, const crm_model_spec *const *spec, int n);
+#endif

@@ -1,0 +1,435 @@
+/* sweep_run.c - searches on ranks: units from the plan to groups, results from groups to ledgers
+ * and plan. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crmpi/base_log.h"
+#include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
+#include "crmpi/base_stop.h"
+#include "crmpi/eval_inner.h"
+#include "crmpi/sweep_run.h"
+
+/* A unit on its way to a group. */
+typedef struct task {
+    crm_sweep_unit unit;
+    double x[CRM_SWEEP_DIMS_MAX];
+} task;
+_Static_assert(sizeof(task) <= CRM_FARM_BYTES_MAX, "a task fits");
+
+/* And back. */
+typedef struct outcome {
+    crm_sweep_unit unit;
+    double loss, seconds;
+    char cause[CRM_SWEEP_LEDGER_CAUSE_MAX]; /* "": it has a loss */
+} outcome;
+_Static_assert(sizeof(outcome) <= CRM_FARM_BYTES_MAX, "a result fits");
+
+typedef struct runner {
+    const crm_sweep *sweep;
+    crm_inner *inner;
+    crm_sweep_result *out;
+    char dir[CRM_PATH_MAX];
+    crm_sweep_ledger_all known; /* rank 0: of earlier runs           */
+    crm_sweep_ledger *ledger;   /* first ranks of groups, once it is needed */
+    char writer[64];
+    double told;
+    crm_status broken; /* rank 0: what ended the search while units were taken from the ledger */
+} runner;
+
+static int64_t failure_at(const crm_sweep_result *r, const crm_sweep_unit *u);
+
+/* ---- rank 0: from the plan ---- */
+
+static crm_status keep_failure(crm_sweep_result *r, const crm_sweep_unit *u, const char *cause)
+{
+    int64_t at = failure_at(r, u);
+    crm_sweep_failure *more =
+        crm_mem_grow(r->failure, (size_t)r->n_failed, (size_t)r->n_failed + 1, sizeof *more);
+
+    CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: failures of a sweep");
+    r->failure = more;
+    memmove(&more[at + 1], &more[at], (size_t)(r->n_failed - at) * sizeof *more);
+    more[at] = (crm_sweep_failure){.unit = *u};
+    snprintf(more[at].cause, sizeof more[at].cause, "%s", cause);
+    r->n_failed++;
+    return CRM_OK;
+}
+
+static int compare_units(const crm_sweep_unit *a, const crm_sweep_unit *b)
+{
+    const int32_t x[] = {a->search, a->trial, a->rung, a->repeat, a->fold};
+    const int32_t y[] = {b->search, b->trial, b->rung, b->repeat, b->fold};
+
+    for (int i = 0; i < 5; i++)
+        if (x[i] != y[i]) return x[i] < y[i] ? -1 : 1;
+    return 0;
+}
+
+/* Where a failure goes, in the order of units. */
+static int64_t failure_at(const crm_sweep_result *r, const crm_sweep_unit *u)
+{
+    int64_t at = r->n_failed;
+
+    while (at > 0 && compare_units(&r->failure[at - 1].unit, u) > 0)
+        at--;
+    return at;
+}
+
+static crm_status take(runner *r, const crm_sweep_unit *u, double loss, double seconds,
+                       const char *cause)
+{
+    int64_t most = r->sweep->cfg->max_failed;
+    char name[CRM_SWEEP_UNIT_NAME_MAX];
+    bool fresh;
+
+    CRM_TRY(crm_sweep_plan_done(r->out->plan, u, loss, seconds, &fresh));
+    if (!fresh || !cause[0]) return CRM_OK;
+    CRM_TRY(keep_failure(r->out, u, cause));
+    crm_sweep_unit_name(u, name);
+    CRM_CHECK(most == 0 || r->out->n_failed <= most, CRM_ERR_NUMERIC,
+              "%lld units of the sweep failed, the last of them %s: %s; sweep.max_failed is %lld",
+              (long long)r->out->n_failed, name, cause, (long long)most);
+    return CRM_OK;
+}
+
+/* The next unit without a result in the ledger; those with one go into the plan. */
+static crm_status next_unknown(runner *r, crm_sweep_unit *u, bool *found)
+{
+    char name[CRM_SWEEP_UNIT_NAME_MAX];
+
+    while ((*found = crm_sweep_plan_next(r->out->plan, u)) == true) {
+        const crm_sweep_ledger_entry *e;
+        crm_sweep_unit_name(u, name);
+        e = crm_sweep_ledger_find(&r->known, name);
+        if (!e) return CRM_OK;
+        r->out->before++;
+        CRM_TRY(take(r, u, e->loss, e->seconds, e->failed ? e->cause : ""));
+    }
+    return CRM_OK;
+}
+
+static crm_farm_answer next(void *ctx, int ranks, void *out, size_t *bytes)
+{
+    runner *r = ctx;
+    task *t = out;
+    crm_sweep_unit u;
+    bool found = false;
+
+    (void)ranks;
+    r->broken = next_unknown(r, &u, &found);
+    if (r->broken) return CRM_FARM_END;
+    if (!found) return crm_sweep_plan_ended(r->out->plan) ? CRM_FARM_END : CRM_FARM_WAIT;
+    *t = (task){.unit = u};
+    memcpy(t->x, crm_sweep_plan_trial(r->out->plan, u.search, u.trial)->x,
+           (size_t)r->sweep->models->search[u.search % r->out->n_models].space->n * sizeof *t->x);
+    *bytes = sizeof *t;
+    return CRM_FARM_TASK;
+}
+
+static crm_status done(void *ctx, const void *result, size_t bytes)
+{
+    outcome o;
+
+    (void)bytes;
+    memcpy(&o, result, sizeof o);
+    return take(ctx, &o.unit, o.loss, o.seconds, o.cause);
+}
+
+/* A line now and then. */
+static crm_status look(void *ctx)
+{
+    runner *r = ctx;
+    double now = crm_clock_now();
+    int64_t units, of;
+
+    if (now - r->told < 10) return CRM_OK;
+    r->told = now;
+    crm_sweep_plan_count(r->out->plan, &units, &of);
+    crm_log_line(CRM_LOG_INFO, "sweep", "%lld of %lld units so far known, %lld failed",
+                 (long long)units, (long long)of, (long long)r->out->n_failed);
+    return CRM_OK;
+}
+
+/* ---- a group: a unit ---- */
+
+/* What a trial may come to without harm to the others. */
+static bool survives(crm_status st)
+{
+    return st == CRM_ERR_CONFIG || st == CRM_ERR_NUMERIC || st == CRM_ERR_NOMEM ||
+           st == CRM_ERR_FORMAT || st == CRM_ERR_ARG;
+}
+
+static crm_status fit(runner *r, crm_farm *f, crm_comm *group, const task *t,
+                      crm_inner_score *score)
+{
+    const crm_sweep_models *m = r->sweep->models;
+    const crm_hooks hooks = {.ctx = f, .stopping = crm_farm_stopping};
+    crm_inner_unit u = {.part = t->unit.search / m->n,
+                        .repeat = t->unit.repeat,
+                        .fold = t->unit.fold,
+                        .share = t->unit.resource,
+                        .metric = (crm_metric)r->sweep->cfg->metric};
+    void *made = NULL;
+    crm_status st = m->make(m->ctx, t->unit.search % m->n, t->x, &made, &u.spec);
+
+    *score = (crm_inner_score){.value = (double)NAN};
+    st = crm_comm_agree(group, st);
+    if (!st) st = crm_inner_run(r->inner, group, &u, &hooks, score);
+    m->unmake(m->ctx, made);
+    return st;
+}
+
+static crm_status write_down(runner *r, const outcome *o, const crm_inner_score *score)
+{
+    crm_sweep_ledger_entry e = {.failed = o->cause[0] != '\0',
+                                .loss = o->loss,
+                                .seconds = o->seconds,
+                                .result = score->result};
+
+    if (!r->ledger) CRM_TRY(crm_sweep_ledger_open(r->dir, r->writer, r->sweep->e->run, &r->ledger));
+    crm_sweep_unit_name(&o->unit, e.name);
+    memcpy(e.cause, o->cause, sizeof e.cause);
+    return crm_sweep_ledger_add(r->ledger, &e);
+}
+
+static crm_status run_unit(void *ctx, crm_farm *f, crm_comm *group, const void *data, size_t bytes,
+                           void *result, size_t *result_bytes)
+{
+    runner *r = ctx;
+    crm_metric metric = (crm_metric)r->sweep->cfg->metric;
+    crm_inner_score score;
+    outcome o = {.loss = (double)NAN};
+    task t;
+    crm_status st;
+
+    (void)bytes;
+    memcpy(&t, data, sizeof t);
+    o.unit = t.unit;
+    o.seconds = crm_clock_now();
+    st = fit(r, f, group, &t, &score);
+    o.seconds = crm_clock_now() - o.seconds;
+    if (st && !survives(st)) return st;
+    if (st)
+        snprintf(o.cause, sizeof o.cause, "%s", crm_err_text());
+    else if (isnan(score.value))
+        snprintf(o.cause, sizeof o.cause, "%s has no meaning on the fold",
+                 crm_metric_names[metric]);
+    else
+        o.loss = crm_metric_direction(metric) > 0 ? -score.value : score.value;
+    crm_err_clear();
+    st = crm_comm_rank(group) == 0 ? write_down(r, &o, &score) : CRM_OK;
+    memcpy(result, &o, sizeof o);
+    *result_bytes = sizeof o;
+    return crm_comm_agree(group, st);
+}
+
+/* ---- the whole ---- */
+
+/* A name of a ledger that no other process has. */
+static void name_writer(runner *r)
+{
+    const char *job = getenv("SLURM_JOB_ID");
+    char host[48];
+
+    crm_comm_host(host, sizeof host);
+    for (char *c = host; *c; c++)
+        if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9')) *c = '-';
+    snprintf(r->writer, sizeof r->writer, "%.16s-%.20s-%ld-%d", job ? job : "0", host,
+             (long)getpid(), crm_comm_rank(r->sweep->e->world));
+}
+
+static crm_status make_searches(const crm_sweep_cfg *cfg, const crm_sweep_models *m,
+                                crm_sweep_result *out)
+{
+    crm_search *all;
+    crm_status st = CRM_OK;
+
+    CRM_NEW(all, out->n);
+    for (int i = 0; i < out->n; i++)
+        all[i] = m->search[i % out->n_models];
+    st = crm_sweep_plan_new(cfg, out->n, all, &out->plan);
+    crm_mem_free(all);
+    return st;
+}
+
+static crm_status size_result(int parts, int n_models, crm_sweep_result *out)
+{
+    out->parts = parts;
+    out->n_models = n_models;
+    out->n = parts * n_models;
+    CRM_NEW(out->repeat, parts);
+    CRM_NEW(out->fold, parts);
+    CRM_NEW(out->winner, out->n);
+    CRM_NEW(out->x, (int64_t)out->n * CRM_SWEEP_DIMS_MAX);
+    return CRM_OK;
+}
+
+/* Rank 0: what is there of an earlier run, and the plan. */
+static crm_status begin(runner *r)
+{
+    crm_digest run = r->sweep->e->run;
+
+    CRM_TRY(crm_path_mkdirs(r->dir));
+    CRM_TRY(crm_sweep_ledger_read(r->dir, run, &r->known));
+    CRM_TRY(crm_sweep_ledger_compact(r->dir, run, true));
+    if (r->known.damaged > 0)
+        crm_log_line(
+            CRM_LOG_WARN, "sweep",
+            "%s: %lld lines are torn, damaged or of another run; their units are run again", r->dir,
+            (long long)r->known.damaged);
+    return make_searches(r->sweep->cfg, r->sweep->models, r->out);
+}
+
+static crm_status make_room(runner *r)
+{
+    const crm_sweep *s = r->sweep;
+    crm_sweep_result *out = r->out;
+
+    CRM_TRY(crm_record_path(s->e->record, CRM_SWEEP_DIR, r->dir, sizeof r->dir));
+    CRM_TRY(crm_inner_new(s->e, s->cfg->nested, (int)s->cfg->folds, (int)s->cfg->repeats,
+                          (uint64_t)s->cfg->seed, &r->inner));
+    CRM_CHECK(s->cfg->nested || crm_inner_parts(r->inner) == 1, CRM_ERR_CONFIG,
+              "sweep.nested: 'false', but eval.split has %d test parts; allowed: one, or "
+              "sweep.nested: true",
+              crm_inner_parts(r->inner));
+    CRM_TRY(size_result(crm_inner_parts(r->inner), s->models->n, out));
+    for (int p = 0; p < out->parts; p++)
+        crm_inner_place(r->inner, p, &out->repeat[p], &out->fold[p]);
+    return CRM_OK;
+}
+
+/* Digest of what all units came to, from the ledgers, in the order of their names. */
+static crm_status digest_units(runner *r)
+{
+    crm_sweep_ledger_all all;
+    crm_hash *h;
+    crm_status st;
+
+    CRM_TRY(crm_sweep_ledger_read(r->dir, r->sweep->e->run, &all));
+    st = crm_hash_new(&h);
+    for (int64_t i = 0; i < all.n && !st; i++) {
+        crm_hash_add_text(h, all.entry[i].name);
+        crm_hash_add_digest(h, all.entry[i].result);
+    }
+    if (!st) r->out->units = crm_hash_value(h);
+    if (!st) crm_hash_free(&h);
+    crm_sweep_ledger_all_free(&all);
+    return st;
+}
+
+/* Rank 0. */
+static crm_status find_winners(runner *r)
+{
+    crm_sweep_result *out = r->out;
+
+    for (int i = 0; i < out->n; i++) {
+        const crm_space *space = r->sweep->models->search[i % out->n_models].space;
+        int64_t w = crm_sweep_plan_winner(out->plan, i);
+        CRM_CHECK(w >= 0, CRM_ERR_NUMERIC, "all trials of model %s failed; the first: %s",
+                  r->sweep->models->name[i % out->n_models],
+                  out->n_failed > 0 ? out->failure[0].cause : "");
+        out->winner[i] = w;
+        memcpy(out->x + (int64_t)i * CRM_SWEEP_DIMS_MAX, crm_sweep_plan_trial(out->plan, i, w)->x,
+               (size_t)space->n * sizeof *out->x);
+    }
+    return digest_units(r);
+}
+
+static crm_status share_winners(runner *r)
+{
+    crm_comm *world = r->sweep->e->world;
+    crm_sweep_result *out = r->out;
+
+    CRM_TRY(crm_comm_agree(world, crm_comm_rank(world) == 0 ? find_winners(r) : CRM_OK));
+    CRM_TRY(crm_comm_bcast(world, 0, out->winner, (size_t)out->n * sizeof *out->winner));
+    return crm_comm_bcast(world, 0, out->x, (size_t)out->n * CRM_SWEEP_DIMS_MAX * sizeof *out->x);
+}
+
+static crm_status tell_stop(const runner *r)
+{
+    int64_t units = 0, of = 0;
+
+    if (r->out->plan) crm_sweep_plan_count(r->out->plan, &units, &of);
+    CRM_TRY(crm_comm_bcast(r->sweep->e->world, 0, &units, sizeof units));
+    CRM_FAIL(CRM_ERR_STOPPED,
+             "stopped by a signal: %lld units of the sweep are finished; the same command goes on",
+             (long long)units);
+}
+
+crm_status crm_sweep_search(const crm_sweep *s, crm_sweep_result *out)
+{
+    crm_comm *world = s->e->world;
+    runner r = {.sweep = s, .out = out};
+    const crm_farm_source source = {.ctx = &r, .next = next, .done = done, .look = look};
+    const crm_farm_worker worker = {.ctx = &r, .run = run_unit};
+    const int size = (int)s->cfg->group_ranks;
+    const crm_farm_cfg farm = {.n_sizes = 1, .sizes = &size};
+    crm_status st, closed = CRM_OK;
+
+    *out = (crm_sweep_result){0};
+    name_writer(&r);
+    st = make_room(&r);
+    if (!st && crm_comm_rank(world) == 0) st = begin(&r);
+    st = crm_comm_agree(world, st);
+    if (!st) st = crm_farm_run(world, &farm, &source, &worker, &out->use);
+    if (!st) st = crm_comm_agree(world, r.broken);
+    if (r.ledger) closed = crm_sweep_ledger_close(&r.ledger);
+    if (!st) st = crm_comm_agree(world, closed);
+    if (!st) st = share_winners(&r);
+    if (st == CRM_ERR_STOPPED) st = tell_stop(&r);
+    crm_inner_free(&r.inner);
+    crm_sweep_ledger_all_free(&r.known);
+    return st;
+}
+
+crm_status crm_sweep_review(const crm_sweep_cfg *cfg, const crm_sweep_models *m, int repeats,
+                            int folds, const crm_sweep_ledger_all *known, crm_sweep_result *out)
+{
+    crm_sweep_cfg unlimited = *cfg;
+    const crm_sweep s = {.cfg = &unlimited, .models = m};
+    runner r = {.sweep = &s, .out = out};
+    int parts = cfg->nested ? repeats * folds + 1 : 1;
+    crm_sweep_unit u;
+    bool found = known != NULL;
+
+    *out = (crm_sweep_result){0};
+    unlimited.max_failed = 0;
+    if (known) r.known = *known;
+    CRM_TRY(size_result(parts, m->n, out));
+    for (int p = 0; p < parts; p++) {
+        bool all = cfg->nested && p == parts - 1;
+        out->repeat[p] = all ? -1 : p / folds;
+        out->fold[p] = all ? -1 : p % folds;
+    }
+    CRM_TRY(make_searches(cfg, m, out));
+    while (found) /* what is left is taken, and stays without a result */
+        CRM_TRY(next_unknown(&r, &u, &found));
+    for (int i = 0; i < out->n; i++)
+        out->winner[i] = crm_sweep_plan_winner(out->plan, i);
+    return CRM_OK;
+}
+
+void crm_sweep_result_free(crm_sweep_result *r)
+{
+    crm_sweep_plan_free(&r->plan);
+    crm_mem_free(r->repeat);
+    crm_mem_free(r->fold);
+    crm_mem_free(r->winner);
+    crm_mem_free(r->x);
+    crm_mem_free(r->failure);
+    *r = (crm_sweep_result){0};
+}
+
+int crm_sweep_search_of(const crm_sweep_result *r, int model, int repeat, int fold)
+{
+    int part = r->parts - 1; /* all rows, or the hold-out's training part */
+
+    for (int p = 0; p < r->parts && repeat >= 0; p++)
+        if (r->repeat[p] == repeat && r->fold[p] == fold) part = p;
+    return part * r->n_models + model;
+}
