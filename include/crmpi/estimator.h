@@ -245,6 +245,12 @@ typedef struct crm_estimator_traits {
     unsigned parts;    /* CRM_FLAT_... of the flat view that it reads as columns */
     bool no_sparse;    /* sparse columns are not made for it                 */
 } crm_estimator_traits;
+/** A target with classes that an estimator has learnt beside that of its fit. */
+typedef struct crm_further {
+    const char *target;
+    int n_classes;
+    const char *const *class_name; /* [n_classes] */
+} crm_further;
 typedef struct crm_estimator crm_estimator;
 typedef struct crm_estimator_class {
     const char *name;
@@ -275,6 +281,12 @@ typedef struct crm_estimator_class {
     int64_t (*embed_width)(const crm_estimator *e);
     crm_status (*embed)(crm_estimator *e, const crm_source *in, const int64_t *row, int64_t n,
                         float *out);
+    /** Further targets with classes, as many as returned and the estimator's own; and proba
+     *  [units][n_classes] of one of them for rows row[n]: a unit for each row, or for each of its
+     *  documents that the estimator sees. */
+    int (*further)(const crm_estimator *e, const crm_further **out);
+    crm_status (*predict_further)(crm_estimator *e, const crm_source *in, const int64_t *row,
+                                  int64_t n, int number, double *proba);
     /** What was learnt, in lines for people to read; "" before the fit. */
     const char *(*text)(const crm_estimator *e);
     /** CRM_ERR_CONFIG when its options do not fit data with these columns (as they are before any
@@ -333,6 +345,10 @@ void crm_pipeline_forget(crm_pipeline *p);
 CRM_CHECKED crm_pipeline_weights(crm_pipeline *p, const crm_bag *b);
 CRM_CHECKED crm_pipeline_embed(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,
                                int64_t *width, float **out);
+/** As the estimator's functions; 0 when its class has none. */
+int crm_pipeline_further(const crm_pipeline *p, const crm_further **out);
+CRM_CHECKED crm_pipeline_predict_further(crm_pipeline *p, const crm_data *d, const int64_t *row,
+                                         int64_t n, int number, double *proba);
 /** All fitted state under "transform<i>/..." and "estimator/...", plus names and the columns
  * expected. */
 CRM_CHECKED crm_pipeline_save(const crm_pipeline *p, crm_bag *b);

@@ -18,6 +18,14 @@ typedef struct app_texts {
     char **word;       /* [n_words] sorted */
 } app_texts;
 
+/* A further target of a net of several heads, and what the model makes of the texts. */
+typedef struct app_text_head {
+    const char *target;
+    const char *const *class_name;
+    int64_t n_classes;
+    double *proba; /* [n][n_classes] */
+} app_text_head;
+
 /* A model with the options of its run, its words and what it makes of the texts; all of it may be
  * absent. */
 typedef struct app_text_model {
@@ -28,13 +36,16 @@ typedef struct app_text_model {
     const char *target; /* "": not told */
     const char *const *class_name;
     int64_t n_classes;
-    double *proba;  /* [n][n_classes]; NULL: no prediction */
-    float *score;   /* [n] of a lexicon; NULL: it is another model */
-    int32_t *tag;   /* [n_tokens] of a tagger; NULL: it is another model */
-    int n_topics;   /* 0: it has learnt none */
-    char **topic;   /* [n_topics] "topic 1 (its words)" */
-    float *mix;     /* [n][n_topics] */
-    char why[1024]; /* there is none of these */
+    double *proba;        /* [n][n_classes]; NULL: no prediction */
+    int n_heads;          /* further targets that have classes */
+    app_text_head *head;  /* [n_heads] */
+    crm_pipeline *fitted; /* whose names the heads have; NULL: there are none */
+    float *score;         /* [n] of a lexicon; NULL: it is another model */
+    int32_t *tag;         /* [n_tokens] of a tagger; NULL: it is another model */
+    int n_topics;         /* 0: it has learnt none */
+    char **topic;         /* [n_topics] "topic 1 (its words)" */
+    float *mix;           /* [n][n_topics] */
+    char why[1024];       /* there is none of these */
 } app_text_model;
 
 /** Where --model leads: the run, and the name of the model ("" for the first of the run). */

@@ -186,24 +186,45 @@ static crm_status ask(const crm_model_spec *spec, crm_pipeline *p, const crm_dat
     return crm_pipeline_predict(p, d, row, n, m->proba);
 }
 
+/* Each text is a row with one document: a label of either is one of the text. */
+static crm_status ask_further(crm_pipeline *p, const crm_data *d, const int64_t *row, int64_t n,
+                              app_text_model *m)
+{
+    const crm_further *x;
+    int all = crm_pipeline_further(p, &x);
+
+    CRM_NEW(m->head, all);
+    for (; m->n_heads < all; m->n_heads++) {
+        app_text_head *h = &m->head[m->n_heads];
+        *h = (app_text_head){.target = x[m->n_heads].target,
+                             .class_name = x[m->n_heads].class_name,
+                             .n_classes = x[m->n_heads].n_classes};
+        CRM_NEW(h->proba, n * h->n_classes);
+        CRM_TRY(crm_pipeline_predict_further(p, d, row, n, m->n_heads, h->proba));
+    }
+    return CRM_OK;
+}
+
 static crm_status predict_all(app *a, app_text_model *m, const crm_schema *columns,
                               const crm_data *d)
 {
     const crm_model_spec *spec;
-    crm_pipeline *p = NULL;
+    crm_pipeline *p;
     int64_t *row = NULL, n = crm_data_rows(d);
     crm_status st;
 
     CRM_TRY(app_models_find(a, m->name, &spec));
-    CRM_TRY(crm_pipeline_new(spec, &p));
+    CRM_TRY(crm_pipeline_new(spec, &m->fitted));
+    p = m->fitted;
     CRM_TRY_TO(st, done, crm_pipeline_load(p, d, m->bag));
     CRM_NEW_TO(st, done, row, n);
     for (int64_t i = 0; i < n; i++)
         row[i] = i;
     CRM_TRY_TO(st, done, ask(spec, p, d, row, n, m));
+    CRM_TRY_TO(st, done, ask_further(p, d, row, n, m));
     st = app_text_topics_read(spec, d, columns, row, n, m);
 done:
-    crm_pipeline_free(&p);
+    crm_pipeline_forget(p);
     crm_mem_free(row);
     return st;
 }
@@ -235,6 +256,12 @@ done:
 
 static void forget(app_text_model *m)
 {
+    for (int i = 0; i < m->n_heads; i++)
+        crm_mem_free(m->head[i].proba);
+    crm_mem_free(m->head);
+    m->head = NULL;
+    m->n_heads = 0;
+    crm_pipeline_free(&m->fitted);
     crm_mem_free(m->proba);
     crm_mem_free(m->score);
     crm_mem_free(m->tag);

@@ -8,35 +8,54 @@
 #include "crmpi/stats_spans.h"
 
 /* ---- classes ---- */
-static int32_t best_class(const app_text_model *m, const double *proba)
+/* The target of the study as a head. */
+static app_text_head own_head(const app_text_model *m)
+{
+    return (app_text_head){.target = m->target,
+                           .class_name = m->class_name,
+                           .n_classes = m->n_classes,
+                           .proba = m->proba};
+}
+
+static const char *best_class(const app_text_head *h, const double *proba)
 {
     int32_t class = 0;
 
-    crm_stats_predict(1, (int)m->n_classes, proba, &class);
-    return class;
+    crm_stats_predict(1, (int)h->n_classes, proba, &class);
+    return h->class_name[class];
 }
 
-static void say_class(const app_text_model *m, int64_t d, crm_str *out)
+static void say_class(const app_text_head *h, int64_t d, crm_str *out)
 {
-    const double *proba = m->proba + d * m->n_classes;
+    const double *proba = h->proba + d * h->n_classes;
 
-    crm_str_addf(out, "%s (", m->class_name[best_class(m, proba)]);
-    for (int64_t c = 0; c < m->n_classes; c++)
-        crm_str_addf(out, "%s%s %.3f", c ? ", " : "", m->class_name[c], proba[c]);
+    crm_str_addf(out, "%s (", best_class(h, proba));
+    for (int64_t c = 0; c < h->n_classes; c++)
+        crm_str_addf(out, "%s%s %.3f", c ? ", " : "", h->class_name[c], proba[c]);
     crm_str_addf(out, ")");
-    if (m->score) crm_str_addf(out, ", score %.4f", (double)m->score[d]);
 }
 
-static void put_class(const app_text_model *m, int64_t d, crm_json *out)
+static void put_class(const app_text_head *h, int64_t d, crm_json *out)
 {
-    const double *proba = m->proba + d * m->n_classes;
+    const double *proba = h->proba + d * h->n_classes;
 
-    crm_json_text(out, "class", m->class_name[best_class(m, proba)]);
+    crm_json_text(out, "class", best_class(h, proba));
     crm_json_object(out, "probabilities");
-    for (int64_t c = 0; c < m->n_classes; c++)
-        crm_json_real(out, m->class_name[c], proba[c]);
+    for (int64_t c = 0; c < h->n_classes; c++)
+        crm_json_real(out, h->class_name[c], proba[c]);
     crm_json_end(out);
-    if (m->score) crm_json_real(out, "score", (double)m->score[d]);
+}
+
+static void begin_line(const char *target, const app_text_model *m, crm_str *out)
+{
+    crm_str_addf(out, "  %s by %s: ", target, m->name);
+}
+
+static void begin_object(const char *target, const app_text_model *m, crm_json *out)
+{
+    crm_json_object(out, NULL);
+    crm_json_text(out, "target", target);
+    crm_json_text(out, "model", m->name);
 }
 
 /* ---- topics ---- */
@@ -146,42 +165,54 @@ static void put_spans(spans *s, crm_json *out)
 /* ---- */
 crm_status app_text_said(const app_texts *t, const app_text_model *m, int64_t d, crm_str *out)
 {
+    const app_text_head own = own_head(m);
     spans s;
     crm_status st = CRM_OK;
 
     if (!m->proba && !m->tag) return CRM_OK;
-    crm_str_addf(out, "  %s by %s: ", m->target, m->name);
+    begin_line(m->target, m, out);
     if (m->tag) {
         st = spans_open(t, m, d, &s);
         if (!st) say_spans(&s, out);
         if (!st && s.text.failed) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: spans");
         spans_close(&s);
     } else {
-        say_class(m, d, out);
+        say_class(&own, d, out);
+        if (m->score) crm_str_addf(out, ", score %.4f", (double)m->score[d]);
     }
     crm_str_addf(out, "\n");
+    for (int i = 0; i < m->n_heads; i++) {
+        begin_line(m->head[i].target, m, out);
+        say_class(&m->head[i], d, out);
+        crm_str_addf(out, "\n");
+    }
     say_topics(m, d, out);
     return st;
 }
 
 crm_status app_text_said_json(const app_texts *t, const app_text_model *m, int64_t d, crm_json *out)
 {
+    const app_text_head own = own_head(m);
     spans s;
     crm_status st = CRM_OK;
 
     if (!m->proba && !m->tag) return CRM_OK;
-    crm_json_object(out, NULL);
-    crm_json_text(out, "target", m->target);
-    crm_json_text(out, "model", m->name);
+    begin_object(m->target, m, out);
     if (m->tag) {
         st = spans_open(t, m, d, &s);
         if (!st) put_spans(&s, out);
         if (!st && s.text.failed) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: spans");
         spans_close(&s);
     } else {
-        put_class(m, d, out);
+        put_class(&own, d, out);
+        if (m->score) crm_json_real(out, "score", (double)m->score[d]);
         put_topics(m, d, out);
     }
     crm_json_end(out);
+    for (int i = 0; i < m->n_heads; i++) {
+        begin_object(m->head[i].target, m, out);
+        put_class(&m->head[i], d, out);
+        crm_json_end(out);
+    }
     return st;
 }

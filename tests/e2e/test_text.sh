@@ -165,6 +165,29 @@ fails "topics without documents" 2 'lda.topics = 2: .*plain.h5 has no documents 
   train notes.yaml --set data.path=plain.csv --set data.schema= --set data.id=id --set data.label=churn --set data.store=plain.h5 \
   --set eval.target=churn --set eval.models=logistic --set lda.topics=2 --out out
 
+# a joint net: each of its targets with classes, of documents and of customers
+cat >joint.yaml <<'YAML'
+data: {path: joint.h5}
+synth: {customers: 300, seed: 2}
+eval: {models: [hybrid], target: churn}
+model: {hidden: [8], fusion: 8, months: [], rnn: none, text_dim: 4, text_filters: 4, heads: [sentiment, purchases_ahead, next_purchase, stars]}
+train: {epochs: 2, lanes: 4, lane_rows: 8, members: 2}
+YAML
+{ alone synth joint.yaml && alone train joint.yaml --out joint; } >out 2>err || not_ok "a joint net" "$(cat err)"
+awk 'BEGIN { for (i = 0; i < 100; i++) print i % 4 ? "a fine phone" : "awful, broken late" }' >many.txt
+alone text many.txt --model joint >shown 2>err || not_ok "text of a joint net" "$(cat err)"
+check "targets of a joint net" [ "$(grep -Ec '^  (churn|sentiment|next_purchase|stars) by hybrid: .* \(.*[0-9]\)$' shown)" = 400 ]
+check "a text is judged alone" [ "$(grep ' sentiment by ' shown | sort | uniq -c | awk '{ print $1 }' | sort -n | tr '\n' ' ')" = '25 75 ' ]
+alone text many.txt --model joint --json >shown 2>err
+check "targets of a joint net as JSON" "${CRM_PYTHON:-/usr/bin/python3}" -c '
+import json
+for t in json.load(open("shown"))["texts"]:
+  assert [x["target"] for x in t["predictions"]] == ["churn", "sentiment", "next_purchase", "stars"]
+  for x in t["predictions"]:
+    assert x["model"] == "hybrid" and abs(sum(x["probabilities"].values()) - 1) < 1e-6
+    assert x["probabilities"][x["class"]] == max(x["probabilities"].values())
+  assert list(t["predictions"][3]["probabilities"]) == ["1", "2", "3", "4", "5"]'
+
 # the page shows what the program prints
 page=$CRM_SOURCE_DIR/docs/text.md
 sed -n '/^<!-- review.txt -->$/,/^<!-- end -->$/p' "$page" | sed '/^<!--/d;/^```/d' >review.txt

@@ -116,6 +116,22 @@ crm_status crm_pipeline_decode(crm_pipeline *p, const crm_data *d, const int64_t
     return p->estimator->class->decode(p->estimator, d, row, n, tag);
 }
 
+int crm_pipeline_further(const crm_pipeline *p, const crm_further **out)
+{
+    const crm_estimator_class *c = p->estimator->class;
+
+    return c->further ? c->further(p->estimator, out) : 0;
+}
+
+crm_status crm_pipeline_predict_further(crm_pipeline *p, const crm_data *d, const int64_t *row,
+                                        int64_t n, int number, double *proba)
+{
+    CRM_CHECK(p->estimator->class->predict_further, CRM_ERR_CONFIG,
+              "model '%s' has one target only", p->spec->name);
+    CRM_TRY(use_data(p, d));
+    return p->estimator->class->predict_further(p->estimator, p->source, row, n, number, proba);
+}
+
 const char *crm_pipeline_text(const crm_pipeline *p)
 {
     const crm_estimator_class *c = p->estimator->class;

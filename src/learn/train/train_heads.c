@@ -15,6 +15,8 @@ static crm_status shape(heads *hs, int n)
     hs->n = n;
     CRM_NEW(hs->head, n);
     CRM_NEW(hs->target, n);
+    CRM_NEW(hs->further, n);
+    CRM_NEW(hs->further_at, n);
     return CRM_OK;
 }
 
@@ -22,6 +24,23 @@ static crm_status set_name(crm_model_head *h, const char *name)
 {
     h->name = crm_mem_strdup(name);
     CRM_CHECK(h->name, CRM_ERR_NOMEM, "out of memory: name of a head");
+    return CRM_OK;
+}
+
+/* Names of the classes of head i, behind the first. */
+static crm_status note_classes(heads *hs, int i, const char *const *class_name)
+{
+    const crm_model_head *h = &hs->head[i];
+    char **name;
+
+    CRM_NEW(name, h->n_classes);
+    hs->further_at[hs->n_further] = i;
+    hs->further[hs->n_further++] = (crm_further){
+        .target = h->name, .n_classes = h->n_classes, .class_name = (const char *const *)name};
+    for (int c = 0; c < h->n_classes; c++) {
+        name[c] = crm_mem_strdup(class_name[c]);
+        CRM_CHECK(name[c], CRM_ERR_NOMEM, "out of memory: names of classes");
+    }
     return CRM_OK;
 }
 
@@ -166,7 +185,8 @@ static crm_status further_head(heads *hs, int i, const crm_model_target *x,
               "model.heads: '%s' labels documents, but model.text is none", t->name);
     if (h->kind == CRM_HEAD_POISSON) CRM_TRY(check_counts(v, t, x->weight));
     note_width(hs, h);
-    return set_name(h, t->name);
+    CRM_TRY(set_name(h, t->name));
+    return t->n_classes > 0 ? note_classes(hs, i, t->class_name) : CRM_OK;
 }
 
 crm_status crm_heads_new(const crm_hybrid_cfg *cfg, const crm_fit *fit, heads *out)
@@ -190,13 +210,49 @@ void crm_heads_free(heads *hs)
         crm_mem_free((void *)hs->head[i].name);
         crm_mem_free((void *)hs->head[i].class_weight);
     }
+    for (int i = 0; i < hs->n_further; i++) {
+        for (int c = 0; c < hs->further[i].n_classes; c++)
+            crm_mem_free((void *)hs->further[i].class_name[c]);
+        crm_mem_free((void *)hs->further[i].class_name);
+    }
+    crm_mem_free(hs->further);
+    crm_mem_free(hs->further_at);
     crm_mem_free(hs->head);
     crm_mem_free(hs->target);
     *hs = (heads){0};
 }
 
-/* ---- bags: names under "heads/names", the rest as [n][4] ---- */
+/* ---- bags: names under "heads/names", names of classes of head i under "heads/classes<i>", the
+ * rest as [n][3] ---- */
 enum { FIELD_KIND, FIELD_DOCUMENTS, FIELD_CLASSES, FIELD_COUNT };
+
+static crm_status save_classes(const heads *hs, crm_bag *b)
+{
+    char key[64];
+
+    for (int i = 0; i < hs->n_further; i++) {
+        const crm_further *x = &hs->further[i];
+        snprintf(key, sizeof key, "heads/classes%d", hs->further_at[i]);
+        CRM_TRY(crm_bag_put_list(b, key, x->n_classes, x->class_name));
+    }
+    return CRM_OK;
+}
+
+/* Files of before there were names have none. */
+static crm_status load_classes(heads *hs, int i, crm_bag *b)
+{
+    const char *const *name;
+    char key[64];
+    int64_t n;
+
+    snprintf(key, sizeof key, "heads/classes%d", i);
+    if (i == 0 || hs->head[i].kind != CRM_HEAD_CLASSES || !crm_bag_has_list(b, key)) return CRM_OK;
+    CRM_TRY(crm_bag_get_list(b, key, &n, &name));
+    CRM_CHECK(n == hs->head[i].n_classes, CRM_ERR_FORMAT,
+              "the model file has %lld names for %d classes of its head '%s'", (long long)n,
+              hs->head[i].n_classes, hs->head[i].name);
+    return note_classes(hs, i, name);
+}
 
 crm_status crm_heads_save(const heads *hs, crm_bag *b)
 {
@@ -214,7 +270,8 @@ crm_status crm_heads_save(const heads *hs, crm_bag *b)
         field[i * FIELD_COUNT + FIELD_CLASSES] = hs->head[i].n_classes;
     }
     CRM_TRY_TO(st, done, crm_bag_put_list(b, "heads/names", hs->n, name));
-    st = crm_bag_put(b, "heads/shape", CRM_I32, 2, dim, field);
+    CRM_TRY_TO(st, done, crm_bag_put(b, "heads/shape", CRM_I32, 2, dim, field));
+    st = save_classes(hs, b);
 done:
     crm_mem_free(field);
     crm_mem_free(name);
@@ -250,6 +307,8 @@ crm_status crm_heads_load(heads *hs, crm_bag *b)
     CRM_TRY(shape(hs, (int)n));
     for (int i = 0; i < hs->n; i++)
         CRM_TRY(load_head(hs, i, name[i], (const int32_t *)a->data + i * FIELD_COUNT));
+    for (int i = 0; i < hs->n; i++)
+        CRM_TRY(load_classes(hs, i, b));
     return CRM_OK;
 }
 

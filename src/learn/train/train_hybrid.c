@@ -15,10 +15,9 @@ typedef struct reader {
     blocks_map map;
     int n_workers; /* one, but in a fit */
     worker *worker;
-    piece rows;   /* of one call */
-    double *part; /* [rows of a call][n_classes] of one member */
-    float **w;    /* place.whole: [members] weights in device memory ... */
-    bool fresh;   /* ... are those of the net */
+    piece rows; /* of one call */
+    float **w;  /* place.whole: [members] weights in device memory ... */
+    bool fresh; /* ... are those of the net */
 } reader;
 
 typedef struct hybrid {
@@ -132,7 +131,6 @@ static void reader_free(const hybrid *h, reader *r)
     crm_blocks_map_free(&r->map);
     workers_free(&r->worker, r->n_workers);
     crm_piece_free(&r->rows);
-    crm_mem_free(r->part);
     *r = (reader){0};
 }
 
@@ -160,9 +158,7 @@ static crm_status reader_new(const hybrid *h, const crm_source *in, int n_worker
     r->n_workers = n_workers;
     for (int i = 0; i < n_workers; i++)
         CRM_TRY(worker_new(p, &r->map, s, &h->place, labels, &r->worker[i]));
-    CRM_TRY(crm_piece_new(&r->map, s, NULL, r->worker->max_rows, &r->rows));
-    CRM_NEW(r->part, r->worker->max_rows * p->heads.head[0].n_classes);
-    return CRM_OK;
+    return crm_piece_new(&r->map, s, NULL, r->worker->max_rows, &r->rows);
 }
 
 /* The reader for the data of a source: that in hand when the data set is the same.  labels: for a
@@ -384,23 +380,48 @@ static crm_status each_piece(hybrid *h, const crm_source *in, const int64_t *row
     return CRM_OK;
 }
 
-/* Mean of the probabilities of all members. */
-static crm_status predict_piece(hybrid *h, const crm_model_batch *b, int64_t at, void *out)
+/* Where the next rows of a head go. */
+typedef struct asked {
+    int head;
+    double *out;
+} asked;
+
+static int64_t units_of(const hybrid *h, int head, int64_t n)
 {
-    double *proba = (double *)out + at * h->n_classes, **parts;
-    int64_t members = h->cfg->train.members, n = b->lane_rows * h->n_classes;
+    int64_t units = 0, first, end;
+
+    for (int64_t i = 0; i < n; i++) {
+        crm_head_units(&h->plan.heads, head, &h->reader.map, h->reader.rows.row_id[i], &first,
+                       &end);
+        units += end - first;
+    }
+    return units;
+}
+
+/* Mean of the probabilities of all members. */
+static crm_status predict_piece(hybrid *h, const crm_model_batch *b, int64_t at, void *ctx)
+{
+    asked *x = ctx;
+    int64_t members = h->cfg->train.members;
+    int64_t n = units_of(h, x->head, b->lane_rows) * h->plan.heads.head[x->head].n_classes;
+    double *part = NULL, **parts = NULL;
     crm_status st = CRM_OK;
 
-    CRM_NEW(parts, h->plan.heads.n);
-    parts[0] = h->reader.part;
-    memset(proba, 0, (size_t)n * sizeof *proba);
+    (void)at;
+    CRM_NEW_TO(st, done, part, n);
+    CRM_NEW_TO(st, done, parts, h->plan.heads.n);
+    parts[x->head] = part;
+    memset(x->out, 0, (size_t)n * sizeof *x->out);
     for (int64_t m = 0; m < members && !st; m++) {
         st = crm_model_predict(h->reader.worker->model, b, weights_of(h, m), parts);
         for (int64_t i = 0; i < n && !st; i++)
-            proba[i] += parts[0][i];
+            x->out[i] += part[i];
     }
     for (int64_t i = 0; i < n; i++)
-        proba[i] /= (double)members;
+        x->out[i] /= (double)members;
+    x->out += n;
+done:
+    crm_mem_free(part);
     crm_mem_free(parts);
     return st;
 }
@@ -408,7 +429,24 @@ static crm_status predict_piece(hybrid *h, const crm_model_batch *b, int64_t at,
 static crm_status hybrid_predict(crm_estimator *e, const crm_source *in, const int64_t *row,
                                  int64_t n, double *proba)
 {
-    return each_piece((hybrid *)e, in, row, n, predict_piece, proba);
+    return each_piece((hybrid *)e, in, row, n, predict_piece, &(asked){.head = 0, .out = proba});
+}
+
+static int hybrid_further(const crm_estimator *e, const crm_further **out)
+{
+    const heads *hs = &((const hybrid *)e)->plan.heads;
+
+    *out = hs->further;
+    return hs->n_further;
+}
+
+static crm_status hybrid_predict_further(crm_estimator *e, const crm_source *in, const int64_t *row,
+                                         int64_t n, int number, double *proba)
+{
+    hybrid *h = (hybrid *)e;
+    asked x = {.head = h->plan.heads.further_at[number], .out = proba};
+
+    return each_piece(h, in, row, n, predict_piece, &x);
 }
 
 static int64_t hybrid_embed_width(const crm_estimator *e)
@@ -557,5 +595,7 @@ const crm_estimator_class crm_hybrid_class = {
     .weights = hybrid_weights,
     .embed_width = hybrid_embed_width,
     .embed = hybrid_embed,
+    .further = hybrid_further,
+    .predict_further = hybrid_predict_further,
     .traits = hybrid_traits,
 };

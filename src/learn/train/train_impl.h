@@ -15,6 +15,10 @@ struct heads {
     /* Of the data set of the fit; a loaded model has none of these. */
     const crm_target **target; /* [n] */
     int64_t most;              /* largest n_classes */
+    /* Heads with classes behind the first, but those of model files that have no names of them. */
+    int n_further;
+    crm_further *further; /* [n_further] */
+    int *further_at;      /* [n_further] their numbers among all heads */
 };
 
 CRM_CHECKED crm_heads_new(const crm_hybrid_cfg *cfg, const crm_fit *fit, heads *out);
