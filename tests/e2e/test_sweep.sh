@@ -135,6 +135,35 @@ check "and say what to do" grep -q 'units of the sweep failed, the last of them 
 check "with a higher limit it goes on" few 2 3
 check "to the same" cmp few/sweep.tsv failing/sweep.tsv
 
+# a trial for which there is no memory
+too_large() (
+  ulimit -v 6000000
+  sweep large 1 --set eval.models=[hybrid] --set sweep.scheduler=none --set sweep.sampler=grid \
+    --set 'sweep.space={model.hidden: ["[8]", "[60000, 60000]"]}'
+)
+check "a sweep with a trial that is too large" too_large
+check "names it" grep -Eq '^\| s0-t1-k0-r0-f0 \| .*memory' large/sweep.md
+
+# What the hold-out says cannot reach the searches: other labels there change nothing but the outer scores.
+leaking() {
+  awk -v flip="$2" 'BEGIN {
+    srand(4); print "a,b,churn"
+    for (i = 0; i < 240; i++) {
+      x = rand(); y = rand(); c = x + 0.3 * y + 0.4 * rand() > 0.8
+      if (flip && i % 4 == 0) c = !c
+      printf "%.6f,%.6f,%d\n", x, y, c
+    }
+  }' >"$1.csv"
+  alone sweep --set data.path="$1.csv" --set data.label=churn --set eval.split=file --set eval.folds_file=folds.txt --set eval.target= \
+    --set eval.models=[logistic,forest] --set sweep.trials=5 --set forest.trees=10 --out "$1" \
+    --set 'sweep.space={logistic.c: {real: [0.01, 10], log: true}, forest.max_depth: [1, 2, 3, 5]}' >"$1.txt" 2>"$1.err" || { cat "$1.err" >&2; return 1; }
+}
+awk 'BEGIN {for (i = 0; i < 240; i++) print i % 4 ? -1 : 0}' >folds.txt
+check "a sweep with a test part from a file" leaking true 0
+check "another with other labels in it" leaking flipped 1
+check "has the same trials and winners" cmp true/sweep.tsv flipped/sweep.tsv
+if cmp -s true/summary.json flipped/summary.json; then not_ok "and other outer scores"; else ok "and other outer scores"; fi
+
 # the space
 wrong() {
   local name=$1 text=$2

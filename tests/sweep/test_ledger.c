@@ -52,12 +52,12 @@ static void write_some(const char *writer, int from, int to, bool close)
         crm_sweep_ledger_entry e = entry_of(i);
         T_OK(crm_sweep_ledger_add(l, &e));
     }
-    if (close)
+    if (close) {
         T_OK(crm_sweep_ledger_close(&l));
-    else if (left_open)
-        T_CHECK(!"one file is left open at a time");
-    else
-        left_open = l; /* as if killed: the file stays open until the folder is cleared */
+    } else {
+        T_CHECK(left_open == NULL); /* one at a time */
+        left_open = l;              /* as if killed: open until the folder is cleared */
+    }
 }
 
 static void put_file(const char *text, size_t bytes)
