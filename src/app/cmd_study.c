@@ -448,8 +448,22 @@ static crm_status work(app *a, const crm_data *d, crm_record *run, const models 
     return st;
 }
 
+/* What a sweep has printed besides. */
+static crm_status print_sweep(const char *dir)
+{
+    char path[CRM_PATH_MAX], *text;
+    size_t len;
+
+    CRM_TRY(crm_path_join(dir, "sweep.md", path, sizeof path));
+    CRM_TRY(crm_path_read(path, 1 << 26, &text, &len));
+    fwrite(text, 1, len, stdout);
+    crm_mem_free(text);
+    return CRM_OK;
+}
+
 static crm_status finished(app *a, const crm_record *run)
 {
+    bool is_sweep = strcmp(a->args.command, "sweep") == 0;
     rendering r = {0};
     crm_status st = CRM_OK;
 
@@ -457,6 +471,7 @@ static crm_status finished(app *a, const crm_record *run)
         fprintf(stderr, "crmpi: %s is finished; this is its result\n", crm_record_dir(run));
         st = render(crm_record_dir(run), &r);
         if (!st && !a->repeat) fputs(r.terminal.text, stdout);
+        if (!st && is_sweep && !a->repeat) st = print_sweep(crm_record_dir(run));
     }
     rendering_free(&r);
     return crm_comm_agree(a->world, st);

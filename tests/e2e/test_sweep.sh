@@ -76,7 +76,9 @@ best_trains() {
 check "a best config is one that crossval takes" best_trains
 # What was scored on the hold-out is that trial: its digest of weights in units.json is that of the sweep.
 check "and comes to the bits of the winner" cmp <(grep forest-r0-f0 best/units.json) <(grep forest-r0-f0 r1/units.json)
+cp r1.txt first.txt
 check "a finished sweep is printed again" sweep r1 2
+check "all of it" cmp first.txt r1.txt
 check "verify repeats a sweep" ranks 2 verify r1
 
 check "replay repeats a trial on 2 ranks" ranks 2 replay r1 forest:3
