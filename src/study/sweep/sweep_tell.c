@@ -288,10 +288,14 @@ static crm_status add_importance(const crm_sweep *s, const crm_sweep_result *r, 
         if (!isnan(loss))
             seen[n++] = (crm_seen){.x = crm_sweep_plan_trial(r->plan, search, i)->x, .loss = loss};
     }
-    st = crm_sweep_importance(space, seen, n, (uint64_t)s->cfg->seed, share, spread);
+    if (n < 2 * space->n + 2)
+        CRM_SET(st, CRM_ERR_FORMAT, "too few trials");
+    else
+        st = crm_sweep_importance(space, seen, n, (uint64_t)s->cfg->seed, share, spread);
     crm_mem_free(seen);
-    if (st == CRM_ERR_FORMAT) { /* too few to tell */
+    if (st == CRM_ERR_FORMAT) { /* or all are alike */
         crm_err_clear();
+        crm_str_addf(out, "\n%s: too few trials to tell.\n", s->models->name[search % r->n_models]);
         return CRM_OK;
     }
     CRM_TRY(st);
