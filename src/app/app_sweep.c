@@ -101,6 +101,20 @@ static void warn_unused(const app_sweep *s)
     crm_str_free(&unused);
 }
 
+/* Halving of which nothing is left, by rank 0. */
+static void warn_one_rung(const app *a)
+{
+    const crm_sweep_cfg *c = &a->sweep;
+    crm_rung rung[CRM_RUNGS_MAX];
+
+    if (c->scheduler != CRM_SCHEDULER_HALVING && c->scheduler != CRM_SCHEDULER_ASYNCHRONOUS) return;
+    if (crm_rungs_halving(c->trials, c->least, 1, (int)c->eta, rung) == 1 && app_is_root(a))
+        crm_log_line(CRM_LOG_WARN, "sweep",
+                     "sweep.scheduler halves nothing: with sweep.least %g, sweep.eta %lld and %lld "
+                     "trials there is one rung",
+                     c->least, (long long)c->eta, (long long)c->trials);
+}
+
 /* The dimensions that a model has; a condition on one that it has not never holds. */
 static crm_status part_of(const crm_space *all, const char *model, crm_space *out)
 {
@@ -280,6 +294,7 @@ static crm_status prepare(app_sweep *s, const crm_model_spec *const *spec, int n
         s->search[i] = (crm_search){.space = &s->space[i], .cost = spec[i]->cost};
     }
     warn_unused(s);
+    warn_one_rung(s->a);
     return read_list(s);
 }
 

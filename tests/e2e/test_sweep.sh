@@ -166,6 +166,8 @@ check "another with other labels in it" leaking flipped 1
 check "has the same trials and winners" cmp true/sweep.tsv flipped/sweep.tsv
 if cmp -s true/summary.json flipped/summary.json; then not_ok "and other outer scores"; else ok "and other outer scores"; fi
 
+check "halving of one rung is told" grep -q 'halves nothing' <(alone sweep sweep.yaml --dry-run --set sweep.least=0.5 2>&1 >/dev/null)
+
 # the space
 wrong() {
   local name=$1 text=$2
