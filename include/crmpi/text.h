@@ -98,8 +98,7 @@ typedef enum crm_text_language {
 extern const char *const crm_text_language_names[]; /* "none", "en", "pt", "de", "fr", "es", NULL */
 typedef enum crm_text_negation {
     CRM_NEGATION_KEEP, /* negators stay tokens of their own, never in a stop list               */
-    CRM_NEGATION_MARK, /* and the next words, up to text.negation_span or a punctuation, get "_not"
-                        */
+    CRM_NEGATION_MARK, /* and the next words, up to text.negation_span or a stop, get "_not" */
     CRM_NEGATION_COUNT
 } crm_text_negation;
 typedef enum crm_text_unknown {

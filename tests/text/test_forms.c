@@ -246,6 +246,31 @@ static void stems(void)
     T_FAILS(crm_text_cfg_check(&cfg), CRM_ERR_CONFIG, "text.fold");
 }
 
+/* Stops end negation, as dots do but right behind the negator; other punctuation does not. */
+static void negation_across_punctuation(const crm_text_cfg *cfg)
+{
+    static const char *const through[] = {
+        "not \"good\"", "not 'good'",  "not “good”",  "not «good»",
+        "not (good)",   "not [good]",  "not *good*",  "not **good**",
+        "not - good",   "not -- good", "not — good",  "not... good",
+        "not … good",   "not / good",  "not .. good", "not \"... good",
+    };
+    static const char *const ends[] = {
+        "not. good",  "not, good", "not; good", "not : good",   "not! good",
+        "not?? good", "not ¿good", "not ¡good", "not。good",    "not、good",
+        "not，good",  "not！good", "not؟ good", "not (.) good",
+    };
+
+    for (size_t i = 0; i < sizeof through / sizeof *through; i++)
+        gives(cfg, through[i], "not good_not");
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        gives(cfg, ends[i], "not good");
+    gives(cfg, "not nice... good", "not nice_not good");
+    gives(cfg, "not nice … good", "not nice_not good");
+    gives(cfg, "not nice - good", "not nice_not good_not");
+    gives(cfg, "nice (not) good", "nice not good_not");
+}
+
 static void negation(void)
 {
     crm_text_cfg cfg = defaults();
@@ -257,6 +282,7 @@ static void negation(void)
     gives(&cfg, "it isn't really that good at all",
           "it is n't really_not that_not good_not at all");
     gives(&cfg, "never 5 not bad :-(", "never 5 not bad_not :-(");
+    negation_across_punctuation(&cfg);
     cfg.negation_span = 1;
     gives(&cfg, "no good thing", "no good_not thing");
     cfg.negation_span = 1000;

@@ -261,7 +261,7 @@ static inline int32_t form_at(const crm_forms *f, const int32_t *token, int64_t 
         (f->flags[token[i + 1]] & TEXT_IS_NT))
         form = host_form(f, w);
     if (flags & TEXT_IS_NEGATOR) *left = f->span;
-    if (flags & TEXT_IS_END) *left = 0;
+    if ((flags & TEXT_IS_END) || ((flags & TEXT_IS_PAUSE) && *left < f->span)) *left = 0;
     if (!(flags & TEXT_IS_WORD) || *left == 0 || form < 0) return form;
     --*left;
     return f->negated[form];

@@ -92,7 +92,14 @@ extern const text_contraction text_hosts[];        /* what stands before "n't": 
 
 /* text_words.c: a word after the other through the options */
 enum { TEXT_WORD_MAX = 1024, TEXT_FORM_MAX = 4096 };
-enum { TEXT_IS_NEGATOR = 1, TEXT_IS_WORD = 2, TEXT_IS_END = 4, TEXT_IS_HOST = 8, TEXT_IS_NT = 16 };
+enum {
+    TEXT_IS_NEGATOR = 1,
+    TEXT_IS_WORD = 2,
+    TEXT_IS_END = 4, /* a clause ends or begins: what was negated before is no more */
+    TEXT_IS_HOST = 8,
+    TEXT_IS_NT = 16,
+    TEXT_IS_PAUSE = 32 /* dots: an end, but a mere pause right behind what negates */
+};
 typedef struct text_words text_words; /* options made ready; not thread-safe */
 CRM_CHECKED text_words_new(const crm_text_cfg *cfg, text_words **out);
 void text_words_free(text_words **w);

@@ -58,7 +58,7 @@ const crm_opt crm_text_opts[] = {
     CRM_OPT_E(crm_text_cfg, negation, "text.negation", "keep", negation_names, 0,
               "Whether words behind one that negates get the ending _not; needs text.language."),
     CRM_OPT_I(crm_text_cfg, negation_span, "text.negation_span", 3, 1, 1000, "words", 0,
-              "Most words behind one that negates that get _not; punctuation ends it."),
+              "Most words behind one that negates that get _not; . , ; : ! ? end it."),
     CRM_OPT_E(crm_text_cfg, unknown, "text.unknown", "absent", unknown_names, 0,
               "Words of a net that are not in the vocabulary: none, one word, or one of "
               "text.buckets words by their parts (MinHash of 3-grams)."),

@@ -424,6 +424,26 @@ static void other_form(text_words *w, const teller *t, crm_token_kind kind, char
     if (kind != CRM_TOKEN_EMOJI) end_accents(w, t, out);
 }
 
+/* What a run of a punctuation character does to negation: a stop ends it, as do the inverted marks
+ * of Spanish, which begin a clause; quotes, brackets, stars and dashes do not. */
+static int punctuation_flags(const char *token, size_t len)
+{
+    static const utf8proc_int32_t end[] = {
+        '.',    ',',    ';',    ':',    '!',    '?',    0xa1,   0xbf,
+        0x60c,  0x61b,  0x61f,  0x6d4,  0x964,  0x3001, 0x3002, 0xff01,
+        0xff0c, 0xff0e, 0xff1a, 0xff1b, 0xff1f, 0xff61, 0xff64, /* Arabic, Hindi, Chinese and
+                                                                   Japanese ones */
+    };
+    enum { ELLIPSIS = 0x2026 };
+    utf8proc_int32_t c = -1;
+
+    (void)utf8proc_iterate((const utf8proc_uint8_t *)token, (utf8proc_ssize_t)len, &c);
+    if (c == ELLIPSIS || (c == '.' && len > 1)) return TEXT_IS_PAUSE;
+    for (size_t i = 0; i < sizeof end / sizeof *end; i++)
+        if (c == end[i]) return TEXT_IS_END;
+    return 0;
+}
+
 bool text_words_form(text_words *w, const char *token, char out[TEXT_FORM_MAX], int *flags,
                      char *host, crm_forms_step_fn fn, void *ctx)
 {
@@ -432,7 +452,7 @@ bool text_words_form(text_words *w, const char *token, char out[TEXT_FORM_MAX], 
     crm_token_kind kind = crm_token_kind_of(token);
     int keep;
 
-    *flags = kind == CRM_TOKEN_PUNCT ? TEXT_IS_END : 0;
+    *flags = kind == CRM_TOKEN_PUNCT ? punctuation_flags(token, len) : 0;
     if (len == 0) return false;
     if (len > TEXT_WORD_MAX) len = TEXT_WORD_MAX; /* crm_text_split gives none that is so long */
     memcpy(out, token, len);
