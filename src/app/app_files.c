@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "app_impl.h"
 #include "crmpi/base_path.h"
+#include "crmpi/store.h"
 
 /* What such an option says instead of a file. */
 static const char *const words[] = {"", "none", "list", "fold"};
@@ -131,4 +133,58 @@ static crm_status compare(void *ctx, const char *key, const char *path, crm_dige
 crm_status app_files_compare(const app *a, const char *dir)
 {
     return each_file(a, compare, (void *)(uintptr_t)dir);
+}
+
+/* ---- what --out must not be ---- */
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+static crm_status check_input(const app *a, const char *input)
+{
+    CRM_CHECK(!input || !input[0] || !is_same_file(a->args.out, input), CRM_ERR_CONFIG,
+              "--out %s: is a file that is read; name another one", a->args.out);
+    return CRM_OK;
+}
+
+/* Text of these commands never takes the place of a data set or a model. */
+static crm_status check_kind(const app *a)
+{
+    static const char *const text[] = {"text", "embed", "predict", "import"};
+    size_t n = strlen(a->args.out), i = 0;
+
+    while (i < sizeof text / sizeof *text && strcmp(a->args.command, text[i]) != 0)
+        i++;
+    if (i == sizeof text / sizeof *text || (strcmp(text[i], "import") == 0 && !a->args.propose))
+        return CRM_OK;
+    if (a->args.embedding && n > 3 && strcmp(a->args.out + n - 3, ".h5") == 0) return CRM_OK;
+    CRM_CHECK(!crm_path_is_file(a->args.out) || !crm_store_is_hdf5(a->args.out), CRM_ERR_CONFIG,
+              "--out %s: is there and is an HDF5 file, text would replace it; name another one",
+              a->args.out);
+    return CRM_OK;
+}
+
+crm_status app_check_out(const app *a)
+{
+    const app_args *g = &a->args;
+    const char *const input[] = {g->operand, g->similarity, g->analogy, g->vectors,
+                                 g->config,  g->lexicon,    g->aspects, g->emotions,
+                                 g->parts,   g->ids,        g->weights, g->init};
+
+    if (!g->out) return CRM_OK;
+    for (size_t i = 0; i < sizeof input / sizeof *input; i++)
+        CRM_TRY(check_input(a, input[i]));
+    for (int i = 0; i < g->n_more; i++)
+        CRM_TRY(check_input(a, g->more[i]));
+    for (int i = 0; i < g->n_models; i++)
+        CRM_TRY(check_input(a, g->models[i]));
+    for (int i = 0; i < g->n_set; i++)
+        if (strncmp(g->set[i], "data.path=", 10) == 0) CRM_TRY(check_input(a, g->set[i] + 10));
+    if (a->opts && strcmp(g->command, "synth") != 0) CRM_TRY(check_input(a, a->cfg.data_path));
+    return check_kind(a);
 }

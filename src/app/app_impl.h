@@ -171,6 +171,9 @@ void app_models_key(const app *a, const char *name, const char *key, char *out, 
 /** Options text.* of all models that are no variants. */
 const struct crm_text_cfg *app_models_text(const app *a);
 const crm_embed_cfg *app_models_embed(const app *a);
+/** Rank 0: CRM_ERR_CONFIG when --out is a file that the command reads, or text would replace a data
+ *  set. */
+CRM_CHECKED app_check_out(const app *a);
 /** Digest of the files that options name and of whose content a result depends; any: there are
  * some. Collective. */
 CRM_CHECKED app_files_digest(app *a, crm_digest *out, bool *any);

@@ -293,6 +293,7 @@ crm_status cmd_embed(app *a)
     CRM_TRY(find_format(a, &format));
     CRM_TRY(configure(a));
     CRM_TRY(app_watch(a));
+    CRM_TRY(crm_comm_agree(a->world, app_is_root(a) ? app_check_out(a) : CRM_OK)); /* data.path */
     CRM_TRY(crm_comm_agree(a->world, app_is_root(a) ? check_files(a) : CRM_OK));
     st = read_corpus(a, &c);
     p.epochs = app_models_embed(a)->epochs;

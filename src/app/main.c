@@ -104,6 +104,7 @@ static crm_status run_command(app *a, const app_command *c)
     if (!st && (reads || !a->args.operand)) st = app_configure(a, path, yaml, len);
     crm_mem_free(yaml);
     crm_stop_grace(grace_of(a, c));
+    if (!st) st = crm_comm_agree(a->world, app_is_root(a) ? app_check_out(a) : CRM_OK);
     if (!st && a->opts) st = app_watch(a);
     if (!st) st = a->args.propose ? app_propose(a) : c->run(a);
     return st;

@@ -199,4 +199,32 @@ if [ -s want ] && cmp -s want got; then
 else
   not_ok "docs/text.md shows what the program prints" "$(diff want got)"
 fi
+printf 'a\342\200\256b\n' >turned.txt
+alone text turned.txt >turned.out
+if grep -q "$(printf '\342\200\256')" turned.out; then not_ok "marks that turn a line are escaped"; else ok "marks that turn a line are escaped"; fi
+# no command writes over what it reads
+printf 'good words here\nbad words there\n' >input.txt
+printf 'good bad 3\n' >pairs.txt
+ln -sf input.txt link.txt
+alone synth --set data.path=keep.h5 --set synth.customers=30 >/dev/null 2>&1
+cp input.txt input.was
+cp pairs.txt pairs.was
+cp keep.h5 keep.was
+keeps() {
+  local name=$1 text=$2
+  shift 2
+  exits 1 "$@" >keeps.out 2>keeps.err
+  if [ $? = 2 ] && grep -q -- "$text" keeps.err && cmp -s input.txt input.was && cmp -s pairs.txt pairs.was && cmp -s keep.h5 keep.was; then
+    ok "$name"
+  else
+    not_ok "$name" "$(cat keeps.err)"
+  fi
+}
+keeps "text over its input" '--out input.txt: is a file that is read' text input.txt --out input.txt
+keeps "through a link" '--out link.txt: is a file that is read' text input.txt --out link.txt
+keeps "embed over its input" 'is a file that is read' embed input.txt --out input.txt
+keeps "embed over pairs" 'is a file that is read' embed input.txt --similarity pairs.txt --out pairs.txt
+keeps "embed over a data set" 'is a file that is read' embed keep.h5 --out keep.h5
+keeps "text over a data set" 'is an HDF5 file' text input.txt --out keep.h5
+keeps "predictions over the data" 'is a file that is read' predict norun --set data.path=keep.h5 --out keep.h5
 exit "$failed"

@@ -68,6 +68,9 @@ static void odd_text(void)
         T_CHECK(v.value[6] == -100 && v.value[7] == 0.5f && v.value[8] == 7);
     }
     crm_vectors_free(&v);
+    T_OK(crm_vectors_read(PUT("\n\r\na 1 2\n"), &v));
+    T_CHECK(v.n == 1 && v.dim == 2);
+    crm_vectors_free(&v);
     /* A vector of two numbers, the word a number: no head, since numbers follow it. */
     T_OK(crm_vectors_read(PUT("7 1.5 2\n8 3 4\n"), &v));
     T_EQ_I(v.n, 2);
@@ -82,8 +85,8 @@ static void bad_files(void)
     T_FAILS(crm_vectors_read("/nowhere/x", &v), CRM_ERR_IO, "/nowhere/x");
     T_FAILS(crm_vectors_read("/tmp", &v), CRM_ERR_IO, "/tmp");
     T_FAILS(crm_vectors_read(PUT(""), &v), CRM_ERR_FORMAT, ":1:1: the file is empty");
-    T_FAILS(crm_vectors_read(PUT("\n"), &v), CRM_ERR_FORMAT,
-            ":1:1: vectors of -1 numbers; 1 to 1048576 can be read");
+    T_FAILS(crm_vectors_read(PUT("\n \r\n"), &v), CRM_ERR_FORMAT, ":3:1: the file ends without");
+    T_FAILS(crm_vectors_read(PUT("\n\na 1 2\nb 1\n"), &v), CRM_ERR_FORMAT, ":4:4: ");
     T_FAILS(crm_vectors_read(PUT("word\n"), &v), CRM_ERR_FORMAT, ":1:1: vectors of 0 numbers");
     T_FAILS(crm_vectors_read(PUT("0 3\n"), &v), CRM_ERR_FORMAT, ":2:1: the file ends without");
     T_FAILS(crm_vectors_read(PUT("a 1 2\nb 1\n"), &v), CRM_ERR_FORMAT,

@@ -87,8 +87,11 @@ size_t crm_opt_text_offset(const char *p, size_t n, int line, int col)
 
 static bool needs_escape(uint32_t c)
 {
+    bool turns =
+        (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069); /* the line's order */
+
     return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || c == 0xFEFF ||
-           c == 0xFFFE || c == 0xFFFF;
+           c == 0xFFFE || c == 0xFFFF || turns;
 }
 
 static void add_escaped(crm_str *out, const char *p, size_t n, size_t max)

@@ -250,11 +250,21 @@ static crm_status check_head(const reader *r, int64_t n, int64_t dim)
     return CRM_OK;
 }
 
+static void skip_empty_lines(reader *r)
+{
+    for (; r->at < r->end && count_fields(r) == 0; r->line++) {
+        const char *end = line_end(r, r->at);
+        r->at = end < r->end ? end + 1 : end;
+    }
+}
+
 static crm_status read_all(reader *r)
 {
     int64_t n, dim;
 
     if (!read_head(r, &n, &dim)) {
+        skip_empty_lines(r);
+        if (r->at == r->end) return CRM_OK; /* told by who asks for vectors */
         r->v->dim = count_fields(r) - 1;
         CRM_TRY(check_head(r, 0, r->v->dim));
         return read_text(r);
