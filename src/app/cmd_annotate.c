@@ -275,14 +275,11 @@ static crm_status make(annotation *x)
     return CRM_OK;
 }
 
-/* Rank 0: a file that a data set may be written to, and not the one that is read. */
+/* Rank 0: the folder of the file that a data set is written to. */
 static crm_status check_out(const app *a)
 {
-    char out[CRM_PATH_MAX], in[CRM_PATH_MAX], dir[CRM_PATH_MAX];
+    char dir[CRM_PATH_MAX];
 
-    if (realpath(a->args.out, out) && realpath(a->args.operand, in))
-        CRM_CHECK(strcmp(out, in) != 0, CRM_ERR_CONFIG,
-                  "--out %s: is the data set itself; name a new one", a->args.out);
     CRM_TRY(crm_path_dir(a->args.out, dir, sizeof dir));
     return crm_path_mkdirs(dir);
 }

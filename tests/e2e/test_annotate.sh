@@ -213,7 +213,7 @@ fails "a folder in the place of the new data set" 3 "is a folder" annotate new.h
 printf 'id,age,churn\n1,20,yes\n2,30,no\n' >plain.csv
 alone import /dev/stdin --set data.path=plain.csv --set data.label=churn --set data.store=plain.h5 </dev/null >log 2>&1 || not_ok "import" "$(cat log)"
 fails "a data set without documents" 2 "plain.h5: has no documents to annotate" annotate plain.h5 --model mood --out out
-fails "the data set itself" 2 "is the data set itself" annotate new.h5 $files --out new.h5
+fails "the data set itself" 2 "is a file that is read" annotate new.h5 $files --out new.h5
 printf 'a: x\nb: [x*y]\n' >bad.yaml
 fails "a pattern of two stars" 2 "bad.yaml:2:5: b: value 'x\*y' has a star" annotate new.h5 --aspects bad.yaml --out out
 alone train c.yaml --set data.path=r1.h5 --set data.schema= --set eval.models=logistic --set eval.target=churn --out churn >log 2>&1 || not_ok "train" "$(cat log)"
