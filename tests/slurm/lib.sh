@@ -38,6 +38,10 @@ trap slurm_end EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
+# Seconds that a job may take to be launched.  A job that goes back into the queue waits for so long, so tests of that set
+# less; on a machine that stands still for longer, jobs end with "Job credential expired".
+slurm_lease=120
+
 slurm_conf() { # NODES PORT
   local i
   cat <<C
@@ -48,7 +52,7 @@ SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket=$TMP/slurm/munge.socket,cred_expire=5
+AuthInfo=socket=$TMP/slurm/munge.socket,cred_expire=$slurm_lease
 StateSaveLocation=$TMP/slurm/state
 SlurmdSpoolDir=$TMP/slurm/spool/%n
 TmpFS=$TMP/slurm/tmp/%n

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 study 2 1200
 sed -i 's/\[hybrid, logistic\]/[hybrid]/' study.yaml
+slurm_lease=15
 slurm_up 4
 two=(--nodes=2 --ntasks-per-node=1)
 ranks 2 crossval study.yaml --out one >/dev/null 2>one.err || { cat one.err >&2; not_ok "crossval under mpirun"; exit 1; }
@@ -18,11 +19,14 @@ begin() {
   local label=$1 run=$2
   shift 2
   id=$(submit "${two[@]}" "$jobs/crossval-cpu.sbatch" study.yaml --out "$run" "$@")
-  if until_true 30 working "$id" "$run" 2; then ok "$label"; else not_ok "$label" "not at work"; fi
+  if until_true 60 working "$id" "$run" 2; then ok "$label"; else
+    not_ok "$label" "not at work: $(job "$id" JobState) $(job "$id" ExitCode), ranks $(ranks_of "$id" | tr '\n' ' ')"
+    show "$id"
+  fi
 }
 # again LABEL ID RESTARTS RUN: the job has come to the end of the undisturbed run
 again() {
-  ended "$2" 90
+  ended "$2" 120
   if [ "$state $(job "$2" Restarts)" = "COMPLETED 0:0 $3" ]; then ok "$1"; else
     not_ok "$1" "state $state, $(job "$2" Restarts) restarts"
     show "${2%_*}"

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 study 2 1000
 sed -i 's/\[hybrid, logistic\]/[hybrid]/' study.yaml
+slurm_lease=15
 slurm_up 4
 two=(--nodes=2 --ntasks-per-node=1)
 count=$(by_tier 50 4 1)
@@ -42,7 +43,7 @@ stop_once() {
   check "$signal $n: exit code 75 within 5 s ($took s)" awk -v t="$took" 'BEGIN {exit !(t < 5)}'
   check "$signal $n: the program says what is saved" grep -q "stopped by SIG$signal: .*is saved at step" ./*-"$id".out
   check "$signal $n: the checkpoints are whole" whole "$run"
-  ended "$id" 60
+  ended "$id" 90
   check "$signal $n: queued again and done" test "$state $(job "$id" Restarts)" = "COMPLETED 0:0 1"
   check "$signal $n: it went on from there" grep -q 'checkpoint: .* goes on at step' ./*-"$id".out
   same_run "$signal $n: same end" one "$run"

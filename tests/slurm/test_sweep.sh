@@ -21,6 +21,7 @@ sweep:
     forest.trees: {integer: [20, 60]}
 Y
 up=$SECONDS
+[ "$tier" != long ] || slurm_lease=15
 slurm_up 2
 two=(--nodes=2 --ntasks-per-node=1)
 
