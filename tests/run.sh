@@ -2,7 +2,7 @@
 # run.sh [--full | --long] [-j N] [--no-setup] [WORD] - install what is missing, build, run the tests.
 #
 #   (none)   every test without a tier mark, with fewer numbers of ranks, from the release build; minutes
-#   --full   also those marked "tier: full", and the C tests again from the sanitizer and clang builds; some 25 minutes on 2 cores
+#   --full   also those marked "tier: full", and C tests again from the sanitizer and clang builds; some 25 minutes on 2 cores
 #   --long   also those marked "tier: long"; hours
 #   WORD     only tests whose name (folder/test_name) holds WORD; only they are built
 #   -j N     tests of one process run N at a time (default: cores, at most 4)
@@ -123,13 +123,18 @@ target_of() { # folder/test_name.c -> test_folder_name
     echo "test_${stem%%/*}_${stem#*/test_}"
 }
 
-# Build a preset; with WORD only the program and the tests it selects.
+# Whether a C test is one of a build: of clang, which is there to compare bits, those with a mark of ranks.
+in_build() { # PRESET NAME
+    [ "$1" != clang ] || [ -n "${ranks_of[$2]}" ]
+}
+
+# Build a preset; with WORD, and of clang, only the program and the tests that are run.
 build() {
     local preset=$1 targets=() name
-    if [ -n "$word" ]; then
+    if [ -n "$word" ] || [ "$preset" = clang ]; then
         for name in "${names[@]}"; do
             case "$name" in
-            *.c) targets+=("$(target_of "$name")") ;;
+            *.c) ! in_build "$preset" "$name" || targets+=("$(target_of "$name")") ;;
             e2e/* | slurm/* | fault/*.sh) targets+=(crmpi) ;;
             esac
         done
@@ -214,7 +219,8 @@ take_result() { # ID TITLE
 }
 
 # Numbers of ranks to run a test with: all of its mark; in the default tier of more than two the first and the third, and the
-# last where it is above 4; in tier full but the last; with sanitizers the first and the last (of the shim the first), with clang the last.
+# last where it is above 4; in tier full but the last; with sanitizers and with clang the last (of the shim with sanitizers the
+# first).
 ranks_for() { # PRESET NAME
     local all
     read -ra all <<<"${ranks_of[$2]:-0}"
@@ -230,8 +236,8 @@ ranks_for() { # PRESET NAME
     debug)
         if [[ "$2" == cusim/* ]]; then # minutes each: fibres and sanitizers do not go well together
             all=("${all[0]}")
-        elif [ ${#all[@]} != 1 ]; then
-            all=("${all[0]}" "${all[-1]}")
+        else
+            all=("${all[-1]}")
         fi
         ;;
     clang) all=("${all[-1]}") ;;
@@ -246,6 +252,7 @@ run_build() { # PRESET; all C tests, and with release the scripts too
     local preset=$1 id=0 running=0 name r i titles=() beside=() alone=()
     for name in "${names[@]}"; do
         [ "$preset" = release ] || [ "${name##*.}" = c ] || continue
+        in_build "$preset" "$name" || continue
         for r in $(ranks_for "$preset" "$name"); do
             if [ "$r" -gt 1 ] || { [[ "$name" == @(e2e/*|slurm/*|fault/*.sh) ]] && [ -z "${beside_of[$name]}" ]; }; then
                 alone+=("$name $r")
