@@ -18,7 +18,9 @@ typedef struct crm_node crm_node;
 struct crm_node {
     crm_node_kind kind;
     const char *key;  /* in its mapping; NULL elsewhere                                        */
-    const char *text; /* TEXT: the scalar; "" for an empty one                                 */
+    const char *text; /* TEXT: the scalar; "" for an empty one.  LIST of scalars that are not  */
+                      /* empty and without commas, brackets and backslashes: "[a, b]", as      */
+                      /* --set takes it; of other ones, and MAP: NULL                          */
     bool quoted;      /* TEXT: it stood in quotes                                              */
     int n;            /* LIST, MAP: children in the order of the file                          */
     const crm_node *const *child;

@@ -142,8 +142,8 @@ static void read_value(crm_tree_file *f, const crm_space *space, int d, const cr
 {
     const crm_dim *dim = &space->dim[d];
 
-    if (v->kind != CRM_NODE_TEXT) {
-        crm_node_wrong(f, v, "is no single value");
+    if (!v->text) {
+        crm_node_wrong(f, v, "is neither a single value nor a list of plain ones");
     } else if (dim->kind == CRM_DIM_LIST) {
         for (int i = 0; i < dim->n; i++)
             if (strcmp(dim->value[i], v->text) == 0) *x = i;

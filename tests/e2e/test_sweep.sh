@@ -141,7 +141,7 @@ check "to the same" cmp few/sweep.tsv failing/sweep.tsv
 too_large() (
   ulimit -v 6000000
   sweep large 1 --set eval.models=[hybrid] --set sweep.scheduler=none --set sweep.sampler=grid \
-    --set 'sweep.space={model.hidden: ["[8]", "[60000, 60000]"]}'
+    --set 'sweep.space={model.hidden: [[8], [60000, 60000]]}'
 )
 check "a sweep with a trial that is too large" too_large
 check "names it" grep -Eq '^\| s0-t1-k0-r0-f0 \| .*memory' large/sweep.md

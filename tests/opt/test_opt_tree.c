@@ -38,11 +38,32 @@ static void positions(void)
     n = crm_node_get(top, "list");
     T_CHECK(n && n->kind == CRM_NODE_LIST && n->n == 2 && n->child[1]->line == 6);
     T_CHECK(n && strcmp(n->child[1]->text, "b c") == 0 && !n->child[1]->key);
+    T_CHECK(n && strcmp(n->text, "[a, b c]") == 0);
     n = crm_node_get(top, "é x"); /* columns count characters */
     T_CHECK(n && n->col == 6);
     T_CHECK(!crm_node_get(top, "missing") && !crm_node_get(n, "x") && !crm_node_get(NULL, "x"));
     crm_tree_file_close(&f);
     T_CHECK(!f);
+}
+
+/* Texts of lists; one whose items a reader of the text would part otherwise has none. */
+static void lists(void)
+{
+    static const struct {
+        const char *yaml, *text;
+    } CASE[] = {{"x: []\n", "[]"},       {"x: [64, 32]\n", "[64, 32]"},
+                {"x: [ '' ]\n", NULL},   {"x: [\"a, b\", c]\n", NULL},
+                {"x: [a, [b]]\n", NULL}, {"x: [\"[a]\"]\n", NULL},
+                {"x: ['a\\b']\n", NULL}, {"x: [{a: b}]\n", NULL}};
+
+    for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++) {
+        crm_tree_file *f;
+        const char *text;
+        T_OK(open_text(CASE[i].yaml, &f));
+        text = crm_node_get(crm_tree_file_top(f), "x")->text;
+        T_CHECK(CASE[i].text ? text && strcmp(text, CASE[i].text) == 0 : !text);
+        crm_tree_file_close(&f);
+    }
 }
 
 static void values(void)
@@ -151,7 +172,7 @@ static int count_nodes(const crm_node *n, int depth)
     int sum = 1;
 
     T_CHECK(depth < 40 && n->line >= 1 && n->col >= 1);
-    T_CHECK((n->kind == CRM_NODE_TEXT) == (n->text != NULL));
+    T_CHECK(n->kind == CRM_NODE_TEXT ? n->text != NULL : n->kind == CRM_NODE_LIST || !n->text);
     for (int i = 0; i < n->n; i++) {
         T_CHECK((n->kind == CRM_NODE_MAP) == (n->child[i]->key != NULL));
         sum += count_nodes(n->child[i], depth + 1);
@@ -207,8 +228,12 @@ static void random_bytes(void)
 
 int main(int argc, char **argv)
 {
-    static const t_case cases[] = {{"positions", positions},       {"values", values},
-                                   {"wrong values", wrong_values}, {"refused", refused},
-                                   {"random bytes", random_bytes}, {NULL, NULL}};
+    static const t_case cases[] = {{"positions", positions},
+                                   {"lists", lists},
+                                   {"values", values},
+                                   {"wrong values", wrong_values},
+                                   {"refused", refused},
+                                   {"random bytes", random_bytes},
+                                   {NULL, NULL}};
     return t_main(argc, argv, cases);
 }

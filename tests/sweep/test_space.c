@@ -13,6 +13,7 @@ static const crm_opt table[] = {
     {.key = "model.rnn", .type = CRM_OPT_ENUM, .values = rnns},
     {.key = "model.rnn_units", .type = CRM_OPT_INT, .min = 1, .max = 4096},
     {.key = "forest.trees", .type = CRM_OPT_INT, .min = 1, .max = 1e6},
+    {.key = "model.hidden", .type = CRM_OPT_LIST},
     {.key = NULL}};
 
 static const crm_opt *find(void *ctx, const char *key)
@@ -28,6 +29,7 @@ static bool takes(void *ctx, const crm_opt *o, const char *value, crm_str *why)
     double x;
 
     (void)ctx;
+    if (o->type == CRM_OPT_LIST) return value[0] == '[';
     if (o->type == CRM_OPT_ENUM) {
         for (int i = 0; rnns[i]; i++)
             if (strcmp(rnns[i], value) == 0) return true;
@@ -91,6 +93,10 @@ static void reads(void)
     T_OK(m.st);
     T_CHECK(m.s.dim[1].n_given == 2 && m.s.dim[1].given[0] == 1 && m.s.dim[1].given[1] == 2);
     drop(&m);
+    m = make("model.hidden: [[64], [64, 32]]\n");
+    T_OK(m.st);
+    T_CHECK(m.s.dim[0].n == 2 && strcmp(m.s.dim[0].value[1], "[64, 32]") == 0);
+    drop(&m);
 }
 
 /* Each is told, with its place and what is allowed. */
@@ -114,6 +120,7 @@ static void tells_errors(void)
         {"model.rnn: {integer: [1, 5]}\n", "takes no numbers"},
         {"model.rnn: [gru, rnn]\n", "value 'rnn' is unknown"},
         {"model.rnn: []\n", "is no list of 1 to"},
+        {"model.hidden: [[64, [32]]]\n", "neither a single value nor a list of plain ones"},
         {"optim.lr: {list: [0.1], when: model.rnn == gru}\n", "not searched above"},
         {"model.rnn: [gru]\noptim.lr: {list: [0.1], when: model.rnn == lstm}\n",
          "asks 'model.rnn' for 'lstm', which it cannot be"},

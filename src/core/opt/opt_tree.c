@@ -159,6 +159,24 @@ static void read_text(crm_tree_file *f, tree_node *n)
 
 static tree_node *read_node(crm_tree_file *f, const tree_node *parent, const tree_node *key);
 
+/* A list of plain scalars as a text. */
+static void write_flow(crm_tree_file *f, tree_node *list)
+{
+    crm_str flow = {0};
+    bool plain = true;
+
+    for (int i = 0; plain && i < list->pub.n; i++) {
+        const crm_node *item = list->pub.child[i];
+        plain = item->kind == CRM_NODE_TEXT && item->text && item->text[0] &&
+                !strpbrk(item->text, ",[]\\");
+        if (plain) crm_str_addf(&flow, "%s%s", i ? ", " : "[", item->text);
+    }
+    crm_str_addf(&flow, "%s", flow.len ? "]" : "[]");
+    f->log.nomem |= flow.failed;
+    if (plain && !flow.failed) list->pub.text = take_text(f, flow.text, flow.len);
+    crm_str_free(&flow);
+}
+
 static void read_list(crm_tree_file *f, tree_node *n)
 {
     size_t base = f->n_open;
@@ -170,6 +188,7 @@ static void read_list(crm_tree_file *f, tree_node *n)
         if (item) push(f, &item->pub);
     }
     adopt(f, n, base);
+    write_flow(f, n);
 }
 
 static int by_key(const void *pa, const void *pb)

@@ -47,8 +47,8 @@ static crm_status read_list(reader *r, const crm_opt *o, const crm_node *list, i
     for (int i = 0; i < list->n; i++) {
         const crm_node *v = list->child[i];
         value[i] = "";
-        if (v->kind != CRM_NODE_TEXT)
-            crm_node_wrong(r->f, v, "is no single value; write a list option as \"[a, b]\"");
+        if (!v->text)
+            crm_node_wrong(r->f, v, "is neither a single value nor a list of plain ones");
         else if (takes(r, o, v, v->text))
             value[i] = v->text;
         for (int j = 0; j < i && value[i][0]; j++)
