@@ -38,6 +38,7 @@ typedef enum crm_rng_stream {
     CRM_RNG_SWEEP = 90,       /* trials of a sweep: row = trial, epoch = draw */
     CRM_RNG_WORDS = 91,       /* words that a net does not see: row = row id */
     CRM_RNG_IMPORTANCE = 92,  /* trees of an importance of options: epoch = forest, row = tree */
+    CRM_RNG_SIMULATE = 93,    /* units of a simulated sweep: epoch = what is drawn */
     CRM_RNG_TEST = 1000
 } crm_rng_stream;
 

@@ -32,6 +32,7 @@ static const struct {
     {"--aspects", offsetof(app_args, aspects), "annotate"},
     {"--emotions", offsetof(app_args, emotions), "annotate"},
     {"--parts", offsetof(app_args, parts), "annotate"},
+    {"--simulate", offsetof(app_args, simulate), "sweep"},
 };
 static const struct {
     const char *name;
@@ -153,9 +154,10 @@ crm_status app_check_args(const app_args *args)
                   (strcmp(args->command, "compare") != 0 && strcmp(args->command, "report") != 0 &&
                    strcmp(args->command, "describe") != 0 && strcmp(args->command, "forget") != 0),
               CRM_ERR_CONFIG, "--set has no effect on %s: it has no options", args->command);
-    CRM_CHECK((!args->json && !args->whole) || strcmp(args->command, "text") == 0, CRM_ERR_CONFIG,
-              "%s is an option of text, not of %s", args->json ? "--json" : "--whole",
-              args->command);
+    CRM_CHECK(!args->whole || strcmp(args->command, "text") == 0, CRM_ERR_CONFIG,
+              "--whole is an option of text, not of %s", args->command);
+    CRM_CHECK(!args->json || args->simulate || strcmp(args->command, "text") == 0, CRM_ERR_CONFIG,
+              "--json is an option of text and of sweep --simulate, not of %s", args->command);
     CRM_CHECK(!args->embedding || strcmp(args->command, "predict") == 0, CRM_ERR_CONFIG,
               "--embedding is an option of predict, not of %s", args->command);
     CRM_CHECK(!args->allow_target || strcmp(args->command, "annotate") == 0, CRM_ERR_CONFIG,
@@ -163,8 +165,9 @@ crm_status app_check_args(const app_args *args)
     CRM_CHECK((!args->dry_run && !args->status) || strcmp(args->command, "sweep") == 0,
               CRM_ERR_CONFIG, "%s is an option of sweep, not of %s",
               args->dry_run ? "--dry-run" : "--status", args->command);
-    CRM_CHECK(!args->dry_run || !args->status, CRM_ERR_CONFIG,
-              "--dry-run and --status do not go together: one looks at a config, one at a run");
+    CRM_CHECK(args->dry_run + args->status + (args->simulate != NULL) <= 1, CRM_ERR_CONFIG,
+              "--dry-run, --status and --simulate do not go together: each looks at a sweep in its "
+              "own way");
     CRM_CHECK(!args->profile || strcmp(args->command, "train") == 0 ||
                   strcmp(args->command, "crossval") == 0,
               CRM_ERR_CONFIG, "--profile is an option of train and crossval, not of %s",
@@ -209,7 +212,7 @@ crm_status app_print_help(const app *a, const app_command *c)
     printf("  --allow-target    annotate: also by a model of a target that the data set has\n");
     printf("  --config FILE     text: options from this file\n");
     printf("  --whole           text: each file is one text, not each line\n");
-    printf("  --json            text: as JSON\n");
+    printf("  --json            text, sweep --simulate: as JSON\n");
     printf("  --weights FILE    predict: parameters of the net from an HDF5 file, by name\n");
     printf("  --embedding       predict: the learnt vector of each row; --out FILE.h5 for HDF5\n");
     printf("  --embedding FILE  segments: group by these vectors of predict --embedding\n");
@@ -225,6 +228,9 @@ crm_status app_print_help(const app *a, const app_command *c)
     printf("  --dry-run         sweep: print the trials that are known without a result, run "
            "nothing\n");
     printf("  --status          sweep: how far a sweep is; the operand is its run folder\n");
+    printf(
+        "  --simulate RANKS  sweep: how long it would take on so many ranks, and how much of their "
+        "time would\n                    be useful; of a config, or with times of a run\n");
     printf("  --units N         verify: a sample of N units, spread over models and folds\n");
     printf("  --init FILE       train: initial parameters of nets, likewise\n");
     printf("  --replay [PHASE:]STEP\n                    train: tell that step of each net's fit, "

@@ -73,6 +73,7 @@ static crm_status bind(app *a)
     CRM_TRY(crm_opt_set_add(a->opts, app_embed_opts, &a->embed));
     CRM_TRY(crm_opt_set_add(a->opts, crm_context_opts, &a->context));
     CRM_TRY(crm_opt_set_add(a->opts, crm_sweep_opts, &a->sweep));
+    CRM_TRY(crm_opt_set_add(a->opts, crm_sweep_sim_opts, &a->simulate));
     return app_models_new(a);
 }
 

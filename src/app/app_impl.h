@@ -18,6 +18,7 @@
 #include "crmpi/opt.h"
 #include "crmpi/record.h"
 #include "crmpi/sweep_run.h"
+#include "crmpi/sweep_sim.h"
 #include "crmpi/synth.h"
 #include "crmpi/table.h"
 #include "crmpi/table_conll.h"
@@ -53,7 +54,8 @@ extern const crm_opt app_embed_opts[];
 typedef struct app_args {
     const char *command, *operand; /* CONFIG.yaml | RUN | DATASET */
     const char *out, *model, *init, *weights, *replay, *units, *ids, *runs;
-    const char *vectors; /* of segments --embedding */
+    const char *vectors;  /* of segments --embedding */
+    const char *simulate; /* of sweep: ranks */
     const char *format, *similarity, *analogy;
     const char *config;                               /* of text */
     const char *lexicon, *aspects, *emotions, *parts; /* of annotate */
@@ -95,6 +97,7 @@ typedef struct app {
     app_embed_cfg embed;
     crm_context_cfg context;
     crm_sweep_cfg sweep;
+    crm_sweep_sim_cfg simulate;
     crm_str config; /* text of the config file, "" without one */
     const char *config_name;
     crm_device *device; /* a GPU of this rank; NULL: models compute on the CPU */

@@ -27,6 +27,17 @@ CRM_CHECKED app_sweep_trial(const app_sweep *s, int model, const double *x, app_
 /** Without nesting there is one hold-out, whatever the folds of the study are: e->cfg. */
 void app_sweep_outer(app_sweep *s, crm_eval *e);
 
+/* app_simulate.c */
+/** A sweep, whose plan there is, on so many ranks, beside the same one without rounds; times and
+ *  losses by its ledger, known NULL: by a model.  One process. */
+CRM_CHECKED app_sweep_compare(const app *a, const app_sweep *s, const crm_sweep_ledger_all *known,
+                              int ranks, crm_sweep_sim_runs *out);
+/** Ranks of --simulate; CRM_ERR_CONFIG: text is no number of them. */
+CRM_CHECKED app_sweep_sim_ranks(const char *text, int *out);
+/** --simulate: print that.  One process. */
+CRM_CHECKED app_sweep_simulate(const app *a, const app_sweep *s, const crm_sweep_ledger_all *known,
+                               int ranks);
+
 /* cmd_study.c */
 /** The sweep itself, in its run folder. */
 CRM_CHECKED app_study_sweep(app *a);

@@ -157,9 +157,29 @@ static crm_status dry_run(app *a)
     return crm_comm_agree(a->world, st);
 }
 
+/* ---- --simulate ---- */
+
+/* Of a run when no config was read. */
+static crm_status simulate(app *a)
+{
+    looked l = {0};
+    bool has_run = !a->opts;
+    int ranks;
+    crm_status st;
+
+    CRM_TRY(app_sweep_sim_ranks(a->args.simulate, &ranks));
+    st = has_run ? open_run(a, &l) : open_models(a, &l);
+    if (!st && app_is_root(a)) st = review(a, &l, has_run);
+    if (!st && app_is_root(a))
+        st = app_sweep_simulate(a, l.sweep, has_run ? &l.known : NULL, ranks);
+    looked_free(&l);
+    return crm_comm_agree(a->world, st);
+}
+
 crm_status cmd_sweep(app *a)
 {
     if (a->args.status) return status(a);
+    if (a->args.simulate) return simulate(a);
     return a->args.dry_run ? dry_run(a) : app_study_sweep(a);
 }
 

@@ -91,15 +91,26 @@ crm_status app_watch(app *a)
     return crm_watchdog_start(a->world, &a->watchdog, n > 0 && n < CRM_PATH_MAX - 8 ? dir : NULL);
 }
 
+/* The operand of a command that reads a config may be a run, whose config is read then. */
+static crm_status is_of_run(const app *a, bool *out)
+{
+    *out =
+        a->args.status || (a->args.simulate && a->args.operand && crm_path_is_dir(a->args.operand));
+    return crm_comm_bcast(a->world, 0, out, sizeof *out);
+}
+
 static crm_status run_command(app *a, const app_command *c)
 {
-    bool reads = c->reads_config && !a->args.status;
-    const char *path = reads && !a->args.propose ? a->args.operand : NULL;
+    bool reads, of_run;
+    const char *path;
     char *yaml = NULL;
     size_t len = 0;
     crm_status st = CRM_OK;
 
     CRM_TRY(app_check_args(&a->args));
+    CRM_TRY(is_of_run(a, &of_run));
+    reads = c->reads_config && !of_run;
+    path = reads && !a->args.propose ? a->args.operand : NULL;
     if (path) st = app_read_config(a, path, &yaml, &len);
     if (!st && (reads || !a->args.operand)) st = app_configure(a, path, yaml, len);
     crm_mem_free(yaml);
