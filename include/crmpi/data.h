@@ -186,10 +186,11 @@ CRM_CHECKED crm_view_all(const crm_data *d, crm_view **out);
 /** Rows of v at the positions where keep[i] != 0. */
 CRM_CHECKED crm_view_select(const crm_view *v, const uint8_t *keep, crm_view **out);
 /** Stratified split of v: about fraction of the rows of each class (at least one of each class with
- * two or more rows) into *second, the rest into *first.  Duplicates go the way of the first of them
- * in the shuffled order.  Keyed by seed; not by rank. */
-CRM_CHECKED crm_view_split(const crm_view *v, int target, double fraction, uint64_t seed,
-                           crm_view **first, crm_view **second);
+ * two or more rows) into *second, the rest into *first.  Rows with equal group[row of the data set]
+ * (NULL: none) and duplicates go the way of the first of them in the shuffled order, but never all
+ * rows of v: *second is empty where they are one such group.  Keyed by seed; not by rank. */
+CRM_CHECKED crm_view_split(const crm_view *v, const int64_t *group, int target, double fraction,
+                           uint64_t seed, crm_view **first, crm_view **second);
 /** About fraction of the rows of v, which need no class, into *second and the rest into *first.
  * Rows with equal group[row of the data set] (NULL: none) and duplicates go as one, each such group
  * by a draw of its own; both parts have a row when there are two groups.  Keyed by seed. */

@@ -88,7 +88,7 @@ static double best_by_hand(const fitted *f)
     crm_view *inner, *valid;
     int rises = 0;
 
-    T_OK(crm_view_split(f->view, 0, 0.2, 1, &inner, &valid));
+    T_OK(crm_view_split(f->view, NULL, 0, 0.2, 1, &inner, &valid));
     for (int i = 0; i < 6 && rises < 2; i++) {
         double loss = loss_held_out(f, grid[i], inner, valid);
         rises = loss > last ? rises + 1 : 0;

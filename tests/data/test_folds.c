@@ -237,15 +237,44 @@ static void inner_split(void)
     int count[3] = {0};
 
     T_OK(crm_view_labelled(d, 0, &v));
-    T_OK(crm_view_split(v, 0, 0.01, 5, &first, &second)); /* at least one of each class with two */
+    T_OK(crm_view_split(v, NULL, 0, 0.01, 5, &first,
+                        &second)); /* at least one of each class with two */
     for (int64_t i = 0; second && i < second->n; i++)
         count[label[second->row[i]]]++;
     T_CHECK(count[0] == 1 && count[1] == 0 && count[2] == 1);
     T_EQ_I(first->n, 8);
     crm_view_free(&first);
     crm_view_free(&second);
-    T_OK(crm_view_split(v, 0, 0.999, 5, &first, &second)); /* and one stays behind */
+    T_OK(crm_view_split(v, NULL, 0, 0.999, 5, &first, &second)); /* and one stays behind */
     T_CHECK(second->n == 7 && first->n == 3);
+    crm_view_free(&first);
+    crm_view_free(&second);
+    crm_view_free(&v);
+    crm_data_close(&d);
+}
+
+/* Rows that stay together are on one side, and one group is never all of the other. */
+static void inner_split_of_groups(void)
+{
+    static const int32_t label[] = {0, 0, 1, 1, 0, 1, 0, 1, 0, 1};
+    static const int64_t pairs[] = {7, 7, 5, 5, 3, 3, 9, 9, 1, 1}, one[10] = {0};
+    crm_data *d = sample_labels(10, label);
+    crm_view *v = NULL, *first = NULL, *second = NULL;
+
+    T_OK(crm_view_labelled(d, 0, &v));
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        int count[10] = {0};
+        T_OK(crm_view_split(v, pairs, 0, 0.4, seed, &first, &second));
+        T_CHECK(second->n >= 2 && first->n >= 2 && first->n + second->n == 10);
+        for (int64_t i = 0; i < second->n; i++)
+            count[pairs[second->row[i]]]++;
+        for (int k = 0; k < 10; k++)
+            T_CHECK(count[k] == 0 || count[k] == 2);
+        crm_view_free(&first);
+        crm_view_free(&second);
+    }
+    T_OK(crm_view_split(v, one, 0, 0.4, 1, &first, &second));
+    T_CHECK(first->n == 10 && second->n == 0);
     crm_view_free(&first);
     crm_view_free(&second);
     crm_view_free(&v);
@@ -379,7 +408,7 @@ static void duplicates_stay_together(void)
     for (int r = 0; r < 2; r++)
         check_together(d, f->fold + r * DUP);
     crm_folds_free(&f);
-    T_OK(crm_view_split(v, 0, 0.2, 3, &train, &test));
+    T_OK(crm_view_split(v, NULL, 0, 0.2, 3, &train, &test));
     T_CHECK(train->n + test->n == DUP && test->n >= 12 && test->n <= 30);
     crm_view_free(&train);
     crm_view_free(&test);
@@ -470,6 +499,7 @@ int main(int argc, char **argv)
                                    {"too few rows", too_few_rows},
                                    {"hold-out", hold_out},
                                    {"inner split", inner_split},
+                                   {"an inner split keeps groups", inner_split_of_groups},
                                    {"folds of a file", folds_of_a_file},
                                    {"duplicates stay together", duplicates_stay_together},
                                    {"duplicates join groups", duplicates_join_groups},

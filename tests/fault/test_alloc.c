@@ -346,7 +346,7 @@ static crm_status use_data(const crm_data *d)
 
     if (!st) st = crm_view_labelled(d, target, &v);
     if (!st) st = use_folds(v, target);
-    if (!st) st = crm_view_split(v, target, 0.3, 2, &part[0], &part[1]);
+    if (!st) st = crm_view_split(v, NULL, target, 0.3, 2, &part[0], &part[1]);
     if (!st) st = crm_flat_new(d, CRM_FLAT_ALL, &flat);
     crm_flat_free(&flat);
     crm_view_free(&part[0]);

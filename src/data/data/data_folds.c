@@ -169,7 +169,7 @@ static crm_status mark_test(const crm_view *v, int target, double fraction, uint
                             int32_t *fold)
 {
     crm_view *first, *second;
-    crm_status st = crm_view_split(v, target, fraction, seed, &first, &second);
+    crm_status st = crm_view_split(v, NULL, target, fraction, seed, &first, &second);
     int64_t at = 0;
 
     for (int64_t i = 0; i < v->n && !st; i++) /* both lists are in the order of v */

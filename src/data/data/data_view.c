@@ -122,20 +122,23 @@ static void take_by_class(const crm_view *v, const int32_t *label, const int64_t
         if (left[label[v->row[order[i]]]]-- > 0) second[order[i]] = 1;
 }
 
-/* As above, with their duplicates; the first row of a group that comes up decides. */
-static crm_status take_groups(const crm_view *v, const int32_t *label, const int64_t *order,
-                              int64_t *left, uint8_t *second)
+/* As above, with the rows that stay together; the first row of a group that comes up decides. */
+static crm_status take_groups(const crm_view *v, const int64_t *group, const int32_t *label,
+                              const int64_t *order, int64_t *left, uint8_t *second)
 {
     crm_groups g;
+    int64_t rest = v->n;
     uint8_t *met = NULL;
     crm_status st = CRM_OK;
 
-    CRM_TRY(crm_groups_find(v, NULL, &g));
+    CRM_TRY(crm_groups_find(v, group, &g));
     CRM_NEW_TO(st, done, met, g.n);
     for (int64_t i = 0; i < v->n; i++) {
         int64_t k = g.of[order[i]];
-        bool take = !met[k] && left[label[v->row[order[i]]]] > 0;
+        int64_t size = g.start[k + 1] - g.start[k];
+        bool take = !met[k] && left[label[v->row[order[i]]]] > 0 && size < rest;
         met[k] = 1;
+        rest -= take ? size : 0;
         for (int64_t j = g.start[k]; j < g.start[k + 1] && take; j++) {
             second[g.at[j]] = 1;
             left[label[v->row[g.at[j]]]]--;
@@ -156,8 +159,8 @@ static crm_status part(const crm_view *v, uint8_t *keep, crm_view **first, crm_v
     return crm_view_select(v, keep, first);
 }
 
-crm_status crm_view_split(const crm_view *v, int target, double fraction, uint64_t seed,
-                          crm_view **first, crm_view **second)
+crm_status crm_view_split(const crm_view *v, const int64_t *group, int target, double fraction,
+                          uint64_t seed, crm_view **first, crm_view **second)
 {
     const crm_target *t = &v->data->target[target];
     int64_t *order = NULL, *left = NULL;
@@ -170,8 +173,8 @@ crm_status crm_view_split(const crm_view *v, int target, double fraction, uint64
     CRM_NEW_TO(st, done, keep, v->n);
     crm_rng_permute(seed, CRM_RNG_INNER, 0, v->n, order);
     share(v, t->label, t->n_classes, fraction, left);
-    if (v->data->group_number)
-        CRM_TRY_TO(st, done, take_groups(v, t->label, order, left, keep));
+    if (group || v->data->group_number)
+        CRM_TRY_TO(st, done, take_groups(v, group, t->label, order, left, keep));
     else
         take_by_class(v, t->label, order, left, keep);
     st = part(v, keep, first, second);

@@ -69,8 +69,8 @@ static crm_status hold_out(booster *b)
         return CRM_OK;
     }
     if (!st)
-        st =
-            crm_view_split(labelled, fit->target, b->h->cfg->validation, fit->seed, &learn, &valid);
+        st = crm_view_split(labelled, fit->group, fit->target, b->h->cfg->validation, fit->seed,
+                            &learn, &valid);
     if (!st) mark(fit->train, valid, b->held);
     crm_view_free(&labelled);
     crm_view_free(&learn);

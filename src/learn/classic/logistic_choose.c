@@ -47,8 +47,8 @@ static crm_status split(search *s, const crm_fit *fit)
 
     CRM_NEW(s->best, s->h->vectors * linear_width(s->h->d, s->h->s));
     CRM_TRY(take_labelled(fit, t, &s->labelled));
-    CRM_TRY(
-        crm_view_split(s->labelled, fit->target, HELD_OUT, fit->seed, &s->part[0], &s->part[1]));
+    CRM_TRY(crm_view_split(s->labelled, fit->group, fit->target, HELD_OUT, fit->seed, &s->part[0],
+                           &s->part[1]));
     s->fit = s->judge = *fit;
     s->fit.train = s->part[0];
     s->judge.train = s->part[1];

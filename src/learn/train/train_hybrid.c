@@ -249,8 +249,8 @@ static crm_status fit_members(trainer *t, hybrid *h)
     crm_status st = CRM_OK;
 
     if (cfg->validation > 0 && cfg->patience > 0)
-        st = crm_view_split(t->fit->train, t->fit->target, cfg->validation, t->fit->seed, &inner,
-                            &valid);
+        st = crm_view_split(t->fit->train, t->fit->group, t->fit->target, cfg->validation,
+                            t->fit->seed, &inner, &valid);
     st = crm_comm_agree(t->fit->comm, st);
     if (valid && valid->n == 0) crm_view_free(&valid);
     for (int64_t i = t->resume.member; i < cfg->members && !st; i++) {

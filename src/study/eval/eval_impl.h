@@ -181,6 +181,10 @@ CRM_CHECKED crm_study_target(study *s);
 const crm_model_spec *crm_unit_spec(const study *s, const unit *u);
 /** Groups, and folds of s->view unless it is fit_only, as the options ask. */
 CRM_CHECKED crm_study_folds(study *s);
+/** Groups of all rows by eval.group, a row without a level alone, for the caller to free; NULL when
+ *  eval.split is another.  Not collective.  @return CRM_ERR_CONFIG: no such column; CRM_ERR_NOMEM
+ */
+CRM_CHECKED crm_study_groups(const crm_eval *e, int64_t **group_of);
 CRM_CHECKED crm_study_plan(study *s);
 /** Path of a unit's result, or of its model. */
 CRM_CHECKED crm_unit_path(const study *s, const unit *u, char *out, size_t cap);

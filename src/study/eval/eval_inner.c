@@ -124,7 +124,7 @@ static crm_status thin(const crm_inner *in, double share, uint64_t seed, crm_vie
     crm_view *left = NULL, *taken = NULL;
 
     if (share >= 1) return CRM_OK;
-    CRM_TRY(crm_view_split(*train, in->outer.target, share, seed, &left, &taken));
+    CRM_TRY(crm_view_split(*train, NULL, in->outer.target, share, seed, &left, &taken));
     crm_view_free(&left);
     crm_view_free(train);
     *train = taken;

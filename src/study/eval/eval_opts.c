@@ -35,7 +35,8 @@ const crm_opt crm_eval_opts[] = {
               "-1 for never tested."),
     CRM_OPT_S(S, group, "eval.group", "", 0,
               "Categorical column for eval.split = grouped: rows with the same level stay "
-              "together; the column stays an input of the models."),
+              "together, also in what early stopping and logistic.c: 0 hold out; the column stays "
+              "an input of the models."),
     CRM_OPT_R(S, alpha, "eval.alpha", 0.05, 1e-6, 0.5, "1", 0,
               "Significance level of the verdicts (Holm-adjusted corrected p)."),
     CRM_OPT_R(S, rope, "eval.rope", CRM_EVAL_ROPE_DEFAULT, 0, 1e6, "1", 0,

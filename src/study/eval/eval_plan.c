@@ -10,24 +10,25 @@
 #include "crmpi/base_path.h"
 #include "eval_impl.h"
 
-/* Of all rows, by level of the column; a row without one is alone. */
-static crm_status find_groups(study *s)
+crm_status crm_study_groups(const crm_eval *e, int64_t **group_of)
 {
-    int64_t rows = crm_data_rows(s->e->data);
+    int64_t rows = crm_data_rows(e->data);
     const float *num;
     const int32_t *cat;
-    const crm_schema *c = crm_data_profile(s->e->data, &num, &cat);
+    const crm_schema *c = crm_data_profile(e->data, &num, &cat);
     int at = 0;
 
-    while (at < c->n_cat && strcmp(c->cat_name[at], s->e->cfg->group) != 0)
+    *group_of = NULL;
+    if (e->cfg->split != CRM_SPLIT_GROUPED) return CRM_OK;
+    while (at < c->n_cat && strcmp(c->cat_name[at], e->cfg->group) != 0)
         at++;
     CRM_CHECK(at < c->n_cat, CRM_ERR_CONFIG,
               "eval.group: '%s' is not a categorical column of %s (eval.split is grouped)",
-              s->e->cfg->group, crm_data_path(s->e->data));
-    CRM_NEW(s->group_of, rows);
+              e->cfg->group, crm_data_path(e->data));
+    CRM_NEW(*group_of, rows);
     for (int64_t i = 0; i < rows; i++) {
         int32_t code = cat[i * c->n_cat + at];
-        s->group_of[i] = code >= 0 ? code : c->n_levels[at] + i;
+        (*group_of)[i] = code >= 0 ? code : c->n_levels[at] + i;
     }
     return CRM_OK;
 }
@@ -42,7 +43,7 @@ crm_status crm_study_folds(study *s)
     const crm_eval_cfg *cfg = s->e->cfg;
     uint64_t seed = (uint64_t)cfg->seed;
 
-    if (cfg->split == CRM_SPLIT_GROUPED) CRM_TRY(find_groups(s));
+    CRM_TRY(crm_study_groups(s->e, &s->group_of));
     if (s->fit_only) return CRM_OK;
     if (cfg->split == CRM_SPLIT_FILE) return crm_folds_read(s->view, cfg->folds_file, &s->folds);
     if (cfg->split == CRM_SPLIT_PART) return crm_folds_part(s->view, &s->folds);

@@ -97,16 +97,19 @@ static crm_status fit_to(const crm_eval *e, int model, crm_comm *group, crm_bag 
                    .hooks = {.resume_from = from, .replay = r}};
     crm_pipeline *p = NULL;
     crm_view *view = NULL;
-    crm_status st = CRM_OK;
+    int64_t *together = NULL;
+    crm_status st = crm_study_groups(e, &together);
 
-    if (e->cfg->target[0]) st = crm_data_find_target(e->data, e->cfg->target, &fit.target);
+    if (!st && e->cfg->target[0]) st = crm_data_find_target(e->data, e->cfg->target, &fit.target);
     if (!st) st = crm_view_labelled(e->data, fit.target, &view);
     if (!st) st = crm_pipeline_new(e->spec[model], &p);
     st = crm_comm_agree(group, st);
     fit.train = view;
+    fit.group = together;
     if (!st) st = crm_pipeline_fit(p, &fit);
     crm_pipeline_free(&p);
     crm_view_free(&view);
+    crm_mem_free(together);
     return st;
 }
 
