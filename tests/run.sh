@@ -8,7 +8,9 @@
 #   -j N     tests of one process run N at a time (default: cores, at most 4)
 #
 # Marks in the head comment of a test: "ranks: 1 2 4" (a run under mpirun for each), "tier: full" or "tier: long",
-# "timeout: SECONDS" (default 60), "beside: others" (a script of e2e, slurm or fault that may run beside other tests).  A test prints TAP.  One that crashes, hangs or prints no result has failed.
+# "timeout: SECONDS" (default 60), "builds: release" (a C test that --full runs from no other build), "beside: others" (a
+# script of e2e, slurm or fault that may run beside other tests).  A test prints TAP.  One that crashes, hangs or prints no
+# result has failed.
 # The last line is "N passed, N failed, N skipped"; the exit code is 1 when anything failed.  See docs/testing.md.
 set -euo pipefail
 
@@ -27,7 +29,7 @@ while [ $# -gt 0 ]; do
     -j) jobs=${2:?-j needs a number} && shift ;;
     -j*) jobs=${1#-j} ;;
     -h | --help)
-        sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit 0
         ;;
     -*)
@@ -97,7 +99,7 @@ in_tier() {
 }
 
 # Fills names, files, ranks_of, timeout_of with the tests of this run.
-declare -A file_of ranks_of timeout_of beside_of
+declare -A file_of ranks_of timeout_of beside_of release_of
 names=()
 find_tests() {
     local f name text
@@ -112,6 +114,7 @@ find_tests() {
         ranks_of[$name]=$(mark "$text" ranks '[0-9][0-9 ]*')
         # Without a launcher Open MPI keeps memory to its end, which would count as our leak.
         [ -n "${ranks_of[$name]}" ] || ! grep -q '"crm_test_mpi.h"' "$f" || ranks_of[$name]=1
+        release_of[$name]=$(mark "$text" builds 'release')
         beside_of[$name]=$(mark "$text" beside 'others')
         timeout_of[$name]=$(mark "$text" timeout '[0-9]+')
         : "${timeout_of[$name]:=60}"
@@ -123,9 +126,10 @@ target_of() { # folder/test_name.c -> test_folder_name
     echo "test_${stem%%/*}_${stem#*/test_}"
 }
 
-# Whether a C test is one of a build: of clang, which is there to compare bits, those with a mark of ranks.
+# Whether a C test is one of a build: of clang, which is there to compare bits, those with a mark of ranks; only of release
+# those that wait or measure, where sanitizers have nothing to see.
 in_build() { # PRESET NAME
-    [ "$1" != clang ] || [ -n "${ranks_of[$2]}" ]
+    [ "$1" = release ] || { [ -z "${release_of[$2]}" ] && { [ "$1" != clang ] || [ -n "${ranks_of[$2]}" ]; }; }
 }
 
 # Build a preset; with WORD, and of clang, only the program and the tests that are run.

@@ -1,5 +1,6 @@
 /* test_comm_watchdog.c - the watchdog: what it lets pass, how it ends a process, that a process
- * that was stopped lives on.  Processes that may end are forked; timeout: 60 */
+ * that was stopped lives on.  Processes that may end are forked; timeout: 60
+ * builds: release */
 #include "crm_test.h"
 
 #include <signal.h>

@@ -1,6 +1,7 @@
 /* test_hang_ranks.c - what ranks find out about each other while one of them waits: which are left
  * alone, which are named.  Each case is a job of its own under mpirun, all at once: this program
- * again, with the name of what its ranks do.  timeout: 120 */
+ * again, with the name of what its ranks do.  timeout: 120
+ * builds: release */
 #include "crm_test.h"
 
 #include <fcntl.h>

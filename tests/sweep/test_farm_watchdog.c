@@ -2,6 +2,7 @@
  * other jobs, are not ended by the watchdog, which has asked meanwhile.
  * ranks: 2 3
  * tier: full
+ * builds: release
  * timeout: 90 */
 #include "crm_test_mpi.h"
 

@@ -17,35 +17,42 @@ typedef struct vec {
         r.x[l] = (expr);                                                                           \
     return r
 
-static inline vec spread(float x)
+/* With sanitizers these functions take a compiler a minute where they are put into each other. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PUT_IN __attribute__((noinline))
+#else
+#define PUT_IN inline
+#endif
+
+static PUT_IN vec spread(float x)
 {
     EACH(x);
 }
-static inline vec load(const float *p)
+static PUT_IN vec load(const float *p)
 {
     EACH(p[l]);
 }
-static inline vec fma_(vec a, vec b, vec c)
+static PUT_IN vec fma_(vec a, vec b, vec c)
 {
     EACH(fmaf(a.x[l], b.x[l], c.x[l]));
 }
-static inline vec add_(vec a, vec b)
+static PUT_IN vec add_(vec a, vec b)
 {
     EACH(a.x[l] + b.x[l]);
 }
-static inline vec sub_(vec a, vec b)
+static PUT_IN vec sub_(vec a, vec b)
 {
     EACH(a.x[l] - b.x[l]);
 }
-static inline vec mul_(vec a, vec b)
+static PUT_IN vec mul_(vec a, vec b)
 {
     EACH(a.x[l] * b.x[l]);
 }
-static inline vec div_(vec a, vec b)
+static PUT_IN vec div_(vec a, vec b)
 {
     EACH(a.x[l] / b.x[l]);
 }
-static inline vec root(vec a)
+static PUT_IN vec root(vec a)
 {
     EACH(sqrtf(a.x[l]));
 }
