@@ -1,7 +1,7 @@
 #!/bin/bash
 # The relocatable bundle: made, unpacked elsewhere under a name with a blank, run with an empty environment, alone and by its
 # own mpirun; no library but glibc and the C++ run time (the bundle's is used where a machine has none) comes from this
-# machine.  tier: full  timeout: 400
+# machine.  tier: full  timeout: 400  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

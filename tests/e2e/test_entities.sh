@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_entities.sh - CoNLL columns to tags: import, crossval, train and predict give the same on 1-4 ranks; a test file;
 # what cannot be is refused with one message. With real data in the full tier: span F1 of wnut17.
-# timeout: 300
+# timeout: 300  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TMP" || exit 1

@@ -2,7 +2,7 @@
 # The quickstart from another folder, twice, with more ranks than cores; its figure and its table are those that the
 # README shows, to the byte.
 # tier: full
-# timeout: 900
+# timeout: 900  beside: others
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd / || exit 1
