@@ -138,9 +138,9 @@ int crm_rungs_hyperband(int s, double min, double max, int eta, crm_rung *out);
  *  ones (NaN) never, so there may be fewer.  on[n]; @return how many.  CRM_ERR_NOMEM is -1. */
 int64_t crm_rungs_promote(const double *loss, int64_t n, int64_t m, bool *on);
 /** Whether a trial is stopped by the median rule (Golovin et al. 2017): more than half of the
- * losses of other trials at the same step and on the same folds are less than its own.  other[n]
- * without NaN; never with fewer than `least`.  A loss that is NaN is stopped. */
-bool crm_median_stops(double loss, const double *other, int64_t n, int64_t least);
+ * losses of n other trials at the same step and on the same folds, below of them, are less than its
+ * own. Never with fewer than `least`.  A loss that is NaN is stopped. */
+bool crm_median_stops(double loss, int64_t below, int64_t n, int64_t least);
 
 /* ---- importance ---- */
 /** Importance of each dimension by functional ANOVA (Hutter, Hoos and Leyton-Brown 2014): the share

@@ -244,6 +244,67 @@ static void asynchronous_comes_to_an_end(void)
     }
 }
 
+/* Losses at which trials have completed each rung, and how far each one has come, by the rule. */
+typedef struct promotions {
+    double loss[4][64];
+    int rung[64];
+} promotions;
+
+/* All that are among the best of those who have completed the rung, one in three of them, go on. */
+static void promote(promotions *e, int64_t n, int rung)
+{
+    bool on[64];
+    int64_t complete = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        complete += !isnan(e->loss[rung][i]);
+    crm_rungs_promote(e->loss[rung], n, complete / 3, on);
+    for (int64_t i = 0; i < n; i++)
+        if (on[i] && e->rung[i] == rung) e->rung[i]++;
+}
+
+static void asynchronous_raises_the_best_so_far(void)
+{
+    const crm_sweep_cfg cfg =
+        usual(CRM_SAMPLER_RANDOM, CRM_SCHEDULER_ASYNCHRONOUS, CRM_RESOURCE_ROWS);
+    const crm_search of = {.space = &functions[0].space, .cost = 1};
+    const world w = {.f = &functions[0], .some_fail = true};
+    promotions e = {.rung = {0}};
+    crm_sweep_plan *p;
+    crm_sweep_unit held[16], u;
+    int64_t n, complete = 0, wrong = 0;
+    int hands = 0;
+    bool fresh;
+
+    for (int i = 0; i < 4 * 64; i++)
+        e.loss[i / 64][i % 64] = (double)NAN;
+    T_OK(crm_sweep_plan_new(&cfg, 1, &of, &p));
+    n = crm_sweep_plan_trials(p, 0);
+    for (uint64_t k = 0;; k++) {
+        const crm_trial *t;
+        while (hands < 16 && crm_sweep_plan_next(p, &held[hands]))
+            hands++;
+        if (hands < 16) break; /* then nothing more may be under way, and the best go on anyway */
+        u = held[crm_rng_derive(k, 3, 0, 0) % 16];
+        for (int i = 0; i < hands; i++)
+            if (memcmp(&held[i], &u, sizeof u) == 0) held[i] = held[--hands];
+        T_OK(crm_sweep_plan_done(p, &u, loss_of(&w, p, &u), 1, &fresh));
+        t = crm_sweep_plan_trial(p, 0, u.trial);
+        if (t->done >= 6 * (u.rung + 1)) { /* it has completed this rung */
+            e.loss[u.rung][u.trial] = t->loss;
+            promote(&e, n, u.rung);
+            complete++;
+        }
+        for (int64_t i = 0; i < n; i++) {
+            t = crm_sweep_plan_trial(p, 0, i);
+            wrong += e.rung[i] < 3 && t->rung != e.rung[i];
+        }
+    }
+    T_EQ_I(wrong, 0);
+    T_CHECK(complete > 20);
+    crm_sweep_plan_free(&p);
+}
+
 static void fixed_points_are_taken(void)
 {
     static const double list[] = {1, 2, 3, 4, 5, 6};
@@ -282,6 +343,39 @@ static void largest_units_come_first(void)
     crm_sweep_plan_free(&p);
 }
 
+/* One unit of each trial; then those of the trials that took longest. */
+static void long_trials_come_first(void)
+{
+    const crm_sweep_cfg cfg = usual(CRM_SAMPLER_RANDOM, CRM_SCHEDULER_NONE, CRM_RESOURCE_ROWS);
+    const crm_search of = {.space = &functions[0].space, .cost = 1};
+    crm_sweep_plan *p;
+    crm_sweep_unit u, other;
+    bool fresh;
+
+    T_OK(crm_sweep_plan_new(&cfg, 1, &of, &p));
+    for (int i = 0; i < 27; i++) {
+        T_CHECK(crm_sweep_plan_next(p, &u) && u.trial == i && u.fold == 0 && u.repeat == 0);
+        T_OK(crm_sweep_plan_done(p, &u, 1, 10 + i % 9, &fresh));
+    }
+    for (int i = 0; i < 27 * 5; i++) {
+        int takes = 18 - i / 15;
+        T_CHECK(crm_sweep_plan_next(p, &u) && u.trial % 9 == takes - 10 && u.resource == 1);
+        if (i == 0) { /* put back, it comes after the others; what another job did is not given */
+            T_OK(crm_sweep_plan_back(p, &u));
+            other = u;
+            other.fold = 2;
+            T_OK(crm_sweep_plan_done(p, &other, 1, 18, &fresh));
+            T_CHECK(fresh);
+            i++;
+            T_CHECK(crm_sweep_plan_next(p, &u) && u.trial % 9 == 8);
+        }
+        T_OK(crm_sweep_plan_done(p, &u, 1, takes, &fresh));
+        T_CHECK(fresh);
+    }
+    T_CHECK(crm_sweep_plan_ended(p) && !crm_sweep_plan_next(p, &u));
+    crm_sweep_plan_free(&p);
+}
+
 int main(int argc, char **argv)
 {
     static const t_case cases[] = {
@@ -291,8 +385,10 @@ int main(int argc, char **argv)
         {"Hyperband takes its brackets", hyperband_takes_its_brackets},
         {"failures go no further", failures_go_no_further},
         {"asynchronous halving comes to an end", asynchronous_comes_to_an_end},
+        {"asynchronous halving raises the best so far", asynchronous_raises_the_best_so_far},
         {"fixed points are taken", fixed_points_are_taken},
         {"the largest units come first", largest_units_come_first},
+        {"units of long trials come first", long_trials_come_first},
         {NULL, NULL}};
     return t_main(argc, argv, cases);
 }

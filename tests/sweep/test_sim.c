@@ -136,7 +136,7 @@ static crm_sweep_cfg usual(int scheduler, int64_t trials)
 }
 
 /* A rung of two trials on two folds, 1 s and 2 s each, and one of one trial, 3 s each, on three
- * ranks: the third unit and the fourth end after 2 and 3 s, then the rung does. */
+ * ranks: 1, 2 and 1 s; the second unit of 2 s, called back after 1 s and 1 ms, ends the rung. */
 static void ranks_wait_for_a_round(void)
 {
     known k = {.rung_seconds = {1, 2, 3}, .fails = -1};
@@ -150,7 +150,9 @@ static void ranks_wait_for_a_round(void)
     cfg.folds = 2;
     T_OK(crm_sweep_simulate(&cfg, &(crm_sweep_sim_cfg){.node_ranks = 1}, 1, &search, &draws, 3,
                             NULL, &u));
-    T_CHECK(u.makespan_s == 6 && u.busy_s == 12 && u.rounds_s == 3 && u.end_s == 3);
+    T_NEAR(u.makespan_s, 6.001, 1e-12);
+    T_NEAR(u.rounds_s, 0.001 + 1.001 + 2.001, 1e-12);
+    T_CHECK(fabs(u.busy_s - 12) < 1e-12 && fabs(u.end_s - 3) < 1e-12);
     T_EQ_I(u.units, 6);
 }
 

@@ -191,6 +191,7 @@ static void call_back(crm_farm *f)
 {
     farm_queue *q = f->queue;
     int64_t coming = 0;
+    int none = 0; /* size of groups at which nothing lies ready */
     double now = crm_clock_now();
 
     for (int g = 0; g < q->n; g++)
@@ -199,9 +200,12 @@ static void call_back(crm_farm *f)
         desk *d = &q->desk[g], *from;
         if (d->running) continue;
         if (isnan(d->starved_since)) d->starved_since = now;
-        if (coming-- > 0) continue;
+        if (coming-- > 0 || d->size == none) continue;
         from = oldest_ready(q, d->size);
-        if (!from) continue;
+        if (!from) {
+            none = d->size;
+            continue;
+        }
         from->recalled = true;
         farm_send(f, from->first, &(farm_letter){.kind = FARM_RECALL, .serial = from->serial});
     }

@@ -25,6 +25,21 @@ uint32_t sweep_sobol_plain(int d, uint32_t i);
 /** u[d] = coordinate d of point i of a scrambled Sobol sequence, in [0, 1).  i < 2^32. */
 double sweep_sobol(uint64_t seed, int d, int64_t i);
 
+/* ---- heap ---- */
+/** Items by key, equal ones by order: the least is item[0]. */
+typedef struct sweep_item {
+    double key;
+    int64_t order, value[2];
+} sweep_item;
+typedef struct sweep_heap {
+    sweep_item *item;
+    int64_t n, cap;
+} sweep_heap;
+CRM_CHECKED sweep_heap_push(sweep_heap *h, sweep_item x);
+/** Take the least one out; false: none. */
+bool sweep_heap_pop(sweep_heap *h, sweep_item *out);
+void sweep_heap_free(sweep_heap *h);
+
 /* ---- regression tree ---- */
 /** A tree is a step function on the unit cube: a value in each of its boxes. */
 typedef struct sweep_box {

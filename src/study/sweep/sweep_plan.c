@@ -53,12 +53,50 @@ static trial *trial_of(const crm_sweep_plan *p, const crm_sweep_unit *u)
     return &p->search[u->search].trial[u->trial];
 }
 
-/* ---- ready units ---- */
+/* ---- ready units ----
+ *
+ * Longest first.  Units of trials that have run wait in a heap by the time that their trial took so
+ * far; those of the others wait by search and rung, at the mean time of units like them, and may
+ * come to be longer: they go before units of a trial that takes up to SURPRISE times that.
+ * Asynchronous halving has no such heap: trials that take long would be the first to go on. */
+
+enum { SURPRISE = 2 };
+
+static bool knows_time(const crm_sweep_plan *p, const trial *t)
+{
+    return t->timed > 0 && p->cfg.scheduler != CRM_SCHEDULER_ASYNCHRONOUS;
+}
+
+static crm_status add_timed(crm_sweep_plan *p, const crm_sweep_unit *u)
+{
+    trial *t = trial_of(p, u);
+
+    t->state[place(p, u)] = UNIT_TIMED;
+    return sweep_heap_push(
+        &p->timed,
+        (sweep_item){.key = -u->resource * t->seconds / t->timed,
+                     .order = p->put++,
+                     .value = {(int64_t)u->search * CRM_SWEEP_TRIALS_MAX + u->trial, place(p, u)}});
+}
+
+static crm_sweep_unit unit_of(const crm_sweep_plan *p, const sweep_item *x)
+{
+    int at = (int)(x->value[1] % p->units), folds = (int)p->cfg.folds;
+    crm_sweep_unit u = {.search = (int32_t)(x->value[0] / CRM_SWEEP_TRIALS_MAX),
+                        .trial = (int32_t)(x->value[0] % CRM_SWEEP_TRIALS_MAX),
+                        .rung = (int32_t)(x->value[1] / p->units),
+                        .repeat = at / folds,
+                        .fold = at % folds};
+
+    u.resource = crm_sweep_plan_share(p, u.search, u.trial, u.rung);
+    return u;
+}
 
 static crm_status add_waiting(crm_sweep_plan *p, const crm_sweep_unit *u)
 {
     waiting *w = &p->search[u->search].wait[u->rung];
 
+    if (knows_time(p, trial_of(p, u))) return add_timed(p, u);
     if (w->first > 0 && w->first + w->n == w->cap) {
         memmove(w->unit, w->unit + w->first, (size_t)w->n * sizeof *w->unit);
         w->first = 0;
@@ -102,24 +140,56 @@ static double price(const crm_sweep_plan *p, const search *s, const waiting *w)
     return p->cost > 0 ? cost * (p->seconds / p->cost) : cost;
 }
 
+static unit_state state_of(const crm_sweep_plan *p, const crm_sweep_unit *u)
+{
+    return (unit_state)trial_of(p, u)->state[place(p, u)];
+}
+
+/* The first that still waits here; false: none. */
+static bool find_first(const crm_sweep_plan *p, waiting *w)
+{
+    for (; w->n > 0; w->first++, w->n--)
+        if (state_of(p, &w->unit[w->first]) == UNIT_READY) return true;
+    return false;
+}
+
+/* The longest whose trial has run; false: none. */
+static bool find_timed(crm_sweep_plan *p, crm_sweep_unit *out)
+{
+    sweep_item passed;
+
+    while (p->timed.n > 0) {
+        *out = unit_of(p, &p->timed.item[0]);
+        if (state_of(p, out) == UNIT_TIMED) return true;
+        (void)sweep_heap_pop(&p->timed, &passed);
+    }
+    return false;
+}
+
 bool crm_sweep_plan_next(crm_sweep_plan *p, crm_sweep_unit *out)
 {
     waiting *best = NULL;
     double most = -1;
+    sweep_item x;
+    bool timed = find_timed(p, out);
 
     for (int i = 0; i < p->n; i++)
         for (int k = 0; k < CRM_RUNGS_MAX; k++) {
             waiting *w = &p->search[i].wait[k];
-            double cost = w->n > 0 ? price(p, &p->search[i], w) : -1;
+            double cost = find_first(p, w) ? price(p, &p->search[i], w) : -1;
             if (cost > most) {
                 most = cost;
                 best = w;
             }
         }
-    if (!best) return false;
-    *out = best->unit[best->first];
-    best->first++;
-    best->n--;
+    if (!best && !timed) return false;
+    if (timed && -p->timed.item[0].key > SURPRISE * most) {
+        (void)sweep_heap_pop(&p->timed, &x);
+    } else {
+        *out = best->unit[best->first];
+        best->first++;
+        best->n--;
+    }
     trial_of(p, out)->state[place(p, out)] = UNIT_TAKEN;
     return true;
 }
@@ -133,28 +203,34 @@ crm_status crm_sweep_plan_back(crm_sweep_plan *p, const crm_sweep_unit *u)
 
 /* ---- results ---- */
 
-static void take_out(crm_sweep_plan *p, const crm_sweep_unit *u)
+/* Other units of the trial that wait are now known to take as long. */
+static crm_status time_others(crm_sweep_plan *p, const crm_sweep_unit *of)
 {
-    waiting *w = &p->search[u->search].wait[u->rung];
-
-    for (int64_t i = w->first; i < w->first + w->n; i++) {
-        const crm_sweep_unit *x = &w->unit[i];
-        if (x->trial != u->trial || x->repeat != u->repeat || x->fold != u->fold) continue;
-        memmove(&w->unit[i], &w->unit[i + 1], (size_t)(w->first + w->n - i - 1) * sizeof *w->unit);
-        w->n--;
-        return;
+    for (int i = 0; i < p->units; i++) {
+        crm_sweep_unit u = *of;
+        u.repeat = i / (int32_t)p->cfg.folds;
+        u.fold = i % (int32_t)p->cfg.folds;
+        if (state_of(p, &u) == UNIT_READY) CRM_TRY(add_timed(p, &u));
     }
+    return CRM_OK;
 }
 
-static void count_time(crm_sweep_plan *p, const crm_sweep_unit *u, double seconds)
+static crm_status count_time(crm_sweep_plan *p, const crm_sweep_unit *u, double seconds)
 {
     search *s = &p->search[u->search];
+    trial *t = trial_of(p, u);
+    crm_sweep_unit like = *u;
+    bool known = t->timed > 0;
 
-    if (!(seconds >= 0)) return;
+    if (!(seconds >= 0)) return CRM_OK;
+    like.resource = crm_sweep_plan_share(p, u->search, u->trial, u->rung);
     s->wait[u->rung].seconds += seconds;
     s->wait[u->rung].timed++;
     p->seconds += seconds;
-    p->cost += s->of.cost * u->resource;
+    p->cost += s->of.cost * like.resource;
+    t->seconds += seconds;
+    t->timed += like.resource;
+    return !known && knows_time(p, t) ? time_others(p, &like) : CRM_OK;
 }
 
 crm_status crm_sweep_plan_done(crm_sweep_plan *p, const crm_sweep_unit *u, double loss,
@@ -169,15 +245,14 @@ crm_status crm_sweep_plan_done(crm_sweep_plan *p, const crm_sweep_unit *u, doubl
     t = trial_of(p, u);
     state = &t->state[place(p, u)];
     if (*state == UNIT_NONE || *state == UNIT_DONE) return CRM_OK;
-    if (*state == UNIT_READY) take_out(p, u);
     *state = UNIT_DONE;
     *was_new = true;
     t->loss[place(p, u)] = loss;
     t->told.done++;
     p->done++;
-    count_time(p, u, seconds);
+    CRM_TRY(count_time(p, u, seconds));
     if (p->cfg.scheduler == CRM_SCHEDULER_ASYNCHRONOUS)
-        return sweep_search_asynchronous(p, u->search);
+        return sweep_search_asynchronous(p, u->search, u->trial);
     b = &p->search[u->search].bracket[t->bracket];
     return --b->missing > 0 ? CRM_OK : sweep_search_judge(p, u->search, t->bracket);
 }
@@ -217,6 +292,7 @@ static void free_search(search *s)
     }
     for (int k = 0; k < CRM_RUNGS_MAX; k++)
         crm_mem_free(s->wait[k].unit);
+    sweep_ladder_free(s);
     crm_mem_free(s->trial);
     crm_mem_free(s->bracket);
 }
@@ -226,6 +302,7 @@ void crm_sweep_plan_free(crm_sweep_plan **p)
     if (!*p) return;
     for (int i = 0; i < (*p)->n; i++)
         free_search(&(*p)->search[i]);
+    sweep_heap_free(&(*p)->timed);
     crm_mem_free((*p)->search);
     crm_mem_free(*p);
     *p = NULL;
@@ -268,16 +345,11 @@ double crm_sweep_plan_loss(const crm_sweep_plan *p, const crm_sweep_unit *u)
     return t && t->state[place(p, u)] == UNIT_DONE ? t->loss[place(p, u)] : (double)NAN;
 }
 
-static bool grows_by_folds(const crm_sweep_plan *p)
-{
-    return p->cfg.resource == CRM_RESOURCE_FOLDS || p->cfg.scheduler == CRM_SCHEDULER_MEDIAN;
-}
-
 double crm_sweep_plan_share(const crm_sweep_plan *p, int number, int64_t which, int rung)
 {
     const search *s = &p->search[number];
 
-    return grows_by_folds(p) ? 1 : s->bracket[s->trial[which].bracket].rung[rung].resource;
+    return sweep_by_folds(p) ? 1 : s->bracket[s->trial[which].bracket].rung[rung].resource;
 }
 
 double crm_sweep_plan_whole_loss(const crm_sweep_plan *p, int number, int64_t which, int repeat,
@@ -286,7 +358,7 @@ double crm_sweep_plan_whole_loss(const crm_sweep_plan *p, int number, int64_t wh
     const trial *t = &p->search[number].trial[which];
     const crm_sweep_unit u = {.search = number,
                               .trial = (int32_t)which,
-                              .rung = grows_by_folds(p) ? 0 : t->told.rung,
+                              .rung = sweep_by_folds(p) ? 0 : t->told.rung,
                               .repeat = repeat,
                               .fold = fold};
 

@@ -83,13 +83,9 @@ int64_t crm_rungs_promote(const double *loss, int64_t n, int64_t m, bool *on)
     return m;
 }
 
-bool crm_median_stops(double loss, const double *other, int64_t n, int64_t least)
+bool crm_median_stops(double loss, int64_t below, int64_t n, int64_t least)
 {
-    int64_t below = 0;
-
     if (isnan(loss)) return true;
     if (n < least || n == 0) return false;
-    for (int64_t i = 0; i < n; i++)
-        below += other[i] < loss;
     return 2 * below > n; /* more than half are better: above the median */
 }

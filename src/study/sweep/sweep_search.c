@@ -1,5 +1,6 @@
 /* sweep_search.c - rounds of a search: trials are sampled, judged together, and go on or not. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "crmpi/base_mem.h"
@@ -22,7 +23,7 @@ static int folds_of(const crm_sweep_plan *p, double resource)
     return n < 1 ? 1 : n > p->units ? p->units : n;
 }
 
-static bool of_folds(const crm_sweep_plan *p)
+bool sweep_by_folds(const crm_sweep_plan *p)
 {
     return p->cfg.resource == CRM_RESOURCE_FOLDS || p->cfg.scheduler == CRM_SCHEDULER_MEDIAN;
 }
@@ -31,7 +32,7 @@ void sweep_rung_units(const crm_sweep_plan *p, const bracket *b, int rung, int *
 {
     *first = 0;
     *end = p->units;
-    if (!of_folds(p)) return;
+    if (!sweep_by_folds(p)) return;
     *end = folds_of(p, b->rung[rung].resource);
     if (rung > 0) *first = folds_of(p, b->rung[rung - 1].resource);
 }
@@ -50,7 +51,7 @@ static double least_of(const crm_sweep_plan *p)
 {
     double fold = 1.0 / p->units;
 
-    return of_folds(p) && p->cfg.least < fold ? fold : p->cfg.least;
+    return sweep_by_folds(p) && p->cfg.least < fold ? fold : p->cfg.least;
 }
 
 static void set_rungs(const crm_sweep_plan *p, int64_t n, int hyperband, bracket *b)
@@ -86,27 +87,46 @@ static double *new_point(const search *s, int64_t number)
     return x;
 }
 
+/* Trials with a loss at one resource. */
+typedef struct level {
+    double resource;
+    int64_t n;
+} level;
+
+/* Resources at which trials have a loss, in the order in which they come; there are no more than
+ * rungs have. */
+static int levels_of(const search *s, level *out)
+{
+    int n = 0;
+
+    for (int64_t i = 0; i < s->n; i++) {
+        const crm_trial *t = &s->trial[i].told;
+        int k = 0;
+        if (isnan(t->loss)) continue;
+        while (k < n && out[k].resource != t->resource)
+            k++;
+        if (k == n && n == CRM_RUNGS_MAX) continue;
+        if (k == n) out[n++] = (level){.resource = t->resource};
+        out[k].n++;
+    }
+    return n;
+}
+
 /* Results that a sampler may compare: those of the largest resource that has enough of them, else
  * of the one that has most. */
 static int64_t comparable(const search *s, crm_seen *seen)
 {
-    int64_t enough = s->of.space->n + 1, most = 0, n = 0;
-    double level = 0;
+    level at[CRM_RUNGS_MAX], best = {0};
+    int levels = levels_of(s, at);
+    int64_t enough = s->of.space->n + 1, n = 0;
 
-    for (int64_t i = 0; i < s->n; i++) {
-        double r = s->trial[i].told.resource;
-        int64_t same = 0;
-        if (isnan(s->trial[i].told.loss)) continue;
-        for (int64_t j = 0; j < s->n; j++)
-            same += s->trial[j].told.resource == r && !isnan(s->trial[j].told.loss);
-        if ((same >= enough && (most < enough || r > level)) || (most < enough && same > most)) {
-            level = r;
-            most = same;
-        }
-    }
+    for (int k = 0; k < levels; k++)
+        if (at[k].n >= enough ? best.n < enough || at[k].resource > best.resource
+                              : best.n < enough && at[k].n > best.n)
+            best = at[k];
     for (int64_t i = 0; i < s->n; i++) {
         const crm_trial *t = &s->trial[i].told;
-        if (t->failed || (t->resource == level && !isnan(t->loss)))
+        if (t->failed || (t->resource == best.resource && !isnan(t->loss)))
             seen[n++] = (crm_seen){.x = t->x, .loss = t->failed ? (double)NAN : t->loss};
     }
     return n;
@@ -146,23 +166,34 @@ end:
     return CRM_OK;
 }
 
-/* Units of a rung for the trials of a bracket that are in it. */
+static bool goes_on(const trial *t)
+{
+    return !t->told.failed && !t->told.stopped;
+}
+
+/* Units of a rung for the trials of a bracket that are in it: one of each trial, and again, so that
+ * it is soon known which trials take long.  Asynchronous halving wants whole trials soon. */
 static crm_status start_rung(crm_sweep_plan *p, int number, bracket *b)
 {
     search *s = &p->search[number];
-    int first, end;
+    int first, end, step;
 
     sweep_rung_units(p, b, b->at, &first, &end);
     b->missing = 0;
     for (int64_t i = b->first; i < b->first + b->n; i++) {
         crm_trial *t = &s->trial[i].told;
-        if (t->failed || t->stopped) continue;
+        if (!goes_on(&s->trial[i])) continue;
         t->rung = b->at;
         t->resource = b->rung[b->at].resource;
         t->units += end - first;
-        CRM_TRY(sweep_plan_ready(p, number, i, of_folds(p) ? 0 : b->at, first, end,
-                                 of_folds(p) ? 1 : t->resource, &b->missing));
     }
+    step = p->cfg.scheduler == CRM_SCHEDULER_ASYNCHRONOUS ? end - first : 1;
+    for (int u = first; u < end; u += step)
+        for (int64_t i = b->first; i < b->first + b->n; i++)
+            if (goes_on(&s->trial[i]))
+                CRM_TRY(sweep_plan_ready(p, number, i, sweep_by_folds(p) ? 0 : b->at, u, u + step,
+                                         sweep_by_folds(p) ? 1 : b->rung[b->at].resource,
+                                         &b->missing));
     return CRM_OK;
 }
 
@@ -279,10 +310,10 @@ crm_status sweep_search_begin(crm_sweep_plan *p, int number)
 /* ---- judgement ---- */
 
 /* Mean and spread of the units that a trial has at a rung, in their order. */
-static void score(const crm_sweep_plan *p, const bracket *b, trial *t)
+void sweep_search_score(const crm_sweep_plan *p, const bracket *b, trial *t)
 {
     int first, end;
-    const double *loss = t->loss + (of_folds(p) ? 0 : (int64_t)t->told.rung * p->units);
+    const double *loss = t->loss + (sweep_by_folds(p) ? 0 : (int64_t)t->told.rung * p->units);
     double sum = 0, squares = 0;
 
     sweep_rung_units(p, b, t->told.rung, &first, &end);
@@ -308,31 +339,51 @@ static double loss_of_folds(const trial *t, int units)
     return sum / units;
 }
 
-/* Stops trials of a bracket that are worse than the median of the others on the same folds. */
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* How many of n ascending losses are less. */
+static int64_t count_below(const double *all, int64_t n, double loss)
+{
+    int64_t lo = 0, hi = n;
+
+    while (lo < hi) {
+        int64_t mid = (lo + hi) / 2;
+        if (all[mid] < loss)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* Stops trials of a bracket that are worse than the median of the others on the same folds.  The
+ * loss of one that is not stopped is among all of them. */
 static crm_status judge_by_median(const crm_sweep_plan *p, search *s, const bracket *b)
 {
     int first, units;
-    double *other;
-    bool *stop;
-    crm_status st = CRM_OK;
+    double *all;
+    int64_t n = 0;
 
     sweep_rung_units(p, b, b->at, &first, &units);
-    CRM_NEW(other, s->n);
-    CRM_NEW_TO(st, end, stop, s->n);
-    for (int64_t i = b->first; i < b->first + b->n; i++) {
-        int64_t n = 0;
-        for (int64_t j = 0; j < s->n; j++) {
-            double loss = j == i ? (double)NAN : loss_of_folds(&s->trial[j], units);
-            if (!isnan(loss)) other[n++] = loss;
-        }
-        stop[i] = crm_median_stops(s->trial[i].told.loss, other, n, p->cfg.startup);
+    CRM_NEW(all, s->n);
+    for (int64_t i = 0; i < s->n; i++) {
+        double loss = loss_of_folds(&s->trial[i], units);
+        if (!isnan(loss)) all[n++] = loss;
     }
-    for (int64_t i = b->first; i < b->first + b->n; i++)
-        s->trial[i].told.stopped = s->trial[i].told.stopped || stop[i];
-    crm_mem_free(stop);
-end:
-    crm_mem_free(other);
-    return st;
+    qsort(all, (size_t)n, sizeof *all, ascending);
+    for (int64_t i = b->first; i < b->first + b->n; i++) {
+        crm_trial *t = &s->trial[i].told;
+        if (!t->stopped)
+            t->stopped =
+                crm_median_stops(t->loss, count_below(all, n, t->loss), n - 1, p->cfg.startup);
+    }
+    crm_mem_free(all);
+    return CRM_OK;
 }
 
 static crm_status judge_by_rank(search *s, const bracket *b)
@@ -366,7 +417,7 @@ crm_status sweep_search_judge(crm_sweep_plan *p, int number, int which)
 
     while (!b->ended && b->missing == 0) {
         for (int64_t i = b->first; i < b->first + b->n; i++)
-            if (!s->trial[i].told.failed && !s->trial[i].told.stopped) score(p, b, &s->trial[i]);
+            if (goes_on(&s->trial[i])) sweep_search_score(p, b, &s->trial[i]);
         if (b->at + 1 == b->n_rungs) {
             b->ended = true;
             break;
@@ -378,87 +429,4 @@ crm_status sweep_search_judge(crm_sweep_plan *p, int number, int which)
         b = &s->bracket[which];
     }
     return go_on(p, number);
-}
-
-/* ---- as results come ---- */
-
-/* Loss of a trial at a rung that it has completed. */
-static double loss_at(const crm_sweep_plan *p, const bracket *b, const trial *t, int rung)
-{
-    int first, end;
-    const double *loss = t->loss + (of_folds(p) ? 0 : (int64_t)rung * p->units);
-    double sum = 0;
-
-    if (t->told.rung < rung || (t->told.rung == rung && t->told.done < t->told.units))
-        return (double)NAN;
-    sweep_rung_units(p, b, rung, &first, &end);
-    for (int i = 0; i < end; i++)
-        sum += loss[i];
-    return sum / end;
-}
-
-static crm_status raise_trial(crm_sweep_plan *p, int number, bracket *b, int64_t i)
-{
-    crm_trial *t = &p->search[number].trial[i].told;
-    int first, end, rung = t->rung + 1;
-
-    sweep_rung_units(p, b, rung, &first, &end);
-    t->rung = rung;
-    t->resource = b->rung[rung].resource;
-    t->units += end - first;
-    return sweep_plan_ready(p, number, i, of_folds(p) ? 0 : rung, first, end,
-                            of_folds(p) ? 1 : t->resource, &b->missing);
-}
-
-/* Raise what is among the first of those that have completed a rung, and is not raised yet. */
-static crm_status raise_best(crm_sweep_plan *p, int number, bracket *b, int rung, bool at_least_one,
-                             double *loss, bool *on)
-{
-    search *s = &p->search[number];
-    int64_t complete = 0, m;
-
-    for (int64_t i = 0; i < s->n; i++) {
-        loss[i] = loss_at(p, b, &s->trial[i], rung);
-        complete += !isnan(loss[i]);
-    }
-    m = complete / p->cfg.eta;
-    if (m == 0 && at_least_one && complete > 0) m = 1;
-    CRM_CHECK(crm_rungs_promote(loss, s->n, m, on) >= 0, CRM_ERR_NOMEM,
-              "out of memory: promotions");
-    for (int64_t i = 0; i < s->n; i++)
-        if (on[i] && s->trial[i].told.rung == rung) CRM_TRY(raise_trial(p, number, b, i));
-    return CRM_OK;
-}
-
-/* Nothing is under way. */
-static void end_asynchronous(search *s, bracket *b)
-{
-    for (int64_t i = 0; i < s->n; i++)
-        s->trial[i].told.stopped = !s->trial[i].told.failed && !s->trial[i].told.whole;
-    b->ended = s->ended = true;
-}
-
-crm_status sweep_search_asynchronous(crm_sweep_plan *p, int number)
-{
-    search *s = &p->search[number];
-    bracket *b = &s->bracket[0];
-    double *loss;
-    bool *on;
-    crm_status st = CRM_OK;
-
-    CRM_NEW(loss, s->n);
-    CRM_NEW_TO(st, end, on, s->n);
-    b->missing--;
-    for (int64_t i = 0; i < s->n; i++)
-        if (s->trial[i].told.done == s->trial[i].told.units) score(p, b, &s->trial[i]);
-    for (int k = b->n_rungs - 2; k >= 0 && !st; k--)
-        st = raise_best(p, number, b, k, false, loss, on);
-    /* So many have failed that none is among the first: the best goes on all the same. */
-    for (int k = b->n_rungs - 2; k >= 0 && !st && b->missing == 0; k--)
-        st = raise_best(p, number, b, k, true, loss, on);
-    if (!st && b->missing == 0) end_asynchronous(s, b);
-    crm_mem_free(on);
-end:
-    crm_mem_free(loss);
-    return st;
 }

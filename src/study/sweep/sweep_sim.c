@@ -9,6 +9,7 @@
 #include "crmpi/base_mem.h"
 #include "crmpi/base_rng.h"
 #include "crmpi/sweep_sim.h"
+#include "sweep_impl.h"
 
 enum { LONE_FROM = 64 }; /* groups, as in sweep_farm_queue.c */
 static const double poll =
@@ -16,60 +17,33 @@ static const double poll =
 
 /* ---- events ---- */
 
-typedef enum event_kind { UNIT_ENDS, UNIT_GIVEN_BACK, NODE_RETURNS } event_kind;
+typedef enum event_kind { UNIT_ENDS, UNIT_GIVEN_BACK, NODE_RETURNS, EVENT_KINDS } event_kind;
 
 typedef struct event {
     double at;
-    int64_t number; /* events of one time go in the order in which they were made */
     event_kind kind;
     int group;
     int64_t serial; /* of the unit; of one that was lost meanwhile the event says nothing */
 } event;
 
-typedef struct events {
-    event *heap;
-    int64_t n, cap, made;
-} events;
-
-static bool before(const event *a, const event *b)
+/* Events of one time go in the order in which they were made. */
+static crm_status add_event(sweep_heap *h, int64_t *made, event e)
 {
-    return a->at != b->at ? a->at < b->at : a->number < b->number;
+    return sweep_heap_push(
+        h, (sweep_item){.key = e.at,
+                        .order = (*made)++,
+                        .value = {(int64_t)e.group * EVENT_KINDS + (int64_t)e.kind, e.serial}});
 }
 
-static crm_status add_event(events *e, event x)
+static bool next_event(sweep_heap *h, event *e)
 {
-    int64_t i = e->n;
+    sweep_item x;
 
-    if (e->n == e->cap) {
-        int64_t cap = e->cap ? 2 * e->cap : 256;
-        event *more = crm_mem_grow(e->heap, (size_t)e->cap, (size_t)cap, sizeof *more);
-        CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: events of a simulation");
-        e->heap = more;
-        e->cap = cap;
-    }
-    x.number = e->made++;
-    e->n++;
-    for (; i > 0 && before(&x, &e->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        e->heap[i] = e->heap[(i - 1) / 2];
-    e->heap[i] = x;
-    return CRM_OK;
-}
-
-static bool next_event(events *e, event *out)
-{
-    event last;
-    int64_t i = 0, child;
-
-    if (e->n == 0) return false;
-    *out = e->heap[0];
-    last = e->heap[--e->n];
-    while ((child = 2 * i + 1) < e->n) {
-        if (child + 1 < e->n && before(&e->heap[child + 1], &e->heap[child])) child++;
-        if (!before(&e->heap[child], &last)) break;
-        e->heap[i] = e->heap[child];
-        i = child;
-    }
-    e->heap[i] = last;
+    if (!sweep_heap_pop(h, &x)) return false;
+    *e = (event){.at = x.key,
+                 .kind = (event_kind)(x.value[0] % EVENT_KINDS),
+                 .group = (int)(x.value[0] / EVENT_KINDS),
+                 .serial = x.value[1]};
     return true;
 }
 
@@ -210,7 +184,8 @@ typedef struct farm {
     offer *ready;    /* units that lie ready, the oldest first; some are there no more */
     int64_t ready_first, ready_n, ready_cap;
     int recalled; /* units that are called back now */
-    events events;
+    sweep_heap events;
+    int64_t made; /* of them */
     losses losses;
     double now, free; /* free: when rank 0 has dealt out what it has to */
     double dealt;     /* when it last dealt out a unit for the first time */
@@ -266,7 +241,7 @@ static crm_status begin(farm *f, int number, const held *h, double start)
     put(&f->idle, number, false);
     put(&f->wants, number, !is_own(f, g));
     return add_event(
-        &f->events,
+        &f->events, &f->made,
         (event){.at = start + g->seconds, .kind = UNIT_ENDS, .group = number, .serial = h->serial});
 }
 
@@ -343,10 +318,11 @@ static crm_status call_back(farm *f)
         double there = g->ready.arrives > f->now ? g->ready.arrives : f->now;
         g->recalled = true;
         f->recalled++;
-        CRM_TRY(add_event(&f->events, (event){.at = there + poll,
-                                              .kind = UNIT_GIVEN_BACK,
-                                              .group = from,
-                                              .serial = g->ready.serial}));
+        CRM_TRY(add_event(&f->events, &f->made,
+                          (event){.at = there + poll,
+                                  .kind = UNIT_GIVEN_BACK,
+                                  .group = from,
+                                  .serial = g->ready.serial}));
     }
     return CRM_OK;
 }
@@ -447,8 +423,8 @@ static crm_status lose_node(farm *f, int number)
         CRM_TRY(lose(f, i));
         g->returns = f->sim->repair < 0 ? (double)INFINITY : f->now + f->sim->repair;
         if (f->sim->repair >= 0)
-            CRM_TRY(
-                add_event(&f->events, (event){.at = g->returns, .kind = NODE_RETURNS, .group = i}));
+            CRM_TRY(add_event(&f->events, &f->made,
+                              (event){.at = g->returns, .kind = NODE_RETURNS, .group = i}));
     }
     return CRM_OK;
 }
@@ -492,6 +468,7 @@ static crm_status happen(farm *f, const event *e)
         CRM_TRY(take_back(f, e->group));
         break;
     case NODE_RETURNS:
+    default:
         come_back(f, e->group);
         break;
     }
@@ -537,7 +514,7 @@ static void farm_free(farm *f)
     crm_mem_free(f->idle.bits);
     crm_mem_free(f->wants.bits);
     crm_mem_free(f->ready);
-    crm_mem_free(f->events.heap);
+    sweep_heap_free(&f->events);
     crm_mem_free(f->losses.key);
     crm_mem_free(f->losses.times);
 }
