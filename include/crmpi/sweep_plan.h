@@ -44,11 +44,16 @@ typedef struct crm_sweep_cfg {
     const char *list;
     const char *space; /* as it is written */
     int64_t group_ranks;
+    crm_opt_list first_groups;
     double look_s;
 } crm_sweep_cfg;
 extern const crm_opt crm_sweep_opts[]; /* sweep.* */
 /** Checks between these options: CRM_ERR_CONFIG, and *key is the one to name. */
 CRM_CHECKED crm_sweep_cfg_check(const crm_sweep_cfg *cfg, const char **key);
+enum { CRM_SWEEP_SIZES_MAX = 65 };
+/** Ranks of the groups in order, the last one for all further ones; *n at least 1.
+ *  @return CRM_ERR_CONFIG: sweep.first_groups has what is no number of ranks */
+CRM_CHECKED crm_sweep_sizes(const crm_sweep_cfg *cfg, int sizes[CRM_SWEEP_SIZES_MAX], int *n);
 
 /** A unit: one fit of one trial on one inner fold. */
 typedef struct crm_sweep_unit {

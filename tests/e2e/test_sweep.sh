@@ -57,6 +57,8 @@ for n in 2 3 4; do
 done
 check "two ranks share each fit" sweep g2 2 --set sweep.group_ranks=2
 check "with the same result" same r1 g2
+check "a group of two ranks and two of one" sweep g211 4 --set "sweep.first_groups=[2]"
+check "with the same result" same r1 g211
 check "24 trials in three searches" test "$(grep -c '^r0-f0' r1/sweep.tsv)" = 24
 check "two of each come to the end" test "$(awk -F'\t' '$4 == "whole"' r1/sweep.tsv | wc -l)" = 6
 # the check of the check: another seed is another sweep
@@ -181,6 +183,7 @@ wrong "a condition on what is not there" 'model.rnn_kind' 'when: model.rnn ==' '
 fails "no space" 2 'sweep.space=: value .* is empty' sweep sweep.yaml --out out --set sweep.space=
 fails "asynchronous with tpe" 2 'sweep.sampler=tpe: value .tpe. looks at results' sweep sweep.yaml --out out --set sweep.sampler=tpe \
   --set sweep.scheduler=asynchronous
+fails "a group of no ranks" 2 "sweep.first_groups=.2,0.: value .* has a group of '0'" sweep sweep.yaml --out out --set "sweep.first_groups=[2,0]"
 fails "a list with a value that is none" 2 'points.yaml:2:[0-9]+' sweep sweep.yaml --out out --set sweep.list=points.yaml \
   --set 'sweep.space={forest.max_depth: [3, 4]}' --set eval.models=[forest]
 exit "$failed"

@@ -1,4 +1,6 @@
 /* sweep_opts.c - options of a sweep. */
+#include <string.h>
+
 #include "crmpi/stats_metric.h"
 #include "crmpi/sweep_plan.h"
 
@@ -52,13 +54,37 @@ const crm_opt crm_sweep_opts[] = {
         "Units that may fail before the sweep ends; 0: any number.  With a higher one it goes on."),
     CRM_OPT_I(S, group_ranks, "sweep.group_ranks", 1, 1, 1e6, "ranks", CRM_OPT_LAYOUT,
               "Ranks that share a fit."),
+    CRM_OPT_L(S, first_groups, "sweep.first_groups", "", NULL, CRM_OPT_LAYOUT,
+              "Ranks of the first groups where these are to be of other sizes, such as [4, 2]; "
+              "all further groups have sweep.group_ranks."),
     CRM_OPT_R(S, look_s, "sweep.look", 2, 0.05, 3600, "s", CRM_OPT_LAYOUT,
               "How often results of other jobs on the same sweep are looked for."),
     {.key = NULL},
 };
 
+crm_status crm_sweep_sizes(const crm_sweep_cfg *cfg, int sizes[CRM_SWEEP_SIZES_MAX], int *n)
+{
+    const crm_opt_list *first = &cfg->first_groups;
+
+    CRM_CHECK(first->n < CRM_SWEEP_SIZES_MAX, CRM_ERR_CONFIG, "has %d groups; allowed: at most %d",
+              first->n, CRM_SWEEP_SIZES_MAX - 1);
+    for (int i = 0; i < first->n; i++) {
+        int64_t ranks;
+        CRM_CHECK(crm_parse_i64(first->item[i], strlen(first->item[i]), &ranks) && ranks >= 1 &&
+                      ranks <= 1000000,
+                  CRM_ERR_CONFIG, "has a group of '%s'; allowed: numbers of ranks, 1..1000000",
+                  first->item[i]);
+        sizes[i] = (int)ranks;
+    }
+    sizes[first->n] = (int)cfg->group_ranks;
+    *n = first->n + 1;
+    return CRM_OK;
+}
+
 crm_status crm_sweep_cfg_check(const crm_sweep_cfg *cfg, const char **key)
 {
+    int sizes[CRM_SWEEP_SIZES_MAX], n;
+
     *key = "sweep.sampler";
     CRM_CHECK(cfg->scheduler != CRM_SCHEDULER_ASYNCHRONOUS || cfg->sampler != CRM_SAMPLER_TPE ||
                   cfg->list[0],
@@ -71,5 +97,6 @@ crm_status crm_sweep_cfg_check(const crm_sweep_cfg *cfg, const char **key)
               CRM_ERR_CONFIG,
               "needs as many points as its brackets take; allowed with "
               "sweep.sampler: random, sobol, tpe");
-    return CRM_OK;
+    *key = "sweep.first_groups";
+    return crm_sweep_sizes(cfg, sizes, &n);
 }

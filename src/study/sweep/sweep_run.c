@@ -367,13 +367,14 @@ crm_status crm_sweep_search(const crm_sweep *s, crm_sweep_result *out)
     runner r = {.sweep = s, .out = out};
     const crm_farm_source source = {.ctx = &r, .next = next, .done = done, .look = look};
     const crm_farm_worker worker = {.ctx = &r, .run = run_unit};
-    const int size = (int)s->cfg->group_ranks;
-    const crm_farm_cfg farm = {.n_sizes = 1, .sizes = &size};
+    int sizes[CRM_SWEEP_SIZES_MAX];
+    crm_farm_cfg farm = {.sizes = sizes};
     crm_status st, closed = CRM_OK;
 
     *out = (crm_sweep_result){0};
     name_writer(&r);
-    st = make_room(&r);
+    st = crm_sweep_sizes(s->cfg, sizes, &farm.n_sizes);
+    if (!st) st = make_room(&r);
     if (!st && crm_comm_rank(world) == 0) st = begin(&r);
     st = crm_comm_agree(world, st);
     if (!st) st = crm_farm_run(world, &farm, &source, &worker, &out->use);
