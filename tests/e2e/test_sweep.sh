@@ -183,7 +183,7 @@ wrong "a condition on what is not there" 'model.rnn_kind' 'when: model.rnn ==' '
 fails "no space" 2 'sweep.space=: value .* is empty' sweep sweep.yaml --out out --set sweep.space=
 fails "asynchronous with tpe" 2 'sweep.sampler=tpe: value .tpe. looks at results' sweep sweep.yaml --out out --set sweep.sampler=tpe \
   --set sweep.scheduler=asynchronous
-fails "a group of no ranks" 2 "sweep.first_groups=.2,0.: value .* has a group of '0'" sweep sweep.yaml --out out --set "sweep.first_groups=[2,0]"
+fails "a group of no ranks" 2 "sweep.first_groups=2,0: value .2,0. has a group of .0." sweep sweep.yaml --out out --set "sweep.first_groups=[2,0]"
 fails "a list with a value that is none" 2 'points.yaml:2:[0-9]+' sweep sweep.yaml --out out --set sweep.list=points.yaml \
   --set 'sweep.space={forest.max_depth: [3, 4]}' --set eval.models=[forest]
 exit "$failed"
