@@ -15,7 +15,7 @@
 #   CRMPI_JOBS           the folder of this file, where the scripts cannot find it by themselves
 
 crm_jobs=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-crm_config='' crm_list='' crm_out='' crm_rest=()
+crm_config='' crm_list='' crm_out='' crm_tasks='' crm_rest=() # crm_shared=yes before crm_job: tasks of an array share one run
 
 crm_say() {
     echo "$(date -u '+%F %T') $(basename "${crm_script:-crmpi}"): $*" >&2
@@ -34,12 +34,13 @@ crm_read_arguments() {
     while [ $# -gt 0 ]; do
         case "$1" in
         -h | --help) crm_usage ;;
-        --list=* | --out=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" && continue ;;
-        --list | --out | --set | --init)
+        --list=* | --out=* | --array=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" && continue ;;
+        --list | --out | --set | --init | --array)
             [ $# -gt 1 ] || crm_usage "$1 needs a value"
             case "$1" in
             --list) crm_list=$2 ;;
             --out) crm_out=$2 ;;
+            --array) crm_tasks=$2 ;;
             *) crm_rest+=("$1" "$2") ;;
             esac
             shift
@@ -57,7 +58,16 @@ crm_read_arguments() {
 # A task of an array: its line of the list, or its number as the seed; a run folder of its own.
 crm_take_task() { # COMMAND
     local n=${SLURM_ARRAY_TASK_ID:-} line='' words own
-    if [ -n "$crm_list" ]; then
+    if [ -n "$crm_tasks" ]; then
+        [ "${crm_shared:-}" = yes ] || crm_usage "--array is for sweep-array.sbatch, whose tasks share one sweep"
+        [[ $crm_tasks == [1-9]* && $crm_tasks != *[!0-9]* ]] || crm_usage "--array '$crm_tasks': the number of tasks of the array"
+        [ -n "$n" ] || crm_usage "--array is for arrays: sbatch --array=0-$((crm_tasks - 1))"
+    fi
+    if [ "${crm_shared:-}" = yes ]; then
+        [ -z "$crm_list" ] || crm_usage "--list makes runs of their own; the tasks of this script share one"
+        if [ -n "$crm_tasks" ]; then crm_rest+=(--array "$n/$crm_tasks"); else crm_rest+=(--join); fi
+        crm_default_out "$1" ''
+    elif [ -n "$crm_list" ]; then
         [ -n "$n" ] || crm_usage "--list is for arrays: sbatch --array=1-N"
         [ -r "$crm_list" ] || crm_usage "$crm_list: cannot be read"
         [ "$n" = 0 ] || line=$(sed -n "${n}p" "$crm_list")
@@ -129,7 +139,7 @@ crm_requeue() { # CODE
 crm_job() { # COMMAND KIND ARGUMENTS...
     local command=$1 kind=$2 threads=${SLURM_CPUS_PER_TASK:-1} code=0 extra given
     shift 2
-    crm_script=$command-$kind.sbatch
+    crm_script=$command-$([ "${crm_shared:-}" = yes ] && echo array || echo "$kind").sbatch
     crm_read_arguments "$@"
     [ -n "${SLURM_JOB_ID:-}" ] || crm_usage "this is a job script: sbatch starts it"
     crm_take_task "$command"

@@ -62,6 +62,20 @@ typedef enum crm_record_state {
 CRM_CHECKED crm_record_open(crm_comm *comm, const crm_record_cfg *cfg, const char *dir,
                             const char *command, const char *config_yaml, crm_digest digest,
                             crm_record_state *state, crm_record **out);
+/** As crm_record_open, for one of several jobs that work on a run: when another job holds the
+ * folder, and holds this run, it is not waited for.  This job then works beside it:
+ * crm_record_is_beside; the record tells where the folder is and must not be written.  It waits
+ * until `begun` (a file or folder of the run) is there.
+ *  @return as crm_record_open, which waits for a holder that is of no run; CRM_ERR_STOPPED */
+CRM_CHECKED crm_record_join(crm_comm *comm, const crm_record_cfg *cfg, const char *dir,
+                            const char *command, const char *config_yaml, crm_digest digest,
+                            const char *begun, crm_record_state *state, crm_record **out);
+bool crm_record_is_beside(const crm_record *r);
+/** Beside another job: hold the folder when nobody does any more, from now on as after
+ *  crm_record_open.  Where it is still held nothing changes.  Collective.  CRM_ERR_IO */
+CRM_CHECKED crm_record_hold(crm_record *r, const crm_record_cfg *cfg, crm_record_state *state);
+/** Hold the folder no more, and work beside whoever does.  Not collective; on all ranks. */
+void crm_record_release(crm_record *r);
 /** A run that is there is gone on with, or what is not whole of a finished one is made again: this
  * start is noted, and config.yaml is written as it is now.  Collective. */
 CRM_CHECKED crm_record_renew(crm_record *r, const char *config_yaml);

@@ -30,7 +30,7 @@ typedef struct crm_farm_source {
     crm_farm_answer (*next)(void *ctx, int ranks, void *task, size_t *bytes);
     /** A task has come to a result.  An error ends all work. */
     crm_status (*done)(void *ctx, const void *result, size_t bytes);
-    /** About once a second, whether there are results or not (progress, results of other jobs).  An
+    /** Some times a second, whether there are results or not (progress, results of other jobs).  An
      *  error ends all work.  NULL: none. */
     crm_status (*look)(void *ctx);
 } crm_farm_source;

@@ -30,9 +30,15 @@ typedef struct crm_sweep_ledger crm_sweep_ledger;
  *  @return CRM_ERR_IO, CRM_ERR_NOMEM */
 CRM_CHECKED crm_sweep_ledger_open(const char *dir, const char *writer, crm_digest run,
                                   crm_sweep_ledger **out);
-/** One line, on disk when this returns.  After CRM_ERR_IO (a full disk) the line is not there, or
- *  counts as torn, and the next one can be added. */
+/** One line, on disk when this returns, also when the file was taken away meanwhile.  After
+ * CRM_ERR_IO (a full disk) the line is not there, or counts as torn, and the next one can be added.
+ */
 CRM_CHECKED crm_sweep_ledger_add(crm_sweep_ledger *l, const crm_sweep_ledger_entry *e);
+/** Tell other jobs which units this writer's job is about to run, n entries of which the names
+ *  count; n 0: only that it is alive.  As crm_sweep_ledger_add, but nothing depends on it. */
+CRM_CHECKED crm_sweep_ledger_claim(crm_sweep_ledger *l, int64_t n, const crm_sweep_ledger_entry *e);
+/** Tell them that this writer's job holds the run: those that said so before are gone. */
+CRM_CHECKED crm_sweep_ledger_hold(crm_sweep_ledger *l);
 /** Ends the file: from now on crm_sweep_ledger_compact may take it away.  Returns what went wrong;
  * *l is freed and NULL in any case. */
 CRM_CHECKED crm_sweep_ledger_close(crm_sweep_ledger **l);
@@ -49,8 +55,9 @@ CRM_CHECKED crm_sweep_ledger_read(const char *dir, crm_digest run, crm_sweep_led
 const crm_sweep_ledger_entry *crm_sweep_ledger_find(const crm_sweep_ledger_all *a,
                                                     const char *name);
 void crm_sweep_ledger_all_free(crm_sweep_ledger_all *a);
-/** Put all lines into DIR/all.log and remove the files that were ended and, when alone says that no
- *  other process writes in the folder, all others too.  Whenever it is killed, all lines are there.
- *  One process at a time.  @return as crm_sweep_ledger_read */
-CRM_CHECKED crm_sweep_ledger_compact(const char *dir, crm_digest run, bool alone);
+/** Put all lines into DIR/all.log and remove the files that were ended, and those that gone (may be
+ *  NULL) says are of a writer that is dead; one that was not goes on in a new file.  Whenever it is
+ *  killed, all lines are there.  One process at a time.  @return as crm_sweep_ledger_read */
+CRM_CHECKED crm_sweep_ledger_compact(const char *dir, crm_digest run,
+                                     bool (*gone)(void *ctx, const char *name), void *ctx);
 #endif

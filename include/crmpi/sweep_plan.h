@@ -45,7 +45,7 @@ typedef struct crm_sweep_cfg {
     const char *space; /* as it is written */
     int64_t group_ranks;
     crm_opt_list first_groups;
-    double look_s;
+    double look_s, lease_s;
 } crm_sweep_cfg;
 extern const crm_opt crm_sweep_opts[]; /* sweep.* */
 /** Checks between these options: CRM_ERR_CONFIG, and *key is the one to name. */
@@ -80,12 +80,17 @@ void crm_sweep_plan_free(crm_sweep_plan **p);
 
 /** The ready unit that is thought to take longest, which is ready no more; false: none. */
 bool crm_sweep_plan_next(crm_sweep_plan *p, crm_sweep_unit *out);
-/** Put back a unit that was taken and not done. */
+/** Put back a unit that was taken; one that has a result meanwhile is ignored. */
 CRM_CHECKED crm_sweep_plan_back(crm_sweep_plan *p, const crm_sweep_unit *u);
 /** The result of a unit: loss to be made small, NaN: failed; seconds: for the order only, NaN: not
  *  known.  One that is not of this plan, or has a result, is ignored (*was_new false). */
 CRM_CHECKED crm_sweep_plan_done(crm_sweep_plan *p, const crm_sweep_unit *u, double loss,
                                 double seconds, bool *was_new);
+/** A number of a unit that never changes; those of a rung lie close together. */
+int64_t crm_sweep_plan_number(const crm_sweep_plan *p, const crm_sweep_unit *u);
+/** The units that were made and have no result, called for each, in order. */
+void crm_sweep_plan_each_open(const crm_sweep_plan *p,
+                              void (*f)(void *ctx, const crm_sweep_unit *u), void *ctx);
 /** All searches have ended. */
 bool crm_sweep_plan_ended(const crm_sweep_plan *p);
 

@@ -31,6 +31,8 @@ typedef struct crm_sweep {
     const crm_eval *e; /* study, data and ranks */
     const crm_sweep_cfg *cfg;
     const crm_sweep_models *models;
+    bool holds;        /* this job holds the run folder; others work beside it           */
+    int share, shares; /* units of this job by number; shares 0: any that is not claimed */
 } crm_sweep;
 
 /** A unit that came to nothing. */
@@ -45,6 +47,7 @@ typedef struct crm_sweep_result {
     int *repeat, *fold;     /* [parts] outer place; -1: all rows                             */
     int64_t *winner;        /* [n] trial                                                     */
     double *x;              /* [n][CRM_SWEEP_DIMS_MAX] its point                             */
+    bool ended;             /* all searches; else winners are not known                      */
     /* On rank 0 only: */
     crm_sweep_plan *plan;
     int64_t n_failed;
@@ -54,11 +57,16 @@ typedef struct crm_sweep_result {
     int64_t before;             /* units that had a result already                           */
 } crm_sweep_result;
 
-/** Run the searches: with cfg->nested one for each model and outer fold and one on all rows, else
- *  one for each model on the training part of the hold-out.  Collective over e->world.
+/** Run the searches, together with other jobs in the same folder (sweep_follow.h): with cfg->nested
+ * one for each model and outer fold and one on all rows, else one for each model on the training
+ * part of the hold-out.  A share (task of an array) ends when nothing of it is left that is known
+ * by then.  Collective over e->world.
  *  @return CRM_ERR_STOPPED after a signal; CRM_ERR_NUMERIC when more than cfg->max_failed units
  *          failed, or all trials of a search; CRM_ERR_IO, what a farm returned */
 CRM_CHECKED crm_sweep_search(const crm_sweep *s, crm_sweep_result *out);
+/** A name of this job that no other one has, for its ledgers.  Collective.  CRM_ERR_COMM */
+enum { CRM_SWEEP_TAG_MAX = 72 };
+CRM_CHECKED crm_sweep_tag(crm_comm *world, char tag[CRM_SWEEP_TAG_MAX]);
 /** What a sweep of so many outer folds in each of some repeats has to do, and what became of it as
  * far as a ledger tells; known NULL: nothing yet.  Winners are -1 where a search has none.  Not
  *  collective.  @return CRM_ERR_NOMEM */

@@ -33,6 +33,7 @@ static const struct {
     {"--emotions", offsetof(app_args, emotions), "annotate"},
     {"--parts", offsetof(app_args, parts), "annotate"},
     {"--simulate", offsetof(app_args, simulate), "sweep"},
+    {"--array", offsetof(app_args, array), "sweep"},
 };
 static const struct {
     const char *name;
@@ -51,6 +52,7 @@ static const struct {
     {"--allow-target", offsetof(app_args, allow_target)},
     {"--dry-run", offsetof(app_args, dry_run)},
     {"--status", offsetof(app_args, status)},
+    {"--join", offsetof(app_args, join)},
 };
 
 /* Value of an option given as "--name value" or "--name=value"; NULL when argv[*i] is another one.
@@ -89,6 +91,26 @@ static crm_status take_option(int argc, char **argv, int *i, app_args *args)
     return CRM_OK;
 }
 
+/* --array I/N, or N with --status. */
+static crm_status parse_array(app_args *args)
+{
+    const char *text = args->array, *slash = text ? strchr(text, '/') : NULL;
+    const char *number = slash ? slash + 1 : text;
+    int64_t share = -1, shares = 0;
+
+    if (!text) return CRM_OK;
+    CRM_CHECK(crm_parse_i64(number, strlen(number), &shares) && shares >= 1 && shares <= 1000000 &&
+                  (slash != NULL) == !args->status &&
+                  (!slash || (crm_parse_i64(text, (size_t)(slash - text), &share) && share >= 0 &&
+                              share < shares)),
+              CRM_ERR_CONFIG,
+              "--array: '%s', allowed: I/N, task I of N from 0, such as 3/16; with --status N",
+              text);
+    args->share = (int)share;
+    args->shares = (int)shares;
+    return CRM_OK;
+}
+
 crm_status app_parse(int argc, char **argv, app_args *args)
 {
     CRM_NEW(args->set, argc);
@@ -113,6 +135,7 @@ crm_status app_parse(int argc, char **argv, app_args *args)
                      "key=value",
                      argv[i], args->operand);
     }
+    CRM_TRY(parse_array(args));
     if (args->command && strcmp(args->command, "help") == 0) {
         args->help = true;
         args->command = args->operand;
@@ -140,6 +163,27 @@ static crm_status check_propose(const app_args *args)
     return CRM_OK;
 }
 
+static crm_status check_sweep(const app_args *args)
+{
+    const char *looks = args->dry_run    ? "--dry-run"
+                        : args->status   ? "--status"
+                        : args->simulate ? "--simulate"
+                                         : NULL;
+    const char *name = looks ? looks : args->join ? "--join" : NULL;
+
+    CRM_CHECK(!name || strcmp(args->command, "sweep") == 0, CRM_ERR_CONFIG,
+              "%s is an option of sweep, not of %s", name, args->command);
+    CRM_CHECK(args->dry_run + args->status + (args->simulate != NULL) <= 1, CRM_ERR_CONFIG,
+              "--dry-run, --status and --simulate do not go together: each looks at a sweep in its "
+              "own way");
+    CRM_CHECK(
+        !args->join || !args->array, CRM_ERR_CONFIG,
+        "--join and --array do not go together: one takes any units, one those of its number");
+    CRM_CHECK(!looks || !(args->join || (args->array && !args->status)), CRM_ERR_CONFIG,
+              "%s runs nothing, so %s has no meaning", looks, args->join ? "--join" : "--array");
+    return CRM_OK;
+}
+
 crm_status app_check_args(const app_args *args)
 {
     const char *value;
@@ -162,12 +206,7 @@ crm_status app_check_args(const app_args *args)
               "--embedding is an option of predict, not of %s", args->command);
     CRM_CHECK(!args->allow_target || strcmp(args->command, "annotate") == 0, CRM_ERR_CONFIG,
               "--allow-target is an option of annotate, not of %s", args->command);
-    CRM_CHECK((!args->dry_run && !args->status) || strcmp(args->command, "sweep") == 0,
-              CRM_ERR_CONFIG, "%s is an option of sweep, not of %s",
-              args->dry_run ? "--dry-run" : "--status", args->command);
-    CRM_CHECK(args->dry_run + args->status + (args->simulate != NULL) <= 1, CRM_ERR_CONFIG,
-              "--dry-run, --status and --simulate do not go together: each looks at a sweep in its "
-              "own way");
+    CRM_TRY(check_sweep(args));
     CRM_CHECK(!args->profile || strcmp(args->command, "train") == 0 ||
                   strcmp(args->command, "crossval") == 0,
               CRM_ERR_CONFIG, "--profile is an option of train and crossval, not of %s",
@@ -231,6 +270,10 @@ crm_status app_print_help(const app *a, const app_command *c)
     printf(
         "  --simulate RANKS  sweep: how long it would take on so many ranks, and how much of their "
         "time would\n                    be useful; of a config, or with times of a run\n");
+    printf("  --join            sweep: work on RUN beside other jobs, or begin it\n");
+    printf("  --array I/N       sweep: likewise, but only those units that are known by now and of "
+           "task I of N;\n                    --status --array N: tasks for what is missing "
+           "(default 16)\n");
     printf("  --units N         verify: a sample of N units, spread over models and folds\n");
     printf("  --init FILE       train: initial parameters of nets, likewise\n");
     printf("  --replay [PHASE:]STEP\n                    train: tell that step of each net's fit, "

@@ -65,8 +65,10 @@ typedef struct app_args {
     int n_set, n_more, n_models;
     bool allow_target; /* of annotate */
     bool help, markdown, version, embedding, profile, propose, append, json, whole;
-    bool dry_run, status; /* of sweep */
-    int argc;             /* the whole of it, for run.json */
+    bool dry_run, status, join; /* of sweep */
+    const char *array;          /* of sweep: "I/N", read into ... */
+    int share, shares;          /* ... these; shares 0: not given; share -1: "N" alone */
+    int argc;                   /* the whole of it, for run.json */
     char **argv;
 } app_args;
 
@@ -244,6 +246,23 @@ CRM_CHECKED app_sweep_search(app *a, crm_eval *e, app_sweep **out);
  *  Collective. */
 CRM_CHECKED app_sweep_report(app *a, const crm_eval *e, app_sweep *s);
 void app_sweep_free(app_sweep **s);
+/** Print RUN/sweep.md; rank 0. */
+CRM_CHECKED app_sweep_print(const char *dir);
+
+/* app_sweep_join.c: several jobs on one sweep */
+/** Whether this command works beside other jobs: --join, --array. */
+bool app_sweep_joins(const app *a);
+/** CRM_ERR_CONFIG when it cannot.  The same on all ranks. */
+CRM_CHECKED app_sweep_check_join(app *a);
+/** Searches beside other jobs, or a share of them, in a run from crm_record_join.  *rest: what
+ * comes after them is for this job to do, which holds the folder now; else it was told what is
+ * left. Collective. */
+CRM_CHECKED app_sweep_join(app *a, const crm_data *d, const crm_model_spec *const *spec, int n,
+                           crm_record *run, crm_record_state *state, bool *rest);
+
+/* app_calibrate.c */
+/** crmpi calibrate in its run folder.  Collective. */
+CRM_CHECKED app_calibrate(app *a, const crm_eval *e);
 
 /* app_weights.c */
 /** Parameters of a net by name, from a model file of crmpi or from any HDF5 file.  *out is the

@@ -326,8 +326,14 @@ crm_status app_sweep_search(app *a, crm_eval *e, app_sweep **out)
     CRM_TRY(crm_comm_agree(a->world, app_sweep_open(a, e->spec, e->n_models, out)));
     s = *out;
     app_sweep_outer(s, e);
-    s->sweep = (crm_sweep){.e = e, .cfg = &a->sweep, .models = &s->models};
+    s->sweep = (crm_sweep){.e = e,
+                           .cfg = &a->sweep,
+                           .models = &s->models,
+                           .holds = !crm_record_is_beside(e->record),
+                           .share = a->args.share,
+                           .shares = a->args.shares};
     CRM_TRY(crm_sweep_search(&s->sweep, &s->result));
+    if (!s->result.ended) return CRM_OK;
     CRM_TRY(crm_comm_agree(a->world, make_winners(s)));
     e->spec_of = spec_of;
     e->spec_ctx = s;
@@ -517,4 +523,16 @@ crm_status app_sweep_report(app *a, const crm_eval *e, app_sweep *s)
     crm_str_free(&trials);
     crm_str_free(&report);
     return st;
+}
+
+crm_status app_sweep_print(const char *dir)
+{
+    char path[CRM_PATH_MAX], *text;
+    size_t len;
+
+    CRM_TRY(crm_path_join(dir, "sweep.md", path, sizeof path));
+    CRM_TRY(crm_path_read(path, 1 << 26, &text, &len));
+    fwrite(text, 1, len, stdout);
+    crm_mem_free(text);
+    return CRM_OK;
 }

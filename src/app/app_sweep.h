@@ -38,6 +38,12 @@ CRM_CHECKED app_sweep_sim_ranks(const char *text, int *out);
 CRM_CHECKED app_sweep_simulate(const app *a, const app_sweep *s, const crm_sweep_ledger_all *known,
                                int ranks);
 
+/* app_sweep_join.c */
+/** The units that a plan knows and that have no result, as an array of tasks for Slurm; nothing
+ * when there are none.  Rank 0. */
+CRM_CHECKED app_sweep_missing(const app *a, const crm_sweep_plan *plan, const char *run,
+                              crm_str *out);
+
 /* cmd_study.c */
 /** The sweep itself, in its run folder. */
 CRM_CHECKED app_study_sweep(app *a);

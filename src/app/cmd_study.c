@@ -94,8 +94,11 @@ static crm_status open_run(app *a, crm_record_state *state, crm_record **run)
     CRM_TRY(study_digest(a, &a->run_digest));
     st = write_yaml(a, &yaml);
     if (!st)
-        st = crm_record_open(a->world, &a->record, a->args.out, a->args.command, yaml.text,
-                             a->run_digest, state, run);
+        st = app_sweep_joins(a)
+                 ? crm_record_join(a->world, &a->record, a->args.out, a->args.command, yaml.text,
+                                   a->run_digest, CRM_SWEEP_DIR, state, run)
+                 : crm_record_open(a->world, &a->record, a->args.out, a->args.command, yaml.text,
+                                   a->run_digest, state, run);
     if (st) st = crm_comm_agree(a->world, app_is_root(a) ? explain(a, st) : st);
     crm_str_free(&yaml);
     return st;
@@ -263,38 +266,6 @@ static crm_status sweep(app *a, crm_eval *e)
     return st;
 }
 
-static crm_status write_null(const app *a, const crm_eval *e, const crm_null *n)
-{
-    crm_str markdown = {0}, terminal = {0};
-    char *json = NULL;
-    size_t len = 0;
-    crm_status st = CRM_OK;
-
-    if (app_is_root(a)) {
-        st = crm_null_write(n, &json, &len);
-        crm_report_null_markdown(n, &markdown);
-        crm_report_null_terminal(n, &terminal);
-        if (!st && (markdown.failed || terminal.failed))
-            CRM_SET(st, CRM_ERR_NOMEM, "out of memory: calibrate.md");
-    }
-    st = crm_comm_agree(a->world, st);
-    if (!st) st = crm_record_write(e->record, "calibrate.json", json, len);
-    if (!st) st = crm_record_write(e->record, "calibrate.md", markdown.text, markdown.len);
-    if (!st && app_is_root(a) && !a->repeat) fputs(terminal.text, stdout);
-    crm_str_free(&markdown);
-    crm_str_free(&terminal);
-    crm_mem_free(json);
-    return st;
-}
-
-static crm_status calibrate(app *a, const crm_eval *e)
-{
-    crm_null n;
-
-    CRM_TRY(crm_eval_null(e, &a->null, &n));
-    return write_null(a, e, &n);
-}
-
 /* "hybrid: runs/a/models/hybrid.h5, 40 epochs, train loss 0.2312, 1.4 s" */
 static void print_fit(const crm_record *run, const char *model, const crm_eval_fit *f)
 {
@@ -402,7 +373,7 @@ static crm_status run_kind(app *a, crm_eval *e, study_kind kind)
 {
     if (kind == SWEEP) return sweep(a, e);
     if (e->n_only > 0) return some_units(a, e, kind);
-    return kind == TRAIN ? train(a, e) : kind == CALIBRATE ? calibrate(a, e) : crossval(a, e);
+    return kind == TRAIN ? train(a, e) : kind == CALIBRATE ? app_calibrate(a, e) : crossval(a, e);
 }
 
 crm_eval app_study_of(const app *a, const crm_data *d, const crm_model_spec *const *spec, int n)
@@ -448,19 +419,6 @@ static crm_status work(app *a, const crm_data *d, crm_record *run, const models 
     return st;
 }
 
-/* What a sweep has printed besides. */
-static crm_status print_sweep(const char *dir)
-{
-    char path[CRM_PATH_MAX], *text;
-    size_t len;
-
-    CRM_TRY(crm_path_join(dir, "sweep.md", path, sizeof path));
-    CRM_TRY(crm_path_read(path, 1 << 26, &text, &len));
-    fwrite(text, 1, len, stdout);
-    crm_mem_free(text);
-    return CRM_OK;
-}
-
 static crm_status finished(app *a, const crm_record *run)
 {
     bool is_sweep = strcmp(a->args.command, "sweep") == 0;
@@ -471,7 +429,7 @@ static crm_status finished(app *a, const crm_record *run)
         fprintf(stderr, "crmpi: %s is finished; this is its result\n", crm_record_dir(run));
         st = render(crm_record_dir(run), &r);
         if (!st && !a->repeat) fputs(r.terminal.text, stdout);
-        if (!st && is_sweep && !a->repeat) st = print_sweep(crm_record_dir(run));
+        if (!st && is_sweep && !a->repeat) st = app_sweep_print(crm_record_dir(run));
     }
     rendering_free(&r);
     return crm_comm_agree(a->world, st);
@@ -609,14 +567,16 @@ static crm_status in_run(app *a, crm_record *run, crm_record_state state, const 
                          study_kind kind)
 {
     crm_data *d = NULL;
-    bool complete;
+    bool complete, rest = true;
     crm_status st;
 
     CRM_TRY(is_complete(a, run, state, m, &complete));
     if (complete) return finished(a, run);
-    CRM_TRY(renew(a, run, state));
+    if (!crm_record_is_beside(run)) CRM_TRY(renew(a, run, state));
     st = app_open_data(a, &d);
-    if (!st) st = work(a, d, run, m, kind);
+    if (!st && app_sweep_joins(a)) st = app_sweep_join(a, d, m->spec, m->n, run, &state, &rest);
+    if (!st && app_sweep_joins(a)) st = is_complete(a, run, state, m, &complete);
+    if (!st && rest) st = complete ? finished(a, run) : work(a, d, run, m, kind);
     crm_data_close(&d);
     return st;
 }
@@ -624,9 +584,11 @@ static crm_status in_run(app *a, crm_record *run, crm_record_state state, const 
 /* From now on a rank that waits too long leaves what it knows in the folder of the run. */
 static crm_status watch(app *a, const crm_record *run)
 {
-    char dir[CRM_PATH_MAX];
+    char dir[CRM_PATH_MAX], tag[CRM_SWEEP_TAG_MAX], name[CRM_SWEEP_TAG_MAX + 32] = "health";
 
-    CRM_TRY(crm_path_join(crm_record_dir(run), "health", dir, sizeof dir));
+    CRM_TRY(crm_sweep_tag(a->world, tag));
+    if (crm_record_is_beside(run)) snprintf(name, sizeof name, CRM_SWEEP_DIR "/%s.health", tag);
+    CRM_TRY(crm_path_join(crm_record_dir(run), name, dir, sizeof dir));
     return crm_watchdog_start(a->world, &a->watchdog, dir);
 }
 
@@ -648,7 +610,8 @@ static crm_status study(app *a, study_kind kind)
     crm_status st;
 
     CRM_CHECK(a->args.out, CRM_ERR_CONFIG, "%s needs a run folder: --out DIR", a->args.command);
-    st = select_models(a, &m);
+    st = app_sweep_check_join(a);
+    if (!st) st = select_models(a, &m);
     if (!st) st = read_init(a, &m);
     if (!st) st = open_device(a, &m);
     if (!st) st = open_run(a, &state, &run);

@@ -91,14 +91,15 @@ static crm_status print_state(const app *a, looked *l)
 {
     const crm_sweep_result *r = &l->sweep->result;
     char summary[CRM_PATH_MAX];
-    crm_str out = {0};
+    crm_str out = {0}, missing = {0};
     int64_t done, units;
     crm_status st = CRM_OK;
 
     CRM_TRY(crm_path_join(a->args.operand, "summary.json", summary, sizeof summary));
     crm_sweep_plan_count(r->plan, &done, &units);
     crm_sweep_tell_state(&l->sweep->models, r, (crm_metric)a->sweep.metric, &out);
-    if (out.failed) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: state of a sweep");
+    st = app_sweep_missing(a, r->plan, a->args.operand, &missing);
+    if (out.failed || missing.failed) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: state of a sweep");
     if (!st)
         printf("%s: %lld of %lld units so far known, %lld failed; searches %s%s\n%s",
                a->args.operand, (long long)done, (long long)units, (long long)r->n_failed,
@@ -109,7 +110,9 @@ static crm_status print_state(const app *a, looked *l)
         crm_sweep_unit_name(&r->failure[i].unit, name);
         printf("failed: %s: %s\n", name, r->failure[i].cause);
     }
+    if (!st && missing.text) fputs(missing.text, stdout);
     crm_str_free(&out);
+    crm_str_free(&missing);
     return st;
 }
 

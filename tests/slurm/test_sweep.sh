@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The scripts of sweeps under a Slurm of its own: 4 tasks on two nodes give the bytes of one process.  Tier full: so does the
-# GPU script; a task of an array.  Tier long: so does a sweep that is signalled before its time limit, queued again and ended,
+# GPU script; a task of an array; arrays whose tasks share one sweep.  Tier long: so does a sweep that is signalled before its time limit, queued again and ended,
 # without a unit run twice.    timeout: 300
 # shellcheck source=tests/slurm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -61,6 +61,21 @@ done_after "task 5 of an array, a run folder by default" "${array}_5" 0
 check "is the sweep of another seed" bash -c '[ -s "$1" ] && ! cmp -s "$1" one/summary.json' _ runs/sweep-sweep-seed5/summary.json
 done_after "sweep-gpu where device: auto finds the CPU" "$gpu" 0
 same_sweep "and gives the same" one gpu
+
+# ---- tasks of an array that share one sweep: they join; each its share, and then what is missing ----
+joined=$(submit --array=0-2 --cpus-per-task=1 "$jobs/sweep-array.sbatch" sweep.yaml --out joined)
+for task in 0 1 2; do done_after "task $task of an array joins" "${joined}_$task" 0; done
+same_sweep "and the sweep is that of one process" one joined
+shares=(--array=0-1 --cpus-per-task=1 "$jobs/sweep-array.sbatch" sweep.yaml --out shares --array 2)
+for ((i = 0; i < 5; i++)); do
+  array=$(submit "${shares[@]}")
+  for task in 0 1; do [[ ! ",${shares[0]#*=}," =~ [,-]"${task}"[,-] ]] || done_after "array $i: task $task has done its share" "${array}_$task" 0; done
+  read -ra line < <(alone sweep shares --status --array 2 | sed -n 's/.*: sbatch //p')
+  [ ${#line[@]} -gt 0 ] || break
+  shares=("${line[0]}" --cpus-per-task=1 "${line[@]:1}")
+  shares[2]=$jobs/sweep-array.sbatch
+done
+same_sweep "arrays of what is missing come to it, too" one shares
 [ "$tier" = long ] || exit "$failed"
 
 # ---- the time limit ----

@@ -180,6 +180,13 @@ static void tells_two_results(void)
     T_CHECK(holds(5));
 }
 
+static bool all_gone(void *ctx, const char *name)
+{
+    (void)ctx;
+    (void)name;
+    return true;
+}
+
 static void compaction_keeps_all(void)
 {
     crm_sweep_ledger_all all;
@@ -187,18 +194,18 @@ static void compaction_keeps_all(void)
     clear();
     write_some("a", 0, 10, true);
     write_some("b", 10, 15, false);
-    T_OK(crm_sweep_ledger_compact(dir, run, false));
+    T_OK(crm_sweep_ledger_compact(dir, run, NULL, NULL));
     T_CHECK(holds(15));
     T_CHECK(!crm_path_exists(in_dir("a.log")));
     T_CHECK(crm_path_exists(in_dir("b.log"))); /* may still be written */
     write_some("c", 15, 20, true);
-    T_OK(crm_sweep_ledger_compact(dir, run, true));
+    T_OK(crm_sweep_ledger_compact(dir, run, all_gone, NULL));
     T_CHECK(holds(20));
     T_OK(crm_sweep_ledger_read(dir, run, &all));
     T_EQ_I(all.files, 1);
     T_EQ_I(all.damaged, 0);
     crm_sweep_ledger_all_free(&all);
-    T_OK(crm_sweep_ledger_compact(dir, run, true)); /* of itself */
+    T_OK(crm_sweep_ledger_compact(dir, run, all_gone, NULL)); /* of itself */
     T_CHECK(holds(20));
 }
 
@@ -211,7 +218,7 @@ static void compaction_may_be_killed(void)
     clear();
     write_some("a", 0, 10, true);
     T_OK(crm_path_read(in_dir("a.log"), 1 << 20, &text, &bytes));
-    T_OK(crm_sweep_ledger_compact(dir, run, true));
+    T_OK(crm_sweep_ledger_compact(dir, run, all_gone, NULL));
     T_OK(crm_path_write_atomic(in_dir("a.log"), text, bytes));
     T_CHECK(holds(10));
     crm_mem_free(text);

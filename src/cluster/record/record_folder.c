@@ -222,27 +222,58 @@ static crm_status mend_digest(const record_claim *c, const char *path, const cha
 }
 
 /* RUN/.digest is "<32 hexadecimal digits> <command>". */
-static crm_status compare(const record_claim *c, const char *path)
+typedef struct origin {
+    char digest[CRM_DIGEST_HEX], command[64];
+    bool whole, ours;
+} origin;
+
+static crm_status read_origin(const record_claim *c, const char *path, origin *o)
 {
-    char was_digest[CRM_DIGEST_HEX] = "", was_command[64] = "", hex[CRM_DIGEST_HEX];
-    char *text = NULL;
+    char hex[CRM_DIGEST_HEX], *text = NULL;
     size_t len;
     int n = 0;
     crm_status st = crm_path_read(path, 4096, &text, &len);
 
-    if (!st) n = sscanf(text, "%32[0-9a-f] %63[a-z_]", was_digest, was_command);
+    *o = (origin){.whole = false};
+    if (!st) n = sscanf(text, "%32[0-9a-f] %63[a-z_]", o->digest, o->command);
     crm_mem_free(text);
-    if (strcmp(was_digest, crm_digest_hex(c->digest, hex)) == 0 && n == 2) return CRM_OK;
+    o->whole = n == 2 && strlen(o->digest) == 32;
+    o->ours = n == 2 && strcmp(o->digest, crm_digest_hex(c->digest, hex)) == 0;
+    return st;
+}
+
+crm_status crm_record_folder_is_ours(const record_claim *c, bool *ours)
+{
+    char path[CRM_PATH_MAX];
+    origin o;
+
+    *ours = false;
+    CRM_TRY(crm_path_join(c->dir, RECORD_DIGEST_FILE, path, sizeof path));
+    if (!crm_path_exists(path)) return CRM_OK;
+    if (read_origin(c, path, &o)) {
+        crm_err_clear(); /* it may have been removed */
+        return CRM_OK;
+    }
+    *ours = o.ours;
+    return o.ours || !o.whole ? CRM_OK : fail_other(c, o.digest, o.command);
+}
+
+static crm_status compare(const record_claim *c, const char *path)
+{
+    origin o;
+    crm_status st = read_origin(c, path, &o);
+
+    if (o.ours) return CRM_OK;
     if (crm_record_ledger_agrees(c)) {
         crm_err_clear();
         return mend_digest(c, path, "is damaged");
     }
     CRM_TRY(st);
-    CRM_CHECK(n == 2 && strlen(was_digest) == 32, CRM_ERR_FORMAT,
+    CRM_CHECK(o.whole, CRM_ERR_FORMAT,
               "%s: is damaged (a digest and a command are expected); choose another --out, or "
               "remove that folder",
               path);
-    return fail_other(c, was_digest, was_command);
+    return fail_other(c, o.digest, o.command);
 }
 
 crm_status crm_record_folder_claim(const record_claim *c, crm_record_state *state)

@@ -20,6 +20,11 @@ typedef struct record_lock {
 /** Make the folder if need be and lock it.  CRM_ERR_CONFIG names the holder when the wait is over,
  *  CRM_ERR_IO when the folder cannot be made or written. */
 CRM_CHECKED crm_record_lock_take(const char *dir, const crm_record_cfg *cfg, record_lock *out);
+/** One attempt; *taken false: another holds it. */
+CRM_CHECKED crm_record_lock_try(const char *dir, const crm_record_cfg *cfg, record_lock *out,
+                                bool *taken);
+/** Between two attempts. */
+void crm_record_lock_pause(void);
 void crm_record_lock_drop(record_lock *l);
 
 /* ---- what a folder holds (record_folder.c); one process -------------------------------------- */
@@ -35,6 +40,9 @@ CRM_CHECKED crm_record_folder_check(const record_claim *c);
 /** Under the lock: compare with the run that is there, or write the claim.  *state becomes NEW just
  *  before something is written to an empty folder, and is untouched by an error before that. */
 CRM_CHECKED crm_record_folder_claim(const record_claim *c, crm_record_state *state);
+/** Without the lock, writing nothing: whether the folder holds this run; false: nothing yet that
+ * can be read.  CRM_ERR_CONFIG: another one, as claim says it. */
+CRM_CHECKED crm_record_folder_is_ours(const record_claim *c, bool *ours);
 /** Remove what open wrote when there is nothing else; the folder itself when with_folder.  Silent:
  *  the error trail stays that of the failure. */
 void crm_record_folder_undo(const char *dir, bool with_folder);
@@ -76,6 +84,7 @@ struct crm_record {
     crm_record_state state;
     record_lock lock; /* rank 0 */
     bool made;        /* rank 0: the folder was made by open */
+    bool beside;      /* another job holds the folder; nothing is written */
     int metrics_fd;   /* rank 0: -1 until the first line */
     json_t *run;      /* rank 0: run.json */
     bool dirty;       /* notes that no file holds yet */

@@ -215,32 +215,57 @@ static void tell_wait(const char *dir, const char *path, double wait)
                  wait, holder[0] ? holder : "another process");
 }
 
-crm_status crm_record_lock_take(const char *dir, const crm_record_cfg *cfg, record_lock *out)
+/* One attempt: taken, or held by the one whom *file names. */
+static crm_status try_lock(const char *dir, const crm_record_cfg *cfg, record_lock *out,
+                           bool *taken, char file[CRM_PATH_MAX])
 {
-    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
     char lock[CRM_PATH_MAX], lease[CRM_PATH_MAX];
-    double start = crm_clock_now(), end = start + cfg->lock_wait;
-    bool told = false;
-    const char *file;
+    const char *which;
     attempt a;
 
     *out = (record_lock){.fd = -1};
     CRM_TRY(crm_path_join("", dir, out->dir, sizeof out->dir));
     CRM_TRY(crm_path_join(dir, RECORD_LOCK_FILE, lock, sizeof lock));
     CRM_TRY(crm_path_join(dir, RECORD_LEASE_FILE, lease, sizeof lease));
+    CRM_TRY(crm_path_mkdirs(dir));
+    a = try_both(out, lock, lease, cfg->lock == CRM_RECORD_LOCK_LEASE, &which);
+    *taken = a == TAKEN;
+    CRM_CHECK(a != BROKEN, CRM_ERR_IO, "%s: cannot be written: %s", which, strerror(errno));
+    return crm_path_join("", which, file, CRM_PATH_MAX);
+}
+
+void crm_record_lock_pause(void)
+{
+    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+
+    crm_watchdog_enter(CRM_IN_LOAD); /* this rank sleeps, but it goes on */
+    crm_watchdog_leave();
+    nanosleep(&pause, NULL);
+}
+
+crm_status crm_record_lock_try(const char *dir, const crm_record_cfg *cfg, record_lock *out,
+                               bool *taken)
+{
+    char file[CRM_PATH_MAX];
+
+    return try_lock(dir, cfg, out, taken, file);
+}
+
+crm_status crm_record_lock_take(const char *dir, const crm_record_cfg *cfg, record_lock *out)
+{
+    double start = crm_clock_now(), end = start + cfg->lock_wait;
+    char file[CRM_PATH_MAX];
+    bool told = false, taken;
+
     for (;;) {
-        CRM_TRY(crm_path_mkdirs(dir));
-        a = try_both(out, lock, lease, cfg->lock == CRM_RECORD_LOCK_LEASE, &file);
-        if (a == TAKEN) return CRM_OK;
-        CRM_CHECK(a != BROKEN, CRM_ERR_IO, "%s: cannot be written: %s", file, strerror(errno));
+        CRM_TRY(try_lock(dir, cfg, out, &taken, file));
+        if (taken) return CRM_OK;
         if (crm_clock_now() >= end) return fail_busy(dir, file, cfg->lock_wait);
         if (!told && crm_clock_now() >= start + 1) {
             tell_wait(dir, file, cfg->lock_wait);
             told = true;
         }
-        crm_watchdog_enter(CRM_IN_LOAD); /* this rank sleeps, but it goes on */
-        crm_watchdog_leave();
-        nanosleep(&pause, NULL);
+        crm_record_lock_pause();
     }
 }
 

@@ -6,17 +6,15 @@
 
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
+#include "crmpi/base_stop.h"
 #include "record_impl.h"
 
-/* Rank 0's part of open; whatever fails, the folder is left as it was found. */
-static crm_status open_root(crm_record *r, const crm_record_cfg *cfg, const record_claim *c)
+/* Under the lock, or after it was not to be had; whatever fails, the folder is left as it was
+ * found.
+ */
+static crm_status claim_root(crm_record *r, const record_claim *c, crm_status st)
 {
-    crm_status st;
-
-    CRM_TRY(crm_record_folder_check(c));
-    r->made = !crm_path_is_dir(c->dir);
     r->state = CRM_RECORD_STARTED;
-    st = crm_record_lock_take(c->dir, cfg, &r->lock);
     if (st && r->made) rmdir(c->dir); /* only goes when it is empty */
     if (!st) st = crm_record_folder_claim(c, &r->state);
     if (st && r->state == CRM_RECORD_NEW) crm_record_folder_undo(c->dir, r->made);
@@ -24,6 +22,55 @@ static crm_status open_root(crm_record *r, const crm_record_cfg *cfg, const reco
     if (!st && r->state != CRM_RECORD_FINISHED)
         crm_record_starts_add(c->dir, crm_comm_size(r->comm));
     return st;
+}
+
+/* Rank 0's part of open. */
+static crm_status open_root(crm_record *r, const crm_record_cfg *cfg, const record_claim *c)
+{
+    CRM_TRY(crm_record_folder_check(c));
+    r->made = !crm_path_is_dir(c->dir);
+    return claim_root(r, c, crm_record_lock_take(c->dir, cfg, &r->lock));
+}
+
+/* Another job holds the folder: whether it has got so far that one can work beside it. */
+static crm_status find_begun(const record_claim *c, const char *begun, bool *ours, bool *ready)
+{
+    char path[CRM_PATH_MAX];
+
+    *ready = false;
+    CRM_TRY(crm_record_folder_is_ours(c, ours));
+    CRM_TRY(crm_path_join(c->dir, begun, path, sizeof path));
+    *ready = *ours && crm_path_exists(path);
+    return CRM_OK;
+}
+
+/* Rank 0's part of join.  A holder that is of this run may take its time until it has begun; one
+ * that is of none is waited for as by open. */
+static crm_status join_root(crm_record *r, const crm_record_cfg *cfg, const record_claim *c,
+                            const char *begun)
+{
+    double end = crm_clock_now() + 1;
+    bool taken, ours = false, told = false;
+    crm_status st;
+
+    CRM_TRY(crm_record_folder_check(c));
+    r->made = !crm_path_is_dir(c->dir);
+    while (!crm_stop_signal()) {
+        st = crm_record_lock_try(c->dir, cfg, &r->lock, &taken);
+        if (st || taken) return claim_root(r, c, st);
+        r->made = false;
+        CRM_TRY(find_begun(c, begun, &ours, &r->beside));
+        r->state = CRM_RECORD_STARTED;
+        if (r->beside) return CRM_OK;
+        if (!ours && crm_clock_now() >= end)
+            return claim_root(r, c, crm_record_lock_take(c->dir, cfg, &r->lock));
+        if (ours && !told)
+            crm_log_line(CRM_LOG_INFO, "record", "%s: waits for the job that begins it", c->dir);
+        told = told || ours;
+        crm_record_lock_pause();
+    }
+    CRM_FAIL(CRM_ERR_STOPPED, "stopped by %s before the run had begun",
+             crm_stop_name(crm_stop_signal()));
 }
 
 crm_status crm_record_renew(crm_record *r, const char *config_yaml)
@@ -72,30 +119,95 @@ static void free_record(crm_record *r)
     crm_mem_free(r);
 }
 
+/* begun NULL: open, else join. */
+static crm_status open_or_join(crm_comm *comm, const crm_record_cfg *cfg, const record_claim *claim,
+                               const char *begun, crm_record_state *state, crm_record **out)
+{
+    crm_record *r = NULL;
+    int64_t found[2] = {0, 0};
+    crm_status st = new_record(comm, claim->dir, &r);
+
+    crm_record_json_watch();
+    *out = NULL;
+    if (!st) st = note_start(r, claim);
+    st = crm_comm_agree(comm, st);
+    if (!st && r->root) st = begun ? join_root(r, cfg, claim, begun) : open_root(r, cfg, claim);
+    st = crm_comm_agree(comm, st);
+    if (!st) {
+        found[0] = r->state;
+        found[1] = r->beside;
+        st = crm_comm_bcast(comm, 0, found, sizeof found);
+    }
+    if (st) {
+        if (r) free_record(r);
+        return st;
+    }
+    *state = r->state = (crm_record_state)found[0];
+    r->beside = found[1] != 0;
+    *out = r;
+    return CRM_OK;
+}
+
 crm_status crm_record_open(crm_comm *comm, const crm_record_cfg *cfg, const char *dir,
                            const char *command, const char *config_yaml, crm_digest digest,
                            crm_record_state *state, crm_record **out)
 {
     const record_claim claim = {
         .dir = dir, .command = command, .config = config_yaml, .digest = digest};
-    crm_record *r = NULL;
-    int64_t found = 0;
-    crm_status st = new_record(comm, dir, &r);
 
-    crm_record_json_watch();
-    *out = NULL;
-    if (!st) st = note_start(r, &claim);
-    st = crm_comm_agree(comm, st);
-    if (!st) st = crm_comm_agree(comm, r->root ? open_root(r, cfg, &claim) : CRM_OK);
-    if (!st) found = r->state;
-    if (!st) st = crm_comm_bcast(comm, 0, &found, sizeof found);
-    if (st) {
-        if (r) free_record(r);
-        return st;
-    }
-    *state = r->state = (crm_record_state)found;
-    *out = r;
+    return open_or_join(comm, cfg, &claim, NULL, state, out);
+}
+
+crm_status crm_record_join(crm_comm *comm, const crm_record_cfg *cfg, const char *dir,
+                           const char *command, const char *config_yaml, crm_digest digest,
+                           const char *begun, crm_record_state *state, crm_record **out)
+{
+    const record_claim claim = {
+        .dir = dir, .command = command, .config = config_yaml, .digest = digest};
+
+    return open_or_join(comm, cfg, &claim, begun, state, out);
+}
+
+bool crm_record_is_beside(const crm_record *r)
+{
+    return r->beside;
+}
+
+/* Under the lock: what has become of the run meanwhile. */
+static void found_free(crm_record *r)
+{
+    char summary[CRM_PATH_MAX];
+
+    r->beside = false;
+    r->state = CRM_RECORD_STARTED;
+    if (crm_record_path(r, "summary.json", summary, sizeof summary))
+        crm_err_clear();
+    else if (crm_path_exists(summary))
+        r->state = CRM_RECORD_FINISHED;
+    if (r->state != CRM_RECORD_FINISHED) crm_record_starts_add(r->dir, crm_comm_size(r->comm));
+}
+
+crm_status crm_record_hold(crm_record *r, const crm_record_cfg *cfg, crm_record_state *state)
+{
+    int64_t found[2];
+    bool taken = false;
+    crm_status st = CRM_OK;
+
+    if (r->root) st = crm_record_lock_try(r->dir, cfg, &r->lock, &taken);
+    if (taken) found_free(r);
+    CRM_TRY(crm_comm_agree(r->comm, st));
+    found[0] = r->state;
+    found[1] = r->beside;
+    CRM_TRY(crm_comm_bcast(r->comm, 0, found, sizeof found));
+    *state = r->state = (crm_record_state)found[0];
+    r->beside = found[1] != 0;
     return CRM_OK;
+}
+
+void crm_record_release(crm_record *r)
+{
+    if (r->root) crm_record_lock_drop(&r->lock);
+    r->beside = true;
 }
 
 crm_status crm_record_path(const crm_record *r, const char *name, char *out, size_t cap)
@@ -135,7 +247,7 @@ void crm_record_close(crm_record **rp, bool failed)
     if (!r) return;
     *rp = NULL;
     if (crm_comm_barrier(r->comm)) failed = true; /* nobody writes any more */
-    if (r->root) close_root(r, failed);
+    if (r->root && !r->beside) close_root(r, failed);
     free_record(r);
 }
 

@@ -16,7 +16,7 @@
 #include "sweep_farm_impl.h"
 
 enum { LONE_FROM = 64 };
-static const double look_every = 1; /* s */
+static const double look_every = 0.05; /* s */
 
 typedef struct desk {
     int first, size; /* the group */

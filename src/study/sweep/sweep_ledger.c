@@ -1,118 +1,33 @@
-/* sweep_ledger.c - the ledger of a sweep.
+/* sweep_ledger.c - the ledger of a sweep: writing, reading all of it, compaction.
  *
- *     CHECKSUM ok NAME LOSS SECONDS RESULT
- *     CHECKSUM failed NAME LOSS SECONDS RESULT CAUSE
- *     end
- *
- * CHECKSUM: 32 digits, of the digest of the run and the rest of the line.  A file may end in the
- * middle of a line; whoever goes on with it begins a new one. */
+ * A file may end in the middle of a line; whoever goes on with it begins a new one.  A file is
+ * taken away in four steps: it gets another name, is read, its lines are put into all.log, and it
+ * is removed.  A writer that was only taken for dead looks after each line whether its file still
+ * has its name.  What it added before the first step is read in the second; a line that it added
+ * later it writes again, into a new file. */
 #include "crmpi/sweep_ledger.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crmpi/base_mem.h"
 #include "crmpi/base_path.h"
-#include "crmpi/base_str.h"
+#include "sweep_ledger_impl.h"
 
-enum { LINE_MAX_BYTES = 1024, FILE_MAX_BYTES = 1 << 30 };
-static const char end_line[] = "end\n";
-static const char all_name[] = "all.log";
+enum { FILE_MAX_BYTES = 1 << 30 };
 
 struct crm_sweep_ledger {
     int fd;
     crm_digest run;
     bool torn; /* the last line has no end */
-    char path[CRM_PATH_MAX];
+    char dir[CRM_PATH_MAX], path[CRM_PATH_MAX];
 };
-
-/* ---- lines ---- */
-
-static void checksum(crm_digest run, const char *text, size_t len, char hex[CRM_DIGEST_HEX])
-{
-    char all[LINE_MAX_BYTES + CRM_DIGEST_HEX];
-
-    crm_digest_hex(run, all);
-    memcpy(all + CRM_DIGEST_HEX - 1, text, len);
-    crm_digest_hex(crm_digest_of(all, CRM_DIGEST_HEX - 1 + len), hex);
-}
-
-static void put_line(crm_digest run, const crm_sweep_ledger_entry *e, crm_str *out)
-{
-    char loss[32], seconds[32], hex[CRM_DIGEST_HEX], text[LINE_MAX_BYTES];
-    int n = snprintf(text, sizeof text, "%s %.*s %s %s %s %.*s", e->failed ? "failed" : "ok",
-                     CRM_SWEEP_LEDGER_NAME_MAX - 1, e->name, crm_format_f64(e->loss, loss),
-                     crm_format_f64(e->seconds, seconds), crm_digest_hex(e->result, hex),
-                     CRM_SWEEP_LEDGER_CAUSE_MAX - 1, e->failed ? e->cause : "");
-
-    for (int i = 0; i < n; i++)
-        if ((unsigned char)text[i] < ' ') text[i] = ' ';
-    while (n > 0 && text[n - 1] == ' ')
-        text[--n] = '\0';
-    checksum(run, text, (size_t)n, hex);
-    crm_str_addf(out, "%s %s\n", hex, text);
-}
-
-static bool take_word(const char **p, char *out, size_t cap)
-{
-    size_t n = strcspn(*p, " ");
-
-    if (n == 0 || n >= cap) return false;
-    memcpy(out, *p, n);
-    out[n] = '\0';
-    *p += n;
-    if (**p == ' ') (*p)++;
-    return true;
-}
-
-static bool take_f64(const char **p, double *out)
-{
-    char word[40];
-
-    if (!take_word(p, word, sizeof word)) return false;
-    if (strcmp(word, "nan") == 0 || strcmp(word, "-nan") == 0) {
-        *out = NAN;
-        return true;
-    }
-    return crm_parse_f64(word, strlen(word), out);
-}
-
-static bool take_digest(const char **p, crm_digest *out)
-{
-    char word[CRM_DIGEST_HEX], half[17] = "";
-    char *end;
-
-    if (!take_word(p, word, sizeof word) || strlen(word) != 32) return false;
-    memcpy(half, word, 16);
-    out->hi = strtoull(half, &end, 16);
-    if (*end) return false;
-    out->lo = strtoull(word + 16, &end, 16);
-    return !*end;
-}
-
-/* text[len] is 0. */
-static bool read_line(crm_digest run, const char *text, size_t len, crm_sweep_ledger_entry *e)
-{
-    char hex[CRM_DIGEST_HEX], kind[8];
-    const char *p = text + CRM_DIGEST_HEX;
-
-    *e = (crm_sweep_ledger_entry){.failed = false};
-    if (len <= CRM_DIGEST_HEX || len >= LINE_MAX_BYTES || strlen(text) != len) return false;
-    checksum(run, p, len - CRM_DIGEST_HEX, hex);
-    if (memcmp(hex, text, CRM_DIGEST_HEX - 1) != 0 || p[-1] != ' ') return false;
-    if (!take_word(&p, kind, sizeof kind) || !take_word(&p, e->name, sizeof e->name) ||
-        !take_f64(&p, &e->loss) || !take_f64(&p, &e->seconds) || !take_digest(&p, &e->result))
-        return false;
-    e->failed = strcmp(kind, "failed") == 0;
-    snprintf(e->cause, sizeof e->cause, "%s", p);
-    return true;
-}
 
 /* ---- writing ---- */
 
@@ -128,7 +43,9 @@ static crm_status write_all(crm_sweep_ledger *l, const char *text, size_t len)
         l->torn = l->torn || done > 0;
         CRM_FAIL(CRM_ERR_IO, "%s: cannot be written: %s", l->path, strerror(n < 0 ? errno : EIO));
     }
-    return crm_path_sync(l->fd, l->path);
+    CRM_TRY(crm_path_sync(l->fd, l->path));
+    l->torn = false;
+    return CRM_OK;
 }
 
 /* Whether a file of an earlier process of that name ends within a line. */
@@ -154,6 +71,14 @@ static crm_status sync_folder(const char *dir)
     return st ? st : closed;
 }
 
+static crm_status open_file(crm_sweep_ledger *l)
+{
+    l->fd = crm_path_open(l->path, O_RDWR | O_APPEND | O_CREAT);
+    CRM_CHECK(l->fd >= 0, CRM_ERR_IO, "%s: cannot be opened: %s", l->path, strerror(errno));
+    CRM_TRY(find_torn(l));
+    return sync_folder(l->dir);
+}
+
 crm_status crm_sweep_ledger_open(const char *dir, const char *writer, crm_digest run,
                                  crm_sweep_ledger **out)
 {
@@ -168,12 +93,9 @@ crm_status crm_sweep_ledger_open(const char *dir, const char *writer, crm_digest
     CRM_NEW(l, 1);
     l->run = run;
     l->fd = -1;
+    CRM_TRY_TO(st, fail, crm_path_join("", dir, l->dir, sizeof l->dir));
     CRM_TRY_TO(st, fail, crm_path_join(dir, name, l->path, sizeof l->path));
-    l->fd = crm_path_open(l->path, O_RDWR | O_APPEND | O_CREAT);
-    CRM_CHECK_TO(st, fail, l->fd >= 0, CRM_ERR_IO, "%s: cannot be opened: %s", l->path,
-                 strerror(errno));
-    CRM_TRY_TO(st, fail, find_torn(l));
-    CRM_TRY_TO(st, fail, sync_folder(dir));
+    CRM_TRY_TO(st, fail, open_file(l));
     *out = l;
     return CRM_OK;
 fail:
@@ -182,29 +104,74 @@ fail:
     return st;
 }
 
+static bool has_name(const crm_sweep_ledger *l)
+{
+    struct stat a, b;
+
+    return fstat(l->fd, &a) == 0 && stat(l->path, &b) == 0 && a.st_ino == b.st_ino &&
+           a.st_dev == b.st_dev;
+}
+
+/* Whole lines. */
+static crm_status append(crm_sweep_ledger *l, const crm_str *lines)
+{
+    crm_status st = CRM_OK;
+
+    CRM_CHECK(!lines->failed, CRM_ERR_NOMEM, "out of memory: ledger");
+    if (l->torn) CRM_TRY(write_all(l, "\n", 1));
+    st = write_all(l, lines->text, lines->len);
+    if (has_name(l)) return st;
+    crm_err_clear(); /* on some file systems writing to a file that was removed is an error */
+    close(l->fd);
+    l->fd = -1;
+    CRM_TRY(open_file(l));
+    return write_all(l, lines->text, lines->len);
+}
+
 crm_status crm_sweep_ledger_add(crm_sweep_ledger *l, const crm_sweep_ledger_entry *e)
 {
     crm_str line = {0};
-    crm_status st = CRM_OK;
+    crm_status st;
 
-    if (l->torn) crm_str_add(&line, "\n", 1);
-    put_line(l->run, e, &line);
-    if (line.failed)
-        CRM_SET(st, CRM_ERR_NOMEM, "out of memory: ledger");
-    else
-        st = write_all(l, line.text, line.len);
-    if (!st) l->torn = false;
+    sweep_line_put(l->run, LEDGER_RESULT, e, &line);
+    st = append(l, &line);
+    crm_str_free(&line);
+    return st;
+}
+
+crm_status crm_sweep_ledger_claim(crm_sweep_ledger *l, int64_t n, const crm_sweep_ledger_entry *e)
+{
+    crm_str lines = {0};
+    crm_status st;
+
+    for (int64_t i = 0; i < n; i++)
+        sweep_line_put(l->run, LEDGER_CLAIM, &e[i], &lines);
+    if (n == 0) sweep_line_put(l->run, LEDGER_ALIVE, NULL, &lines);
+    st = append(l, &lines);
+    crm_str_free(&lines);
+    return st;
+}
+
+crm_status crm_sweep_ledger_hold(crm_sweep_ledger *l)
+{
+    crm_str line = {0};
+    crm_status st;
+
+    sweep_line_put(l->run, LEDGER_HOLDS, NULL, &line);
+    st = append(l, &line);
     crm_str_free(&line);
     return st;
 }
 
 crm_status crm_sweep_ledger_close(crm_sweep_ledger **l)
 {
-    crm_status st = CRM_OK, closed;
+    crm_str line = {0};
+    crm_status st, closed;
 
     if (!*l) return CRM_OK;
-    if ((*l)->torn) st = write_all(*l, "\n", 1);
-    if (!st) st = write_all(*l, end_line, sizeof end_line - 1);
+    sweep_line_put((*l)->run, LEDGER_END, NULL, &line);
+    st = append(*l, &line);
+    crm_str_free(&line);
     closed = crm_path_close(&(*l)->fd, (*l)->path);
     crm_mem_free(*l);
     *l = NULL;
@@ -249,61 +216,64 @@ static crm_status read_file(const char *path, crm_digest run, heap *h, int64_t *
         char *stop = memchr(line, '\n', left);
         size_t len = stop ? (size_t)(stop - line) : left;
         crm_sweep_ledger_entry e;
+        ledger_line kind;
         line[len] = '\0';
-        *ended = stop && strcmp(line, "end") == 0;
-        if (stop && read_line(run, line, len, &e))
-            st = heap_add(h, &e);
-        else if (len > 0 && !*ended)
-            ++*damaged;
+        kind = stop ? sweep_line_read(run, line, len, &e) : LEDGER_BAD;
+        *ended = kind == LEDGER_END;
+        if (kind == LEDGER_RESULT) st = heap_add(h, &e);
+        if (kind == LEDGER_BAD && len > 0) ++*damaged;
         line += len + 1;
     }
     crm_mem_free(text);
     return st;
 }
 
-static bool is_log(const char *name)
+bool sweep_name_ends(const char *name, const char *end)
 {
-    size_t n = strlen(name);
+    size_t n = strlen(name), k = strlen(end);
 
-    return n > 4 && strcmp(name + n - 4, ".log") == 0;
+    return n > k && strcmp(name + n - k, end) == 0;
+}
+
+crm_status sweep_ledger_list(const char *dir, int64_t *n, ledger_name **out)
+{
+    DIR *d = opendir(dir);
+    int64_t cap = 0;
+    crm_status st = CRM_OK;
+
+    *n = 0;
+    *out = NULL;
+    if (!d && errno == ENOENT) return CRM_OK;
+    CRM_CHECK(d, CRM_ERR_IO, "%s: cannot be read: %s", dir, strerror(errno));
+    for (struct dirent *it = readdir(d); it && !st; it = readdir(d)) {
+        if (!sweep_name_ends(it->d_name, ".log") || strlen(it->d_name) >= sizeof(ledger_name))
+            continue;
+        if (*n == cap) {
+            ledger_name *more =
+                crm_mem_grow(*out, (size_t)cap, (size_t)(2 * cap + 64), sizeof *more);
+            if (!more) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: %lld ledgers", (long long)cap);
+            if (!more) break;
+            *out = more;
+            cap = 2 * cap + 64;
+        }
+        memcpy((*out)[(*n)++].text, it->d_name, strlen(it->d_name) + 1);
+    }
+    closedir(d);
+    return st;
 }
 
 /* Files of a folder. */
-typedef struct log_file {
-    char name[CRM_SWEEP_LEDGER_NAME_MAX + 8];
-    bool ended;
-} log_file;
 typedef struct folder {
-    log_file *file;
-    int64_t n, cap;
+    int64_t n;
+    ledger_name *name;
+    bool *ended;
 } folder;
 
-static crm_status folder_add(folder *f, const char *name)
+static void folder_free(folder *f)
 {
-    if (f->n == f->cap) {
-        int64_t cap = f->cap ? 2 * f->cap : 64;
-        log_file *more = crm_mem_grow(f->file, (size_t)f->n, (size_t)cap, sizeof *f->file);
-        CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: ledger of %lld files", (long long)cap);
-        f->file = more;
-        f->cap = cap;
-    }
-    f->file[f->n] = (log_file){.ended = false};
-    memcpy(f->file[f->n++].name, name, strlen(name) + 1); /* list_files looked at its length */
-    return CRM_OK;
-}
-
-static crm_status list_files(const char *dir, folder *f)
-{
-    DIR *d = opendir(dir);
-    crm_status st = CRM_OK;
-
-    if (!d && errno == ENOENT) return CRM_OK;
-    CRM_CHECK(d, CRM_ERR_IO, "%s: cannot be read: %s", dir, strerror(errno));
-    for (struct dirent *it = readdir(d); it && !st; it = readdir(d))
-        if (is_log(it->d_name) && strlen(it->d_name) < sizeof f->file->name)
-            st = folder_add(f, it->d_name);
-    closedir(d);
-    return st;
+    crm_mem_free(f->name);
+    crm_mem_free(f->ended);
+    *f = (folder){0};
 }
 
 /* A file that another process takes away meanwhile had its lines put into all.log before, which is
@@ -314,16 +284,17 @@ static crm_status read_folder(const char *dir, crm_digest run, folder *f, heap *
     bool ended;
     crm_status st;
 
-    CRM_TRY(list_files(dir, f));
+    CRM_TRY(sweep_ledger_list(dir, &f->n, &f->name));
+    CRM_NEW(f->ended, f->n + 1);
     for (int64_t i = 0; i < f->n; i++) {
-        log_file *it = &f->file[i];
-        if (strcmp(it->name, all_name) == 0) continue;
-        CRM_TRY(crm_path_join(dir, it->name, path, sizeof path));
+        if (strcmp(f->name[i].text, LEDGER_ALL) == 0) continue;
+        CRM_TRY(crm_path_join(dir, f->name[i].text, path, sizeof path));
         if (!crm_path_exists(path)) continue;
-        st = read_file(path, run, h, damaged, &it->ended);
+        st = read_file(path, run, h, damaged, &f->ended[i]);
         if (st && crm_path_exists(path)) return st;
+        if (st) crm_err_clear();
     }
-    CRM_TRY(crm_path_join(dir, all_name, path, sizeof path));
+    CRM_TRY(crm_path_join(dir, LEDGER_ALL, path, sizeof path));
     return crm_path_exists(path) ? read_file(path, run, h, damaged, &ended) : CRM_OK;
 }
 
@@ -367,7 +338,7 @@ crm_status crm_sweep_ledger_read(const char *dir, crm_digest run, crm_sweep_ledg
     st = read_folder(dir, run, &f, &h, &out->damaged);
     if (!st) st = unite(dir, &h);
     out->files = f.n;
-    crm_mem_free(f.file);
+    folder_free(&f);
     if (st) {
         crm_mem_free(h.entry);
         *out = (crm_sweep_ledger_all){.n = 0};
@@ -407,34 +378,60 @@ static crm_status write_united(const char *dir, crm_digest run, const heap *h)
     crm_status st = CRM_OK;
 
     for (int64_t i = 0; i < h->n; i++)
-        put_line(run, &h->entry[i], &text);
-    crm_str_add(&text, end_line, sizeof end_line - 1);
+        sweep_line_put(run, LEDGER_RESULT, &h->entry[i], &text);
+    sweep_line_put(run, LEDGER_END, NULL, &text);
     if (text.failed)
         CRM_SET(st, CRM_ERR_NOMEM, "out of memory: ledger");
     else
-        st = crm_path_join(dir, all_name, path, sizeof path);
+        st = crm_path_join(dir, LEDGER_ALL, path, sizeof path);
     if (!st) st = crm_path_write_atomic(path, text.text, text.len);
     crm_str_free(&text);
     return st;
 }
 
-crm_status crm_sweep_ledger_compact(const char *dir, crm_digest run, bool alone)
+/* The first step: files of writers that are gone get their other name. */
+static crm_status set_aside(const char *dir, bool (*gone)(void *ctx, const char *name), void *ctx)
+{
+    char path[CRM_PATH_MAX], other[CRM_PATH_MAX + 8];
+    ledger_name *name;
+    int64_t n;
+    crm_status st = sweep_ledger_list(dir, &n, &name);
+
+    for (int64_t i = 0; i < n && !st; i++) {
+        if (strcmp(name[i].text, LEDGER_ALL) == 0 || sweep_name_ends(name[i].text, LEDGER_GONE))
+            continue;
+        if (!gone(ctx, name[i].text)) continue;
+        st = crm_path_join(dir, name[i].text, path, sizeof path);
+        if (st) break;
+        snprintf(other, sizeof other, "%.*s" LEDGER_GONE, (int)strlen(path) - 4, path);
+        CRM_CHECK_TO(st, end, rename(path, other) == 0 || errno == ENOENT, CRM_ERR_IO,
+                     "%s: cannot be renamed: %s", path, strerror(errno));
+    }
+end:
+    crm_mem_free(name);
+    return st;
+}
+
+crm_status crm_sweep_ledger_compact(const char *dir, crm_digest run,
+                                    bool (*gone)(void *ctx, const char *name), void *ctx)
 {
     char path[CRM_PATH_MAX];
     folder f = {.n = 0};
     heap h = {0};
     int64_t damaged = 0;
-    crm_status st = read_folder(dir, run, &f, &h, &damaged);
+    crm_status st = gone ? set_aside(dir, gone, ctx) : CRM_OK;
 
+    if (!st) st = read_folder(dir, run, &f, &h, &damaged);
     if (!st) st = unite(dir, &h);
     if (!st && f.n > 0) st = write_united(dir, run, &h);
     for (int64_t i = 0; i < f.n && !st; i++) {
-        const log_file *it = &f.file[i];
-        if (strcmp(it->name, all_name) == 0 || !(it->ended || alone)) continue;
-        st = crm_path_join(dir, it->name, path, sizeof path);
+        const char *name = f.name[i].text;
+        if (strcmp(name, LEDGER_ALL) == 0 || !(f.ended[i] || sweep_name_ends(name, LEDGER_GONE)))
+            continue;
+        st = crm_path_join(dir, name, path, sizeof path);
         if (!st) st = crm_path_remove(path);
     }
-    crm_mem_free(f.file);
+    folder_free(&f);
     crm_mem_free(h.entry);
     return st;
 }

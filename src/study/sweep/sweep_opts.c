@@ -59,6 +59,9 @@ const crm_opt crm_sweep_opts[] = {
               "all further groups have sweep.group_ranks."),
     CRM_OPT_R(S, look_s, "sweep.look", 2, 0.05, 3600, "s", CRM_OPT_LAYOUT,
               "How often results of other jobs on the same sweep are looked for."),
+    CRM_OPT_R(S, lease_s, "sweep.lease", 60, 0.2, 86400, "s", CRM_OPT_LAYOUT,
+              "How long a job on the same sweep may give no sign of life before others run the "
+              "units that it had begun."),
     {.key = NULL},
 };
 

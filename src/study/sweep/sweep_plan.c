@@ -53,6 +53,13 @@ static trial *trial_of(const crm_sweep_plan *p, const crm_sweep_unit *u)
     return &p->search[u->search].trial[u->trial];
 }
 
+/* ---- a unit's number ---- */
+
+int64_t crm_sweep_plan_number(const crm_sweep_plan *p, const crm_sweep_unit *u)
+{
+    return (int64_t)u->trial * p->units + u->repeat * p->cfg.folds + u->fold + u->search + u->rung;
+}
+
 /* ---- ready units ----
  *
  * Longest first.  Units of trials that have run wait in a heap by the time that their trial took so
@@ -196,9 +203,11 @@ bool crm_sweep_plan_next(crm_sweep_plan *p, crm_sweep_unit *out)
 
 crm_status crm_sweep_plan_back(crm_sweep_plan *p, const crm_sweep_unit *u)
 {
-    CRM_CHECK(is_of(p, u) && trial_of(p, u)->state[place(p, u)] == UNIT_TAKEN, CRM_ERR_ARG,
+    unit_state state = is_of(p, u) ? state_of(p, u) : UNIT_NONE;
+
+    CRM_CHECK(state == UNIT_TAKEN || state == UNIT_DONE, CRM_ERR_ARG,
               "a unit is put back that was not taken");
-    return add_waiting(p, u);
+    return state == UNIT_DONE ? CRM_OK : add_waiting(p, u);
 }
 
 /* ---- results ---- */
@@ -376,6 +385,22 @@ double crm_sweep_plan_first_loss(const crm_sweep_plan *p, int number, int64_t wh
     for (int i = 0; i < end; i++)
         sum += t->state[i] == UNIT_DONE ? t->loss[i] : (double)NAN;
     return sum / end;
+}
+
+void crm_sweep_plan_each_open(const crm_sweep_plan *p,
+                              void (*f)(void *ctx, const crm_sweep_unit *u), void *ctx)
+{
+    for (int s = 0; s < p->n; s++)
+        for (int64_t t = 0; t < p->search[s].n; t++)
+            for (int i = 0; i < CRM_RUNGS_MAX * p->units; i++) {
+                int state = p->search[s].trial[t].state[i];
+                crm_sweep_unit u = {.search = s,
+                                    .trial = (int32_t)t,
+                                    .rung = i / p->units,
+                                    .repeat = i % p->units / (int32_t)p->cfg.folds,
+                                    .fold = i % p->units % (int32_t)p->cfg.folds};
+                if (state != UNIT_NONE && state != UNIT_DONE) f(ctx, &u);
+            }
 }
 
 void crm_sweep_plan_count(const crm_sweep_plan *p, int64_t *done, int64_t *units)

@@ -13,6 +13,7 @@
 #include "crmpi/base_stop.h"
 #include "crmpi/eval_inner.h"
 #include "crmpi/sweep_run.h"
+#include "sweep_others.h"
 
 /* A unit on its way to a group. */
 typedef struct task {
@@ -34,9 +35,10 @@ typedef struct runner {
     crm_inner *inner;
     crm_sweep_result *out;
     char dir[CRM_PATH_MAX];
-    crm_sweep_ledger_all known; /* rank 0: of earlier runs           */
-    crm_sweep_ledger *ledger;   /* first ranks of groups, once it is needed */
-    char writer[64];
+    const crm_sweep_ledger_all *known; /* of a review; else NULL            */
+    sweep_others others;               /* rank 0 of a search                */
+    crm_sweep_ledger *ledger;          /* first ranks of groups, once it is needed; rank 0 */
+    char writer[CRM_SWEEP_TAG_MAX + 16];
     double told;
     crm_status broken; /* rank 0: what ended the search while units were taken from the ledger */
 } runner;
@@ -97,20 +99,40 @@ static crm_status take(runner *r, const crm_sweep_unit *u, double loss, double s
     return CRM_OK;
 }
 
-/* The next unit without a result in the ledger; those with one go into the plan. */
+static const crm_sweep_ledger_entry *find_result(const runner *r, const char *name)
+{
+    return r->known ? crm_sweep_ledger_find(r->known, name)
+                    : crm_sweep_follow_find(r->others.follow, name);
+}
+
+/* The next unit without a result in the ledgers that this job is to run; those with one go into the
+ * plan. */
 static crm_status next_unknown(runner *r, crm_sweep_unit *u, bool *found)
 {
     char name[CRM_SWEEP_UNIT_NAME_MAX];
 
     while ((*found = crm_sweep_plan_next(r->out->plan, u)) == true) {
         const crm_sweep_ledger_entry *e;
+        bool left = false;
         crm_sweep_unit_name(u, name);
-        e = crm_sweep_ledger_find(&r->known, name);
+        e = find_result(r, name);
+        if (!e && !r->known) CRM_TRY(sweep_others_leave(&r->others, r->out->plan, u, &left));
+        if (left) continue;
         if (!e) return CRM_OK;
         r->out->before++;
         CRM_TRY(take(r, u, e->loss, e->seconds, e->failed ? e->cause : ""));
     }
+    *found = !r->known && sweep_others_spare(&r->others, u);
     return CRM_OK;
+}
+
+/* There is no unit to run now.  A task of an array ends with what is known of its share; of those
+ * that end at the same time the last one sees what the others have done, so it looks again. */
+static crm_farm_answer answer(runner *r)
+{
+    if (crm_sweep_plan_ended(r->out->plan)) return CRM_FARM_END;
+    if (r->others.shares == 0 || r->others.n_out > 0) return CRM_FARM_WAIT;
+    return sweep_others_saw_all(&r->others) ? CRM_FARM_END : CRM_FARM_WAIT;
 }
 
 static crm_farm_answer next(void *ctx, int ranks, void *out, size_t *bytes)
@@ -123,7 +145,9 @@ static crm_farm_answer next(void *ctx, int ranks, void *out, size_t *bytes)
     (void)ranks;
     r->broken = next_unknown(r, &u, &found);
     if (r->broken) return CRM_FARM_END;
-    if (!found) return crm_sweep_plan_ended(r->out->plan) ? CRM_FARM_END : CRM_FARM_WAIT;
+    if (!found) return answer(r);
+    r->broken = sweep_others_give(&r->others, &u);
+    if (r->broken) return CRM_FARM_END;
     *t = (task){.unit = u};
     memcpy(t->x, crm_sweep_plan_trial(r->out->plan, u.search, u.trial)->x,
            (size_t)r->sweep->models->search[u.search % r->out->n_models].space->n * sizeof *t->x);
@@ -133,20 +157,59 @@ static crm_farm_answer next(void *ctx, int ranks, void *out, size_t *bytes)
 
 static crm_status done(void *ctx, const void *result, size_t bytes)
 {
+    runner *r = ctx;
+    crm_sweep_ledger_entry e = {.failed = false};
     outcome o;
 
     (void)bytes;
     memcpy(&o, result, sizeof o);
-    return take(ctx, &o.unit, o.loss, o.seconds, o.cause);
+    sweep_others_done(&r->others, &o.unit);
+    e.failed = o.cause[0] != '\0';
+    e.loss = o.loss;
+    e.seconds = o.seconds;
+    crm_sweep_unit_name(&o.unit, e.name);
+    memcpy(e.cause, o.cause, sizeof e.cause);
+    CRM_TRY(crm_sweep_follow_add(r->others.follow, &e));
+    return take(r, &o.unit, o.loss, o.seconds, o.cause);
 }
 
-/* A line now and then. */
+static crm_status make_searches(const crm_sweep_cfg *cfg, const crm_sweep_models *m,
+                                crm_sweep_result *out)
+{
+    crm_search *all;
+    crm_status st = CRM_OK;
+
+    CRM_NEW(all, out->n);
+    for (int i = 0; i < out->n; i++)
+        all[i] = m->search[i % out->n_models];
+    st = crm_sweep_plan_new(cfg, out->n, all, &out->plan);
+    crm_mem_free(all);
+    return st;
+}
+
+/* A failure that another job could not confirm: what followed from it is judged again. */
+static crm_status plan_anew(runner *r)
+{
+    crm_sweep_result *out = r->out;
+
+    crm_sweep_plan_free(&out->plan);
+    crm_mem_free(out->failure);
+    out->failure = NULL;
+    out->n_failed = 0;
+    sweep_others_anew(&r->others);
+    return make_searches(r->sweep->cfg, r->sweep->models, out);
+}
+
+/* Other jobs, and a line now and then. */
 static crm_status look(void *ctx)
 {
     runner *r = ctx;
     double now = crm_clock_now();
     int64_t units, of;
+    bool revised;
 
+    CRM_TRY(sweep_others_look(&r->others, r->ledger, r->out->plan, &revised));
+    if (revised) CRM_TRY(plan_anew(r));
     if (now - r->told < 10) return CRM_OK;
     r->told = now;
     crm_sweep_plan_count(r->out->plan, &units, &of);
@@ -230,8 +293,7 @@ static crm_status run_unit(void *ctx, crm_farm *f, crm_comm *group, const void *
 
 /* ---- the whole ---- */
 
-/* A name of a ledger that no other process has. */
-static void name_writer(runner *r)
+crm_status crm_sweep_tag(crm_comm *world, char tag[CRM_SWEEP_TAG_MAX])
 {
     const char *job = getenv("SLURM_JOB_ID");
     char host[48];
@@ -239,22 +301,9 @@ static void name_writer(runner *r)
     crm_comm_host(host, sizeof host);
     for (char *c = host; *c; c++)
         if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9')) *c = '-';
-    snprintf(r->writer, sizeof r->writer, "%.16s-%.20s-%ld-%d", job ? job : "0", host,
-             (long)getpid(), crm_comm_rank(r->sweep->e->world));
-}
-
-static crm_status make_searches(const crm_sweep_cfg *cfg, const crm_sweep_models *m,
-                                crm_sweep_result *out)
-{
-    crm_search *all;
-    crm_status st = CRM_OK;
-
-    CRM_NEW(all, out->n);
-    for (int i = 0; i < out->n; i++)
-        all[i] = m->search[i % out->n_models];
-    st = crm_sweep_plan_new(cfg, out->n, all, &out->plan);
-    crm_mem_free(all);
-    return st;
+    memset(tag, 0, CRM_SWEEP_TAG_MAX);
+    snprintf(tag, CRM_SWEEP_TAG_MAX, "%.16s-%.20s-%ld", job ? job : "0", host, (long)getpid());
+    return crm_comm_bcast(world, 0, tag, CRM_SWEEP_TAG_MAX);
 }
 
 static crm_status size_result(int parts, int n_models, crm_sweep_result *out)
@@ -269,20 +318,24 @@ static crm_status size_result(int parts, int n_models, crm_sweep_result *out)
     return CRM_OK;
 }
 
-/* Rank 0: what is there of an earlier run, and the plan. */
-static crm_status begin(runner *r)
+/* Rank 0: what is there of an earlier run and of other jobs, and the plan. */
+static crm_status begin(runner *r, const char *tag)
 {
-    crm_digest run = r->sweep->e->run;
+    const crm_sweep *s = r->sweep;
 
+    r->others = (sweep_others){.dir = r->dir,
+                               .run = s->e->run,
+                               .holds = s->holds,
+                               .share = s->share,
+                               .shares = s->shares,
+                               .every = s->cfg->look_s,
+                               .lease = s->cfg->lease_s};
     CRM_TRY(crm_path_mkdirs(r->dir));
-    CRM_TRY(crm_sweep_ledger_read(r->dir, run, &r->known));
-    CRM_TRY(crm_sweep_ledger_compact(r->dir, run, true));
-    if (r->known.damaged > 0)
-        crm_log_line(
-            CRM_LOG_WARN, "sweep",
-            "%s: %lld lines are torn, damaged or of another run; their units are run again", r->dir,
-            (long long)r->known.damaged);
-    return make_searches(r->sweep->cfg, r->sweep->models, r->out);
+    CRM_TRY(sweep_others_begin(&r->others, tag));
+    CRM_TRY(crm_sweep_ledger_open(r->dir, r->writer, s->e->run, &r->ledger));
+    CRM_TRY(s->holds ? crm_sweep_ledger_hold(r->ledger)
+                     : crm_sweep_ledger_claim(r->ledger, 0, NULL));
+    return make_searches(s->cfg, s->models, r->out);
 }
 
 static crm_status make_room(runner *r)
@@ -361,30 +414,51 @@ static crm_status tell_stop(const runner *r)
              (long long)units);
 }
 
+/* Whether all searches have ended, on all ranks. */
+static crm_status share_end(runner *r)
+{
+    crm_sweep_result *out = r->out;
+    int64_t ended = out->plan && crm_sweep_plan_ended(out->plan);
+
+    CRM_TRY(crm_comm_bcast(r->sweep->e->world, 0, &ended, sizeof ended));
+    out->ended = ended != 0;
+    return CRM_OK;
+}
+
+static crm_status run_all(runner *r, const crm_farm_cfg *farm)
+{
+    crm_comm *world = r->sweep->e->world;
+    const crm_farm_source source = {.ctx = r, .next = next, .done = done, .look = look};
+    const crm_farm_worker worker = {.ctx = r, .run = run_unit};
+
+    CRM_TRY(crm_farm_run(world, farm, &source, &worker, &r->out->use));
+    return crm_comm_agree(world, r->broken);
+}
+
 crm_status crm_sweep_search(const crm_sweep *s, crm_sweep_result *out)
 {
     crm_comm *world = s->e->world;
-    runner r = {.sweep = s, .out = out};
-    const crm_farm_source source = {.ctx = &r, .next = next, .done = done, .look = look};
-    const crm_farm_worker worker = {.ctx = &r, .run = run_unit};
+    runner r = {.sweep = s, .out = out, .told = crm_clock_now()};
+    char tag[CRM_SWEEP_TAG_MAX];
     int sizes[CRM_SWEEP_SIZES_MAX];
     crm_farm_cfg farm = {.sizes = sizes};
     crm_status st, closed = CRM_OK;
 
     *out = (crm_sweep_result){0};
-    name_writer(&r);
+    CRM_TRY(crm_sweep_tag(world, tag));
+    snprintf(r.writer, sizeof r.writer, "%s-%d", tag, crm_comm_rank(world));
     st = crm_sweep_sizes(s->cfg, sizes, &farm.n_sizes);
     if (!st) st = make_room(&r);
-    if (!st && crm_comm_rank(world) == 0) st = begin(&r);
+    if (!st && crm_comm_rank(world) == 0) st = begin(&r, tag);
     st = crm_comm_agree(world, st);
-    if (!st) st = crm_farm_run(world, &farm, &source, &worker, &out->use);
-    if (!st) st = crm_comm_agree(world, r.broken);
+    if (!st) st = run_all(&r, &farm);
     if (r.ledger) closed = crm_sweep_ledger_close(&r.ledger);
     if (!st) st = crm_comm_agree(world, closed);
-    if (!st) st = share_winners(&r);
+    if (!st) st = share_end(&r);
+    if (!st && out->ended) st = share_winners(&r);
     if (st == CRM_ERR_STOPPED) st = tell_stop(&r);
     crm_inner_free(&r.inner);
-    crm_sweep_ledger_all_free(&r.known);
+    sweep_others_end(&r.others);
     return st;
 }
 
@@ -400,7 +474,7 @@ crm_status crm_sweep_review(const crm_sweep_cfg *cfg, const crm_sweep_models *m,
 
     *out = (crm_sweep_result){0};
     unlimited.max_failed = 0;
-    if (known) r.known = *known;
+    r.known = known;
     CRM_TRY(size_result(parts, m->n, out));
     for (int p = 0; p < parts; p++) {
         bool all = cfg->nested && p == parts - 1;
