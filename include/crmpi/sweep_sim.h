@@ -17,7 +17,7 @@ enum { CRM_SWEEP_SIM_RANKS_MAX = 10000 };
 typedef struct crm_sweep_sim_cfg {
     double seconds;            /* mean time of a unit with all rows, over the models            */
     double sigma, sigma_folds; /* of its logarithm: between trials, between folds of a trial    */
-    double failures;           /* share of units that are lost with their node                  */
+    double failures;           /* chance that a node fails in the mean time of a unit           */
     double repair;             /* s until a node comes back; -1: never                          */
     double dispatch;           /* s of rank 0 for each unit that it deals out                   */
     int64_t node_ranks;        /* ranks that are lost together                                  */
@@ -96,6 +96,8 @@ typedef struct crm_sweep_sim_runs {
 CRM_CHECKED crm_sweep_sim_compare(const crm_sweep_cfg *cfg, const crm_sweep_sim_cfg *sim, int n,
                                   const crm_search *search, const crm_sweep_sim_draws *draws,
                                   int ranks, crm_sweep_sim_runs *out);
+/** A line on what rounds cost beside a run without them, 1 .. n - 1. */
+void crm_sweep_sim_price(const crm_sweep_sim_runs *r, int run, crm_str *out);
 void crm_sweep_sim_tell(const crm_sweep_sim_runs *r, crm_str *out);
 void crm_sweep_sim_json(const crm_sweep_sim_runs *r, crm_str *out);
 #endif

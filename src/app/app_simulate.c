@@ -4,6 +4,7 @@
 #include "app_sweep.h"
 #include "crmpi/base_log.h"
 #include "crmpi/base_mem.h"
+#include "crmpi/base_path.h"
 
 crm_status app_sweep_sim_ranks(const char *text, int *out)
 {
@@ -25,8 +26,9 @@ static crm_status searches_of(const app_sweep *s, crm_search **out)
     return CRM_OK;
 }
 
-crm_status app_sweep_compare(const app *a, const app_sweep *s, const crm_sweep_ledger_all *known,
-                             int ranks, crm_sweep_sim_runs *out)
+/* A sweep, whose plan there is, beside the same one without rounds. */
+static crm_status compare(const app *a, const app_sweep *s, const crm_sweep_sim_cfg *sim,
+                          const crm_sweep_ledger_all *known, int ranks, crm_sweep_sim_runs *out)
 {
     crm_sweep_sim_world *w = NULL;
     crm_search *all = NULL;
@@ -34,11 +36,11 @@ crm_status app_sweep_compare(const app *a, const app_sweep *s, const crm_sweep_l
     crm_status st = searches_of(s, &all);
 
     if (!st)
-        st = crm_sweep_sim_world_new(&a->sweep, &a->simulate, s->models.n, s->search, known,
-                                     s->result.plan, &w);
+        st = crm_sweep_sim_world_new(&a->sweep, sim, s->models.n, s->search, known, s->result.plan,
+                                     &w);
     if (!st) {
         draws = crm_sweep_sim_draws_of(w);
-        st = crm_sweep_sim_compare(&a->sweep, &a->simulate, s->result.n, all, &draws, ranks, out);
+        st = crm_sweep_sim_compare(&a->sweep, sim, s->result.n, all, &draws, ranks, out);
     }
     crm_sweep_sim_world_free(&w);
     crm_mem_free(all);
@@ -53,7 +55,7 @@ crm_status app_sweep_simulate(const app *a, const app_sweep *s, const crm_sweep_
     double start = crm_clock_now();
     crm_status st = CRM_OK;
 
-    CRM_TRY(app_sweep_compare(a, s, known, ranks, &runs));
+    CRM_TRY(compare(a, s, &a->simulate, known, ranks, &runs));
     if (a->args.json)
         crm_sweep_sim_json(&runs, &out);
     else
@@ -63,4 +65,32 @@ crm_status app_sweep_simulate(const app *a, const app_sweep *s, const crm_sweep_
     crm_str_free(&out);
     crm_log_line(CRM_LOG_INFO, "sweep", "simulated in %.1f s", crm_clock_now() - start);
     return st;
+}
+
+static crm_status price_rounds(const app *a, const app_sweep *s, const crm_eval *e)
+{
+    crm_sweep_sim_cfg sim = a->simulate;
+    crm_sweep_ledger_all known;
+    crm_sweep_sim_runs runs;
+    char dir[CRM_PATH_MAX];
+    crm_status st;
+
+    sim.failures = 0;
+    CRM_TRY(crm_record_path(e->record, CRM_SWEEP_DIR, dir, sizeof dir));
+    CRM_TRY(crm_sweep_ledger_read(dir, e->run, &known));
+    st = compare(a, s, &sim, &known, crm_comm_size(a->world), &runs);
+    for (int i = 1; !st && i < runs.n; i++) {
+        crm_str line = {0};
+        crm_sweep_sim_price(&runs, i, &line);
+        if (line.text) crm_log_line(CRM_LOG_INFO, "sweep", "simulated: %s", line.text);
+        crm_str_free(&line);
+    }
+    crm_sweep_ledger_all_free(&known);
+    return st;
+}
+
+void app_sweep_price(const app *a, const app_sweep *s, const crm_eval *e)
+{
+    if (crm_comm_size(a->world) <= CRM_SWEEP_SIM_RANKS_MAX && price_rounds(a, s, e))
+        crm_err_clear(); /* the sweep itself is done */
 }

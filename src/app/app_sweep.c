@@ -519,6 +519,7 @@ crm_status app_sweep_report(app *a, const crm_eval *e, app_sweep *s)
     if (!st && app_is_root(a)) {
         if (!a->repeat) fputs(report.text, stdout);
         tell_use(s);
+        if (s->result.use.tasks > 0) app_sweep_price(a, s, e);
     }
     crm_str_free(&trials);
     crm_str_free(&report);

@@ -28,15 +28,16 @@ CRM_CHECKED app_sweep_trial(const app_sweep *s, int model, const double *x, app_
 void app_sweep_outer(app_sweep *s, crm_eval *e);
 
 /* app_simulate.c */
-/** A sweep, whose plan there is, on so many ranks, beside the same one without rounds; times and
- *  losses by its ledger, known NULL: by a model.  One process. */
-CRM_CHECKED app_sweep_compare(const app *a, const app_sweep *s, const crm_sweep_ledger_all *known,
-                              int ranks, crm_sweep_sim_runs *out);
 /** Ranks of --simulate; CRM_ERR_CONFIG: text is no number of them. */
 CRM_CHECKED app_sweep_sim_ranks(const char *text, int *out);
-/** --simulate: print that.  One process. */
+/** --simulate: print how a sweep, whose plan there is, would go on so many ranks, beside the same
+ * one without rounds; times and losses by its ledger, known NULL: by a model.  One process. */
 CRM_CHECKED app_sweep_simulate(const app *a, const app_sweep *s, const crm_sweep_ledger_all *known,
                                int ranks);
+
+/** After a sweep: log what its rounds cost, by a simulation with the times of its ledger.  One
+ *  process. */
+void app_sweep_price(const app *a, const app_sweep *s, const crm_eval *e);
 
 /* app_sweep_join.c */
 /** The units that a plan knows and that have no result, as an array of tasks for Slurm; nothing

@@ -11,7 +11,8 @@
 #include "crmpi/sweep_sim.h"
 #include "sweep_impl.h"
 
-enum { LONE_FROM = 64 }; /* groups, as in sweep_farm_queue.c */
+enum { LOST_MOST = 1000 }; /* times that a unit may be lost */
+enum { LONE_FROM = 64 };   /* groups, as in sweep_farm_queue.c */
 static const double poll =
     1e-3; /* s until a group gives back what lies ready, as in sweep_farm.c */
 
@@ -397,6 +398,10 @@ static crm_status lose(farm *f, int number)
         f->use->thrown_s += (late > 0 ? 0 : f->now - g->start) * g->size;
         f->use->lost++;
         CRM_TRY(count_loss(&f->losses, &g->now.unit));
+        CRM_CHECK(times_lost(&f->losses, &g->now.unit) < LOST_MOST, CRM_ERR_CONFIG,
+                  "a unit of %.0f s or more was lost %d times; allowed: lower "
+                  "sweep.simulate.failures, or units less unlike (sweep.simulate.sigma)",
+                  g->seconds, (int)LOST_MOST);
         CRM_TRY(crm_sweep_plan_back(f->plan, &g->now.unit));
     } else {
         count_wait(f, g);

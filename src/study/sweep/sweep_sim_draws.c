@@ -17,7 +17,8 @@ const crm_opt crm_sweep_sim_opts[] = {
     CRM_OPT_R(S, sigma_folds, "sweep.simulate.sigma_folds", 0.1, 0, 3, "1", CRM_OPT_LAYOUT,
               "And between the folds of a trial."),
     CRM_OPT_R(S, failures, "sweep.simulate.failures", 0.01, 0, 0.5, "1", CRM_OPT_LAYOUT,
-              "Share of units that are lost because their node fails, and run again."),
+              "Chance that a node fails in the mean time of a unit with all rows; units there are "
+              "lost, and run again."),
     CRM_OPT_I(S, node_ranks, "sweep.simulate.node_ranks", 1, 1, 1e6, "ranks", CRM_OPT_LAYOUT,
               "Ranks that are lost together: those of a node, or of a whole job."),
     CRM_OPT_R(S, repair, "sweep.simulate.repair", 60, -1, 1e9, "s", CRM_OPT_LAYOUT,
@@ -38,7 +39,7 @@ struct crm_sweep_sim_world {
     uint64_t seed;
     int n_models;
     double *cost; /* [n_models], mean 1 */
-    double fails; /* chance that the node of a unit fails because of this unit */
+    double fails; /* failures of a node in a second, by each of its units */
     int64_t n;
     record *by_unit; /* [n] by search, trial, resource, repeat, fold */
     int64_t n_timed;
@@ -86,17 +87,6 @@ static double model_seconds(const crm_sweep_sim_world *w, const crm_sweep_unit *
 static double model_loss(const crm_sweep_sim_world *w, const crm_sweep_unit *u)
 {
     return normal(w, LOSS_OF_TRIAL, u, false) + 0.3 * normal(w, LOSS_OF_FOLD, u, true);
-}
-
-static double fails(void *ctx, const crm_sweep_unit *u, int lost)
-{
-    const crm_sweep_sim_world *w = ctx;
-    crm_rng r = draw(w, FAILURE, u, true);
-
-    for (int i = 0; i < 2 * lost; i++)
-        (void)crm_rng_uniform(&r);
-    if (crm_rng_uniform(&r) >= w->fails) return 1;
-    return crm_rng_uniform(&r);
 }
 
 /* ---- the past ---- */
@@ -240,6 +230,18 @@ static double seconds(void *ctx, const crm_sweep_unit *u)
     return w->n_timed > 0 ? past_seconds(w, u) : model_seconds(w, u);
 }
 
+/* Failures come at random, so a unit is lost the likelier the longer it takes. */
+static double fails(void *ctx, const crm_sweep_unit *u, int lost)
+{
+    const crm_sweep_sim_world *w = ctx;
+    double expected = w->fails * seconds(ctx, u);
+    crm_rng r = draw(w, FAILURE, u, true);
+
+    for (int i = 0; i < lost; i++)
+        (void)crm_rng_exponential(&r);
+    return expected > 0 ? crm_rng_exponential(&r) / expected : 1;
+}
+
 static double loss(void *ctx, const crm_sweep_unit *u)
 {
     const crm_sweep_sim_world *w = ctx;
@@ -274,6 +276,18 @@ static crm_status read_past(crm_sweep_sim_world *w, const crm_sweep_ledger_all *
     return CRM_OK;
 }
 
+/* Of a unit with all rows. */
+static double mean_seconds(const crm_sweep_sim_world *w)
+{
+    double sum = 0, rows = 0;
+
+    for (int64_t i = 0; i < w->n_timed; i++) {
+        sum += w->by_kind[i].seconds;
+        rows += w->by_kind[i].unit.resource;
+    }
+    return w->n_timed > 0 ? sum / rows : w->sim.seconds;
+}
+
 static crm_status set_costs(crm_sweep_sim_world *w, const crm_search *search)
 {
     double sum = 0;
@@ -300,9 +314,9 @@ crm_status crm_sweep_sim_world_new(const crm_sweep_cfg *cfg, const crm_sweep_sim
     w->sim = *sim;
     w->seed = (uint64_t)cfg->seed;
     w->n_models = n_models;
-    w->fails = sim->failures / together;
     st = set_costs(w, search);
     if (!st && known) st = read_past(w, known, plan);
+    if (!st) w->fails = sim->failures / together / mean_seconds(w);
     if (st) crm_sweep_sim_world_free(&w);
     *out = w;
     return st;

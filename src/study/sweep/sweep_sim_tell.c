@@ -29,8 +29,10 @@ crm_status crm_sweep_sim_compare(const crm_sweep_cfg *cfg, const crm_sweep_sim_c
     crm_sweep_cfg run[CRM_SWEEP_SIM_RUNS_MAX] = {*cfg};
 
     *out = (crm_sweep_sim_runs){.n = 1};
-    /* The median asks for sweep.startup itself. */
-    if (cfg->scheduler != CRM_SCHEDULER_MEDIAN) run[0].startup = INT64_MAX;
+    if (cfg->scheduler == CRM_SCHEDULER_MEDIAN) /* which asks for sweep.startup itself */
+        run[0].candidates = 1;
+    else
+        run[0].startup = INT64_MAX;
     if (has_rounds(cfg) && cfg->scheduler != CRM_SCHEDULER_NONE)
         run[out->n++] = at_once(cfg, CRM_SCHEDULER_ASYNCHRONOUS);
     if (has_rounds(cfg)) run[out->n++] = at_once(cfg, CRM_SCHEDULER_NONE);
@@ -107,20 +109,16 @@ static void add_counts(const crm_sweep_sim_runs *r, crm_str *out)
         crm_str_addf(out, " | %.2f", r->use[i].longest_s);
 }
 
-/* What rounds cost, beside the schedulers without them. */
-static void add_price(const crm_sweep_sim_runs *r, crm_str *out)
+void crm_sweep_sim_price(const crm_sweep_sim_runs *r, int run, crm_str *out)
 {
-    const crm_sweep_sim_use *own = &r->use[0];
+    const crm_sweep_sim_use *own = &r->use[0], *u = &r->use[run];
 
-    for (int i = 1; i < r->n; i++) {
-        const crm_sweep_sim_use *u = &r->use[i];
-        crm_str_addf(out,
-                     "against %s without rounds: makespan x %.3f, useful work x %.3f, idle share "
-                     "%.2f %% against %.2f %%\n",
-                     crm_scheduler_names[r->scheduler[i]], ratio(own->makespan_s, u->makespan_s),
-                     ratio(own->busy_s, u->busy_s), 100 * share(own, own->rounds_s + own->end_s),
-                     100 * share(u, u->rounds_s + u->end_s));
-    }
+    crm_str_addf(out,
+                 "against %s without rounds: makespan x %.3f, useful work x %.3f, idle share "
+                 "%.2f %% against %.2f %%",
+                 crm_scheduler_names[r->scheduler[run]], ratio(own->makespan_s, u->makespan_s),
+                 ratio(own->busy_s, u->busy_s), 100 * share(own, own->rounds_s + own->end_s),
+                 100 * share(u, u->rounds_s + u->end_s));
 }
 
 void crm_sweep_sim_tell(const crm_sweep_sim_runs *r, crm_str *out)
@@ -148,8 +146,11 @@ void crm_sweep_sim_tell(const crm_sweep_sim_runs *r, crm_str *out)
     for (int i = 0; i < r->n; i++)
         crm_str_addf(out, " | %.1f", us_a_unit(&r->use[i]));
     crm_str_addf(out, " |\n");
-    if (r->n > 1) crm_str_addf(out, "\n");
-    add_price(r, out);
+    for (int i = 1; i < r->n; i++) {
+        crm_str_addf(out, "\n");
+        crm_sweep_sim_price(r, i, out);
+        crm_str_addf(out, "\n");
+    }
 }
 
 void crm_sweep_sim_json(const crm_sweep_sim_runs *r, crm_str *out)
