@@ -7,7 +7,10 @@
  * longest of 400 is some twenty times the median), longest first: so many rounds of arithmetic as
  * take that long on a core of its own, on the main thread, which asks whether to stop after each 20
  * us or so. Useful is the time inside of units of all ranks by their number times the time of the
- * whole; ranks that share cores take longer for a unit, and are busy all the same. */
+ * whole; ranks that share cores take longer for a unit, and are busy all the same.
+ *
+ * Then the same with the measured lengths in the simulation (sweep_sim.h), which should come to the
+ * same. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +19,7 @@
 #include "crmpi/base_rng.h"
 #include "crmpi/base_str.h"
 #include "crmpi/sweep_farm.h"
+#include "crmpi/sweep_sim.h"
 #include "fit.h"
 
 enum { EMPTY = 10000, PIECE = 10000 };
@@ -23,7 +27,13 @@ enum { EMPTY = 10000, PIECE = 10000 };
 typedef struct units {
     int64_t n, given, done, here; /* here: on this rank */
     int64_t *pieces;              /* [n], falling */
+    double *seconds;              /* [n] measured; of units without work NULL */
 } units;
+
+typedef struct unit {
+    int64_t number, pieces;
+    double seconds;
+} unit;
 
 static volatile double sink;
 
@@ -43,33 +53,39 @@ static crm_farm_answer next(void *ctx, int ranks, void *task, size_t *bytes)
 
     (void)ranks;
     if (u->given == u->n) return CRM_FARM_END;
-    *bytes = sizeof *u->pieces;
-    memcpy(task, &u->pieces[u->given++], *bytes);
+    *bytes = sizeof(unit);
+    memcpy(task, &(unit){.number = u->given, .pieces = u->pieces[u->given]}, *bytes);
+    u->given++;
     return CRM_FARM_TASK;
 }
 
 static crm_status done(void *ctx, const void *result, size_t bytes)
 {
-    (void)result;
-    (void)bytes;
-    ((units *)ctx)->done++;
+    units *u = ctx;
+    unit x;
+
+    memcpy(&x, result, bytes);
+    if (u->seconds) u->seconds[x.number] = x.seconds;
+    u->done++;
     return CRM_OK;
 }
 
 static crm_status run(void *ctx, crm_farm *f, crm_comm *group, const void *task, size_t bytes,
                       void *result, size_t *result_bytes)
 {
-    int64_t pieces;
+    double start = crm_clock_now();
+    unit x;
 
     ++*(int64_t *)ctx;
     (void)group;
-    memcpy(&pieces, task, bytes);
-    for (int64_t i = 0; i < pieces; i++) {
+    memcpy(&x, task, bytes);
+    for (int64_t i = 0; i < x.pieces; i++) {
         piece();
         CRM_CHECK(!crm_farm_stopping(f), CRM_ERR_STOPPED, "stopped");
     }
-    memcpy(result, &pieces, sizeof pieces);
-    *result_bytes = sizeof pieces;
+    x.seconds = crm_clock_now() - start;
+    memcpy(result, &x, sizeof x);
+    *result_bytes = sizeof x;
     return CRM_OK;
 }
 
@@ -106,11 +122,11 @@ static int falling(const void *a, const void *b)
 
 static void draw(units *u, double mean)
 {
-    double unit = seconds_of_piece();
+    double one = seconds_of_piece();
 
     for (int64_t i = 0; i < u->n; i++) {
         crm_rng r = crm_rng_at(1, 0, 0, (uint64_t)i);
-        u->pieces[i] = (int64_t)(mean * exp(crm_rng_normal(&r) - 0.5) / unit);
+        u->pieces[i] = (int64_t)(mean * exp(crm_rng_normal(&r) - 0.5) / one);
     }
     qsort(u->pieces, (size_t)u->n, sizeof *u->pieces, falling);
 }
@@ -126,24 +142,77 @@ static void print_use(const units *u, const crm_farm_use *use, int ranks)
            100 * (1 - (use->busy_s + use->starved_s + use->dispatch_s) / all));
 }
 
+/* ---- the same simulated: each unit a search of its own ---- */
+
+static double known_seconds(void *ctx, const crm_sweep_unit *u)
+{
+    return ((const units *)ctx)->seconds[u->search];
+}
+
+static double no_loss(void *ctx, const crm_sweep_unit *u)
+{
+    (void)ctx;
+    (void)u;
+    return 0;
+}
+
+static crm_status simulate(units *u, int ranks, int group_ranks, double dispatch)
+{
+    const crm_sweep_cfg cfg = {.sampler = CRM_SAMPLER_RANDOM,
+                               .scheduler = CRM_SCHEDULER_NONE,
+                               .trials = 1,
+                               .folds = 1,
+                               .repeats = 1,
+                               .eta = 3,
+                               .least = 1,
+                               .group_ranks = group_ranks,
+                               .list = ""};
+    const crm_sweep_sim_cfg sim = {.dispatch = dispatch, .node_ranks = 1};
+    const crm_sweep_sim_draws draws = {.ctx = u, .seconds = known_seconds, .loss = no_loss};
+    const crm_space space = {0};
+    crm_sweep_sim_use use;
+    crm_search *search;
+    crm_status st;
+
+    CRM_NEW(search, u->n);
+    for (int64_t i = 0; i < u->n; i++) /* in their order */
+        search[i] = (crm_search){.space = &space, .cost = (double)(u->n - i)};
+    st = crm_sweep_simulate(&cfg, &sim, (int)u->n, search, &draws, ranks, NULL, &use);
+    crm_mem_free(search);
+    if (st) return st;
+    printf(
+        "simulated                 %lld in %.2f s: useful %.1f %%, nothing left %.1f %%, waiting "
+        "%.2f %%\n",
+        (long long)use.units, use.makespan_s, 100 * use.busy_s / (ranks * use.makespan_s),
+        100 * (use.rounds_s + use.end_s) / (ranks * use.makespan_s),
+        100 * use.dispatch_s / (ranks * use.makespan_s));
+    return CRM_OK;
+}
+
 static crm_status measure(crm_comm *world, const crm_farm_cfg *cfg, int64_t n, double mean)
 {
     units empty = {.n = EMPTY}, u = {.n = n};
     crm_farm_use use;
     crm_status st;
+    double dispatch;
 
     CRM_NEW_TO(st, done, empty.pieces, EMPTY);
     CRM_NEW_TO(st, done, u.pieces, n);
+    CRM_NEW_TO(st, done, u.seconds, n);
     CRM_TRY_TO(st, done, deal(world, cfg, &empty, &use));
     printf("%d ranks, %d groups\nunits without work        %.2f us each, %lld of %d on rank 0\n",
            crm_comm_size(world), use.groups, 1e6 * use.wall_s / EMPTY, (long long)empty.here,
            (int)EMPTY);
+    dispatch = use.wall_s / EMPTY;
     if (crm_comm_rank(world) == 0) draw(&u, mean);
     CRM_TRY_TO(st, done, deal(world, cfg, &u, &use));
     print_use(&u, &use, crm_comm_size(world));
+    if (crm_comm_rank(world) == 0 && cfg->lone_from == 0)
+        st = simulate(&u, crm_comm_size(world), cfg->sizes[0], dispatch);
 done:
     crm_mem_free(empty.pieces);
     crm_mem_free(u.pieces);
+    crm_mem_free(u.seconds);
     return st;
 }
 
