@@ -111,8 +111,10 @@ static crm_status end_beside(app *a, crm_record *run, crm_record_state *state, b
     if (crm_record_is_beside(run)) CRM_TRY(crm_record_hold(run, &a->record, state));
     *rest = !crm_record_is_beside(run);
     if (!*rest && app_is_root(a))
-        printf("%s: all searches have ended; the job that holds the run scores the winners\n",
-               crm_record_dir(run));
+        printf(
+            "%s: all searches have ended; the job that holds the run scores the winners (if it was "
+            "killed, the same command does)\n",
+            crm_record_dir(run));
     return CRM_OK;
 }
 

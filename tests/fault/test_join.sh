@@ -3,7 +3,7 @@
 # bytes of one job; another config is refused; tasks of an array in any order do, too; a folder that runs full ends a sweep
 # with one error, and it goes on when there is room.
 # CRM_SEED=N repeats the moments.
-# timeout: 300
+# timeout: 300  beside: others
 # shellcheck source=tests/fault/job.sh
 . "$(dirname "$0")/job.sh"
 echo "# seed $seed"
@@ -114,6 +114,7 @@ sleep 0.5
 kill -TERM "$job"
 wait "$job"
 check "a signal ends the job that it is for" test $? = 75
+check "within a fit" grep -q 'stopped by a signal: [0-9]* units of the sweep are finished' second.err
 kill_job "$first" 2>/dev/null
 for p in $(jobs -pr); do kill_job "$p"; done
 exits 2 sweep sweep.yaml --join --status 2>err

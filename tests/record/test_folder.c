@@ -367,6 +367,50 @@ static void auto_heeds_a_lease(void)
 /* ---- files -------------------------------------------------------------------------------------
  */
 
+static crm_record *join_run(const char *name, crm_digest digest, crm_status code,
+                            crm_record_state *state)
+{
+    crm_record *r = NULL;
+
+    T_EQ_I(
+        crm_record_join(t_comm, &no_wait, at(name), "crossval", config, digest, "begun", state, &r),
+        code);
+    T_CHECK((r != NULL) == (code == CRM_OK));
+    return r;
+}
+
+/* A second job works beside the holder, and holds the folder when that one is gone. */
+static void jobs_beside_each_other(void)
+{
+    crm_record_state state = CRM_RECORD_NEW;
+    crm_record *first = join_run("beside", one, CRM_OK, &state), *second;
+
+    T_EQ_I(state, CRM_RECORD_NEW);
+    T_CHECK(!crm_record_is_beside(first));
+    put_for_all("beside/begun", "");
+    second = join_run("beside", one, CRM_OK, &state);
+    T_EQ_I(state, CRM_RECORD_STARTED);
+    T_CHECK(crm_record_is_beside(second));
+    (void)join_run("beside", other, CRM_ERR_CONFIG, &state);
+    T_CHECK(strstr(crm_err_text(), "holds another run") != NULL);
+    crm_err_clear();
+    T_OK(crm_record_hold(second, &no_wait, &state));
+    T_CHECK(crm_record_is_beside(second));
+    crm_record_release(first);
+    T_CHECK(crm_record_is_beside(first));
+    T_OK(crm_comm_barrier(t_comm));
+    T_OK(crm_record_hold(second, &no_wait, &state));
+    T_EQ_I(state, CRM_RECORD_STARTED);
+    T_CHECK(!crm_record_is_beside(second));
+    refused("beside", CRM_ERR_CONFIG, "is in use by");
+    T_OK(crm_record_write(second, "summary.json", "{}", 2));
+    crm_record_close(&second, false);
+    T_OK(crm_record_hold(first, &no_wait, &state));
+    T_EQ_I(state, CRM_RECORD_FINISHED);
+    crm_record_close(&first, false);
+    exists("beside/.digest", true);
+}
+
 static void metrics(void)
 {
     const crm_record_pair pair[] = {{.key = "phase", .text = "re\"fit"},
@@ -492,6 +536,7 @@ int main(int argc, char **argv)
         {"lease of an earlier start", lease_of_an_earlier_start},
         {"kinds of lock exclude each other", kinds_of_lock_exclude_each_other},
         {"auto heeds a lease", auto_heeds_a_lease},
+        {"jobs beside each other", jobs_beside_each_other},
         {"metrics", metrics},
         {"notes", notes},
         {"notes are read", notes_read},

@@ -227,11 +227,39 @@ static bool survives(crm_status st)
            st == CRM_ERR_FORMAT || st == CRM_ERR_ARG;
 }
 
+/* A fit within a farm, which is served and may stop between its steps. */
+typedef struct served {
+    crm_farm *farm;
+    crm_comm *group;
+} served;
+
+static bool is_stopping(void *ctx)
+{
+    return crm_farm_stopping(((served *)ctx)->farm);
+}
+
+/* Of nets.  Ranks that share a fit agree now and then. */
+static crm_status ask(void *ctx, const crm_boundary *at, crm_hook_answer *answer)
+{
+    enum { STEPS = 16 };
+    const served *s = ctx;
+    int64_t stop = crm_farm_stopping(s->farm);
+
+    *answer = CRM_HOOK_GO;
+    if (crm_comm_size(s->group) > 1) {
+        if (at->step % STEPS != 0 && !at->epoch_end) return CRM_OK;
+        CRM_TRY(crm_comm_max_i64(s->group, &stop, 1));
+    }
+    if (stop) *answer = CRM_HOOK_PAUSE;
+    return CRM_OK;
+}
+
 static crm_status fit(runner *r, crm_farm *f, crm_comm *group, const task *t,
                       crm_inner_score *score)
 {
     const crm_sweep_models *m = r->sweep->models;
-    const crm_hooks hooks = {.ctx = f, .stopping = crm_farm_stopping};
+    served within = {.farm = f, .group = group};
+    const crm_hooks hooks = {.ctx = &within, .ask = ask, .stopping = is_stopping};
     crm_inner_unit u = {.part = t->unit.search / m->n,
                         .repeat = t->unit.repeat,
                         .fold = t->unit.fold,
