@@ -20,11 +20,11 @@ clean() { # what still runs if a check went wrong
 }
 trap clean EXIT
 
-# A small net; one unit after the other, each on both ranks.
+# A small net; one unit after the other, each on both ranks, of a second or more: what stops a rank comes some tenths late.
 options=(--set "data.path=$work/small.h5" --set synth.customers=120 --set synth.seed=7 --set device=cuda
     --set gpu.transport=mpi --set gpu.timeout=3 --set log.level=debug
     --set "eval.models=[hybrid]" --set eval.folds=2 --set eval.group_ranks=2
-    --set train.epochs=8 --set train.patience=0 --set train.members=1 --set train.lane_rows=8 --set train.lanes=4
+    --set train.epochs=24 --set train.patience=0 --set train.members=1 --set train.lane_rows=8 --set train.lanes=4
     --set model.text_dim=8 --set model.text_filters=4 --set model.rnn_units=4 --set model.event_dim=4
     --set "model.months=[4]" --set "model.hidden=[8]" --set model.fusion=8 --set model.event_steps=6
     --set model.documents=2 --set model.text_length=12)
