@@ -55,6 +55,9 @@ enum { CRM_SWEEP_SIZES_MAX = 65 };
  *  @return CRM_ERR_CONFIG: sweep.first_groups has what is no number of ranks */
 CRM_CHECKED crm_sweep_sizes(const crm_sweep_cfg *cfg, int sizes[CRM_SWEEP_SIZES_MAX], int *n);
 
+/** Trials that begin together, where a search has as many as cfg->trials. */
+int64_t crm_sweep_round(const crm_sweep_cfg *cfg);
+
 /** A unit: one fit of one trial on one inner fold. */
 typedef struct crm_sweep_unit {
     int32_t search, trial, rung, repeat, fold;

@@ -106,13 +106,14 @@ static void warn_one_rung(const app *a)
 {
     const crm_sweep_cfg *c = &a->sweep;
     crm_rung rung[CRM_RUNGS_MAX];
+    int64_t trials = crm_sweep_round(c);
 
     if (c->scheduler != CRM_SCHEDULER_HALVING && c->scheduler != CRM_SCHEDULER_ASYNCHRONOUS) return;
-    if (crm_rungs_halving(c->trials, c->least, 1, (int)c->eta, rung) == 1 && app_is_root(a))
+    if (crm_rungs_halving(trials, c->least, 1, (int)c->eta, rung) == 1 && app_is_root(a))
         crm_log_line(CRM_LOG_WARN, "sweep",
                      "sweep.scheduler halves nothing: with sweep.least %g, sweep.eta %lld and %lld "
-                     "trials there is one rung",
-                     c->least, (long long)c->eta, (long long)c->trials);
+                     "trials in a round there is one rung",
+                     c->least, (long long)c->eta, (long long)trials);
 }
 
 /* The dimensions that a model has; a condition on one that it has not never holds. */
@@ -150,6 +151,10 @@ static void read_value(crm_tree_file *f, const crm_space *space, int d, const cr
         if (isnan(*x)) crm_node_wrong(f, v, "is none of the values in sweep.space");
     } else if (!crm_parse_f64(v->text, strlen(v->text), x) || *x < dim->lo || *x > dim->hi) {
         crm_node_wrong(f, v, "is no number in the range of sweep.space");
+    } else if (dim->step > 0) {
+        double steps = (*x - dim->lo) / dim->step;
+        if (fabs(steps - floor(steps + 0.5)) > 1e-6)
+            crm_node_wrong(f, v, "is between two steps of sweep.space");
     }
 }
 
@@ -271,6 +276,19 @@ static crm_status make_winners(app_sweep *s)
 
 /* ---- the searches ---- */
 
+/* A hold-out at random would part what these folds keep apart. */
+static crm_status check_split(const app *a)
+{
+    int split = a->eval.split;
+
+    if (a->sweep.nested || (split != CRM_SPLIT_GROUPED && split != CRM_SPLIT_CONTIGUOUS))
+        return CRM_OK;
+    return crm_opt_set_reject(a->opts, "sweep.nested",
+                              "holds rows out at random, and eval.split is %s; allowed: "
+                              "sweep.nested: true, or another eval.split",
+                              crm_eval_split_names[split]);
+}
+
 static crm_status prepare(app_sweep *s, const crm_model_spec *const *spec, int n)
 {
     const char *key = "";
@@ -281,6 +299,7 @@ static crm_status prepare(app_sweep *s, const crm_model_spec *const *spec, int n
         snprintf(why, sizeof why, "%s", crm_err_text());
         return crm_opt_set_reject(s->a->opts, key, "%s", why);
     }
+    CRM_TRY(check_split(s->a));
     CRM_TRY(read_space(s));
     CRM_NEW(s->space, n);
     CRM_NEW(s->name, n);

@@ -55,6 +55,25 @@ static crm_status open_run(app *a, looked *l)
     return crm_comm_agree(a->world, st);
 }
 
+static void find_changed(void *ctx, const crm_opt *o, const char *value, const char *origin)
+{
+    const char **key = ctx;
+
+    (void)value;
+    if (origin && strncmp(origin, "--set", 5) == 0 && !(o->flags & CRM_OPT_LAYOUT)) *key = o->key;
+}
+
+/* What is told of a run, or repeated, is what it was told to do. */
+static crm_status refuse_changes(const app *a)
+{
+    const char *key = NULL;
+
+    CRM_TRY(crm_opt_set_each(a->opts, find_changed, (void *)&key));
+    if (!key) return CRM_OK;
+    return crm_opt_set_reject(a->opts, key, "would make another sweep of %s; leave it out",
+                              a->args.operand);
+}
+
 /* Outer test parts of a repeat: as options say, or where only the data know, as far as the ledger
  * does. */
 static crm_status outer_folds(const app *a, const looked *l, int *repeats, int *folds)
@@ -105,6 +124,10 @@ static crm_status print_state(const app *a, looked *l)
                a->args.operand, (long long)done, (long long)units, (long long)r->n_failed,
                crm_sweep_plan_ended(r->plan) ? "ended" : "under way",
                crm_path_exists(summary) ? ", winners scored" : "", out.text);
+    if (!st && l->known.damaged > 0)
+        printf("%lld lines of its ledgers are torn, damaged or of another run; their units are "
+               "run again\n",
+               (long long)l->known.damaged);
     for (int64_t i = 0; !st && i < r->n_failed; i++) {
         char name[CRM_SWEEP_UNIT_NAME_MAX];
         crm_sweep_unit_name(&r->failure[i].unit, name);
@@ -121,6 +144,7 @@ static crm_status status(app *a)
     looked l = {0};
     crm_status st = open_run(a, &l);
 
+    if (!st) st = refuse_changes(a);
     if (!st && app_is_root(a)) st = review(a, &l, true);
     if (!st && app_is_root(a)) st = print_state(a, &l);
     looked_free(&l);
@@ -188,6 +212,12 @@ crm_status cmd_sweep(app *a)
 
 /* ---- replay ---- */
 
+/* Whether the last part is all rows, as sweep.tsv calls it. */
+static bool a_part_of_all(const crm_sweep_result *r)
+{
+    return r->repeat[r->parts - 1] < 0;
+}
+
 /* [PART:]MODEL:NUMBER; without a part the one whose winner is kept. */
 static crm_status parse_trial(const char *text, const looked *l, int *search, int64_t *trial)
 {
@@ -199,6 +229,8 @@ static crm_status parse_trial(const char *text, const looked *l, int *search, in
         for (part = 0; part < r->parts; part++)
             if (r->repeat[part] == repeat && r->fold[part] == fold) break;
         model = text + n;
+    } else if (strncmp(text, "all:", 4) == 0 && a_part_of_all(r)) {
+        model = text + 4;
     }
     while (m < l->n && number &&
            (strlen(l->spec[m]->name) != (size_t)(number - model) ||
@@ -304,6 +336,7 @@ crm_status cmd_replay(app *a)
     CRM_CHECK(a->args.operand && a->args.n_more == 1, CRM_ERR_CONFIG,
               "replay needs a sweep and a trial: crmpi replay RUN MODEL:NUMBER");
     st = open_run(a, &l);
+    if (!st) st = refuse_changes(a);
     if (!st) st = replay(a, &l);
     looked_free(&l);
     return st;

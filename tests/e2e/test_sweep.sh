@@ -184,6 +184,13 @@ fails "no space" 2 'sweep.space=: value .* is empty' sweep sweep.yaml --out out 
 fails "asynchronous with tpe" 2 'sweep.sampler=tpe: value .tpe. looks at results' sweep sweep.yaml --out out --set sweep.sampler=tpe \
   --set sweep.scheduler=asynchronous
 fails "a group of no ranks" 2 "sweep.first_groups=2,0: value .2,0. has a group of .0." sweep sweep.yaml --out out --set "sweep.first_groups=[2,0]"
+for split in grouped contiguous; do
+  fails "a hold-out at random for folds that are $split" 2 "sweep.nested: .*eval.split is $split" sweep sweep.yaml --out out --set eval.split=$split
+done
+fails "the state of another sweep than the run's" 2 'sweep.trials=3: .*another sweep' sweep r1 --status --set sweep.trials=3
+printf 'points:\n- {forest.max_depth: 4.5}\n- {forest.max_depth: 5}\n' >between.yaml
+fails "a list with a value between two steps" 2 'between.yaml:2:.*between two steps' sweep sweep.yaml --out out --set sweep.list=between.yaml \
+  --set 'sweep.space={forest.max_depth: {integer: [3, 6]}}' --set eval.models=[forest]
 fails "a list with a value that is none" 2 'points.yaml:2:[0-9]+' sweep sweep.yaml --out out --set sweep.list=points.yaml \
   --set 'sweep.space={forest.max_depth: [3, 4]}' --set eval.models=[forest]
 exit "$failed"

@@ -125,6 +125,12 @@ static void tells_errors(void)
         {"model.rnn: [gru]\noptim.lr: {list: [0.1], when: model.rnn == lstm}\n",
          "asks 'model.rnn' for 'lstm', which it cannot be"},
         {"model.rnn: [gru]\noptim.lr: {list: [0.1], when: model.rnn > gru}\n", "is no condition"},
+        {"model.rnn: [gru, lstm]\noptim.lr: {list: [0.1], when: \"model.rnn in [gru, lstm\"}\n",
+         "has no ']' at its end"},
+        {"model.rnn: [gru, lstm]\noptim.lr: {list: [0.1], when: \"model.rnn in [gru] or\"}\n",
+         "has no ']' at its end"},
+        {"optim.lr: {real: [0.1, 1]}\nmodel.rnn: {list: [gru], when: optim.lr == 0.2}\n",
+         "is a range of reals"},
         {"model.rnn: [gru]\noptim.lr: {list: [0.1], when: model.rnn in gru}\n", "is no condition"}};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

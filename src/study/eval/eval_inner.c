@@ -47,17 +47,28 @@ static crm_status rows_of(crm_inner *in, int number, crm_view **rows)
     return st;
 }
 
+/* A copy of the last error. */
+static const char *why_of(char text[CRM_ERR_TEXT_MAX])
+{
+    snprintf(text, CRM_ERR_TEXT_MAX, "%s", crm_err_text());
+    return text;
+}
+
 /* Rows and inner folds of a part, made when they are first needed. */
 static crm_status open_part(crm_inner *in, int number)
 {
     part *p = &in->part[number];
     study s = {.e = &in->inner, .target = in->outer.target};
+    char text[CRM_ERR_TEXT_MAX];
     crm_status st;
 
     if (p->folds) return CRM_OK;
     CRM_TRY(rows_of(in, number, &p->rows));
     s.view = p->rows;
     st = crm_study_folds(&s);
+    if (st == CRM_ERR_FORMAT)
+        CRM_SET(st, CRM_ERR_FORMAT, "inner folds, for which sweep.folds stands for eval.folds: %s",
+                why_of(text));
     crm_mem_free(s.group_of);
     if (st) crm_view_free(&p->rows);
     p->folds = s.folds;

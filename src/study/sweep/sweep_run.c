@@ -40,7 +40,8 @@ typedef struct runner {
     crm_sweep_ledger *ledger;          /* first ranks of groups, once it is needed; rank 0 */
     char writer[CRM_SWEEP_TAG_MAX + 16];
     double told;
-    crm_status broken; /* rank 0: what ended the search while units were taken from the ledger */
+    crm_status broken; /* rank 0: what ended the search while units were taken from the ledger, */
+    char why[CRM_ERR_TEXT_MAX]; /* and its text, which the unit under way may clear */
 } runner;
 
 static int64_t failure_at(const crm_sweep_result *r, const crm_sweep_unit *u);
@@ -144,10 +145,12 @@ static crm_farm_answer next(void *ctx, int ranks, void *out, size_t *bytes)
 
     (void)ranks;
     r->broken = next_unknown(r, &u, &found);
-    if (r->broken) return CRM_FARM_END;
-    if (!found) return answer(r);
-    r->broken = sweep_others_give(&r->others, &u);
-    if (r->broken) return CRM_FARM_END;
+    if (!r->broken && !found) return answer(r);
+    if (!r->broken) r->broken = sweep_others_give(&r->others, &u);
+    if (r->broken) {
+        snprintf(r->why, sizeof r->why, "%s", crm_err_text());
+        return CRM_FARM_END;
+    }
     *t = (task){.unit = u};
     memcpy(t->x, crm_sweep_plan_trial(r->out->plan, u.search, u.trial)->x,
            (size_t)r->sweep->models->search[u.search % r->out->n_models].space->n * sizeof *t->x);
@@ -403,6 +406,13 @@ static crm_status digest_units(runner *r)
     return st;
 }
 
+static const char *first_cause(const crm_sweep_result *r, int search)
+{
+    for (int64_t i = 0; i < r->n_failed; i++)
+        if (r->failure[i].unit.search == search) return r->failure[i].cause;
+    return "";
+}
+
 /* Rank 0. */
 static crm_status find_winners(runner *r)
 {
@@ -412,8 +422,7 @@ static crm_status find_winners(runner *r)
         const crm_space *space = r->sweep->models->search[i % out->n_models].space;
         int64_t w = crm_sweep_plan_winner(out->plan, i);
         CRM_CHECK(w >= 0, CRM_ERR_NUMERIC, "all trials of model %s failed; the first: %s",
-                  r->sweep->models->name[i % out->n_models],
-                  out->n_failed > 0 ? out->failure[0].cause : "");
+                  r->sweep->models->name[i % out->n_models], first_cause(out, i));
         out->winner[i] = w;
         memcpy(out->x + (int64_t)i * CRM_SWEEP_DIMS_MAX, crm_sweep_plan_trial(out->plan, i, w)->x,
                (size_t)space->n * sizeof *out->x);
@@ -460,6 +469,7 @@ static crm_status run_all(runner *r, const crm_farm_cfg *farm)
     const crm_farm_worker worker = {.ctx = r, .run = run_unit};
 
     CRM_TRY(crm_farm_run(world, farm, &source, &worker, &r->out->use));
+    if (r->broken) CRM_SET(r->broken, r->broken, "%s", r->why);
     return crm_comm_agree(world, r->broken);
 }
 

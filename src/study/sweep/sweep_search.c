@@ -250,19 +250,28 @@ static crm_status next_of_hyperband(crm_sweep_plan *p, int number)
     return add_bracket(p, number, n < s->want - s->n ? n : s->want - s->n, now);
 }
 
-static int64_t batch_of(const crm_sweep_plan *p, const search *s)
+/* Of so many trials with a sampler that looks at results. */
+static int64_t batch_of(const crm_sweep_cfg *cfg, int64_t want)
 {
-    int64_t n = p->cfg.batch;
+    int64_t n = cfg->batch;
 
-    if (!looks_at_results(p, s)) return s->want;
-    if (n == 0 && p->cfg.scheduler == CRM_SCHEDULER_HALVING) n = (s->want + ROUNDS - 1) / ROUNDS;
-    return n > 0 ? n : BATCH;
+    if (n == 0 && cfg->scheduler == CRM_SCHEDULER_HALVING) n = (want + ROUNDS - 1) / ROUNDS;
+    n = n > 0 ? n : BATCH;
+    return n < want ? n : want;
+}
+
+int64_t crm_sweep_round(const crm_sweep_cfg *cfg)
+{
+    bool looks = cfg->sampler == CRM_SAMPLER_TPE && !cfg->list[0];
+
+    return looks ? batch_of(cfg, cfg->trials) : cfg->trials;
 }
 
 static crm_status next_bracket(crm_sweep_plan *p, int number)
 {
     const search *s = &p->search[number];
-    int64_t left = s->want - s->n, n = batch_of(p, s);
+    int64_t left = s->want - s->n;
+    int64_t n = looks_at_results(p, s) ? batch_of(&p->cfg, s->want) : s->want;
 
     if (p->cfg.scheduler == CRM_SCHEDULER_HYPERBAND) return next_of_hyperband(p, number);
     return add_bracket(p, number, n < left ? n : left, 0);

@@ -19,6 +19,8 @@ typedef struct reader {
     owned *owned;
 } reader;
 
+static const double STEPS_MAX = 1e15; /* which a double and an integer count */
+
 static bool takes(const reader *r, const crm_opt *o, const crm_node *at, const char *value)
 {
     crm_str why = {0};
@@ -112,6 +114,8 @@ static void read_range(reader *r, const crm_opt *o, const crm_node *map, crm_dim
     if (whole && it->step != floor(it->step)) crm_node_wrong(r->f, step, "is no whole number");
     if (step && it->step > it->hi - it->lo && it->lo < it->hi)
         crm_node_wrong(r->f, step, "is wider than the range");
+    if (it->step > 0 && (it->hi - it->lo) / it->step > STEPS_MAX)
+        crm_node_wrong(r->f, whole ? whole : real, "has more than 1e15 steps");
 }
 
 /* ---- conditions ---- */
@@ -146,6 +150,10 @@ static void read_given(reader *r, const crm_node *at, const char *p, bool list, 
 {
     const crm_dim *asked = &r->out->dim[it->when];
 
+    if (asked->kind == CRM_DIM_REAL && asked->step == 0) {
+        crm_node_wrong(r->f, at, "asks '%s' for a value, and it is a range of reals", asked->key);
+        return;
+    }
     while (*p) {
         size_t len = list ? strcspn(p, ",]") : strlen(p), word = len;
         while (word > 0 && p[word - 1] == ' ')
@@ -158,9 +166,12 @@ static void read_given(reader *r, const crm_node *at, const char *p, bool list, 
         }
         it->n_given++;
         p = skip(p + len);
-        if (!list || *p == ']') return;
-        if (*p == ',') p = skip(p + 1);
+        if (!list) return;
+        if (*p == ']' && *skip(p + 1) == '\0') return;
+        if (*p != ',') break;
+        p = skip(p + 1);
     }
+    crm_node_wrong(r->f, at, "has no ']' at its end");
 }
 
 static crm_status read_when(reader *r, const crm_node *at, int d)

@@ -258,11 +258,13 @@ static crm_status add_choice(const crm_sweep *s, const crm_sweep_result *r, int 
     if (st) goto end;
     crm_str_addf(out, "| ");
     add_part(r, search / r->n_models, out);
-    crm_str_addf(out, " | %s | %lld | %.4f | %.0f %% | %d of %d | ",
-                 s->models->name[search % r->n_models], (long long)r->winner[search],
-                 value_of((crm_metric)s->cfg->metric, t->loss),
-                 100 * share_of_samples(&l, (uint64_t)s->cfg->seed, unit),
-                 same_repeats(s, &l, unit), (int)s->cfg->repeats);
+    crm_str_addf(out, " | %s | %lld | %.4f | %.0f %% | ", s->models->name[search % r->n_models],
+                 (long long)r->winner[search], value_of((crm_metric)s->cfg->metric, t->loss),
+                 100 * share_of_samples(&l, (uint64_t)s->cfg->seed, unit));
+    if (s->cfg->repeats > 1)
+        crm_str_addf(out, "%d of %d | ", same_repeats(s, &l, unit), (int)s->cfg->repeats);
+    else
+        crm_str_addf(out, "- | "); /* which tells nothing */
     add_point(s->models->search[search % r->n_models].space, t->x, false, out);
     crm_str_addf(out, " |\n");
 end:
