@@ -137,7 +137,7 @@ crm_requeue() { # CODE
 }
 
 crm_job() { # COMMAND KIND ARGUMENTS...
-    local command=$1 kind=$2 threads=${SLURM_CPUS_PER_TASK:-1} code=0 extra given
+    local command=$1 kind=$2 threads=${SLURM_CPUS_PER_TASK:-1} code=0 start began extra given
     shift 2
     crm_script=$command-$([ "${crm_shared:-}" = yes ] && echo array || echo "$kind").sbatch
     crm_read_arguments "$@"
@@ -162,8 +162,15 @@ crm_job() { # COMMAND KIND ARGUMENTS...
     read -ra extra <<<"${CRMPI_SRUN:-}"
     crm_say "job $SLURM_JOB_ID, start $((${SLURM_RESTART_COUNT:-0} + 1)), ${SLURM_NTASKS:-?} tasks on ${SLURM_JOB_NODELIST:-?}:" \
         "$CRMPI $command ${given[*]}"
-    srun --mpi="${CRMPI_MPI:-pmix}" --kill-on-bad-exit=1 --export=ALL --cpus-per-task="$threads" "${extra[@]}" \
-        "$CRMPI" "$command" "${given[@]}" || code=$?
+    for start in 1 2 3; do
+        code=0 began=$SECONDS
+        srun --mpi="${CRMPI_MPI:-pmix}" --kill-on-bad-exit=1 --export=ALL --cpus-per-task="$threads" "${extra[@]}" \
+            "$CRMPI" "$command" "${given[@]}" || code=$?
+        # Slurm's PMIx does not hold the barrier at the end of MPI_Init: a message of a rank that is ahead may reach one of Open MPI 4
+        # that cannot take it yet, which then crashes.  Nothing has been done by then, and the next start goes well.
+        [ "$code" = 139 ] && [ $((SECONDS - began)) -lt 60 ] && [ "$start" -lt 3 ] || break
+        crm_say "exit code 139 (segmentation fault) within $((SECONDS - began + 1)) s: start $((start + 1)) of at most 3 in this job"
+    done
     case " ${CRMPI_REQUEUE_ON:-75 137 143} " in
     *" $code "*) crm_requeue "$code" ;;
     esac

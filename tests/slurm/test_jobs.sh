@@ -23,6 +23,20 @@ done_well "crossval, 2 tasks on 2 nodes" "$cross"
 check "the data set is the one of 1 rank" cmp import.h5 one.h5
 same_run "the results are those of 1 rank" one two
 check "both nodes were used" bash -c '[ "$(grep -o "\"host\": \"v[12]\"" two/run.json | sort -u | wc -l)" = 2 ]'
+
+# A rank that crashes as it starts, TIMES times.
+printf '#!/bin/bash\nfor ((i = 0; i < %s; i++)); do mkdir "crashed-%s-$i" 2>/dev/null && kill -SEGV $$; done\nexec "%s" "$@"\n' \
+  1 one "$CRMPI" >crash-once
+sed 's/< 1/< 9/; s/crashed-one/crashed-all/' crash-once >crash-always
+chmod +x crash-once crash-always
+one=(--nodes=1 --ntasks-per-node=1)
+once=$(CRMPI=$PWD/crash-once submit "${one[@]}" "$jobs/crossval-cpu.sbatch" study.yaml --out crashed)
+always=$(CRMPI=$PWD/crash-always submit "${one[@]}" "$jobs/crossval-cpu.sbatch" study.yaml --out none)
+done_well "a crash at the start is started again" "$once"
+same_run "with the same results" one crashed
+check "which the output says" grep -q 'exit code 139 .* start 2 of at most 3' ./*-"$once".out
+ended "$always" 30
+check "three times at most" test "$state $(echo crashed-all-* | wc -w)" = "FAILED 139:0 3"
 [ "$tier" != default ] || exit "$failed"
 
 # ---- more tasks, other commands ----

@@ -63,7 +63,8 @@ static crm_status compute(void *ctx, crm_farm *f, crm_comm *group, const void *t
 static void deal_one(double wait, double length, int lone_from)
 {
     const crm_watchdog_cfg watch = {.limit = limit};
-    source s = {.wait_until = crm_clock_now() + wait};
+    double begin = crm_clock_now();
+    source s = {.wait_until = begin + wait};
     crm_farm_source from = {.ctx = &s, .next = next, .done = done, .look = look};
     crm_farm_worker worker = {.ctx = &length, .run = compute};
     char dir[CRM_PATH_MAX];
@@ -75,7 +76,7 @@ static void deal_one(double wait, double length, int lone_from)
     crm_watchdog_stop();
     if (crm_comm_rank(t_comm) > 0) return;
     T_EQ_I(s.results, 1);
-    T_CHECK(use.wall_s >= long_enough);
+    T_CHECK(crm_clock_now() - begin >= long_enough);
 }
 
 /* First, while no rank has waited for long: the watchdog takes a wait of ten times as long for a
