@@ -147,6 +147,9 @@ crm_job() { # COMMAND KIND ARGUMENTS...
     [ ! -f "$crm_jobs/site.sh" ] || . "$crm_jobs/site.sh"
     crm_find_program "$kind"
     crm_environment
+    # srun may end the second task by a signal when the first one has found out, which would look like a job to be queued again.
+    [ "${CRMPI_MPI:-pmix}" != none ] || [ "${SLURM_NTASKS:-1}" = 1 ] ||
+        crm_usage "CRMPI_MPI=none starts the $SLURM_NTASKS tasks without PMIx, each a rank alone; srun --mpi=list shows what is offered"
 
     # What the job knows comes first, so that a --set of the user wins.
     given=("$crm_config" --set "train.threads=$threads")

@@ -116,9 +116,21 @@ static void warn_one_rung(const app *a)
                      c->least, (long long)c->eta, (long long)trials);
 }
 
-/* The dimensions that a model has; a condition on one that it has not never holds. */
-static crm_status part_of(const crm_space *all, const char *model, crm_space *out)
+/* What a model has and does not search, as the condition is on what it has not.  One line for each
+ * option, by rank 0. */
+static void warn_never(const app_sweep *s, const char *model, const crm_dim *dim)
 {
+    if (app_is_root(s->a))
+        crm_log_line(CRM_LOG_WARN, "sweep",
+                     "in sweep.space, but not searched for %s: %s, under a condition on %s, which "
+                     "%s does not have",
+                     model, dim->key, s->all.dim[dim->when].key, model);
+}
+
+/* The dimensions that a model has; a condition on one that it has not never holds. */
+static crm_status part_of(const app_sweep *s, const char *model, crm_space *out)
+{
+    const crm_space *all = &s->all;
     int at[CRM_SWEEP_DIMS_MAX];
 
     CRM_NEW(out->dim, all->n + 1);
@@ -127,7 +139,10 @@ static crm_status part_of(const crm_space *all, const char *model, crm_space *ou
         crm_dim *dim = &out->dim[out->n];
         at[d] = -1;
         if (!app_models_option(model, all->dim[d].key)) continue;
-        if (all->dim[d].when >= 0 && at[all->dim[d].when] < 0) continue;
+        if (all->dim[d].when >= 0 && at[all->dim[d].when] < 0) {
+            warn_never(s, model, &all->dim[d]);
+            continue;
+        }
         *dim = all->dim[d];
         if (dim->when >= 0) dim->when = at[dim->when];
         at[d] = out->n++;
@@ -309,7 +324,7 @@ static crm_status prepare(app_sweep *s, const crm_model_spec *const *spec, int n
         .ctx = s, .n = n, .name = s->name, .search = s->search, .make = make, .unmake = unmake};
     for (int i = 0; i < n; i++) {
         s->name[i] = spec[i]->name;
-        CRM_TRY(part_of(&s->all, s->name[i], &s->space[i]));
+        CRM_TRY(part_of(s, s->name[i], &s->space[i]));
         s->search[i] = (crm_search){.space = &s->space[i], .cost = spec[i]->cost};
     }
     warn_unused(s);

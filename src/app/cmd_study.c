@@ -44,7 +44,8 @@ static crm_status study_digest(app *a, crm_digest *out)
     return CRM_OK;
 }
 
-/* Rank 0: a folder that holds another run although no option differs; --init is none. */
+/* Rank 0: a folder that holds another run although no option differs; --init is none.  One that
+ * another job holds. */
 static crm_status explain(const app *a, crm_status st)
 {
     static const char changed[] = "the data changed";
@@ -59,6 +60,9 @@ static crm_status explain(const app *a, crm_status st)
                  "--out %s: holds a run that is not an unfinished repetition of %s; name another "
                  "folder, or remove that one",
                  a->args.out, a->repeat->dir);
+    if (st == CRM_ERR_CONFIG && strcmp(a->args.command, "sweep") == 0 && !app_sweep_joins(a) &&
+        strstr(why, ": is in use by "))
+        CRM_FAIL(CRM_ERR_CONFIG, "%s, or work on it beside that job: --join", why);
     if (st != CRM_ERR_CONFIG || !end || end[sizeof changed - 1]) return st;
     *end = '\0';
     crm_record_read_note(a->args.out, "digests.data", data, sizeof data);

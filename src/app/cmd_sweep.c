@@ -49,6 +49,7 @@ static crm_status open_run(app *a, looked *l)
     CRM_TRY(app_read_config(a, path, &yaml, &len));
     st = app_configure(a, path, yaml, len);
     crm_mem_free(yaml);
+    if (!st && app_is_root(a)) st = app_files_compare(a, a->args.operand);
     if (!st) st = crm_path_join(a->args.operand, CRM_SWEEP_DIR, path, sizeof path);
     if (!st) st = crm_sweep_ledger_read(path, l->run, &l->known);
     if (!st) st = open_models(a, l);

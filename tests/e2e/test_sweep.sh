@@ -122,6 +122,10 @@ points:
 Y
 check "points of a list" sweep list 1 --set sweep.list=points.yaml --set eval.models=[forest] --set sweep.scheduler=none
 check "are those of the list" test "$(cut -f 9 list/sweep.tsv | tail -n 2 | head -n 1)" = "forest.max_depth=2; forest.min_samples_leaf=5"
+cp points.yaml points.yaml.then
+sed -i 's/max_depth: 8/max_depth: 7/' points.yaml
+fails "a list that has changed since" 3 'points.yaml: sweep.list has another content than in the run' sweep list --status
+mv points.yaml.then points.yaml
 
 # trials that diverge or cannot be: recorded, and the others go on
 check "a sweep with trials that fail" sweep failing 2 --set eval.models=[hybrid] --set sweep.scheduler=none \
@@ -169,6 +173,9 @@ check "has the same trials and winners" cmp true/sweep.tsv flipped/sweep.tsv
 if cmp -s true/summary.json flipped/summary.json; then not_ok "and other outer scores"; else ok "and other outer scores"; fi
 
 check "halving of one rung is told" grep -q 'halves nothing' <(alone sweep sweep.yaml --dry-run --set sweep.least=0.5 2>&1 >/dev/null)
+check "a condition that no trial of a model can meet is told" grep -q 'not searched for forest: forest.max_depth, under a condition on model.rnn' \
+  <(alone sweep sweep.yaml --dry-run --set eval.models=[hybrid,forest] \
+    --set 'sweep.space={model.rnn: [gru, none], forest.max_depth: {integer: [2, 4], when: model.rnn == gru}}' 2>&1 >/dev/null)
 
 # the space
 wrong() {

@@ -107,6 +107,8 @@ killed "the second is killed" 1 2 2
 # ---- another config, another data set ----
 begin first 1 sweep.yaml --out both2 --set train.epochs=2000
 until_units both2 1
+fail_ranks=1 fails "one that has not asked to join is told how" 2 'is in use by .*, or work on it beside that job: --join' sweep sweep.yaml \
+  --out both2 --set train.epochs=2000 --set record.lock_wait=0
 fail_ranks=1 fails "another config is refused" 2 'holds another run.*' sweep sweep.yaml --out both2 --join
 fail_ranks=2 fails "and what differs is named" 2 'sweep.trials: 4 there, 7 now' sweep sweep.yaml --out both2 --join --set train.epochs=2000 --set sweep.trials=7
 begin second 1 sweep.yaml --out both2 --join --set train.epochs=2000
