@@ -15,7 +15,8 @@
 #   CRMPI_JOBS           the folder of this file, where the scripts cannot find it by themselves
 
 crm_jobs=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-crm_config='' crm_list='' crm_out='' crm_tasks='' crm_rest=() # crm_shared=yes before crm_job: tasks of an array share one run
+crm_config='' crm_list='' crm_out='' crm_tasks='' crm_rest=()
+# Set by a script before crm_job: crm_script, its name where that is not COMMAND-KIND; crm_shared=yes, tasks of an array share one run.
 
 crm_say() {
     echo "$(date -u '+%F %T') $(basename "${crm_script:-crmpi}"): $*" >&2
@@ -139,7 +140,7 @@ crm_requeue() { # CODE
 crm_job() { # COMMAND KIND ARGUMENTS...
     local command=$1 kind=$2 threads=${SLURM_CPUS_PER_TASK:-1} code=0 start began extra given
     shift 2
-    crm_script=$command-$([ "${crm_shared:-}" = yes ] && echo array || echo "$kind").sbatch
+    : "${crm_script:=$command-$kind.sbatch}"
     crm_read_arguments "$@"
     [ -n "${SLURM_JOB_ID:-}" ] || crm_usage "this is a job script: sbatch starts it"
     crm_take_task "$command"

@@ -5,11 +5,11 @@
 #   --full   also those marked "tier: full", and C tests again from the sanitizer and clang builds; some 25 minutes on 2 cores
 #   --long   also those marked "tier: long"; hours
 #   WORD     only tests whose name (folder/test_name) holds WORD; only they are built
-#   -j N     tests of one process run N at a time (default: cores, at most 4)
+#   -j N     N tests at a time (default: one more than cores, as many of them wait; at most 5)
 #
 # Marks in the head comment of a test: "ranks: 1 2 4" (a run under mpirun for each), "tier: full" or "tier: long",
 # "timeout: SECONDS" (default 60), "builds: release" (a C test that --full runs from no other build), "beside: others" (a
-# script of e2e, slurm or fault that may run beside other tests).  A test prints TAP.  One that crashes, hangs or prints no
+# script of e2e, slurm or fault that may run beside tests of any kind).  A test prints TAP.  One that crashes, hangs or prints no
 # result has failed.
 # The last line is "N passed, N failed, N skipped"; the exit code is 1 when anything failed.  See docs/testing.md.
 set -euo pipefail
@@ -20,8 +20,8 @@ unset CRM_BUILD_DIR
 . "$here/../jobs/env.sh"
 
 tier=default word='' setup=yes
-jobs=$(nproc)
-[ "$jobs" -le 4 ] || jobs=4
+jobs=$(($(nproc) + 1))
+[ "$jobs" -le 5 ] || jobs=5
 while [ $# -gt 0 ]; do
     case "$1" in
     --full | --long) tier=${1#--} ;;
@@ -46,6 +46,7 @@ if [ -z "${CRM_SHARED:-}" ] && [ -d "$CRM_SOURCE_DIR/../shared" ]; then
 fi
 [ -z "${CRM_SHARED:-}" ] || export CRM_SHARED
 export OMPI_MCA_pml="${OMPI_MCA_pml:-ob1}" # as in tests/e2e/lib.sh
+export OMPI_MCA_mpi_yield_when_idle=1           # ranks of several tests share the cores
 export CRM_TIER=$tier # scripts with a number of repetitions take it from here
 export CRM_CLANG_BUILD_DIR=$CRM_SOURCE_DIR/build/clang
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -55,7 +56,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/crmpi-tests.XXXXXX")
 export TMPDIR=$work/tmp
 mkdir "$TMPDIR"
 passed=0 failed=0 skipped=0
-skips=() failures=()
+skips=() failures=() lanes=()
 
 # Shared-memory segments that killed ranks left: ours, newer than this run, and mapped by no process.
 clean_segments() {
@@ -66,6 +67,7 @@ clean_segments() {
 }
 finish() {
     local f
+    [ ${#lanes[@]} = 0 ] || kill "${lanes[@]}" 2>/dev/null || true
     for f in "$work"/*.pid; do # tests that still run, when we are stopped ourselves
         [ ! -f "$f" ] || [ -f "${f%.pid}.end" ] || kill "$(<"$f")" 2>/dev/null || true
     done
@@ -249,39 +251,73 @@ ranks_for() { # PRESET NAME
     echo "${all[@]}"
 }
 
+# Run tests of a build, N at a time, or one after the other; each is a number in name_at and ranks_at.
+start() { # PRESET NUMBER
+    run_one "$1-$2" "$1" "${name_at[$2]}" "${ranks_at[$2]}"
+}
+run_pool() { # PRESET N NUMBER...
+    local preset=$1 most=$2 running=0 i
+    for i in "${@:3}"; do
+        [ "$running" -lt "$most" ] || { wait -n || true; running=$((running - 1)); }
+        start "$preset" "$i" &
+        running=$((running + 1))
+    done
+    wait
+}
+run_lane() { # PRESET NUMBER...
+    local i
+    for i in "${@:2}"; do
+        start "$1" "$i" &
+        wait $! || true
+    done
+}
+take_results() { # PRESET NUMBER...
+    local i r
+    for i in "${@:2}"; do
+        r=${ranks_at[$i]}
+        take_result "$1-$i" "$1 ${name_at[$i]}$([ "$r" = 0 ] || echo " on $r ranks")"
+    done
+}
+
 # The tests of one build: first those of one process and scripts marked "beside: others", several at a time, those that may
-# take longest in front; then those of several ranks, which wait for one another and so need the cores, and the other
-# scripts of e2e, slurm and fault, one by one.
+# take longest in front; then those of several ranks, two at a time; then the other scripts of e2e, slurm and fault, which
+# mostly wait, but for something that must happen in time: those of a folder one after the other, beside those of the others.
 run_build() { # PRESET; all C tests, and with release the scripts too
-    local preset=$1 id=0 running=0 name r i titles=() beside=() alone=()
+    local preset=$1 n=0 name r folder beside=() several=()
+    local -A lane=()
+    name_at=() ranks_at=()
     for name in "${names[@]}"; do
         [ "$preset" = release ] || [ "${name##*.}" = c ] || continue
         in_build "$preset" "$name" || continue
         for r in $(ranks_for "$preset" "$name"); do
-            if [ "$r" -gt 1 ] || { [[ "$name" == @(e2e/*|slurm/*|fault/*.sh) ]] && [ -z "${beside_of[$name]}" ]; }; then
-                alone+=("$name $r")
+            name_at[n]=$name ranks_at[n]=$r
+            if [ "$r" -gt 1 ]; then
+                several+=("${timeout_of[$name]} $n")
+            elif [[ "$name" == @(e2e/*|slurm/*|fault/*.sh) ]] && [ -z "${beside_of[$name]}" ]; then
+                lane[${name%%/*}]+=" $n"
             else
-                beside+=("${timeout_of[$name]} $name $r")
+                beside+=("${timeout_of[$name]} $n")
             fi
+            n=$((n + 1))
         done
     done
-    while read -r _ name r; do
-        [ -n "$name" ] || continue
-        [ "$running" -lt "$jobs" ] || { wait -n || true; running=$((running - 1)); }
-        titles+=("$preset $name$([ "$r" = 0 ] || echo " on $r ranks")")
-        run_one "$preset-$id" "$preset" "$name" "$r" &
-        id=$((id + 1)) running=$((running + 1))
-    done < <(printf '%s\n' "${beside[@]}" | sort -s -rn -k 1,1)
-    wait
-    for ((i = 0; i < id; i++)); do
-        take_result "$preset-$i" "${titles[$i]}"
+    mapfile -t beside < <(printf '%s\n' "${beside[@]}" | sort -s -rn -k 1,1 | cut -s -d ' ' -f 2)
+    mapfile -t several < <(printf '%s\n' "${several[@]}" | sort -s -rn -k 1,1 | cut -s -d ' ' -f 2)
+    run_pool "$preset" "$jobs" "${beside[@]}"
+    take_results "$preset" "${beside[@]}"
+    run_pool "$preset" $((jobs < 2 ? 1 : 2)) "${several[@]}"
+    take_results "$preset" "${several[@]}"
+    for folder in "${!lane[@]}"; do
+        # shellcheck disable=SC2086
+        run_lane "$preset" ${lane[$folder]} &
+        lanes+=($!)
+        [ "$jobs" -gt 1 ] || wait
     done
-    for i in "${alone[@]}"; do
-        read -r name r <<<"$i"
-        run_one "$preset-$id" "$preset" "$name" "$r" &
-        wait $!
-        take_result "$preset-$id" "$preset $name$([ "$r" = 0 ] || echo " on $r ranks")"
-        id=$((id + 1))
+    wait
+    lanes=()
+    for folder in "${!lane[@]}"; do
+        # shellcheck disable=SC2086
+        take_results "$preset" ${lane[$folder]}
     done
     clean_segments
 }

@@ -61,12 +61,16 @@ int64_t crm_sweep_round(const crm_sweep_cfg *cfg);
 /** A unit: one fit of one trial on one inner fold. */
 typedef struct crm_sweep_unit {
     int32_t search, trial, rung, repeat, fold;
+    uint32_t point;  /* of its trial: with TPE one made anew may have another point */
     double resource; /* share of the inner training rows, in (0, 1] */
 } crm_sweep_unit;
 enum { CRM_SWEEP_UNIT_NAME_MAX = 64 };
-/** "s2-t17-k0-r0-f1", and back (without the resource); false when it is no such name. */
+/** For people: "s2-t17-k0-r0-f1". */
 void crm_sweep_unit_name(const crm_sweep_unit *u, char out[CRM_SWEEP_UNIT_NAME_MAX]);
-bool crm_sweep_unit_of(const char *name, crm_sweep_unit *out);
+/** For ledgers, with the point: "s2-t17-k0-r0-f1-x00c0ffee"; and back, without the resource; false
+ *  when it is no such key. */
+void crm_sweep_unit_key(const crm_sweep_unit *u, char out[CRM_SWEEP_UNIT_NAME_MAX]);
+bool crm_sweep_unit_of(const char *key, crm_sweep_unit *out);
 
 /** A search to be made. */
 typedef struct crm_search {
@@ -89,6 +93,8 @@ CRM_CHECKED crm_sweep_plan_back(crm_sweep_plan *p, const crm_sweep_unit *u);
  *  known.  One that is not of this plan, or has a result, is ignored (*was_new false). */
 CRM_CHECKED crm_sweep_plan_done(crm_sweep_plan *p, const crm_sweep_unit *u, double loss,
                                 double seconds, bool *was_new);
+/** Whether a unit is of this plan and has a result. */
+bool crm_sweep_plan_has(const crm_sweep_plan *p, const crm_sweep_unit *u);
 /** A number of a unit that never changes; those of a rung lie close together. */
 int64_t crm_sweep_plan_number(const crm_sweep_plan *p, const crm_sweep_unit *u);
 /** The units that were made and have no result, called for each, in order. */
@@ -100,6 +106,7 @@ bool crm_sweep_plan_ended(const crm_sweep_plan *p);
 /** What is known of a search. */
 typedef struct crm_trial {
     double *x;           /* [dims] its point                                            */
+    uint32_t point;      /* a digest of it                                              */
     int rung;            /* the last one that it was given units of                     */
     double resource;     /* of that rung                                                */
     int64_t done, units; /* with a result, in all                                   */

@@ -261,7 +261,7 @@ static crm_status repeat_unit(app *a, const looked *l, crm_inner *in,
                             crm_sweep_plan_share(s->result.plan, at->search, at->trial, at->rung),
                         .metric = (crm_metric)a->sweep.metric};
     crm_inner_score score = {.value = (double)NAN};
-    char was[CRM_DIGEST_HEX], now[CRM_DIGEST_HEX];
+    char was[CRM_DIGEST_HEX], now[CRM_DIGEST_HEX], name[CRM_SWEEP_UNIT_NAME_MAX];
     app_trial *trial = NULL;
     crm_status st = app_sweep_trial(s, at->search % l->n, t->x, &trial);
     bool failed;
@@ -272,17 +272,17 @@ static crm_status repeat_unit(app *a, const looked *l, crm_inner *in,
     app_trial_free(&trial);
     CRM_TRY(crm_comm_bcast(a->world, 0, &score, sizeof score));
     failed = st != CRM_OK || isnan(score.value);
+    crm_sweep_unit_name(at, name);
     if (e->failed && failed) {
-        if (app_is_root(a))
-            printf("%s failed again: %s\n", e->name, st ? crm_err_text() : e->cause);
+        if (app_is_root(a)) printf("%s failed again: %s\n", name, st ? crm_err_text() : e->cause);
         crm_err_clear();
         return CRM_OK;
     }
     CRM_TRY(st);
     CRM_CHECK(!e->failed && crm_digest_equal(score.result, e->result), CRM_ERR_NUMERIC,
-              "not reproduced: %s: %s here, %s in %s", e->name, crm_digest_hex(score.result, now),
+              "not reproduced: %s: %s here, %s in %s", name, crm_digest_hex(score.result, now),
               e->failed ? e->cause : crm_digest_hex(e->result, was), a->args.operand);
-    if (app_is_root(a)) printf("%s %s %.6f\n", e->name, crm_metric_names[u.metric], score.value);
+    if (app_is_root(a)) printf("%s %s %.6f\n", name, crm_metric_names[u.metric], score.value);
     return CRM_OK;
 }
 
@@ -293,7 +293,9 @@ static crm_status repeat_all(app *a, const looked *l, crm_inner *in, int search,
 
     for (int64_t i = 0; i < l->known.n; i++) {
         const crm_sweep_ledger_entry *e = &l->known.entry[i];
-        if (!crm_sweep_unit_of(e->name, &u) || u.search != search || u.trial != trial) continue;
+        if (!crm_sweep_unit_of(e->name, &u) || u.search != search || u.trial != trial ||
+            !crm_sweep_plan_has(l->sweep->result.plan, &u))
+            continue;
         CRM_TRY(repeat_unit(a, l, in, e, &u));
         n++;
     }

@@ -38,7 +38,7 @@ same() {
   for f in sweep.tsv sweep.md summary.json units.json best-hybrid.yaml; do cmp "whole/$f" "$1/$f" >&2 || return 1; done
 }
 # units RUN: finished ones in all ledgers, by name
-units() { cat "$1"/sweep/*.log 2>/dev/null | grep -oE ' (ok|failed) s[0-9]+-t[0-9]+-k[0-9]+-r[0-9]+-f[0-9]+ '; }
+units() { cat "$1"/sweep/*.log 2>/dev/null | grep -oE ' (ok|failed) s[0-9]+-t[0-9]+-k[0-9]+-r[0-9]+-f[0-9]+-x[0-9a-f]+ '; }
 twice() { units "$1" | sort | uniq -d | wc -l; }
 has_units() { [ "$(units "$1" | wc -l)" -ge "$2" ]; }
 all=$(units whole | wc -l)
@@ -103,6 +103,29 @@ killed() {
 killed "the first is killed" 2 1 1
 check "and the second has scored the winners" grep -q 'hybrid' "the first is killed-2.txt"
 killed "the second is killed" 1 2 2
+
+# ---- a failure that another job does not confirm ----
+# Two large trials fail where there is little memory; a job that works on learns in its middle that they need not have.
+large=(sweep.yaml --set data.path="$TMP/few.h5" --set eval.models=[hybrid,forest] --set forest.trees=1500 --set sweep.sampler=grid --set sweep.scheduler=median --set train.epochs=1
+  --set 'sweep.space={optim.lr: [0.001, 0.01], model.hidden: [[8], [4000, 4000]],
+    forest.max_depth: [2, 3, 4, 5]}')
+failed_units() { cat "$1"/sweep/*.log | grep -oE ' failed s[0-9a-z-]+ ' | sort -u | wc -l; }
+alone synth --set data.path=few.h5 --set synth.customers=80 --set synth.seed=7 >out.txt 2>err.txt || not_ok "80 customers" "$(cat err.txt)"
+alone sweep "${large[@]}" --out roomy >out.txt 2>err.txt || not_ok "a sweep with large trials" "$(cat err.txt)"
+for task in 0 1; do (ulimit -v 400000 && alone sweep "${large[@]}" --out doubted --array $task/2) >task.txt 2>task.err || not_ok "with little memory" "$(cat task.err)"; done
+check "two trials fail where there is no memory for them" test "$(failed_units doubted)" = 2
+cp -r doubted believed
+begin doubted 1 "${large[@]}" --out doubted --join
+until_units doubted $(($(units believed | wc -l) + 1))
+kill -STOP "$job"
+cat roomy/sweep/*.log | grep -E "^.* ok ($(cat doubted/sweep/*.log | sed -nE 's/.* failed (s[0-9a-z-]+) .*/\1/p' | sort -u | paste -sd'|')) " >doubted/sweep/other-0.log
+kill -CONT "$job"
+wait "$job"
+check "a job that sees results in their place ends well" test $? = 0
+check "and says so" grep -q 'a unit that has failed in one job has a result of another' doubted.err
+for f in sweep.tsv sweep.md summary.json; do check "with the $f of a sweep that had the memory" cmp "roomy/$f" "doubted/$f"; done
+alone sweep "${large[@]}" --out believed --join >out.txt 2>err.txt
+check "without them the failures stay" grep -q 'memory' believed/sweep.md
 
 # ---- another config, another data set ----
 begin first 1 sweep.yaml --out both2 --set train.epochs=2000

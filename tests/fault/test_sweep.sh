@@ -32,7 +32,7 @@ took=$(($(now) - begun))
 same() { cmp whole/sweep.tsv "$1/sweep.tsv" && cmp whole/sweep.md "$1/sweep.md" && cmp whole/summary.json "$1/summary.json"; }
 # lines of units in all ledgers
 lines() { cat "$1"/sweep/*.log 2>/dev/null | grep -cE ' (ok|failed) s[0-9]+-t'; }
-twice() { cat "$1"/sweep/*.log 2>/dev/null | grep -oE ' (ok|failed) s[0-9]+-t[0-9]+-k[0-9]+-r[0-9]+-f[0-9]+ ' | sort | uniq -d; }
+twice() { cat "$1"/sweep/*.log 2>/dev/null | grep -oE ' (ok|failed) s[0-9]+-t[0-9]+-k[0-9]+-r[0-9]+-f[0-9]+-x[0-9a-f]+ ' | sort | uniq -d; }
 
 # one sweep, killed until it has been killed often enough, then left alone
 rm -rf run

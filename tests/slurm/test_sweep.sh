@@ -47,7 +47,7 @@ done_after() {
 }
 
 direct sweep.yaml one
-four=$(submit --nodes=2 --ntasks-per-node=2 "$jobs/sweep-cpu.sbatch" sweep.yaml --out four)
+four=$(submit --nodes=2 --ntasks-per-node=2 "$jobs/sweep.sbatch" sweep.yaml --out four)
 done_after "a sweep, 4 tasks on 2 nodes" "$four" 0
 same_sweep "trials, winners and scores are those of one process" one four
 check "both nodes were used" bash -c '[ "$(grep -o "\"host\": \"v[12]\"" four/run.json | sort -u | wc -l)" = 2 ]'
@@ -55,7 +55,7 @@ check "by 4 ranks" grep -q '^ *"ranks": 4' four/run.json
 [ "$tier" != default ] || exit "$failed"
 
 # ---- a task of an array, and devices that are counted only ----
-array=$(submit --nodes=1 --ntasks-per-node=1 --array=5 "$jobs/sweep-cpu.sbatch" sweep.yaml)
+array=$(submit --nodes=1 --ntasks-per-node=1 --array=5 "$jobs/sweep.sbatch" sweep.yaml)
 gpu=$(submit "${two[@]}" --cpus-per-task=1 "$jobs/sweep-gpu.sbatch" sweep.yaml --out gpu --set device=auto)
 done_after "task 5 of an array, a run folder by default" "${array}_5" 0
 check "is the sweep of another seed" bash -c '[ -s "$1" ] && ! cmp -s "$1" one/summary.json' _ runs/sweep-sweep-seed5/summary.json
@@ -80,7 +80,7 @@ same_sweep "arrays of what is missing come to it, too" one shares
 
 # ---- the time limit ----
 # units RUN: finished ones in all ledgers, by name
-units() { cat "$1"/sweep/*.log 2>/dev/null | grep -oE ' (ok|failed) s[0-9]+-t[0-9]+-k[0-9]+-r[0-9]+-f[0-9]+ '; }
+units() { cat "$1"/sweep/*.log 2>/dev/null | grep -oE ' (ok|failed) s[0-9]+-t[0-9]+-k[0-9]+-r[0-9]+-f[0-9]+-x[0-9a-f]+ '; }
 stopped_or_over() { grep -q 'exit code 75' ./*-"$1".out 2>/dev/null || is_over "$1"; }
 sed 's/epochs: 60/epochs: 900/' sweep.yaml >long.yaml
 direct long.yaml long &
@@ -89,7 +89,7 @@ long=$!
 # in its middle.  One that came to its end before the signal is repeated.
 for run in limit limit-again limit-third; do
   until [[ $(((SECONDS - up) % 30)) == 2[56] ]]; do sleep 0.2; done
-  id=$(submit "${two[@]}" --time=1 --signal=USR1@50 "$jobs/sweep-cpu.sbatch" long.yaml --out "$run")
+  id=$(submit "${two[@]}" --time=1 --signal=USR1@50 "$jobs/sweep.sbatch" long.yaml --out "$run")
   until_true 90 stopped_or_over "$id"
   before=$(units "$run" | wc -l)
   is_over "$id" || break

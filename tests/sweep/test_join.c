@@ -352,7 +352,7 @@ static bool take_unit(worker *w, crm_sweep_unit *u)
     while ((found = crm_sweep_plan_next(w->plan, u))) {
         char name[CRM_SWEEP_UNIT_NAME_MAX];
         const crm_sweep_ledger_entry *e;
-        crm_sweep_unit_name(u, name);
+        crm_sweep_unit_key(u, name);
         e = crm_sweep_follow_find(w->follow, name);
         if (e)
             T_OK(crm_sweep_plan_done(w->plan, u, e->loss, e->seconds, &fresh));
@@ -382,7 +382,7 @@ static void run_unit(worker *w, const crm_sweep_unit *u)
     crm_sweep_ledger_entry e;
     bool fresh;
 
-    crm_sweep_unit_name(u, name);
+    crm_sweep_unit_key(u, name);
     e = entry_of(name, loss);
     T_OK(crm_sweep_ledger_add(w->log, &e));
     T_OK(crm_sweep_follow_add(w->follow, &e));
@@ -414,7 +414,7 @@ static void play(int n, bool at_once, worker *w, int *twice)
             has[i] = take_unit(&w[i], &u[i]);
             any = any || has[i];
             if (!has[i]) continue;
-            crm_sweep_unit_name(&u[i], name);
+            crm_sweep_unit_key(&u[i], name);
             claim(w[i].log, name);
         }
         for (int i = 0; i < n; i++)
@@ -448,6 +448,45 @@ static void two_plans_come_to_the_same(void)
         }
     }
     close_worker(alone);
+}
+
+/* A job that has seen a failure draws other points than one that has not: a result counts for its
+ * own point only. */
+static void a_trial_made_anew_has_other_units(void)
+{
+    worker w[2];
+    crm_sweep_unit u, last[2];
+    crm_sweep_ledger_entry e;
+    char key[2][CRM_SWEEP_UNIT_NAME_MAX];
+    bool fresh;
+
+    clear();
+    open_worker(&w[0], "sees");
+    open_worker(&w[1], "not");
+    for (int i = 0; i < 2; i++) {
+        while (crm_sweep_plan_next(w[i].plan, &last[i])) {
+            if (last[i].search == 0 && last[i].trial == 8) break; /* of the third round */
+            if (i == 0 && last[i].trial == 1)
+                T_OK(crm_sweep_plan_done(w[i].plan, &last[i], (double)NAN, 1, &fresh));
+            else
+                run_unit(&w[i], &last[i]);
+        }
+        T_EQ_I(last[i].trial, 8);
+        crm_sweep_unit_key(&last[i], key[i]);
+        T_CHECK(crm_sweep_unit_of(key[i], &u) && u.point == last[i].point);
+    }
+    T_CHECK(last[0].point != last[1].point);
+    T_CHECK(strcmp(key[0], key[1]) != 0);
+    T_OK(crm_sweep_plan_done(w[1].plan, &last[0], -100, 1, &fresh));
+    T_CHECK(!fresh && !crm_sweep_plan_has(w[1].plan, &last[0]));
+    T_OK(crm_sweep_plan_done(w[1].plan, &last[1], 1, 1, &fresh));
+    T_CHECK(fresh && crm_sweep_plan_has(w[1].plan, &last[1]));
+    e = entry_of(key[0], 1); /* no two results of one unit */
+    T_OK(crm_sweep_follow_add(w[1].follow, &e));
+    e = entry_of(key[1], 2);
+    T_OK(crm_sweep_follow_add(w[1].follow, &e));
+    for (int i = 0; i < 2; i++)
+        close_worker(&w[i]);
 }
 
 static void count_share(void *ctx, const crm_sweep_unit *u)
@@ -510,6 +549,7 @@ int main(int argc, char **argv)
         {"compaction by another", compaction_by_another},
         {"results of two jobs", results_of_two_jobs},
         {"two plans come to the same", two_plans_come_to_the_same},
+        {"a trial made anew has other units", a_trial_made_anew_has_other_units},
         {"shares are even", shares_are_even},
         {"ends", end},
         {NULL, NULL}};

@@ -338,7 +338,8 @@ static void largest_units_come_first(void)
     T_OK(
         crm_sweep_plan_done(p, &u, 1, 0.1, &fresh)); /* it was thought to take longer than it did */
     T_CHECK(crm_sweep_plan_next(p, &u) && u.search == 1);
-    T_OK(crm_sweep_plan_done(p, &(crm_sweep_unit){.search = 0, .resource = 1}, 1, 3, &fresh));
+    u = (crm_sweep_unit){.resource = 1, .point = crm_sweep_plan_trial(p, 0, 0)->point};
+    T_OK(crm_sweep_plan_done(p, &u, 1, 3, &fresh));
     T_CHECK(crm_sweep_plan_next(p, &u) && u.search == 0);
     crm_sweep_plan_free(&p);
 }

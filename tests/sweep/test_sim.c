@@ -323,9 +323,9 @@ static void a_thousand_ranks_are_useful(void)
 static void times_of_a_ledger(void)
 {
     const crm_sweep_cfg cfg = usual(CRM_SCHEDULER_HALVING, 9);
-    crm_sweep_ledger_entry e[] = {{.name = "s0-t0-k0-r0-f0", .loss = 1, .seconds = 2},
-                                  {.name = "s0-t0-k0-r0-f1", .loss = 3, .seconds = 5},
-                                  {.name = "s0-t4-k0-r0-f0", .failed = true, .seconds = 100}};
+    crm_sweep_ledger_entry e[] = {{.name = "s0-t0-k0-r0-f0-x0", .loss = 1, .seconds = 2},
+                                  {.name = "s0-t0-k0-r0-f1-x0", .loss = 3, .seconds = 5},
+                                  {.name = "s0-t4-k0-r0-f0-x0", .failed = true, .seconds = 100}};
     const crm_sweep_ledger_all all = {.n = 3, .entry = e}, none = {0};
     const double first = 1.0 / 9;
     crm_sweep_unit u = {.resource = first};

@@ -63,7 +63,7 @@ void sweep_others_end(sweep_others *o)
 static bool same(const crm_sweep_unit *a, const crm_sweep_unit *b)
 {
     return a->search == b->search && a->trial == b->trial && a->rung == b->rung &&
-           a->repeat == b->repeat && a->fold == b->fold;
+           a->repeat == b->repeat && a->fold == b->fold && a->point == b->point;
 }
 
 static int64_t find_out(const sweep_others *o, const crm_sweep_unit *u)
@@ -81,7 +81,7 @@ static bool is_for_others(const sweep_others *o, const crm_sweep_plan *p, const 
 
     if (o->anew && find_out(o, u) >= 0) return true;
     if (o->shares > 0) return crm_sweep_plan_number(p, u) % o->shares != o->share;
-    crm_sweep_unit_name(u, name);
+    crm_sweep_unit_key(u, name);
     return crm_sweep_follow_claimed(o->follow, name, crm_clock_now());
 }
 
@@ -169,7 +169,7 @@ static crm_status claim(sweep_others *o, crm_sweep_ledger *ledger)
         char name[CRM_SWEEP_UNIT_NAME_MAX];
         if (o->out[i].claimed) continue;
         o->out[i].claimed = true;
-        crm_sweep_unit_name(&o->out[i].unit, name);
+        crm_sweep_unit_key(&o->out[i].unit, name);
         snprintf(e[n++].name, sizeof e->name, "%s", name);
     }
     if (n > 0) say(o, ledger, n, e);

@@ -20,16 +20,31 @@ void crm_sweep_unit_name(const crm_sweep_unit *u, char out[CRM_SWEEP_UNIT_NAME_M
              (int)u->rung, (int)u->repeat, (int)u->fold);
 }
 
-bool crm_sweep_unit_of(const char *name, crm_sweep_unit *u)
+void crm_sweep_unit_key(const crm_sweep_unit *u, char out[CRM_SWEEP_UNIT_NAME_MAX])
+{
+    size_t n;
+
+    crm_sweep_unit_name(u, out);
+    n = strlen(out);
+    snprintf(out + n, CRM_SWEEP_UNIT_NAME_MAX - n, "-x%08x", (unsigned)u->point);
+}
+
+bool crm_sweep_unit_of(const char *key, crm_sweep_unit *u)
 {
     int end = 0, at[5];
+    unsigned point;
 
     *u = (crm_sweep_unit){0};
-    if (sscanf(name, "s%d-t%d-k%d-r%d-f%d%n", &at[0], &at[1], &at[2], &at[3], &at[4], &end) != 5 ||
-        name[end])
+    if (sscanf(key, "s%d-t%d-k%d-r%d-f%d-x%8x%n", &at[0], &at[1], &at[2], &at[3], &at[4], &point,
+               &end) != 6 ||
+        key[end])
         return false;
-    *u = (crm_sweep_unit){
-        .search = at[0], .trial = at[1], .rung = at[2], .repeat = at[3], .fold = at[4]};
+    *u = (crm_sweep_unit){.search = at[0],
+                          .trial = at[1],
+                          .rung = at[2],
+                          .repeat = at[3],
+                          .fold = at[4],
+                          .point = point};
     return true;
 }
 
@@ -51,6 +66,11 @@ static bool is_of(const crm_sweep_plan *p, const crm_sweep_unit *u)
 static trial *trial_of(const crm_sweep_plan *p, const crm_sweep_unit *u)
 {
     return &p->search[u->search].trial[u->trial];
+}
+
+static uint32_t point_of(const crm_sweep_plan *p, const crm_sweep_unit *u)
+{
+    return trial_of(p, u)->told.point;
 }
 
 /* ---- a unit's number ---- */
@@ -95,6 +115,7 @@ static crm_sweep_unit unit_of(const crm_sweep_plan *p, const sweep_item *x)
                         .repeat = at / folds,
                         .fold = at % folds};
 
+    u.point = point_of(p, &u);
     u.resource = crm_sweep_plan_share(p, u.search, u.trial, u.rung);
     return u;
 }
@@ -130,6 +151,7 @@ crm_status sweep_plan_ready(crm_sweep_plan *p, int number, int64_t which, int ru
                             .repeat = i / (int32_t)p->cfg.folds,
                             .fold = i % (int32_t)p->cfg.folds,
                             .resource = resource};
+        u.point = point_of(p, &u);
         if (trial_of(p, &u)->state[place(p, &u)] != UNIT_NONE) continue;
         CRM_TRY(add_waiting(p, &u));
         p->made++;
@@ -250,7 +272,7 @@ crm_status crm_sweep_plan_done(crm_sweep_plan *p, const crm_sweep_unit *u, doubl
     unsigned char *state;
 
     *was_new = false;
-    if (!is_of(p, u)) return CRM_OK;
+    if (!is_of(p, u) || u->point != point_of(p, u)) return CRM_OK;
     t = trial_of(p, u);
     state = &t->state[place(p, u)];
     if (*state == UNIT_NONE || *state == UNIT_DONE) return CRM_OK;
@@ -264,6 +286,11 @@ crm_status crm_sweep_plan_done(crm_sweep_plan *p, const crm_sweep_unit *u, doubl
         return sweep_search_asynchronous(p, u->search, u->trial);
     b = &p->search[u->search].bracket[t->bracket];
     return --b->missing > 0 ? CRM_OK : sweep_search_judge(p, u->search, t->bracket);
+}
+
+bool crm_sweep_plan_has(const crm_sweep_plan *p, const crm_sweep_unit *u)
+{
+    return is_of(p, u) && u->point == point_of(p, u) && state_of(p, u) == UNIT_DONE;
 }
 
 /* ---- the whole ---- */
@@ -399,6 +426,7 @@ void crm_sweep_plan_each_open(const crm_sweep_plan *p,
                                     .rung = i / p->units,
                                     .repeat = i % p->units / (int32_t)p->cfg.folds,
                                     .fold = i % p->units % (int32_t)p->cfg.folds};
+                u.point = point_of(p, &u);
                 if (state != UNIT_NONE && state != UNIT_DONE) f(ctx, &u);
             }
 }

@@ -115,7 +115,7 @@ static crm_status next_unknown(runner *r, crm_sweep_unit *u, bool *found)
     while ((*found = crm_sweep_plan_next(r->out->plan, u)) == true) {
         const crm_sweep_ledger_entry *e;
         bool left = false;
-        crm_sweep_unit_name(u, name);
+        crm_sweep_unit_key(u, name);
         e = find_result(r, name);
         if (!e && !r->known) CRM_TRY(sweep_others_leave(&r->others, r->out->plan, u, &left));
         if (left) continue;
@@ -170,7 +170,7 @@ static crm_status done(void *ctx, const void *result, size_t bytes)
     e.failed = o.cause[0] != '\0';
     e.loss = o.loss;
     e.seconds = o.seconds;
-    crm_sweep_unit_name(&o.unit, e.name);
+    crm_sweep_unit_key(&o.unit, e.name);
     memcpy(e.cause, o.cause, sizeof e.cause);
     CRM_TRY(crm_sweep_follow_add(r->others.follow, &e));
     return take(r, &o.unit, o.loss, o.seconds, o.cause);
@@ -195,6 +195,8 @@ static crm_status plan_anew(runner *r)
 {
     crm_sweep_result *out = r->out;
 
+    crm_log_line(CRM_LOG_INFO, "sweep",
+                 "a unit that has failed in one job has a result of another, which counts");
     crm_sweep_plan_free(&out->plan);
     crm_mem_free(out->failure);
     out->failure = NULL;
@@ -286,7 +288,7 @@ static crm_status write_down(runner *r, const outcome *o, const crm_inner_score 
                                 .result = score->result};
 
     if (!r->ledger) CRM_TRY(crm_sweep_ledger_open(r->dir, r->writer, r->sweep->e->run, &r->ledger));
-    crm_sweep_unit_name(&o->unit, e.name);
+    crm_sweep_unit_key(&o->unit, e.name);
     memcpy(e.cause, o->cause, sizeof e.cause);
     return crm_sweep_ledger_add(r->ledger, &e);
 }
@@ -387,16 +389,19 @@ static crm_status make_room(runner *r)
     return CRM_OK;
 }
 
-/* Digest of what all units came to, from the ledgers, in the order of their names. */
+/* Digest of what all units of the plan came to, from the ledgers, in the order of their names. */
 static crm_status digest_units(runner *r)
 {
     crm_sweep_ledger_all all;
+    crm_sweep_unit u;
     crm_hash *h;
     crm_status st;
 
     CRM_TRY(crm_sweep_ledger_read(r->dir, r->sweep->e->run, &all));
     st = crm_hash_new(&h);
     for (int64_t i = 0; i < all.n && !st; i++) {
+        if (!crm_sweep_unit_of(all.entry[i].name, &u) || !crm_sweep_plan_has(r->out->plan, &u))
+            continue;
         crm_hash_add_text(h, all.entry[i].name);
         crm_hash_add_digest(h, all.entry[i].result);
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crmpi/base_hash.h"
 #include "crmpi/base_mem.h"
 #include "sweep_plan.h"
 
@@ -87,6 +88,19 @@ static double *new_point(const search *s, int64_t number)
     return x;
 }
 
+static uint32_t digest_point(const search *s, const double *x)
+{
+    uint64_t n = (uint64_t)s->of.space->n;
+    uint64_t digest = n;
+
+    for (uint64_t d = 0; d < n; d++) {
+        uint64_t bits = 0; /* of a dimension that does not count */
+        if (!isnan(x[d])) memcpy(&bits, &x[d], sizeof bits);
+        digest = crm_digest_of(&(uint64_t[2]){digest, bits}, 2 * sizeof bits).lo;
+    }
+    return (uint32_t)digest;
+}
+
 /* Trials with a loss at one resource. */
 typedef struct level {
     double resource;
@@ -155,6 +169,7 @@ static crm_status add_trial(crm_sweep_plan *p, search *s, const crm_seen *seen, 
     CRM_NEW_TO(st, end, t.loss, (int64_t)CRM_RUNGS_MAX * p->units);
     if (!t.told.x) CRM_SET(st, CRM_ERR_NOMEM, "out of memory: trials");
     if (!st && s->of.n_list == 0) st = crm_sample(&how, s->of.space, s->n, seen, n_seen, t.told.x);
+    if (!st) t.told.point = digest_point(s, t.told.x);
 end:
     if (st) {
         crm_mem_free(t.told.x);
