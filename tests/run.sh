@@ -5,7 +5,7 @@
 #   --full   also those marked "tier: full", and C tests again from the sanitizer and clang builds; some 25 minutes on 2 cores
 #   --long   also those marked "tier: long"; hours
 #   WORD     only tests whose name (folder/test_name) holds WORD; only they are built
-#   -j N     N tests at a time (default: one more than cores, as many of them wait; at most 5)
+#   -j N     N tests of one process or beside others at a time (default: cores, at most 4)
 #
 # Marks in the head comment of a test: "ranks: 1 2 4" (a run under mpirun for each), "tier: full" or "tier: long",
 # "timeout: SECONDS" (default 60), "builds: release" (a C test that --full runs from no other build), "beside: others" (a
@@ -20,8 +20,8 @@ unset CRM_BUILD_DIR
 . "$here/../jobs/env.sh"
 
 tier=default word='' setup=yes
-jobs=$(($(nproc) + 1))
-[ "$jobs" -le 5 ] || jobs=5
+jobs=$(nproc)
+[ "$jobs" -le 4 ] || jobs=4
 while [ $# -gt 0 ]; do
     case "$1" in
     --full | --long) tier=${1#--} ;;

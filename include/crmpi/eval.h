@@ -92,8 +92,16 @@ typedef struct crm_eval {
     const char *const *only;  /* [n_only] names of units (crm_record_unit): no others are run */
     int n_only;               /* 0: all; else for crm_eval_units and crm_eval_null only */
     crm_record *record;
-    struct crm_eval_cost *cost; /* [n_models], filled on rank 0; NULL: not wanted */
+    struct crm_eval_cost *cost;       /* [n_models], filled on rank 0; NULL: not wanted */
+    struct crm_eval_failure *failure; /* filled when a unit fails; NULL: not wanted */
 } crm_eval;
+/** The unit whose error ended a study, on all ranks; of several groups of ranks that failed, one.
+ */
+typedef struct crm_eval_failure {
+    int model, repeat, fold; /* model -1: none; repeat -1: the fit on all rows */
+    crm_status status;
+    char cause[512];
+} crm_eval_failure;
 /** What the fits of a model with a test part cost; wall times. */
 typedef struct crm_eval_cost {
     int fits;
@@ -107,6 +115,10 @@ typedef struct crm_eval_cost {
  * (crm_summary_free).
  *  @return what a fit or a file returned; CRM_ERR_FORMAT when the folds cannot be made. */
 CRM_CHECKED crm_eval_crossval(const crm_eval *e, crm_summary **out);
+
+/** Take away what the run folder has of a unit, its result and checkpoints, so that it is run anew.
+ *  Rank 0.  @return CRM_ERR_IO */
+CRM_CHECKED crm_eval_forget(const crm_eval *e, int model, int repeat, int fold);
 
 /** Whether the target of the study labels tokens; CRM_ERR_CONFIG when there is no such target.  Not
  *  collective. */

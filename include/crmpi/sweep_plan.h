@@ -65,10 +65,11 @@ typedef struct crm_sweep_unit {
     double resource; /* share of the inner training rows, in (0, 1] */
 } crm_sweep_unit;
 enum { CRM_SWEEP_UNIT_NAME_MAX = 64 };
-/** For people: "s2-t17-k0-r0-f1". */
+/** For people: "s2-t17-k0-r0-f1"; with fold -1, the fit of a winner outside its search,
+ *  "s2-t17-outer". */
 void crm_sweep_unit_name(const crm_sweep_unit *u, char out[CRM_SWEEP_UNIT_NAME_MAX]);
 /** For ledgers, with the point: "s2-t17-k0-r0-f1-x00c0ffee"; and back, without the resource; false
- *  when it is no such key. */
+ *  when it is no such key or that of a fit outside. */
 void crm_sweep_unit_key(const crm_sweep_unit *u, char out[CRM_SWEEP_UNIT_NAME_MAX]);
 bool crm_sweep_unit_of(const char *key, crm_sweep_unit *out);
 
@@ -122,6 +123,8 @@ const crm_trial *crm_sweep_plan_trial(const crm_sweep_plan *p, int search, int64
 /** Number of the trial of least loss among those with all of the resource, equal ones by number;
  *  -1: none. */
 int64_t crm_sweep_plan_winner(const crm_sweep_plan *p, int search);
+/** A trial of a search that has ended counts as failed: the next best one wins. */
+void crm_sweep_plan_drop(crm_sweep_plan *p, int search, int64_t trial);
 /** Loss of a unit, NaN: none or failed. */
 double crm_sweep_plan_loss(const crm_sweep_plan *p, const crm_sweep_unit *u);
 /** Share of the rows that units of a trial at a rung learn from. */

@@ -64,6 +64,11 @@ typedef struct crm_sweep_result {
  *  @return CRM_ERR_STOPPED after a signal; CRM_ERR_NUMERIC when more than cfg->max_failed units
  *          failed, or all trials of a search; CRM_ERR_IO, what a farm returned */
 CRM_CHECKED crm_sweep_search(const crm_sweep *s, crm_sweep_result *out);
+/** The fit of a winner outside its search, where it was to be scored or kept, failed: note that in
+ *  the ledgers, and let the next best trial win.  Collective over e->world.
+ *  @return as crm_sweep_search */
+CRM_CHECKED crm_sweep_replace_winner(const crm_sweep *s, crm_sweep_result *out, int search,
+                                     const char *cause);
 /** A name of this job that no other one has, for its ledgers.  Collective.  CRM_ERR_COMM */
 enum { CRM_SWEEP_TAG_MAX = 72 };
 CRM_CHECKED crm_sweep_tag(crm_comm *world, char tag[CRM_SWEEP_TAG_MAX]);

@@ -374,6 +374,47 @@ crm_status app_sweep_search(app *a, crm_eval *e, app_sweep **out)
     return CRM_OK;
 }
 
+/* Without nesting the hold-out and the fit on all rows are of one search. */
+static crm_status forget(const app_sweep *s, const crm_eval *e)
+{
+    const crm_eval_failure *f = e->failure;
+
+    if (!app_is_root(s->a)) return CRM_OK;
+    if (s->a->sweep.nested) return crm_eval_forget(e, f->model, f->repeat, f->fold);
+    CRM_TRY(crm_eval_forget(e, f->model, 0, 0));
+    return crm_eval_forget(e, f->model, -1, -1);
+}
+
+static crm_status replace(app_sweep *s, const crm_eval *e, int search)
+{
+    int model = search % s->models.n;
+
+    CRM_TRY(crm_comm_agree(s->a->world, forget(s, e)));
+    CRM_TRY(crm_sweep_replace_winner(&s->sweep, &s->result, search, e->failure->cause));
+    app_trial_free(&s->winner[search]);
+    return crm_comm_agree(
+        s->a->world, app_sweep_trial(s, model, s->result.x + (int64_t)search * CRM_SWEEP_DIMS_MAX,
+                                     &s->winner[search]));
+}
+
+crm_status app_sweep_replace(app_sweep *s, const crm_eval *e, crm_status st)
+{
+    const crm_eval_failure *f = e->failure;
+    int search;
+
+    if (f->model < 0 ||
+        (f->status != CRM_ERR_NUMERIC && f->status != CRM_ERR_NOMEM && f->status != CRM_ERR_CONFIG))
+        return st;
+    crm_err_clear();
+    search = crm_sweep_search_of(&s->result, f->model, f->repeat, f->fold);
+    if (app_is_root(s->a))
+        crm_log_line(CRM_LOG_WARN, "sweep",
+                     "%s: trial %lld won on the inner folds and failed outside of them (%s); the "
+                     "next best one takes its place",
+                     s->name[f->model], (long long)s->result.winner[search], f->cause);
+    return replace(s, e, search);
+}
+
 void app_sweep_free(app_sweep **s)
 {
     if (!*s) return;

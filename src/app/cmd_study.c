@@ -259,12 +259,16 @@ static crm_status crossval(app *a, crm_eval *e)
 static crm_status sweep(app *a, crm_eval *e)
 {
     app_sweep *s = NULL;
-    crm_status st = app_sweep_search(a, e, &s);
+    crm_eval_failure failure;
+    crm_status st = app_sweep_search(a, e, &s), scored;
 
-    if (!st && e->n_only > 0)
-        st = crm_eval_units(e, false);
-    else if (!st)
-        st = crossval(a, e);
+    e->failure = &failure;
+    while (!st) {
+        failure.model = -1; /* as long as no unit has begun */
+        scored = e->n_only > 0 ? crm_eval_units(e, false) : crossval(a, e);
+        if (!scored) break;
+        st = app_sweep_replace(s, e, scored);
+    }
     if (!st && e->n_only == 0) st = app_sweep_report(a, e, s);
     app_sweep_free(&s);
     return st;

@@ -143,6 +143,30 @@ check "and say what to do" grep -q 'units of the sweep failed, the last of them 
 check "with a higher limit it goes on" few 2 3
 check "to the same" cmp few/sweep.tsv failing/sweep.tsv
 
+# Winners that diverge where there are more rows than in their search: the next best take their place.
+diverging=(--set eval.models=[hybrid] --set sweep.scheduler=none --set sweep.sampler=grid --set sweep.metric=f1 --set sweep.folds=2
+  --set train.epochs=6 --set train.validation=0 --set optim.kind=sgd --set optim.weight_decay=0
+  --set 'sweep.space={optim.lr: [3, 2.8, 1e-9], optim.clip_norm: [0]}')
+for nested in false true; do
+  name=replaced-$nested
+  check "winners that fail outside of their search, nested: $nested" sweep "$name-1" 1 "${diverging[@]}" --set "sweep.nested=$nested"
+  check "are replaced by the next best" grep -q 'won on the inner folds and failed outside of them.*next best one' "$name-1.err"
+  check "and listed with the cause" grep -Eq '^\| s[0-9]-t[0-9]-outer \| .*not finite' "$name-1/sweep.md"
+  check "also on 3 ranks" sweep "$name-3" 3 "${diverging[@]}" --set "sweep.nested=$nested"
+  for f in sweep.tsv sweep.md summary.json best-hybrid.yaml; do check "with the same $f" cmp "$name-1/$f" "$name-3/$f"; done
+done
+check "all that is kept is the last one's" grep -q '^optim.lr: 1e-9' replaced-false-1/best-hybrid.yaml
+mv replaced-false-1/summary.json was.json
+rm -r replaced-false-1/units replaced-false-1/models
+check "a job that goes on" sweep replaced-false-1 1 "${diverging[@]}"
+check "knows it from the ledgers" test -z "$(grep 'next best one' replaced-false-1.err)"
+check "and comes to the same" cmp was.json replaced-false-1/summary.json
+exits 1 sweep sweep.yaml --out limited "${diverging[@]}" --set sweep.max_failed=1 >limited.txt 2>limited.err
+check "they count for sweep.max_failed" test $? = 4
+check "by name" grep -q '2 units of the sweep failed, the last of them s0-t0-outer: .*sweep.max_failed is 1' limited.err
+check "and with a higher limit it goes on" sweep limited 1 "${diverging[@]}" --set sweep.max_failed=2
+check "to the same scores" cmp was.json limited/summary.json
+
 # a trial for which there is no memory
 too_large() (
   ulimit -v 6000000

@@ -61,16 +61,21 @@ const crm_model_spec *crm_unit_spec(const study *s, const unit *u)
     return e->spec_of ? e->spec_of(e->spec_ctx, u->model, u->repeat, u->fold) : e->spec[u->model];
 }
 
+static unit unit_of(const study *s, int model, int repeat, int fold)
+{
+    const char *name = s->e->spec[model]->name;
+    unit u = {.model = model, .repeat = repeat, .fold = fold};
+
+    if (repeat < 0)
+        snprintf(u.name, sizeof u.name, "%.64s-all", name);
+    else
+        snprintf(u.name, sizeof u.name, "%.64s-r%d-f%d", name, repeat, fold);
+    return u;
+}
+
 static void add_unit(study *s, int model, int repeat, int fold)
 {
-    unit *u = &s->unit[s->n_units++];
-    const char *name = s->e->spec[model]->name;
-
-    *u = (unit){.model = model, .repeat = repeat, .fold = fold};
-    if (repeat < 0)
-        snprintf(u->name, sizeof u->name, "%.64s-all", name);
-    else
-        snprintf(u->name, sizeof u->name, "%.64s-r%d-f%d", name, repeat, fold);
+    s->unit[s->n_units++] = unit_of(s, model, repeat, fold);
 }
 
 static crm_status make_units(study *s)
@@ -110,6 +115,17 @@ crm_status crm_unit_path(const study *s, const unit *u, char *out, size_t cap)
 
     snprintf(name, sizeof name, "units/%s.h5", u->name);
     return crm_record_path(s->e->record, name, out, cap);
+}
+
+crm_status crm_eval_forget(const crm_eval *e, int model, int repeat, int fold)
+{
+    const study s = {.e = e};
+    const unit u = unit_of(&s, model, repeat, fold);
+    char path[CRM_PATH_MAX];
+
+    crm_keeper_forget(&s, &u);
+    CRM_TRY(crm_unit_path(&s, &u, path, sizeof path));
+    return crm_path_remove(path);
 }
 
 crm_status crm_model_path(const study *s, int model, char *out, size_t cap)

@@ -356,18 +356,43 @@ static crm_status others_failed(const study *s, int64_t *failed)
     return crm_comm_max_i64(s->group, failed, 1);
 }
 
+static crm_status fail(study *s, int i, crm_status st)
+{
+    crm_eval_failure *f = s->e->failure;
+    const unit *u = &s->unit[i];
+
+    if (!f || st == CRM_ERR_STOPPED) return st;
+    *f = (crm_eval_failure){.model = u->model, .repeat = u->repeat, .fold = u->fold, .status = st};
+    snprintf(f->cause, sizeof f->cause, "%s", crm_err_text());
+    return st;
+}
+
 static crm_status run_units(study *s)
 {
     int64_t failed = 0;
+    crm_status st;
 
     for (int i = 0; i < s->n_units; i++) {
         if (s->unit[i].group != s->group_id) continue;
         CRM_TRY(crm_study_check_stop(s));
         if (s->n_groups > 1) CRM_TRY(others_failed(s, &failed));
         if (failed) return CRM_OK;
-        CRM_TRY(run_unit(s, &s->unit[i]));
+        st = run_unit(s, &s->unit[i]);
+        if (st) return fail(s, i, st);
     }
     return CRM_OK;
+}
+
+/* What the lowest rank that knows of a failure knows of it, on all ranks. */
+static crm_status share_failure(const study *s)
+{
+    crm_eval_failure *f = s->e->failure;
+    int size = crm_comm_size(s->e->world);
+    int64_t first = f && f->model >= 0 ? size - crm_comm_rank(s->e->world) : 0;
+
+    if (!f) return CRM_OK;
+    CRM_TRY(crm_comm_max_i64(s->e->world, &first, 1));
+    return first > 0 ? crm_comm_bcast(s->e->world, size - (int)first, f, sizeof *f) : CRM_OK;
 }
 
 static int units_done(const study *s)
@@ -407,12 +432,14 @@ crm_status crm_study_run(study *s)
     crm_comm *world = s->e->world;
     crm_status st = crm_comm_agree(world, crm_study_begin(s));
 
+    if (s->e->failure) s->e->failure->model = -1;
     if (st) return st;
     crm_study_listen(s, true);
     if (s->group) st = run_units(s);
     if (st && s->n_groups > 1) crm_study_mark(s, st);
     if (!st && crm_comm_rank(world) == 0 && s->n_groups > 1) wait_for_others(s);
     st = agree_all(world, st);
+    if (st) CRM_TRY(share_failure(s));
     if (st == CRM_ERR_STOPPED)
         st = crm_stopped(world, crm_comm_rank(world) == 0 ? units_done(s) : 0, s->n_units, "units");
     crm_study_listen(s, false);

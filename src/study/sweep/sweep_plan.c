@@ -16,8 +16,11 @@ _Static_assert(sizeof crm_resource_names / sizeof *crm_resource_names == CRM_RES
 
 void crm_sweep_unit_name(const crm_sweep_unit *u, char out[CRM_SWEEP_UNIT_NAME_MAX])
 {
-    snprintf(out, CRM_SWEEP_UNIT_NAME_MAX, "s%d-t%d-k%d-r%d-f%d", (int)u->search, (int)u->trial,
-             (int)u->rung, (int)u->repeat, (int)u->fold);
+    if (u->fold < 0)
+        snprintf(out, CRM_SWEEP_UNIT_NAME_MAX, "s%d-t%d-outer", (int)u->search, (int)u->trial);
+    else
+        snprintf(out, CRM_SWEEP_UNIT_NAME_MAX, "s%d-t%d-k%d-r%d-f%d", (int)u->search, (int)u->trial,
+                 (int)u->rung, (int)u->repeat, (int)u->fold);
 }
 
 void crm_sweep_unit_key(const crm_sweep_unit *u, char out[CRM_SWEEP_UNIT_NAME_MAX])
@@ -372,6 +375,14 @@ int64_t crm_sweep_plan_winner(const crm_sweep_plan *p, int number)
             best = i;
     }
     return best;
+}
+
+void crm_sweep_plan_drop(crm_sweep_plan *p, int number, int64_t which)
+{
+    crm_trial *t = &p->search[number].trial[which].told;
+
+    t->failed = true;
+    t->loss = (double)NAN;
 }
 
 double crm_sweep_plan_loss(const crm_sweep_plan *p, const crm_sweep_unit *u)

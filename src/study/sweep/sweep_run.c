@@ -14,6 +14,7 @@
 #include "crmpi/eval_inner.h"
 #include "crmpi/sweep_run.h"
 #include "sweep_others.h"
+#include "sweep_result.h"
 
 /* A unit on its way to a group. */
 typedef struct task {
@@ -44,60 +45,15 @@ typedef struct runner {
     char why[CRM_ERR_TEXT_MAX]; /* and its text, which the unit under way may clear */
 } runner;
 
-static int64_t failure_at(const crm_sweep_result *r, const crm_sweep_unit *u);
-
 /* ---- rank 0: from the plan ---- */
-
-static crm_status keep_failure(crm_sweep_result *r, const crm_sweep_unit *u, const char *cause)
-{
-    int64_t at = failure_at(r, u);
-    crm_sweep_failure *more =
-        crm_mem_grow(r->failure, (size_t)r->n_failed, (size_t)r->n_failed + 1, sizeof *more);
-
-    CRM_CHECK(more, CRM_ERR_NOMEM, "out of memory: failures of a sweep");
-    r->failure = more;
-    memmove(&more[at + 1], &more[at], (size_t)(r->n_failed - at) * sizeof *more);
-    more[at] = (crm_sweep_failure){.unit = *u};
-    snprintf(more[at].cause, sizeof more[at].cause, "%s", cause);
-    r->n_failed++;
-    return CRM_OK;
-}
-
-static int compare_units(const crm_sweep_unit *a, const crm_sweep_unit *b)
-{
-    const int32_t x[] = {a->search, a->trial, a->rung, a->repeat, a->fold};
-    const int32_t y[] = {b->search, b->trial, b->rung, b->repeat, b->fold};
-
-    for (int i = 0; i < 5; i++)
-        if (x[i] != y[i]) return x[i] < y[i] ? -1 : 1;
-    return 0;
-}
-
-/* Where a failure goes, in the order of units. */
-static int64_t failure_at(const crm_sweep_result *r, const crm_sweep_unit *u)
-{
-    int64_t at = r->n_failed;
-
-    while (at > 0 && compare_units(&r->failure[at - 1].unit, u) > 0)
-        at--;
-    return at;
-}
 
 static crm_status take(runner *r, const crm_sweep_unit *u, double loss, double seconds,
                        const char *cause)
 {
-    int64_t most = r->sweep->cfg->max_failed;
-    char name[CRM_SWEEP_UNIT_NAME_MAX];
     bool fresh;
 
     CRM_TRY(crm_sweep_plan_done(r->out->plan, u, loss, seconds, &fresh));
-    if (!fresh || !cause[0]) return CRM_OK;
-    CRM_TRY(keep_failure(r->out, u, cause));
-    crm_sweep_unit_name(u, name);
-    CRM_CHECK(most == 0 || r->out->n_failed <= most, CRM_ERR_NUMERIC,
-              "%lld units of the sweep failed, the last of them %s: %s; sweep.max_failed is %lld",
-              (long long)r->out->n_failed, name, cause, (long long)most);
-    return CRM_OK;
+    return fresh && cause[0] ? sweep_add_failure(r->sweep->cfg, r->out, u, cause) : CRM_OK;
 }
 
 static const crm_sweep_ledger_entry *find_result(const runner *r, const char *name)
@@ -339,18 +295,6 @@ crm_status crm_sweep_tag(crm_comm *world, char tag[CRM_SWEEP_TAG_MAX])
     return crm_comm_bcast(world, 0, tag, CRM_SWEEP_TAG_MAX);
 }
 
-static crm_status size_result(int parts, int n_models, crm_sweep_result *out)
-{
-    out->parts = parts;
-    out->n_models = n_models;
-    out->n = parts * n_models;
-    CRM_NEW(out->repeat, parts);
-    CRM_NEW(out->fold, parts);
-    CRM_NEW(out->winner, out->n);
-    CRM_NEW(out->x, (int64_t)out->n * CRM_SWEEP_DIMS_MAX);
-    return CRM_OK;
-}
-
 /* Rank 0: what is there of an earlier run and of other jobs, and the plan. */
 static crm_status begin(runner *r, const char *tag)
 {
@@ -383,66 +327,10 @@ static crm_status make_room(runner *r)
               "sweep.nested: 'false', but eval.split has %d test parts; allowed: one, or "
               "sweep.nested: true",
               crm_inner_parts(r->inner));
-    CRM_TRY(size_result(crm_inner_parts(r->inner), s->models->n, out));
+    CRM_TRY(sweep_size_result(crm_inner_parts(r->inner), s->models->n, out));
     for (int p = 0; p < out->parts; p++)
         crm_inner_place(r->inner, p, &out->repeat[p], &out->fold[p]);
     return CRM_OK;
-}
-
-/* Digest of what all units of the plan came to, from the ledgers, in the order of their names. */
-static crm_status digest_units(runner *r)
-{
-    crm_sweep_ledger_all all;
-    crm_sweep_unit u;
-    crm_hash *h;
-    crm_status st;
-
-    CRM_TRY(crm_sweep_ledger_read(r->dir, r->sweep->e->run, &all));
-    st = crm_hash_new(&h);
-    for (int64_t i = 0; i < all.n && !st; i++) {
-        if (!crm_sweep_unit_of(all.entry[i].name, &u) || !crm_sweep_plan_has(r->out->plan, &u))
-            continue;
-        crm_hash_add_text(h, all.entry[i].name);
-        crm_hash_add_digest(h, all.entry[i].result);
-    }
-    if (!st) r->out->units = crm_hash_value(h);
-    if (!st) crm_hash_free(&h);
-    crm_sweep_ledger_all_free(&all);
-    return st;
-}
-
-static const char *first_cause(const crm_sweep_result *r, int search)
-{
-    for (int64_t i = 0; i < r->n_failed; i++)
-        if (r->failure[i].unit.search == search) return r->failure[i].cause;
-    return "";
-}
-
-/* Rank 0. */
-static crm_status find_winners(runner *r)
-{
-    crm_sweep_result *out = r->out;
-
-    for (int i = 0; i < out->n; i++) {
-        const crm_space *space = r->sweep->models->search[i % out->n_models].space;
-        int64_t w = crm_sweep_plan_winner(out->plan, i);
-        CRM_CHECK(w >= 0, CRM_ERR_NUMERIC, "all trials of model %s failed; the first: %s",
-                  r->sweep->models->name[i % out->n_models], first_cause(out, i));
-        out->winner[i] = w;
-        memcpy(out->x + (int64_t)i * CRM_SWEEP_DIMS_MAX, crm_sweep_plan_trial(out->plan, i, w)->x,
-               (size_t)space->n * sizeof *out->x);
-    }
-    return digest_units(r);
-}
-
-static crm_status share_winners(runner *r)
-{
-    crm_comm *world = r->sweep->e->world;
-    crm_sweep_result *out = r->out;
-
-    CRM_TRY(crm_comm_agree(world, crm_comm_rank(world) == 0 ? find_winners(r) : CRM_OK));
-    CRM_TRY(crm_comm_bcast(world, 0, out->winner, (size_t)out->n * sizeof *out->winner));
-    return crm_comm_bcast(world, 0, out->x, (size_t)out->n * CRM_SWEEP_DIMS_MAX * sizeof *out->x);
 }
 
 static crm_status tell_stop(const runner *r)
@@ -498,7 +386,7 @@ crm_status crm_sweep_search(const crm_sweep *s, crm_sweep_result *out)
     if (r.ledger) closed = crm_sweep_ledger_close(&r.ledger);
     if (!st) st = crm_comm_agree(world, closed);
     if (!st) st = share_end(&r);
-    if (!st && out->ended) st = share_winners(&r);
+    if (!st && out->ended) st = sweep_share_winners(s, out);
     if (st == CRM_ERR_STOPPED) st = tell_stop(&r);
     crm_inner_free(&r.inner);
     sweep_others_end(&r.others);
@@ -518,7 +406,7 @@ crm_status crm_sweep_review(const crm_sweep_cfg *cfg, const crm_sweep_models *m,
     *out = (crm_sweep_result){0};
     unlimited.max_failed = 0;
     r.known = known;
-    CRM_TRY(size_result(parts, m->n, out));
+    CRM_TRY(sweep_size_result(parts, m->n, out));
     for (int p = 0; p < parts; p++) {
         bool all = cfg->nested && p == parts - 1;
         out->repeat[p] = all ? -1 : p / folds;
@@ -528,26 +416,6 @@ crm_status crm_sweep_review(const crm_sweep_cfg *cfg, const crm_sweep_models *m,
     while (found) /* what is left is taken, and stays without a result */
         CRM_TRY(next_unknown(&r, &u, &found));
     for (int i = 0; i < out->n; i++)
-        out->winner[i] = crm_sweep_plan_winner(out->plan, i);
+        CRM_TRY(sweep_find_winner(&s, out, i, known));
     return CRM_OK;
-}
-
-void crm_sweep_result_free(crm_sweep_result *r)
-{
-    crm_sweep_plan_free(&r->plan);
-    crm_mem_free(r->repeat);
-    crm_mem_free(r->fold);
-    crm_mem_free(r->winner);
-    crm_mem_free(r->x);
-    crm_mem_free(r->failure);
-    *r = (crm_sweep_result){0};
-}
-
-int crm_sweep_search_of(const crm_sweep_result *r, int model, int repeat, int fold)
-{
-    int part = r->parts - 1; /* all rows, or the hold-out's training part */
-
-    for (int p = 0; p < r->parts && repeat >= 0; p++)
-        if (r->repeat[p] == repeat && r->fold[p] == fold) part = p;
-    return part * r->n_models + model;
 }

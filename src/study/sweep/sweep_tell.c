@@ -10,7 +10,7 @@ enum { LEADERS = 10, SAMPLES = 1000 };
 
 static double value_of(crm_metric metric, double loss)
 {
-    return crm_metric_direction(metric) > 0 ? -loss : loss;
+    return crm_metric_direction(metric) > 0 ? 0 - loss : loss; /* of 0 no -0 */
 }
 
 static void add_part(const crm_sweep_result *r, int part, crm_str *out)
