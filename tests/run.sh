@@ -2,7 +2,7 @@
 # run.sh [--full | --long] [-j N] [--no-setup] [WORD] - install what is missing, build, run the tests.
 #
 #   (none)   every test without a tier mark, with fewer numbers of ranks, from the release build; minutes
-#   --full   also those marked "tier: full", and C tests again from the sanitizer and clang builds; some 25 minutes on 2 cores
+#   --full   also those marked "tier: full", and C tests again from the sanitizer and clang builds; some 35 minutes on 2 cores
 #   --long   also those marked "tier: long"; hours
 #   WORD     only tests whose name (folder/test_name) holds WORD; only they are built
 #   -j N     N tests of one process or beside others at a time (default: cores, at most 4)
