@@ -46,7 +46,6 @@ if [ -z "${CRM_SHARED:-}" ] && [ -d "$CRM_SOURCE_DIR/../shared" ]; then
 fi
 [ -z "${CRM_SHARED:-}" ] || export CRM_SHARED
 export OMPI_MCA_pml="${OMPI_MCA_pml:-ob1}" # as in tests/e2e/lib.sh
-export OMPI_MCA_mpi_yield_when_idle=1           # ranks of several tests share the cores
 export CRM_TIER=$tier # scripts with a number of repetitions take it from here
 export CRM_CLANG_BUILD_DIR=$CRM_SOURCE_DIR/build/clang
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -56,7 +55,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/crmpi-tests.XXXXXX")
 export TMPDIR=$work/tmp
 mkdir "$TMPDIR"
 passed=0 failed=0 skipped=0
-skips=() failures=() lanes=()
+skips=() failures=()
 
 # Shared-memory segments that killed ranks left: ours, newer than this run, and mapped by no process.
 clean_segments() {
@@ -67,9 +66,14 @@ clean_segments() {
 }
 finish() {
     local f
-    [ ${#lanes[@]} = 0 ] || kill "${lanes[@]}" 2>/dev/null || true
-    for f in "$work"/*.pid; do # tests that still run, when we are stopped ourselves
-        [ ! -f "$f" ] || [ -f "${f%.pid}.end" ] || kill "$(<"$f")" 2>/dev/null || true
+    touch "$work/stop"
+    while [ -n "$(jobs -pr)" ]; do # tests that still run, when we are stopped ourselves: each is told once, and cleans up
+        for f in "$work"/*.pid; do
+            [ -f "$f" ] && [ ! -f "${f%.pid}.end" ] && [ ! -f "$f.told" ] || continue
+            touch "$f.told"
+            kill "$(<"$f")" 2>/dev/null || true
+        done
+        sleep 0.1
     done
     wait
     clean_segments
@@ -267,6 +271,7 @@ run_pool() { # PRESET N NUMBER...
 run_lane() { # PRESET NUMBER...
     local i
     for i in "${@:2}"; do
+        [ ! -e "$work/stop" ] || return
         start "$1" "$i" &
         wait $! || true
     done
@@ -310,11 +315,9 @@ run_build() { # PRESET; all C tests, and with release the scripts too
     for folder in "${!lane[@]}"; do
         # shellcheck disable=SC2086
         run_lane "$preset" ${lane[$folder]} &
-        lanes+=($!)
         [ "$jobs" -gt 1 ] || wait
     done
     wait
-    lanes=()
     for folder in "${!lane[@]}"; do
         # shellcheck disable=SC2086
         take_results "$preset" ${lane[$folder]}

@@ -95,10 +95,11 @@ typedef struct crm_eval {
     struct crm_eval_cost *cost;       /* [n_models], filled on rank 0; NULL: not wanted */
     struct crm_eval_failure *failure; /* filled when a unit fails; NULL: not wanted */
 } crm_eval;
-/** The unit whose error ended a study, on all ranks; of several groups of ranks that failed, one.
- */
+/** The unit whose error ended a study, on all ranks; of several groups of ranks that failed in the
+ * same way, one. */
 typedef struct crm_eval_failure {
-    int model, repeat, fold; /* model -1: none; repeat -1: the fit on all rows */
+    int model, repeat,
+        fold; /* model -1: none, or in several ways; repeat -1: the fit on all rows */
     crm_status status;
     char cause[512];
 } crm_eval_failure;
@@ -116,8 +117,8 @@ typedef struct crm_eval_cost {
  *  @return what a fit or a file returned; CRM_ERR_FORMAT when the folds cannot be made. */
 CRM_CHECKED crm_eval_crossval(const crm_eval *e, crm_summary **out);
 
-/** Take away what the run folder has of a unit, its result and checkpoints, so that it is run anew.
- *  Rank 0.  @return CRM_ERR_IO */
+/** Take away what the run folder has of a unit, its result, model and checkpoints, so that it is
+ * run anew.  Rank 0.  @return CRM_ERR_IO */
 CRM_CHECKED crm_eval_forget(const crm_eval *e, int model, int repeat, int fold);
 
 /** Whether the target of the study labels tokens; CRM_ERR_CONFIG when there is no such target.  Not

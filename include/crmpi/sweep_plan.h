@@ -121,7 +121,7 @@ typedef struct crm_trial {
 int64_t crm_sweep_plan_trials(const crm_sweep_plan *p, int search);
 const crm_trial *crm_sweep_plan_trial(const crm_sweep_plan *p, int search, int64_t trial);
 /** Number of the trial of least loss among those with all of the resource, equal ones by number;
- *  -1: none. */
+ * when all of those failed and the search has ended, among those with the most of it; -1: none. */
 int64_t crm_sweep_plan_winner(const crm_sweep_plan *p, int search);
 /** A trial of a search that has ended counts as failed: the next best one wins. */
 void crm_sweep_plan_drop(crm_sweep_plan *p, int search, int64_t trial);

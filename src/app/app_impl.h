@@ -242,9 +242,10 @@ typedef struct app_sweep app_sweep;
 /** Run the searches over e->spec and let e fit the winners: e->cfg and e->spec_of are set.  *out is
  *  the caller's in any case, and lives as long as e.  Collective. */
 CRM_CHECKED app_sweep_search(app *a, crm_eval *e, app_sweep **out);
-/** e returned st, e->failure says of which unit: where it was a fit that cannot be made, the next
- * best trial of the search takes the place of its winner, what there is of the old one is removed,
- * and e can be run again; else st is returned.  Collective. */
+/** e returned st, e->failure says of which unit: where its numbers are not finite, which
+ * depends on nothing but the trial, the next best trial of the search takes the place of its
+ * winner, what there is of the old one is removed, and e can be run again; else st is returned.
+ * Collective. */
 CRM_CHECKED app_sweep_replace(app_sweep *s, const crm_eval *e, crm_status st);
 /** What they came to, beside the scores of the winners in summary.json, into the run folder.
  *  Collective. */

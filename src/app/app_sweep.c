@@ -400,19 +400,21 @@ static crm_status replace(app_sweep *s, const crm_eval *e, int search)
 crm_status app_sweep_replace(app_sweep *s, const crm_eval *e, crm_status st)
 {
     const crm_eval_failure *f = e->failure;
+    int64_t was;
     int search;
 
-    if (f->model < 0 ||
-        (f->status != CRM_ERR_NUMERIC && f->status != CRM_ERR_NOMEM && f->status != CRM_ERR_CONFIG))
-        return st;
+    if (f->model < 0 || f->status != CRM_ERR_NUMERIC) return st;
     crm_err_clear();
     search = crm_sweep_search_of(&s->result, f->model, f->repeat, f->fold);
+    was = s->result.winner[search];
+    CRM_TRY(replace(s, e, search));
     if (app_is_root(s->a))
         crm_log_line(CRM_LOG_WARN, "sweep",
                      "%s: trial %lld won on the inner folds and failed outside of them (%s); the "
-                     "next best one takes its place",
-                     s->name[f->model], (long long)s->result.winner[search], f->cause);
-    return replace(s, e, search);
+                     "next best one, trial %lld, takes its place",
+                     s->name[f->model], (long long)was, f->cause,
+                     (long long)s->result.winner[search]);
+    return CRM_OK;
 }
 
 void app_sweep_free(app_sweep **s)

@@ -255,6 +255,25 @@ static crm_status crossval(app *a, crm_eval *e)
     return st;
 }
 
+/* Without nesting the hold-out and the fit on all rows are of one search.  The hold-out comes
+ * first, so that which of them tells why a trial fails does not depend on the ranks; and of a
+ * sample both are made, as each may replace the winner. */
+static crm_status score(app *a, crm_eval *e)
+{
+    crm_eval_cfg holdout = *e->cfg;
+    crm_eval all = *e;
+
+    all.n_only = 0;
+    if (!a->sweep.nested) {
+        holdout.final = false;
+        all.cfg = &holdout;
+        CRM_TRY(crm_eval_units(&all, false));
+        all.cfg = e->cfg;
+        if (e->n_only > 0) CRM_TRY(crm_eval_units(&all, false));
+    }
+    return e->n_only > 0 ? crm_eval_units(e, false) : crossval(a, e);
+}
+
 /* Winners of searches on inner folds, scored on the outer ones. */
 static crm_status sweep(app *a, crm_eval *e)
 {
@@ -265,7 +284,7 @@ static crm_status sweep(app *a, crm_eval *e)
     e->failure = &failure;
     while (!st) {
         failure.model = -1; /* as long as no unit has begun */
-        scored = e->n_only > 0 ? crm_eval_units(e, false) : crossval(a, e);
+        scored = score(a, e);
         if (!scored) break;
         st = app_sweep_replace(s, e, scored);
     }

@@ -167,6 +167,25 @@ check "by name" grep -q '2 units of the sweep failed, the last of them s0-t0-out
 check "and with a higher limit it goes on" sweep limited 1 "${diverging[@]}" --set sweep.max_failed=2
 check "to the same scores" cmp was.json limited/summary.json
 
+# Two models of equal cost: which fit of a trial fails first, that of the hold-out or that on all rows, depends on the ranks,
+# and what is told does not.
+two=("${diverging[@]}" --set 'eval.models=[hybrid-a,hybrid]' --set variants.hybrid-a.train.epochs=1 --set eval.seed=1 --set eval.group_ranks=1
+  --set 'sweep.space={optim.lr: [2.8, 1e-9], optim.clip_norm: [0]}')
+check "a winner of which both fits fail" sweep both-1 1 "${two[@]}"
+check "is told by that of the hold-out" grep -q '^| s1-t0-outer | epoch 4, step 18: ' both-1/sweep.md
+for n in 2 3 4; do
+  check "also on $n ranks" sweep "both-$n" "$n" "${two[@]}"
+  check "with the same sweep.md" cmp both-1/sweep.md "both-$n/sweep.md"
+done
+# Only the fit on all rows fails: a sample that does not hold it is repeated with the same winner.
+check "a winner of which one fit fails" sweep one 1 "${diverging[@]}" --set eval.seed=1 --set 'sweep.space={optim.lr: [2.5, 1e-9], optim.clip_norm: [0]}'
+check "is replaced" grep -q 'next best one' one.err
+for units in 1 2; do check "verify --units $units" alone verify one --units $units; done
+# The only trial with all of the rows fails: one that was cut short wins.
+check "a sweep whose last rung fails outside" sweep rung 2 "${diverging[@]}" --set eval.seed=1 --set sweep.sampler=random --set sweep.scheduler=halving \
+  --set sweep.trials=8 --set sweep.eta=3 --set sweep.seed=1 --set 'sweep.space={optim.lr: {real: [2.3, 2.8]}, optim.clip_norm: [0]}'
+check "takes one that was cut short" grep -Eq '^\| r0-f0 \| hybrid \| [0-9] \| [0-9.]+ \| - \| - \|' rung/sweep.md
+
 # a trial for which there is no memory
 too_large() (
   ulimit -v 6000000

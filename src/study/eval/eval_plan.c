@@ -124,6 +124,12 @@ crm_status crm_eval_forget(const crm_eval *e, int model, int repeat, int fold)
     char path[CRM_PATH_MAX];
 
     crm_keeper_forget(&s, &u);
+    if (repeat < 0) {
+        CRM_TRY(crm_model_path(&s, model, path, sizeof path));
+        CRM_TRY(crm_path_remove(path));
+        CRM_TRY(crm_text_path(&s, model, path, sizeof path));
+        CRM_TRY(crm_path_remove(path));
+    }
     CRM_TRY(crm_unit_path(&s, &u, path, sizeof path));
     return crm_path_remove(path);
 }

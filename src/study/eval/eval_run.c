@@ -383,16 +383,22 @@ static crm_status run_units(study *s)
     return CRM_OK;
 }
 
-/* What the lowest rank that knows of a failure knows of it, on all ranks. */
-static crm_status share_failure(const study *s)
+/* What the lowest rank that knows of a failure knows of it, on all ranks; mine: what this rank's
+ * group came to. */
+static crm_status share_failure(const study *s, crm_status mine)
 {
     crm_eval_failure *f = s->e->failure;
     int size = crm_comm_size(s->e->world);
-    int64_t first = f && f->model >= 0 ? size - crm_comm_rank(s->e->world) : 0;
+    bool failed = mine != CRM_OK && mine != CRM_ERR_STOPPED;
+    int64_t v[] = {f && f->model >= 0 ? size - crm_comm_rank(s->e->world) : 0,
+                   failed ? (int64_t)mine : -1,
+                   failed ? -(int64_t)mine : -(int64_t)CRM_STATUS_COUNT};
 
     if (!f) return CRM_OK;
-    CRM_TRY(crm_comm_max_i64(s->e->world, &first, 1));
-    return first > 0 ? crm_comm_bcast(s->e->world, size - (int)first, f, sizeof *f) : CRM_OK;
+    CRM_TRY(crm_comm_max_i64(s->e->world, v, 3));
+    if (v[0] > 0) CRM_TRY(crm_comm_bcast(s->e->world, size - (int)v[0], f, sizeof *f));
+    if (v[1] != -v[2]) f->model = -1;
+    return CRM_OK;
 }
 
 static int units_done(const study *s)
@@ -430,7 +436,7 @@ static crm_status agree_all(crm_comm *world, crm_status st)
 crm_status crm_study_run(study *s)
 {
     crm_comm *world = s->e->world;
-    crm_status st = crm_comm_agree(world, crm_study_begin(s));
+    crm_status st = crm_comm_agree(world, crm_study_begin(s)), mine;
 
     if (s->e->failure) s->e->failure->model = -1;
     if (st) return st;
@@ -438,8 +444,9 @@ crm_status crm_study_run(study *s)
     if (s->group) st = run_units(s);
     if (st && s->n_groups > 1) crm_study_mark(s, st);
     if (!st && crm_comm_rank(world) == 0 && s->n_groups > 1) wait_for_others(s);
+    mine = st;
     st = agree_all(world, st);
-    if (st) CRM_TRY(share_failure(s));
+    if (st) CRM_TRY(share_failure(s, mine));
     if (st == CRM_ERR_STOPPED)
         st = crm_stopped(world, crm_comm_rank(world) == 0 ? units_done(s) : 0, s->n_units, "units");
     crm_study_listen(s, false);

@@ -367,12 +367,17 @@ const crm_trial *crm_sweep_plan_trial(const crm_sweep_plan *p, int number, int64
 int64_t crm_sweep_plan_winner(const crm_sweep_plan *p, int number)
 {
     const search *s = &p->search[number];
+    double most = 0, least = 0;
     int64_t best = -1;
 
     for (int64_t i = 0; i < s->n; i++) {
         const crm_trial *t = &s->trial[i].told;
-        if (t->whole && !isnan(t->loss) && (best < 0 || t->loss < s->trial[best].told.loss))
-            best = i;
+        double got = t->whole ? INFINITY : t->resource;
+        if (isnan(t->loss) || (!t->whole && !s->ended) || got < most) continue;
+        if (best >= 0 && got == most && t->loss >= least) continue;
+        best = i;
+        most = got;
+        least = t->loss;
     }
     return best;
 }

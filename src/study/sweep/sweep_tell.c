@@ -252,16 +252,19 @@ static crm_status add_choice(const crm_sweep *s, const crm_sweep_result *r, int 
     const crm_trial *t = crm_sweep_plan_trial(r->plan, search, r->winner[search]);
     losses l = {0};
     int *unit = NULL;
-    crm_status st = collect(s, r, search, &l);
+    crm_status st = t->whole ? collect(s, r, search, &l) : CRM_OK;
 
-    if (!st) CRM_NEW_TO(st, end, unit, l.units);
+    if (!st) CRM_NEW_TO(st, end, unit, l.units + 1);
     if (st) goto end;
     crm_str_addf(out, "| ");
     add_part(r, search / r->n_models, out);
-    crm_str_addf(out, " | %s | %lld | %.4f | %.0f %% | ", s->models->name[search % r->n_models],
-                 (long long)r->winner[search], value_of((crm_metric)s->cfg->metric, t->loss),
-                 100 * share_of_samples(&l, (uint64_t)s->cfg->seed, unit));
-    if (s->cfg->repeats > 1)
+    crm_str_addf(out, " | %s | %lld | %.4f | ", s->models->name[search % r->n_models],
+                 (long long)r->winner[search], value_of((crm_metric)s->cfg->metric, t->loss));
+    if (t->whole)
+        crm_str_addf(out, "%.0f %% | ", 100 * share_of_samples(&l, (uint64_t)s->cfg->seed, unit));
+    else
+        crm_str_addf(out, "- | "); /* all that were not cut short failed */
+    if (s->cfg->repeats > 1 && t->whole)
         crm_str_addf(out, "%d of %d | ", same_repeats(s, &l, unit), (int)s->cfg->repeats);
     else
         crm_str_addf(out, "- | "); /* which tells nothing */
